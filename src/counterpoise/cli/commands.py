@@ -1,0 +1,146 @@
+"""The commands; what they do is imported when they run, so that help is instant."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from counterpoise.cli import options
+from counterpoise.cli.terminal import reported
+from counterpoise.cli.values import auto_or, column_kinds, parse_strategy
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Balance imbalanced tables with synthetic rows written by a language model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        import counterpoise
+
+        typer.echo(f"counterpoise {counterpoise.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def resample(
+    data: options.Data,
+    target: options.Target,
+    output: options.Output = None,
+    force: options.Force = False,
+    missing: options.Missing = None,
+    delimiter: options.Delimiter = None,
+    encoding: options.Encoding = "utf-8",
+    categorical: options.Categorical = None,
+    kind: options.ColumnKinds = None,
+    mark_synthetic: options.MarkSynthetic = None,
+    synthetic_only: options.SyntheticOnly = False,
+    strategy: options.Strategy = "auto",
+    interpolation: options.Interpolation = "smotenc",
+    permutation: options.Permutation = "label-first",
+    condition: options.Condition = "feature",
+    train_on: options.TrainOn = "minority",
+    range_margin: options.RangeMargin = 0.0,
+    model: options.Model = "auto",
+    serialization: options.Serialization = "table",
+    lora_rank: options.LoraRank = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    epochs: options.Epochs = "auto",
+    batch_size: options.BatchSize = "auto",
+    learning_rate: options.LearningRate = "auto",
+    validation_fraction: options.ValidationFraction = "auto",
+    patience: options.Patience = 5,
+    temperature: options.Temperature = 1.0,
+    top_p: options.TopP = 1.0,
+    generation_batch_size: options.GenerationBatchSize = "auto",
+    seed: options.Seed = None,
+    verbose: options.Verbose = True,
+    debug: options.Debug = False,
+) -> None:
+    """Fill the small classes of a table with synthetic rows.
+
+    What is written is the table as it was, and below it the synthetic rows.
+    """
+    sampler: dict[str, Any] = {
+        "model": model,
+        "serialization": serialization,
+        "interpolation": None if interpolation == "none" else interpolation,
+        "permutation": permutation,
+        "condition": condition,
+        "train_on": train_on,
+        "epochs": auto_or(int, epochs, "--epochs"),
+        "batch_size": auto_or(int, batch_size, "--batch-size"),
+        "learning_rate": auto_or(float, learning_rate, "--learning-rate"),
+        "validation_fraction": auto_or(float, validation_fraction, "--validation-fraction"),
+        "patience": patience,
+        "temperature": temperature,
+        "top_p": top_p,
+        "generation_batch_size": auto_or(int, generation_batch_size, "--generation-batch-size"),
+        "lora_rank": lora_rank,
+        "range_margin": range_margin,
+        "device": device,
+        "precision": precision,
+        "random_state": seed,
+        "verbose": verbose,
+    }
+    wanted_strategy, kinds = parse_strategy(strategy), column_kinds(kind or ())
+    with reported(debug=debug):
+        from counterpoise.cli.resampling import Resampling, run
+
+        run(
+            Resampling(
+                data=data,
+                target=target,
+                output=None if output == Path("-") else output,
+                overwrite=force,
+                missing=tuple(missing or ()),
+                delimiter=delimiter,
+                encoding=encoding,
+                categorical=tuple(categorical or ()),
+                kinds=kinds,
+                mark_synthetic=mark_synthetic,
+                synthetic_only=synthetic_only,
+                strategy=wanted_strategy,
+                sampler=sampler,
+                verbose=verbose,
+            )
+        )
+
+
+@app.command()
+def demo(
+    output: options.Output = Path("churn-balanced.csv"),
+    force: options.Force = False,
+    model: options.Model = "auto",
+    seed: options.Seed = 0,
+    verbose: options.Verbose = True,
+    debug: options.Debug = False,
+) -> None:
+    """Balance a table of customers who leave, and compare: nothing, SMOTENC, counterpoise.
+
+    The comparison goes to standard output, the balanced table to a file.
+    """
+    with reported(debug=debug):
+        from counterpoise.demo import run_demo
+
+        report = run_demo(
+            output=output, overwrite=force, model=model, random_state=seed, verbose=verbose
+        )
+        typer.echo(report)

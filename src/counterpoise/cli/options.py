@@ -1,0 +1,268 @@
+"""The options that the commands share, as typer reads them off a signature."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+_TABLES = "Tables"
+_ROWS = "What is made"
+_MODEL = "Language model"
+_TRAINING = "Training"
+_GENERATION = "Generation"
+_RUN = "Run"
+
+Data = Annotated[
+    Path,
+    typer.Argument(help="The table: .csv, .tsv or .parquet.", metavar="DATA", show_default=False),
+]
+Target = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="The column to balance.",
+        metavar="COLUMN",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Where to write: .csv, .tsv or .parquet; standard output (as CSV) for -.",
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=_TABLES)
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing",
+        help="A further spelling of a missing cell. Repeatable.",
+        metavar="VALUE",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter",
+        help="What separates cells, if not what the suffix says.",
+        metavar="CHARACTER",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        "--encoding",
+        help="Of DATA; what is written is UTF-8.",
+        metavar="NAME",
+        rich_help_panel=_TABLES,
+    ),
+]
+Categorical = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--categorical",
+        help="A column of categories that look like numbers. Repeatable, or with commas between.",
+        metavar="COLUMN",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+ColumnKinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        help="What a column holds: categorical, ordered, boolean, integer, decimal, datetime, "
+        "duration or text. Repeatable.",
+        metavar="COLUMN=KIND",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+MarkSynthetic = Annotated[
+    str | None,
+    typer.Option(
+        "--mark-synthetic",
+        help="Add a column of this name: True for a synthetic row.",
+        metavar="COLUMN",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
+SyntheticOnly = Annotated[
+    bool,
+    typer.Option(
+        "--synthetic-only", help="Write the synthetic rows only.", rich_help_panel=_TABLES
+    ),
+]
+
+Strategy = Annotated[
+    str,
+    typer.Option(
+        "--strategy",
+        help="Which classes to fill, how far: auto, minority, 'not minority', 'not majority', all; "
+        'a number (minority rows for each majority row); or JSON, {"class": rows}.',
+        metavar="STRATEGY",
+        rich_help_panel=_ROWS,
+    ),
+]
+Interpolation = Annotated[
+    Literal["smotenc", "none"],
+    typer.Option("--interpolation", help="Interpolated rows to train on.", rich_help_panel=_ROWS),
+]
+Permutation = Annotated[
+    Literal["label-first", "all", "none"],
+    typer.Option("--permutation", help="What is shuffled in a sentence.", rich_help_panel=_ROWS),
+]
+Condition = Annotated[
+    Literal["feature", "label"],
+    typer.Option(
+        "--condition",
+        help="What a row is prompted with: its label and a feature, or its label.",
+        rich_help_panel=_ROWS,
+    ),
+]
+TrainOn = Annotated[
+    Literal["minority", "all"],
+    typer.Option("--train-on", help="Which classes to train on.", rich_help_panel=_ROWS),
+]
+RangeMargin = Annotated[
+    float,
+    typer.Option(
+        "--range-margin",
+        help="How far a number may leave its column's range, as a share of the range.",
+        min=0.0,
+        rich_help_panel=_ROWS,
+    ),
+]
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="auto, compact, smollm2-135m, or a Hugging Face causal model's id or folder.",
+        metavar="MODEL",
+        rich_help_panel=_MODEL,
+    ),
+]
+Serialization = Annotated[
+    Literal["table", "text"],
+    typer.Option(
+        "--serialization",
+        help="A row as tokens of the table's own, or as the paper's sentence.",
+        rich_help_panel=_MODEL,
+    ),
+]
+LoraRank = Annotated[
+    int | None,
+    typer.Option(
+        "--lora-rank",
+        help="Train low-rank adapters, not the whole model.",
+        min=1,
+        show_default=False,
+        rich_help_panel=_MODEL,
+    ),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="Where to compute.", rich_help_panel=_MODEL),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option("--precision", help="What to compute in.", rich_help_panel=_MODEL),
+]
+
+Epochs = Annotated[
+    str,
+    typer.Option(
+        "--epochs", help="A number, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
+    ),
+]
+BatchSize = Annotated[
+    str,
+    typer.Option(
+        "--batch-size", help="Rows a step, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
+    ),
+]
+LearningRate = Annotated[
+    str,
+    typer.Option(
+        "--learning-rate", help="A number, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
+    ),
+]
+ValidationFraction = Annotated[
+    str,
+    typer.Option(
+        "--validation-fraction",
+        help="Share of the rows held out to stop early, or auto; 0 never stops early.",
+        metavar="NUMBER",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Patience = Annotated[
+    int,
+    typer.Option(
+        "--patience",
+        help="Epochs without a gain on held-out rows before training stops.",
+        min=1,
+        rich_help_panel=_TRAINING,
+    ),
+]
+
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature", help="Lower is safer and more alike.", rich_help_panel=_GENERATION
+    ),
+]
+TopP = Annotated[
+    float,
+    typer.Option(
+        "--top-p",
+        help="Draw from the likeliest values that sum to this probability.",
+        rich_help_panel=_GENERATION,
+    ),
+]
+GenerationBatchSize = Annotated[
+    str,
+    typer.Option(
+        "--generation-batch-size",
+        help="Rows at a time, or auto.",
+        metavar="NUMBER",
+        rich_help_panel=_GENERATION,
+    ),
+]
+
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        help="Same seed, device and versions: same rows.",
+        min=0,
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose/--quiet",
+        "-v/-q",
+        help="Progress and a summary on standard error, or errors and warnings only.",
+        rich_help_panel=_RUN,
+    ),
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_RUN)
+]

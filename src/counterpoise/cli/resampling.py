@@ -1,0 +1,171 @@
+"""``counterpoise resample``: read, check, balance, write, sum up."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import typer
+
+from counterpoise.cli.terminal import say
+from counterpoise.cli.values import column_names, strategy_for_classes
+from counterpoise.errors import SchemaError
+from counterpoise.files import Table, check_column, check_output, read_table, write_table
+
+__all__ = ["Resampling", "build_sampler", "run"]
+
+_TEXT_SUFFIXES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """What is to be done; an attribute for each option, and the sampler's arguments in one."""
+
+    data: Path
+    target: str
+    output: Path | None
+    overwrite: bool
+    missing: tuple[str, ...]
+    delimiter: str | None
+    encoding: str
+    categorical: tuple[str, ...]
+    kinds: Mapping[str, str]
+    mark_synthetic: str | None
+    synthetic_only: bool
+    strategy: str | float | dict[str, int]
+    sampler: Mapping[str, Any]
+    verbose: bool
+
+    @property
+    def writes_text(self) -> bool:
+        """Whether the output is delimited text."""
+        return self.output is None or self.output.suffix.lower() in _TEXT_SUFFIXES
+
+
+def build_sampler(arguments: Mapping[str, Any]) -> Any:
+    """Return the sampler that writes the rows."""
+    from counterpoise.oversample.sampler import LLMOverSampler
+
+    return LLMOverSampler(**arguments)
+
+
+def run(task: Resampling) -> None:
+    """Carry `task` out; whatever can be refused is refused before any training."""
+    if task.output is not None:
+        check_output(task.output, overwrite=task.overwrite)
+    table = _read(task)
+    kinds = _check_columns(task, table.frame)
+    y = table.frame[task.target]
+    _check_target(y)
+    strategy = strategy_for_classes(task.strategy, y.unique().tolist())
+    sampler = build_sampler(
+        {**task.sampler, "sampling_strategy": strategy, "column_kinds": kinds or None}
+    )
+    X_resampled, y_resampled = sampler.fit_resample(table.frame.drop(columns=task.target), y)
+    synthetic = X_resampled.iloc[len(y) :].copy()
+    synthetic[task.target] = y_resampled.iloc[len(y) :].array
+    result = _compose(task, table, synthetic)
+    write_table(result, task.output)
+    if task.verbose:
+        say(_summary(y, synthetic[task.target], sampler))
+        if task.output is not None:
+            say(f"wrote {len(result):,} rows to {task.output}")
+
+
+def _read(task: Resampling) -> Table:
+    named = {kind_of for kind_of, kind in task.kinds.items() if kind == "categorical"}
+    for text in task.categorical:
+        named |= {text, *column_names([text], ())}
+    return read_table(
+        task.data,
+        missing=task.missing,
+        categorical=named,
+        delimiter=task.delimiter,
+        encoding=task.encoding,
+    )
+
+
+def _check_columns(task: Resampling, frame: pd.DataFrame) -> dict[str, str]:
+    """Check that every column an option names is there; return the kinds of columns."""
+    columns = list(frame.columns)
+    check_column(task.target, columns, "target")
+    if len(columns) == 1:
+        raise SchemaError(f"The table has the target {task.target!r} and no other column.")
+    kinds = dict(task.kinds)
+    for name in kinds:
+        check_column(name, columns, "column of --kind")
+    for name in column_names(task.categorical, columns):
+        check_column(name, columns, "column of --categorical")
+        if kinds.setdefault(name, "categorical") != "categorical":
+            raise typer.BadParameter(
+                f"{name!r} cannot be both categorical and {kinds[name]}",
+                param_hint="--categorical",
+            )
+    if task.target in kinds:
+        raise typer.BadParameter(
+            f"{task.target!r} is the target, whose values are classes anyway",
+            param_hint="--kind / --categorical",
+        )
+    if task.mark_synthetic in columns:
+        raise typer.BadParameter(
+            f"the table has a column {task.mark_synthetic!r} already",
+            param_hint="--mark-synthetic",
+        )
+    return kinds
+
+
+def _check_target(y: pd.Series[Any]) -> None:
+    n_missing = int(y.isna().sum())
+    if n_missing:
+        raise SchemaError(
+            f"The target {y.name!r} is missing in {n_missing:,} of {len(y):,} rows. "
+            "Fill these cells or take the rows out.",
+            column=y.name,
+        )
+    if y.nunique() == 1:
+        raise SchemaError(
+            f"The target {y.name!r} is {y.iloc[0]!r} in every row: there is nothing to balance.",
+            column=y.name,
+        )
+
+
+def _compose(task: Resampling, table: Table, synthetic: pd.DataFrame) -> pd.DataFrame:
+    """Return what is to be written."""
+    result = table.extended(synthetic, as_text=task.writes_text)
+    n_real = len(table.frame)
+    if task.mark_synthetic is not None:
+        result[task.mark_synthetic] = result.index >= n_real
+    return result.iloc[n_real:] if task.synthetic_only else result
+
+
+def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> str:
+    """Return the class counts before and after, the model, and what took how long."""
+    before, made = _counts(real), _counts(synthetic)
+    rows = [("class", "before", "synthetic", "after")]
+    rows += [
+        (str(class_), f"{n:,}", f"{made.get(class_, 0):,}", f"{n + made.get(class_, 0):,}")
+        for class_, n in sorted(before.items(), key=lambda item: -item[1])
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    if not made:
+        return "\n".join([*lines, "nothing to add: no class is smaller than was asked for"])
+    return "\n".join([*lines, *_run_lines(sampler)])
+
+
+def _counts(y: pd.Series[Any]) -> dict[Hashable, int]:
+    return {class_: int(n) for class_, n in y.value_counts().items()}
+
+
+def _run_lines(sampler: Any) -> list[str]:
+    """Return which model wrote the rows, and what took how long."""
+    lines = [f"model: {sampler.model_name_} ({sampler.model_reason_})"]
+    for stage in ("training", "generation"):
+        seconds, rate = sampler.timings_[f"{stage}_s"], sampler.timings_[f"{stage}_rows_per_s"]
+        lines.append(f"{stage}: {seconds:.1f} s, {rate:,.0f} rows/s")
+    return lines

@@ -1,0 +1,1 @@
+"""What synthetic rows are worth: validity, utility, diversity, fidelity and privacy."""

@@ -1,0 +1,223 @@
+"""What may be written in one cell, as a small immutable automaton.
+
+An :class:`Automaton` is a deterministic, acyclic transducer. The sequences that it accepts are
+the ways to write a cell of one column; reading one accumulates the cell's integer code, edge by
+edge: ``code = code * scale + add``. Every accepted sequence carries its own end (a terminator, a
+full width, a leaf of a prefix tree), so no accepted sequence is a prefix of another and nothing
+has to be guessed when a cell is read back.
+
+Symbols are any hashable values: characters while a language is being described, integer tokens
+once it is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+END = -1
+"""Target of the edge that completes a cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One permitted symbol: where it leads and what it adds to the code."""
+
+    symbol: Hashable
+    target: int
+    scale: int = 1
+    add: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """Edges by state; state 0 is the start, ``END`` the only accepting target."""
+
+    edges: tuple[tuple[Edge, ...], ...]
+
+    def follow(self, state: int, symbol: Hashable) -> Edge | None:
+        """Return the edge from `state` on `symbol`, or None where the symbol is not permitted."""
+        for edge in self.edges[state]:
+            if edge.symbol == symbol:
+                return edge
+        return None
+
+    def read(self, symbols: Iterable[Hashable]) -> int | None:
+        """Return the code that `symbols` spell, or None if they are not a complete cell."""
+        state, code = 0, 0
+        for symbol in symbols:
+            edge = self.follow(state, symbol) if state != END else None
+            if edge is None:
+                return None
+            state, code = edge.target, code * edge.scale + edge.add
+        return code if state == END else None
+
+
+Step = tuple[Hashable, Hashable | None, int, int]
+"""(symbol, next state or None for the end, scale, add): an edge while states are still keys."""
+
+
+def from_steps(start: Hashable, steps: Callable[[Hashable], Iterable[Step]]) -> Automaton:
+    """Build the automaton of the states reachable from `start` by `steps`."""
+    index = {start: 0}
+    queue = [start]
+    edges: list[tuple[Edge, ...]] = []
+    for state in queue:  # grows while it is walked
+        out = []
+        for symbol, target, scale, add in steps(state):
+            if target is None:
+                out.append(Edge(symbol, END, scale, add))
+                continue
+            if target not in index:
+                index[target] = len(queue)
+                queue.append(target)
+            out.append(Edge(symbol, index[target], scale, add))
+        edges.append(tuple(out))
+    return Automaton(tuple(edges))
+
+
+class AmbiguousSequencesError(ValueError):
+    """Two codes would be written alike, or one is written as a prefix of the other."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(f"codes {first} and {second} cannot be told apart when written")
+        self.codes = (first, second)
+
+
+def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
+    """Build the prefix tree of `sequences` (code -> symbols); its leaves yield the codes.
+
+    Raises
+    ------
+    AmbiguousSequencesError
+        If a sequence equals another or is a prefix of it.
+    """
+    tree: list[dict[Hashable, int]] = [{}]
+    leaf: dict[int, int] = {}
+    owner: list[int] = [0]  # a code that passes through each node, for the error
+    for code, sequence in sequences.items():
+        node = 0
+        for symbol in sequence:
+            if node in leaf:
+                raise AmbiguousSequencesError(leaf[node], code)
+            if symbol not in tree[node]:
+                tree[node][symbol] = len(tree)
+                tree.append({})
+                owner.append(code)
+            node = tree[node][symbol]
+        if node in leaf or tree[node] or node == 0:
+            raise AmbiguousSequencesError(leaf.get(node, owner[node]), code)
+        leaf[node] = code
+
+    def steps(node: Hashable) -> Iterable[Step]:
+        for symbol, child in tree[node].items():  # type: ignore[call-overload]
+            if child in leaf:
+                yield symbol, None, 0, leaf[child]
+            else:
+                yield symbol, child, 1, 0
+
+    return from_steps(0, steps)
+
+
+def union(*automata: Automaton) -> Automaton:
+    """Accept what any of `automata` accepts (subset construction).
+
+    Where several permit the same symbol from a shared prefix, their edges must add the same to
+    the code, and they must not end together: both hold for numbers of different lengths and for
+    words beside numbers, which is what this is for.
+    """
+
+    def steps(members: Hashable) -> Iterable[Step]:
+        merged: dict[Hashable, list[tuple[int, Edge]]] = {}
+        for which, state in members:  # type: ignore[attr-defined]
+            for edge in automata[which].edges[state]:
+                merged.setdefault(edge.symbol, []).append((which, edge))
+        for symbol, options in merged.items():
+            first = options[0][1]
+            same = all((e.scale, e.add) == (first.scale, first.add) for _, e in options)
+            ends = sum(e.target == END for _, e in options)
+            assert same and (ends == 0 or len(options) == 1), "ambiguous union"
+            target = None if ends else tuple((which, e.target) for which, e in options)
+            yield symbol, target, first.scale, first.add
+
+    return from_steps(tuple((which, 0) for which in range(len(automata))), steps)
+
+
+def expand(automaton: Automaton, spelling: Callable[[Hashable], Sequence[Hashable]]) -> Automaton:
+    """Replace each symbol by the sequence `spelling(symbol)`, sharing common prefixes.
+
+    From any one state the spellings must be distinct and none a prefix of another.
+    """
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        at, prefix = state  # type: ignore[misc]
+        seen: set[Hashable] = set()
+        for edge in automaton.edges[at]:
+            whole = tuple(spelling(edge.symbol))
+            if whole[: len(prefix)] != prefix:
+                continue
+            symbol = whole[len(prefix)]
+            if len(whole) == len(prefix) + 1:
+                target = None if edge.target == END else (edge.target, ())
+                yield symbol, target, edge.scale, edge.add
+            elif symbol not in seen:
+                seen.add(symbol)
+                yield symbol, (at, (*prefix, symbol)), 1, 0
+
+    return from_steps((0, ()), steps)
+
+
+def framed(
+    automaton: Automaton, before: Sequence[Hashable] = (), after: Sequence[Hashable] = ()
+) -> Automaton:
+    """Accept what `automaton` accepts with `before` in front of it and `after` behind it."""
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        part, at = state  # type: ignore[misc]
+        if part == "before":
+            target = ("before", at + 1) if at + 1 < len(before) else ("inside", 0)
+            yield before[at], target, 1, 0
+        elif part == "inside":
+            for edge in automaton.edges[at]:
+                target = ("inside", edge.target)
+                if edge.target == END:
+                    target = ("after", 0) if after else None
+                yield edge.symbol, target, edge.scale, edge.add
+        else:
+            yield after[at], (("after", at + 1) if at + 1 < len(after) else None), 1, 0
+
+    return from_steps(("before", 0) if before else ("inside", 0), steps)
+
+
+def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
+    """Turn an automaton over characters into one over tokens.
+
+    A token is permitted in a state if its characters lead along permitted edges without going
+    past the end of the cell. `tokens` maps each token to the text that it writes; one token a
+    text, so that the result is deterministic in tokens though a text may be cut in several ways.
+    """
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        for token, text in tokens.items():
+            at, scale, add = int(state), 1, 0  # type: ignore[call-overload]
+            for character in text:
+                edge = automaton.follow(at, character) if at != END else None
+                if edge is None:
+                    break
+                at, scale, add = edge.target, scale * edge.scale, add * edge.scale + edge.add
+            else:
+                yield token, (None if at == END else at), scale, add
+
+    return from_steps(0, steps)
+
+
+def repeat(symbols: Sequence[Hashable], end: Hashable, longest: int) -> Automaton:
+    """Accept up to `longest` of `symbols` in any order, then `end` (free text)."""
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        n_written = int(state)  # type: ignore[call-overload]
+        if n_written < longest:
+            yield from ((symbol, n_written + 1, 1, 0) for symbol in symbols)
+        yield end, None, 1, 0
+
+    return from_steps(0, steps)

@@ -1,0 +1,119 @@
+"""The language of one table: how a row is written as a sentence, and what may be written.
+
+A sentence is the start token and, for each cell in turn, a *segment*: the column's name and the
+cell's value. Segments are self-contained, so that a permutation of the columns is a permutation
+of segments. Two serialisations build a :class:`Language`: `table_language` and `text_language`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from counterpoise.language.automaton import Automaton, from_sequences, repeat, union
+from counterpoise.language.grammar import Grammar, compile_grammar
+from counterpoise.language.tokenizer import Tokenizer
+from counterpoise.language.vocabulary import Vocabulary
+from counterpoise.table import MISSING, CategoricalColumn, Schema
+
+MISSING_WORD = "missing"
+
+Spell = Callable[[int], Sequence[int]]
+"""From a cell's code to the tokens of its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How the cells of one column are written: name, what may follow it, and spelling."""
+
+    name: tuple[int, ...]
+    automaton: Automaton
+    spell: Spell
+
+    def or_missing(self, word: Sequence[int]) -> Cell:
+        """Return the cell with `word` as a further way to fill it, with the code ``MISSING``."""
+        written = tuple(word)
+        either = union(self.automaton, from_sequences({MISSING: written}))
+        return Cell(self.name, either, lambda c: written if c == MISSING else self.spell(c))
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The language of one table.
+
+    Attributes
+    ----------
+    schema : Schema
+        The columns, the label first.
+    vocabulary : Vocabulary
+        Every token that can occur, and no other.
+    cells : tuple of Cell
+        How each column is written.
+    grammar : Grammar
+        What may follow what, compiled from the cells.
+    """
+
+    schema: Schema
+    vocabulary: Vocabulary
+    cells: tuple[Cell, ...]
+    grammar: Grammar
+
+    def segment(self, column: int, code: int) -> list[int]:
+        """Return the tokens of one cell, its name first.
+
+        For free text the code is the position of the string among ``Table.texts[column]`` of the
+        table that the language was built for.
+        """
+        cell = self.cells[column]
+        return [*cell.name, *cell.spell(code)]
+
+    def read_text(self, tokens: Iterable[int]) -> str:
+        """Return the string that the value tokens of a free-text cell write, end mark aside."""
+        return unescape("".join(self.vocabulary.entries[token].text for token in tokens))
+
+
+def build_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cell]) -> Language:
+    """Compile `cells`, one a column of `schema`, into a language."""
+    names, automata = [cell.name for cell in cells], [cell.automaton for cell in cells]
+    grammar = compile_grammar(names, automata, len(vocabulary))
+    return Language(schema, vocabulary, tuple(cells), grammar)
+
+
+def text_cell(
+    name: tuple[int, ...],
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    token: Callable[[str, tuple[int, ...]], int],
+    end: int,
+) -> Cell:
+    """Write free text: any of the parts seen in `texts`, up to as many as the longest has.
+
+    `token` numbers a part, given its text and its pieces.
+    """
+    written = [
+        [token(part, pieces) for part, pieces in tokenizer.cut(escape(text))] for text in texts
+    ]
+    parts = sorted({part for cell in written for part in cell})
+    longest = max((len(cell) for cell in written), default=0)
+    return Cell(name, repeat(parts, end, longest), lambda code: [*written[code], end])
+
+
+def category_texts(column: CategoricalColumn) -> list[str]:
+    """Return each category as text; those that would read alike (1 and "1") say their type."""
+    texts = [str(category) for category in column.categories]
+    n_alike = Counter(texts)
+    return [
+        f"{text} ({type(category).__name__})" if n_alike[text] > 1 else text
+        for text, category in zip(texts, column.categories, strict=True)
+    ]
+
+
+def escape(text: str) -> str:
+    """Write free text without line breaks, so that one can end it."""
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def unescape(text: str) -> str:
+    """Undo :func:`escape`; a lone backslash, which only a model can write, stays."""
+    return "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))

@@ -1,0 +1,133 @@
+"""Rows as token arrays: every cell spelled once, then rows assembled by indexing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from counterpoise.errors import SchemaError
+from counterpoise.language.grammar import FORCED, IntArray, Runs
+from counterpoise.language.language import Language
+from counterpoise.language.vocabulary import START
+from counterpoise.table import ABSENT, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """A batch of sentences, padded at the end.
+
+    Attributes
+    ----------
+    tokens : ndarray of shape (n_rows, longest), int64
+        Each begins with the start token; what lies past a row's length has no meaning.
+    states : ndarray of shape (n_rows, longest), int64
+        The grammar's state that each token was chosen in, ``FORCED`` where there was no choice
+        and in the padding.
+    lengths : ndarray of shape (n_rows,), int64
+        Number of tokens of each row, the start token included.
+    """
+
+    tokens: IntArray
+    states: IntArray
+    lengths: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The cells of a table, spelled: each row is a list of segments, each a run of tokens.
+
+    Attributes
+    ----------
+    segments : ndarray of shape (n_rows, n_columns), int64
+        Which run each cell is; -1 where the cell is not in the sentence.
+    tokens, states : Runs
+        The tokens of each segment and the states they are chosen in.
+    """
+
+    segments: IntArray
+    tokens: Runs
+    states: Runs
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def take(self, rows: IntArray) -> Corpus:
+        """Return the corpus of `rows` (indices), sharing the spelled cells."""
+        return Corpus(self.segments[rows], self.tokens, self.states)
+
+    def sentences(self, rows: IntArray, orders: IntArray) -> Sentences:
+        """Assemble `rows`, row i with its columns in the order ``orders[i]``.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,)
+            Indices of rows.
+        orders : ndarray of shape (n, n_columns)
+            A permutation of the columns for each; absent cells are left out.
+        """
+        segments = np.take_along_axis(self.segments[rows], orders, axis=1)
+        present = segments >= 0
+        lengths = np.where(present, self.tokens.lengths[segments], 0)
+        n_tokens = 1 + lengths.sum(axis=1)
+        tokens = np.full((len(rows), n_tokens.max()), START, dtype=np.int64)
+        states = np.full_like(tokens, FORCED)
+        filled = np.arange(tokens.shape[1]) < n_tokens[:, None]
+        filled[:, 0] = False  # the start token
+        flat = self.tokens.flat(segments[present])
+        tokens[filled] = self.tokens.tokens[flat]
+        states[filled] = self.states.tokens[flat]
+        return Sentences(tokens, states, n_tokens)
+
+
+def spell(table: Table, language: Language) -> Corpus:
+    """Spell every distinct cell of `table` once.
+
+    Raises
+    ------
+    SchemaError
+        If the grammar would not allow a cell to be written: the table has other categories or
+        ranges than the one the language was built for.
+    """
+    segments = np.full(table.codes.shape, -1, dtype=np.int64)
+    tokens: list[list[int]] = []
+    states: list[list[int]] = []
+    for column in range(len(language.schema)):
+        codes, inverse = np.unique(table.codes[:, column], return_inverse=True)
+        numbers = np.full(len(codes), -1, dtype=np.int64)
+        for position, code in enumerate(codes.tolist()):
+            if code == ABSENT:
+                continue
+            written = language.segment(column, code)
+            chosen_in = language.grammar.states_along(column, written)
+            if chosen_in is None:
+                name = language.schema[column].name
+                raise SchemaError(f"column {name!r}: a cell cannot be written", column=name)
+            numbers[position] = len(tokens)
+            tokens.append(written)
+            states.append(chosen_in)
+        segments[:, column] = numbers[inverse]
+    return Corpus(segments, Runs.of(tokens), Runs.of(states))
+
+
+def draw_orders(
+    n_rows: int, n_columns: int, permutation: str, rng: np.random.Generator
+) -> IntArray:
+    """Draw the order of the columns for each of `n_rows` sentences; column 0 is the label.
+
+    Parameters
+    ----------
+    permutation : {"label-first", "all", "none"}
+        ``"label-first"``: the label, then the features shuffled (as published). ``"all"``:
+        everything shuffled. ``"none"``: the order of the table.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns), int64
+    """
+    if permutation == "none":
+        return np.tile(np.arange(n_columns), (n_rows, 1))
+    keys = rng.random((n_rows, n_columns))
+    if permutation == "label-first":
+        keys[:, 0] = -1.0
+    return np.argsort(keys, axis=1)

@@ -1,0 +1,165 @@
+"""The published sentence, ``age is 39, workclass is State-gov,``, in a model's own tokens.
+
+Values that could be mistaken for something else (they contain a comma, a quotation mark or a
+line break, begin or end with a space, or read ``missing``) are written as JSON strings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from counterpoise.errors import ModelError, SchemaError
+from counterpoise.language import calendar, numbers
+from counterpoise.language.automaton import (
+    AmbiguousSequencesError,
+    Automaton,
+    expand,
+    framed,
+    from_sequences,
+    lift,
+)
+from counterpoise.language.language import (
+    MISSING_WORD,
+    Cell,
+    Language,
+    build_language,
+    category_texts,
+    text_cell,
+)
+from counterpoise.language.tokenizer import Tokenizer
+from counterpoise.language.vocabulary import Vocabulary
+from counterpoise.table import (
+    CategoricalColumn,
+    Column,
+    DatetimeColumn,
+    NumericColumn,
+    Table,
+    TextColumn,
+)
+
+_END = ","
+_END_OF_TEXT = "\n"
+_NUMERALS = " -.:0123456789"
+
+
+def text_language(table: Table, tokenizer: Tokenizer) -> Language:
+    """Build the language of the published sentence, in the pieces of `tokenizer`.
+
+    Parameters
+    ----------
+    table : Table
+        The rows to be written, label first. Only the schema matters, and the strings of
+        free-text columns (their parts are what new text is made of).
+    tokenizer : Tokenizer
+        The model's own.
+
+    Raises
+    ------
+    SchemaError
+        If the tokenizer writes two categories of a column alike.
+    ModelError
+        If the tokenizer has no pieces for digits.
+    """
+    writer = _Writer(Vocabulary(), tokenizer)
+    start = tokenizer.start
+    writer.vocabulary.token("start", "", () if start is None else (start,))
+    cells = []
+    for position, column in enumerate(table.schema):
+        name = tuple(writer.write(f" {column.name} is"))
+        if isinstance(column, TextColumn):
+            texts = table.texts[position]
+            end = writer.part(_END_OF_TEXT, tuple(tokenizer.encode(_END_OF_TEXT)))
+            cell = text_cell(name, texts, tokenizer, writer.part, end)
+            missing = [writer.part("\nmissing", tuple(tokenizer.encode(" " + MISSING_WORD)))]
+        else:
+            cell = _cell(column, name, writer)
+            missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
+        cells.append(cell.or_missing(missing) if column.has_missing else cell)
+    return build_language(table.schema, writer.vocabulary, cells)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Text to tokens, numbering the tokenizer's pieces as they are first needed."""
+
+    vocabulary: Vocabulary
+    tokenizer: Tokenizer
+
+    def token(self, piece: int, text: str = "") -> int:
+        return self.vocabulary.token(piece, text, (piece,))
+
+    def write(self, text: str) -> list[int]:
+        return [self.token(piece) for piece in self.tokenizer.encode(text)]
+
+    def part(self, text: str, pieces: tuple[int, ...]) -> int:
+        """Number a part of free text, apart from the pieces that write everything else."""
+        return self.vocabulary.token(("part", text), text, pieces)
+
+
+def _cell(column: Column, name: tuple[int, ...], writer: _Writer) -> Cell:
+    if isinstance(column, CategoricalColumn):
+        return _category_cell(column, name, writer)
+    described, of_code = _number_or_instant(column)
+    pieces = writer.tokenizer.pieces_over(_NUMERALS)
+    texts = {writer.token(piece, text): text for piece, text in pieces.items()}
+    single = {text: token for token, text in texts.items() if len(text) == 1}
+    end = writer.write(_END)
+    lifted = lift(described, {**texts, -1: _END})
+    automaton = expand(lifted, lambda token: end if token == -1 else (token,))
+
+    def spell(code: int) -> Sequence[int]:
+        tokens = writer.write(" " + of_code(code)) + end
+        if automaton.read(tokens) == code:
+            return tokens
+        try:  # the tokenizer adds or merges something: write character by character
+            return [single[character] for character in " " + of_code(code)] + end
+        except KeyError as error:
+            raise ModelError(
+                f"the model's tokenizer has no token for {error.args[0]!r}, which column "
+                f"{column.name!r} needs to write numbers; use serialization='table'"
+            ) from None
+
+    return Cell(name, automaton, spell)
+
+
+def _category_cell(column: CategoricalColumn, name: tuple[int, ...], writer: _Writer) -> Cell:
+    end = writer.write(_END)
+    words = [writer.write(" " + _quoted(text)) + end for text in category_texts(column)]
+    try:
+        return Cell(name, from_sequences(dict(enumerate(words))), words.__getitem__)
+    except AmbiguousSequencesError as error:
+        one, other = (column.categories[code] for code in error.codes)
+        raise SchemaError(
+            f"the model's tokenizer writes the categories {one!r} and {other!r} of column "
+            f"{column.name!r} alike; rename one of them, or use serialization='table'",
+            column=column.name,
+        ) from error
+
+
+def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]:
+    """Return the automaton over characters, the end mark included, and how a code is written."""
+    assert not isinstance(column, CategoricalColumn | TextColumn)
+    low, high = column.low, column.high
+    if isinstance(column, DatetimeColumn) and calendar.covers(column):
+        unit = column.unit
+
+        def iso(code: int) -> str:
+            return "".join(calendar.iso_text(symbol) for symbol in calendar.spell_instant(code, unit))
+
+        characters: Callable[[Hashable], str] = calendar.iso_text
+        instants = expand(calendar.instants(low, high, unit), characters)
+        return framed(instants, " ", _END), iso
+    decimals = column.decimals if isinstance(column, NumericColumn) else 0
+    automaton = framed(numbers.plain_number(low, high, decimals, _END), " ")
+    return automaton, lambda code: numbers.spell_plain(code, decimals)
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as it is, or as a JSON string where it could be mistaken."""
+    printable = text.isprintable()
+    plain = printable and text == text.strip() and text not in ("", MISSING_WORD)
+    if plain and not any(character in text for character in ',"'):
+        return text
+    return json.dumps(text, ensure_ascii=not printable)

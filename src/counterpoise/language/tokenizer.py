@@ -1,0 +1,44 @@
+"""Cutting text into pieces: the small part of a tokenizer that the languages need."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Tokenizer(Protocol):
+    """What a language asks of a tokenizer; pieces are the ids of the model's own vocabulary."""
+
+    @property
+    def start(self) -> int | None:
+        """The piece that begins a text, or None where the tokenizer has none."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Return the pieces of `text`, without any special ones."""
+        ...
+
+    def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Return `text` in consecutive parts, each with the pieces that write it.
+
+        The parts join to exactly `text`; a character that takes several pieces is one part.
+        """
+        ...
+
+    def pieces_over(self, alphabet: str) -> dict[int, str]:
+        """Return the pieces that write only characters of `alphabet`, with the text of each."""
+        ...
+
+
+class CharacterTokenizer:
+    """One piece a character: the tokenizer of models that start from scratch."""
+
+    start = None
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(character) for character in text]
+
+    def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        return [(character, (ord(character),)) for character in text]
+
+    def pieces_over(self, alphabet: str) -> dict[int, str]:
+        return {ord(character): character for character in alphabet}

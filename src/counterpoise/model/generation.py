@@ -1,0 +1,287 @@
+"""Constrained generation: a batch of rows written together, each under the table's grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from counterpoise.language.automaton import END
+from counterpoise.language.grammar import Grammar, IntArray, Runs
+from counterpoise.language.language import Language
+from counterpoise.language.sentences import spell
+from counterpoise.model.device import Device
+from counterpoise.model.language_model import LanguageModel
+from counterpoise.progress import Progress
+from counterpoise.table import ABSENT, MISSING, Table, TextColumn
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn.
+
+    Attributes
+    ----------
+    temperature : float
+        Positive; 1 draws from the model's own distribution, less sharpens it.
+    top_p : float
+        In (0, 1]: draw only from the likeliest tokens that together have this probability.
+    batch_size : int
+        Rows written together.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    batch_size: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Rows as written.
+
+    Attributes
+    ----------
+    table : Table
+        The rows, label first; every cell is within the schema.
+    log_likelihood : ndarray of shape (n_rows,), float64
+        Log-probability, in nats, of what the model chose given the prompt, at temperature 1.
+    """
+
+    table: Table
+    log_likelihood: FloatArray
+
+
+def generate(
+    model: LanguageModel,
+    language: Language,
+    prompts: Table,
+    orders: IntArray,
+    sampling: Sampling,
+    *,
+    device: Device,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Generated:
+    """Complete `prompts`: fill every absent cell, and change no other.
+
+    Parameters
+    ----------
+    prompts : Table
+        One row for each row to write; cells to be written are ``ABSENT``.
+    orders : ndarray of shape (n_rows, n_columns)
+        The order of the columns in each sentence; given cells come first.
+
+    Returns
+    -------
+    Generated
+        Exactly the rows asked for.
+    """
+    n_rows = len(prompts)
+    log_likelihood = np.zeros(n_rows)
+    codes = prompts.codes.copy()
+    texts = {column: list(strings) for column, strings in prompts.texts.items()}
+    model.eval()
+    torch_generator = torch.Generator(device=device.device)
+    with progress.stage("writing", total=n_rows, unit="rows") as advance:
+        for start in range(0, n_rows, sampling.batch_size):
+            torch_generator.manual_seed(int(rng.integers(2**63)))
+            rows = slice(start, start + sampling.batch_size)
+            batch = _Batch(language, prompts.take(np.arange(n_rows)[rows]), orders[rows])
+            _write(model, batch, sampling, device, torch_generator)
+            codes[rows] = batch.codes
+            log_likelihood[rows] = batch.log_likelihood
+            for row, column, string in batch.strings():
+                codes[start + row, column] = len(texts[column])
+                texts[column].append(string)
+            advance(len(batch.codes))
+    frozen: Mapping[int, tuple[str, ...]] = {c: tuple(strings) for c, strings in texts.items()}
+    return Generated(Table(prompts.schema, codes, frozen), log_likelihood)
+
+
+@torch.no_grad()
+def _write(
+    model: LanguageModel,
+    batch: _Batch,
+    sampling: Sampling,
+    device: Device,
+    generator: torch.Generator,
+) -> None:
+    """Write all rows of `batch`, one choice a row in each turn."""
+    grammar = batch.language.grammar
+    allowed = device.tensor(grammar.allowed)
+    cache: Any = None
+    n_read = np.zeros(len(batch.codes), dtype=np.int64)
+    mask = np.zeros((len(batch.codes), 0), dtype=np.int64)
+    while batch.is_writing().any():
+        # 1. read what was written since the last turn: the choice, and all that it forces
+        tokens, lengths = batch.take_pending()
+        here = np.arange(tokens.shape[1])
+        mask = np.concatenate([mask, here < lengths[:, None]], axis=1, dtype=np.int64)
+        positions = n_read[:, None] + np.minimum(here, np.maximum(lengths - 1, 0)[:, None])
+        n_read += lengths
+        # 2. score the successors of each unfinished row's last token
+        rows = np.flatnonzero(batch.is_writing())
+        with device.autocast():
+            logits, cache = model(
+                device.tensor(tokens),
+                (device.tensor(rows), device.tensor(lengths[rows] - 1)),
+                positions=device.tensor(positions),
+                attention_mask=device.tensor(mask),
+                cache=cache,
+                use_cache=True,
+            )
+        # 3. choose among the tokens that the grammar permits, and follow each row's choice
+        states = batch.state[rows]
+        sets = device.tensor(grammar.allowed_set[states])
+        logits = logits.masked_fill(~allowed[sets], -torch.inf)
+        choice, log_probability = choose(logits, sampling, generator)
+        batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())
+
+
+def choose(
+    logits: Tensor, sampling: Sampling, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw one token a row.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_rows, n_tokens), float32
+        ``-inf`` where a token is not permitted.
+
+    Returns
+    -------
+    choice : Tensor of shape (n_rows,), int64
+    log_probability : Tensor of shape (n_rows,), float32
+        Of the choice, at temperature 1 and without `top_p`.
+    """
+    probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
+    if sampling.top_p < 1.0:
+        ordered, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
+        before = ordered.cumsum(dim=-1) - ordered
+        ordered = ordered.masked_fill(before >= sampling.top_p, 0.0)
+        probabilities = torch.zeros_like(probabilities).scatter(-1, tokens, ordered)
+    choice = torch.multinomial(probabilities, 1, generator=generator)
+    log_probability = torch.log_softmax(logits, dim=-1).gather(-1, choice)
+    return choice[:, 0], log_probability[:, 0]
+
+
+class _Batch:
+    """The rows being written: where each stands in the grammar, as arrays."""
+
+    def __init__(self, language: Language, prompts: Table, orders: IntArray) -> None:
+        self.language = language
+        self.codes = prompts.codes.copy()
+        n_rows, n_columns = self.codes.shape
+        self.log_likelihood = np.zeros(n_rows)
+        self.state = np.full(n_rows, END, dtype=np.int64)
+        self._orders = orders
+        self._n_done = (np.take_along_axis(self.codes, orders, 1) != ABSENT).sum(axis=1)
+        self._code = np.zeros(n_rows, dtype=np.int64)
+        self._text_columns = np.array([isinstance(c, TextColumn) for c in language.schema])
+        self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
+        prompt = spell(prompts, language).sentences(np.arange(n_rows), orders)
+        self._pending = _Pending(n_rows)
+        self._pending.append_padded(prompt.tokens, prompt.lengths)
+        self._open(np.arange(n_rows))
+
+    def is_writing(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which rows have a choice left to make, shape (n_rows,)."""
+        return self.state != END
+
+    def take_pending(self) -> tuple[IntArray, IntArray]:
+        """Hand over the tokens that the model has not read: padded at the end, and lengths."""
+        return self._pending.take()
+
+    def follow(self, rows: IntArray, choice: IntArray, log_probability: FloatArray) -> None:
+        """Advance `rows` by the tokens chosen there."""
+        grammar: Grammar = self.language.grammar
+        edges = grammar.edges(self.state[rows], choice)
+        self.log_likelihood[rows] += log_probability
+        columns = grammar.column[self.state[rows]]
+        in_text = self._text_columns[columns]
+        if in_text.any():
+            self._text_log.append((rows[in_text], columns[in_text], choice[in_text]))
+        self._pending.append(rows, choice[:, None], np.ones(len(rows), dtype=np.int64))
+        self._pending.append_runs(rows, grammar.tails, edges)
+        self._code[rows] = self._code[rows] * grammar.edge_scale[edges] + grammar.edge_add[edges]
+        self.state[rows] = grammar.edge_target[edges]
+        ended = rows[self.state[rows] == END]
+        self._close(ended)
+        self._open(ended)
+
+    def _close(self, rows: IntArray) -> None:
+        """Store the finished cell of each of `rows`."""
+        columns = self._orders[rows, self._n_done[rows]]
+        self.codes[rows, columns] = self._code[rows]
+        self._n_done[rows] += 1
+
+    def _open(self, rows: IntArray) -> None:
+        """Begin the next cell of each of `rows`; cells with a single value are written at once."""
+        grammar: Grammar = self.language.grammar
+        n_columns = self.codes.shape[1]
+        rows = rows[self._n_done[rows] < n_columns]
+        while len(rows):
+            columns = self._orders[rows, self._n_done[rows]]
+            self._pending.append_runs(rows, grammar.openings, columns)
+            self._code[rows] = grammar.first_code[columns]
+            self.state[rows] = grammar.first_state[columns]
+            constant = rows[self.state[rows] == END]
+            self._close(constant)
+            rows = constant[self._n_done[constant] < n_columns]
+
+    def strings(self) -> list[tuple[int, int, str]]:
+        """Return the free text that was written: (row, column, string)."""
+        if not self._text_log:
+            return []
+        rows, columns, tokens = (np.concatenate(part) for part in zip(*self._text_log, strict=True))
+        cells: dict[tuple[int, int], list[int]] = {}
+        for row, column, token in zip(rows.tolist(), columns.tolist(), tokens.tolist(), strict=True):
+            cells.setdefault((row, column), []).append(token)
+        return [
+            (row, column, self.language.read_text(written[:-1]))  # the last one is the end mark
+            for (row, column), written in cells.items()
+            if self.codes[row, column] != MISSING
+        ]
+
+
+class _Pending:
+    """Tokens that each row has written and the model has not read yet."""
+
+    def __init__(self, n_rows: int) -> None:
+        self._tokens = np.zeros((n_rows, 16), dtype=np.int64)
+        self._lengths = np.zeros(n_rows, dtype=np.int64)
+
+    def take(self) -> tuple[IntArray, IntArray]:
+        longest = self._lengths.max()
+        taken = self._tokens[:, :longest].copy(), self._lengths.copy()
+        self._lengths[:] = 0
+        return taken
+
+    def append_padded(self, tokens: IntArray, lengths: IntArray) -> None:
+        self.append(np.arange(len(tokens)), tokens, lengths)
+
+    def append_runs(self, rows: IntArray, runs: Runs, which: IntArray) -> None:
+        """Append to each of `rows` one run, ``runs[which[i]]``."""
+        self._write(rows, runs.tokens[runs.flat(which)], runs.lengths[which])
+
+    def append(self, rows: IntArray, tokens: IntArray, lengths: IntArray) -> None:
+        """Append to each of `rows` the first ``lengths[i]`` of ``tokens[i]``."""
+        filled = np.arange(tokens.shape[1]) < lengths[:, None]
+        self._write(rows, tokens[filled], lengths)
+
+    def _write(self, rows: IntArray, flat: IntArray, lengths: IntArray) -> None:
+        begin = self._lengths[rows]
+        longest = int((begin + lengths).max(initial=0))
+        if longest > self._tokens.shape[1]:
+            wider = np.zeros((len(self._tokens), 2 * longest), dtype=np.int64)
+            wider[:, : self._tokens.shape[1]] = self._tokens
+            self._tokens = wider
+        within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        self._tokens[np.repeat(rows, lengths), np.repeat(begin, lengths) + within] = flat
+        self._lengths[rows] += lengths

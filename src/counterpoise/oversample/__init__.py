@@ -1,0 +1,1 @@
+"""The method: interpolation, conditions, the sampler."""

@@ -1,0 +1,99 @@
+"""What the prompts of generated rows hold: the third idea of the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from counterpoise.language.grammar import IntArray
+from counterpoise.table import ABSENT, Table, TextColumn
+
+LABEL_ONLY = 0
+"""In place of a feature's position: the prompt holds the label alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Rows to complete.
+
+    Attributes
+    ----------
+    table : Table
+        The given cells; all others are ``ABSENT``.
+    condition : ndarray of shape (n_rows,), int64
+        Position of the feature that each prompt was given by its condition, or ``LABEL_ONLY``.
+    """
+
+    table: Table
+    condition: IntArray
+
+
+def draw_prompts(
+    starts: Table, label: int, n_rows: int, condition: str, rng: np.random.Generator
+) -> Prompts:
+    """Draw prompts for `n_rows` rows of one class.
+
+    With ``condition="feature"`` every feature in turn is the condition of an equal share of the
+    rows. A numeric value is drawn from the real and the interpolated rows of the class together,
+    a categorical one from the real rows: interpolated rows have no categories.
+
+    Parameters
+    ----------
+    starts : Table
+        Real rows and interpolated rows (with ``ABSENT`` categories) to draw values from.
+    label : int
+        Code of the class.
+
+    Notes
+    -----
+    NOTE[DIFF]: free text is never a condition, since a prompt would copy a whole cell of a real
+    row, which is what free text most gives away.
+    """
+    n_columns = len(starts.schema)
+    codes = np.full((n_rows, n_columns), ABSENT, dtype=np.int64)
+    codes[:, 0] = label
+    of_class = starts.codes[starts.codes[:, 0] == label]
+    features = [
+        position
+        for position in range(1, n_columns)
+        if not isinstance(starts.schema[position], TextColumn)
+    ]
+    which = np.full(n_rows, LABEL_ONLY, dtype=np.int64)
+    if condition == "feature" and features:
+        which = np.resize(rng.permutation(features), n_rows)
+        for feature in features:
+            values = of_class[:, feature]
+            values = values[values != ABSENT]
+            rows = np.flatnonzero(which == feature)
+            codes[rows, feature] = rng.choice(values, len(rows))
+    return Prompts(Table(starts.schema, codes, starts.texts), which)
+
+
+def draw_writing_orders(
+    given: IntArray, condition: IntArray, permutation: str, rng: np.random.Generator
+) -> IntArray:
+    """Draw the order in which each row is written.
+
+    The label first, then the condition, then what else is given, then the cells to be written:
+    in a random order, or in the order of the table with ``permutation="none"``.
+
+    Parameters
+    ----------
+    given : ndarray of shape (n_rows, n_columns)
+        Codes of the prompts; ``ABSENT`` where a cell is to be written.
+    condition : ndarray of shape (n_rows,)
+        As in :class:`Prompts`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns), int64
+    """
+    n_rows, n_columns = given.shape
+    keys = rng.random((n_rows, n_columns))
+    if permutation == "none":
+        keys = np.tile(np.arange(n_columns) / n_columns, (n_rows, 1))
+    keys[given != ABSENT] -= 1.0
+    keys[np.arange(n_rows), condition] = -2.0
+    keys[:, 0] = -3.0
+    return np.argsort(keys, axis=1, kind="stable")

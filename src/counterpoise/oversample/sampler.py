@@ -1,0 +1,397 @@
+"""The over-sampler: scikit-learn and imbalanced-learn conventions around the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.utils import check_target_type
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from sklearn_compat.utils.validation import validate_data
+
+from counterpoise.model.backbone import Backbone, load_backbone
+from counterpoise.model.device import resolve_device
+from counterpoise.model.generation import Sampling
+from counterpoise.model.training import TrainingPlan
+from counterpoise.oversample.frames import CallerTypes, as_frame, with_labels
+from counterpoise.oversample.method import Method
+from counterpoise.oversample.provenance import describe_origin
+from counterpoise.oversample.writer import train_writer, training_rows
+from counterpoise.progress import make_progress
+from counterpoise.table import Schema, Table, TextColumn
+
+PUBLISHED_EPOCHS = 50
+
+
+class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
+    """Over-sample with rows written by a language model that is fine-tuned on the table.
+
+    The ImbLLM method [1]_, decoded under the table's grammar: every generated cell is valid (a
+    known category, a number of the column's precision within its observed range, missing only
+    where the column has missing values), and exactly the rows asked for come back. The real rows
+    come first, unchanged and in their order.
+
+    Parameters
+    ----------
+    sampling_strategy : float, str, dict or callable, default="auto"
+        Which classes to fill and how far, as everywhere in imbalanced-learn. ``"auto"`` fills
+        every class but the largest up to the largest.
+    model : str, default="auto"
+        ``"compact"`` (a small model from scratch), ``"smollm2-135m"``, or the folder or hub id of
+        any Hugging Face causal language model. ``"auto"`` takes SmolLM2 where there is a GPU and
+        the weights are at hand, else the compact model; ``model_reason_`` says why.
+    serialization : {"table", "text"}, default="table"
+        ``"table"``: a vocabulary of the table's own, one token a column and a category, digits
+        for numbers. ``"text"``: the published sentence in the model's own tokens.
+    interpolation : {"smotenc", None}, default="smotenc"
+        First idea of the method: train on SMOTE-NC rows too, of which only the label and the
+        numeric features are kept. ``None`` trains on real rows only.
+    permutation : {"label-first", "all", "none"}, default="label-first"
+        Second idea: the label first, then the features in a random order, new each time.
+        ``"all"`` shuffles the label along, ``"none"`` keeps the table's order.
+    condition : {"feature", "label"}, default="feature"
+        Third idea: a prompt is the label and the value of one feature, each feature in turn.
+        ``"label"`` prompts with the label alone.
+    train_on : {"minority", "all"}, default="minority"
+        Train on the classes that are filled, as published, or on every class.
+    epochs : int or "auto", default="auto"
+        Passes over the training rows (real and interpolated). ``"auto"``: the published 50, but
+        no more than about 30,000 row presentations (6,000 for a pre-trained model).
+    batch_size : int or "auto", default="auto"
+        Rows a training step; 32 as published.
+    learning_rate : float or "auto", default="auto"
+        Peak learning rate of AdamW.
+    validation_fraction : float or "auto", default="auto"
+        Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
+        ``"auto"``: a tenth of the classes with 200 rows or more.
+    patience : int, default=5
+        Epochs without a better held-out loss before training stops. The best weights are kept.
+    temperature : float, default=1.0
+        Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
+    top_p : float, default=1.0
+        Draw only from the likeliest tokens that together have this probability, in (0, 1].
+    generation_batch_size : int or "auto", default="auto"
+        Rows written together; 256. Rows are the same for the same seed *and* batch size.
+    lora_rank : int, default=None
+        With a pre-trained model: train low-rank adapters of this rank instead of all weights.
+    column_kinds : dict, default=None
+        Kinds of columns where the inferred one is wrong: name -> ``"categorical"``,
+        ``"ordered"``, ``"boolean"``, ``"integer"``, ``"decimal"``, ``"datetime"``,
+        ``"duration"`` or ``"text"``.
+    range_margin : float, default=0.0
+        Widen the range of numeric columns by this share of it, on both sides.
+    device : str, default="auto"
+        ``"cpu"``, ``"cuda"``, or another torch device.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of matrix products; ``"auto"`` takes bfloat16 where the hardware multiplies in it.
+    random_state : int, RandomState instance or None, default=None
+        Same seed, device and versions: same rows.
+    verbose : bool, default=False
+        Report progress on standard error.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Rows written for each class.
+    schema_ : Schema
+        The features as understood: kinds, categories, ranges, precision, missing values.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    model_name_, model_reason_ : str
+        Which model wrote the rows, and why it was taken.
+    n_synthetic_ : int
+        How many rows were written.
+    history_ : History
+        Losses by epoch, presentations, seconds.
+    timings_ : dict of str to float
+        ``training_s``, ``generation_s``, ``training_rows_per_s``, ``generation_rows_per_s``.
+    provenance_ : DataFrame of shape (n_synthetic, 4)
+        For each synthetic row its class, the column and value it was prompted with, and its
+        log-likelihood in nats under the model, given the prompt.
+
+    References
+    ----------
+    .. [1] Nguyen et al., "Large Language Models for Imbalanced Classification: Diversity makes
+       the difference", arXiv 2510.09783.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from counterpoise import LLMOverSampler
+    >>> X = pd.DataFrame({"age": range(20, 60), "plan": ["basic", "plus"] * 20})
+    >>> y = pd.Series(["stays"] * 32 + ["leaves"] * 8)
+    >>> X_balanced, y_balanced = LLMOverSampler(epochs=2, random_state=0).fit_resample(X, y)
+    >>> y_balanced.value_counts().to_dict()
+    {'stays': 32, 'leaves': 32}
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseOverSampler._parameter_constraints,
+        "model": [str],
+        "serialization": [StrOptions({"table", "text"})],
+        "interpolation": [StrOptions({"smotenc"}), None],
+        "permutation": [StrOptions({"label-first", "all", "none"})],
+        "condition": [StrOptions({"feature", "label"})],
+        "train_on": [StrOptions({"minority", "all"})],
+        "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "top_p": [Interval(Real, 0, 1, closed="right")],
+        "generation_batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "lora_rank": [Interval(Integral, 1, None, closed="left"), None],
+        "column_kinds": [dict, None],
+        "range_margin": [Interval(Real, 0, None, closed="left")],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "random_state": ["random_state"],
+        "verbose": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        model: str = "auto",
+        serialization: str = "table",
+        interpolation: str | None = "smotenc",
+        permutation: str = "label-first",
+        condition: str = "feature",
+        train_on: str = "minority",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        validation_fraction: float | str = "auto",
+        patience: int = 5,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        generation_batch_size: int | str = "auto",
+        lora_rank: int | None = None,
+        column_kinds: Mapping[Any, str] | None = None,
+        range_margin: float = 0.0,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.model = model
+        self.serialization = serialization
+        self.interpolation = interpolation
+        self.permutation = permutation
+        self.condition = condition
+        self.train_on = train_on
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.temperature = temperature
+        self.top_p = top_p
+        self.generation_batch_size = generation_batch_size
+        self.lora_rank = lora_rank
+        self.column_kinds = column_kinds
+        self.range_margin = range_margin
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def sample(
+        self,
+        n: int,
+        *,
+        class_: Any = None,
+        condition: Mapping[Any, Any] | None = None,
+        random_state: Any = None,
+    ) -> tuple[Any, Any]:
+        """Write more rows without training again.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        class_ : object, optional
+            Their class; may be omitted if the model was trained on a single one. The model knows
+            the classes it was trained on: with ``train_on="all"``, all of them.
+        condition : mapping, optional
+            Values that all the rows have: column name -> value. They take the place of the
+            conditions that are otherwise drawn.
+        random_state : int, RandomState instance or None
+            Seed of these rows; None continues the stream of the fit, so that repeated calls
+            write different rows.
+
+        Returns
+        -------
+        X : DataFrame or ndarray of shape (n, n_features)
+            As the X of the fit.
+        y : Series or ndarray of shape (n,)
+            As the y of the fit.
+
+        Raises
+        ------
+        ValueError
+            If the class was not trained on, or the condition names an unknown column or a value
+            outside the column's domain.
+        """
+        check_is_fitted(self, "writer_")
+        if not isinstance(n, Integral) or isinstance(n, bool) or n < 0:
+            raise ValueError(f"n must be a whole number of rows, 0 or more; got {n!r}")
+        rng = self._rng if random_state is None else _generator(random_state)
+        generated, _ = self.writer_.write(
+            self._trained_label(class_),
+            int(n),
+            self._sampling(),
+            rng=rng,
+            progress=make_progress(self.verbose),
+            given=self._given_codes(condition or {}),
+        )
+        frame = generated.table.to_frame()
+        return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
+
+    def _check_X_y(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, bool]:
+        frame = as_frame(X)
+        self._caller_types = CallerTypes.of(X, y)
+        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
+        check_consistent_length(frame, y)
+        return frame, y, binarize_y
+
+    def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
+        labels = np.asarray(y)
+        n_rows = {class_: n for class_, n in self.sampling_strategy_.items() if n > 0}
+        for class_ in n_rows:
+            if (labels == class_).sum() < 2:
+                raise ValueError(
+                    f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect "
+                    "more rows of it, or leave it out with sampling_strategy"
+                )
+        self.schema_ = Schema.infer(X, kinds=self.column_kinds, range_margin=self.range_margin)
+        self.classes_ = np.unique(labels)
+        table = with_labels(
+            Table.from_frame(X, self.schema_), labels, self._caller_types.target_name
+        )
+        synthetic = table.take(np.empty(0, dtype=np.int64)).to_frame()
+        if n_rows:
+            self._learn(table, n_rows)
+            synthetic = self._write(n_rows)
+        self.n_synthetic_ = len(synthetic)
+        whole = pd.concat([X, synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)], axis=0)
+        whole = whole.astype(X.dtypes).reset_index(drop=True)
+        return self._caller_types.X(whole), np.concatenate([labels, synthetic.iloc[:, 0]])
+
+    def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> None:
+        """Train a model to write the rows of `table`."""
+        device = resolve_device(self.device, self.precision)
+        backbone = load_backbone(self.model, device=device, lora_rank=self.lora_rank)
+        self.model_name_, self.model_reason_ = backbone.name, backbone.reason
+        self._rng = _generator(self.random_state)
+        method = Method(self.interpolation, self.permutation, self.condition, self.train_on)
+        share = None if self.validation_fraction == "auto" else float(self.validation_fraction)
+        deficit = {_label_code(table.schema, class_): n for class_, n in n_rows.items()}
+        rows = training_rows(table, deficit, method, share, self._rng)
+        self.writer_ = train_writer(
+            rows,
+            backbone,
+            method,
+            self._plan(backbone, len(rows.corpus)),
+            serialization=self.serialization,
+            device=device,
+            rng=self._rng,
+            progress=make_progress(self.verbose),
+        )
+        self.history_ = self.writer_.history
+
+    def _write(self, n_rows: Mapping[Any, int]) -> pd.DataFrame:
+        """Write the rows that each class lacks; label first."""
+        started = time.perf_counter()
+        parts, provenance = [], []
+        for class_, n in n_rows.items():
+            label = _label_code(self.writer_.language.schema, class_)
+            generated, prompts = self.writer_.write(
+                label,
+                n,
+                self._sampling(),
+                rng=self._rng,
+                progress=make_progress(self.verbose),
+            )
+            parts.append(generated.table.to_frame())
+            provenance.append(describe_origin(generated, prompts, parts[-1]))
+        self.provenance_ = pd.concat(provenance, ignore_index=True)
+        synthetic = pd.concat(parts, ignore_index=True)
+        seconds = time.perf_counter() - started
+        self.timings_ = {
+            "training_s": self.history_.seconds,
+            "training_rows_per_s": self.history_.n_presentations / self.history_.seconds,
+            "generation_s": seconds,
+            "generation_rows_per_s": len(synthetic) / seconds,
+        }
+        return synthetic
+
+    def _plan(self, backbone: Backbone, n_rows: int) -> TrainingPlan:
+        """Fill in what the user left to us."""
+        epochs = self.epochs
+        if epochs == "auto":
+            epochs = max(1, min(PUBLISHED_EPOCHS, backbone.max_presentations // n_rows))
+        rate, batch_size = self.learning_rate, self.batch_size
+        return TrainingPlan(
+            epochs=int(epochs),
+            batch_size=backbone.batch_size if batch_size == "auto" else int(batch_size),
+            learning_rate=backbone.learning_rate if rate == "auto" else float(rate),
+            permutation=self.permutation,
+            patience=self.patience,
+        )
+
+    def _sampling(self) -> Sampling:
+        size = self.generation_batch_size
+        return Sampling(self.temperature, self.top_p, 256 if size == "auto" else int(size))
+
+    def _trained_label(self, class_: Any) -> int:
+        """Return the code of `class_`, which the model must have been trained on."""
+        schema = self.writer_.language.schema
+        trained = np.unique(self.writer_.rows.corpus.codes[:, 0])
+        names = schema[0].decode(trained).tolist()
+        if class_ is None and len(trained) == 1:
+            return int(trained[0])
+        if class_ is None or class_ not in names:
+            raise ValueError(
+                f"class_ must be one of the classes that the model was trained on, {names}; got "
+                f"{class_!r}. With train_on='all' it is trained on every class"
+            )
+        return _label_code(schema, class_)
+
+    def _given_codes(self, condition: Mapping[Any, Any]) -> dict[int, int]:
+        """Return the position and code of each value that the user fixed."""
+        schema = self.writer_.language.schema
+        names = [column.name for column in schema][1:]
+        given = {}
+        for name, value in condition.items():
+            if name not in names:
+                raise ValueError(f"condition names the column {name!r}; the columns are {names}")
+            position = names.index(name) + 1
+            column = schema[position]
+            if isinstance(column, TextColumn):
+                raise ValueError(f"column {name!r} holds free text, which cannot be a condition")
+            one = pd.Series([value], name=name)
+            given[position] = int(column.encode(one.astype(column.dtype))[0])
+        return given
+
+
+def _label_code(schema: Schema, class_: Any) -> int:
+    """Return the code of a class in the label column."""
+    label = schema[0]
+    return int(label.encode(pd.Series([class_], name=label.name, dtype=label.dtype))[0])
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    """Return a generator seeded from scikit-learn's kinds of `random_state`."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))

@@ -1,0 +1,86 @@
+"""One column as JSON and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from counterpoise.errors import SchemaError
+from counterpoise.table.cells import MARKERS
+from counterpoise.table.column import (
+    CategoricalColumn,
+    Column,
+    DatetimeColumn,
+    Kind,
+    NumericColumn,
+    TextColumn,
+)
+from counterpoise.table.dtype import tag_dtype, untag_dtype
+from counterpoise.table.value import tag_value, untag_value
+
+__all__ = ["column_from_dict", "column_to_dict"]
+
+
+def column_to_dict(column: Column) -> dict[str, Any]:
+    """Describe a column with JSON types only; `column_from_dict` is the inverse."""
+    record: dict[str, Any] = {
+        "name": tag_value(column.name),
+        "kind": str(column.kind),
+        "dtype": tag_dtype(column.dtype),
+        "has_missing": column.has_missing,
+        "marker": column.marker,
+    }
+    match column:
+        case CategoricalColumn():
+            record["categories"] = [tag_value(category) for category in column.categories]
+        case NumericColumn():
+            record |= {"low": column.low, "high": column.high, "decimals": column.decimals}
+        case DatetimeColumn():
+            record |= {"low": column.low, "high": column.high, "unit": column.unit}
+        case TextColumn():
+            record["max_length"] = column.max_length
+    return record
+
+
+def column_from_dict(record: Any) -> Column:
+    """Make the column that `column_to_dict` described; a `SchemaError` if it is malformed."""
+    try:
+        return _read(record)
+    except SchemaError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise SchemaError(
+            f"The description of a column is malformed ({type(error).__name__}: {error}). "
+            "Write it with `Schema.to_dict`."
+        ) from error
+
+
+def _read(record: Any) -> Column:
+    kind = Kind(record["kind"])
+    common: dict[str, Any] = {
+        "name": untag_value(record["name"]),
+        "kind": kind,
+        "dtype": untag_dtype(record["dtype"]),
+        "has_missing": _of_type(record["has_missing"], bool),
+        "marker": _of_type(record["marker"], str),
+    }
+    if common["marker"] not in MARKERS:
+        raise ValueError(f"unknown marker {common['marker']!r}")
+    match kind:
+        case Kind.CATEGORICAL | Kind.ORDERED | Kind.BOOLEAN:
+            categories = tuple(map(untag_value, _of_type(record["categories"], list)))
+            column = CategoricalColumn(**common, categories=categories)
+            column.check_categories()
+            return column
+        case Kind.TEXT:
+            return TextColumn(**common, max_length=_of_type(record["max_length"], int))
+    low, high = _of_type(record["low"], int), _of_type(record["high"], int)
+    if kind in (Kind.INTEGER, Kind.DECIMAL):
+        decimals = _of_type(record["decimals"], int)
+        return NumericColumn(**common, low=low, high=high, decimals=decimals)
+    return DatetimeColumn(**common, low=low, high=high, unit=_of_type(record["unit"], str))
+
+
+def _of_type(value: Any, expected: type) -> Any:
+    if type(value) is not expected:
+        raise TypeError(f"expected {expected.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,60 @@
+"""Fixtures that the tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.doubles import CopyingSampler, Shell
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def sampler_class() -> type[CopyingSampler]:
+    return CopyingSampler
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    from counterpoise.cli import resampling
+
+    samplers: list[CopyingSampler] = []
+
+    def build(arguments: dict[str, Any]) -> CopyingSampler:
+        samplers.append(CopyingSampler(**arguments))
+        return samplers[-1]
+
+    environment = dict(os.environ)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(resampling, "build_sampler", build)
+    yield Shell(tmp_path, samplers, capsys)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.fixture
+def make_churn() -> Callable[..., pd.DataFrame]:
+    """Return a function that makes a small table in the likeness of the churn table."""
+
+    def make(n_rows: int = 60, n_minority: int = 12, seed: int = 0) -> pd.DataFrame:
+        random = np.random.default_rng(seed)
+        churn = np.where(np.arange(n_rows) < n_minority, "yes", "no")
+        return pd.DataFrame(
+            {
+                "state": random.choice(["KS", "OH", "NJ"], n_rows),
+                "calls": random.integers(0, 30, n_rows),
+                "minutes": random.normal(180, 40, n_rows).round(1),
+                "churn": churn,
+            }
+        )
+
+    return make

@@ -1,0 +1,437 @@
+"""The command line: what it writes where, and how it refuses."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from counterpoise.cli import commands, resampling
+from counterpoise.errors import DecodingError, MissingDependencyError, ModelError, SchemaError
+from tests.doubles import CopyingSampler, Shell
+
+TABLE = "id,plan,fee,left\n1,a,1.50,no\n2,b,2.00,no\n3,a,3.25,no\n4,b,,yes\n"
+BALANCED = TABLE + "4,b,,yes\n4,b,,yes\n"
+
+
+@pytest.fixture
+def table(shell: Shell) -> str:
+    return shell.write("table.csv", TABLE)
+
+
+# --- what it writes --------------------------------------------------------------------------
+
+
+def test_writes_the_real_rows_and_the_synthetic_ones_below(shell: Shell, table: str) -> None:
+    code, out, err = shell("resample", table, "--target", "left", "-o", "out.csv")
+    assert (code, out) == (0, "")
+    assert shell.read("out.csv") == BALANCED
+    assert shell.names == ["out.csv", "table.csv"]
+    assert err.endswith("wrote 6 rows to out.csv\n")
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "-"]])
+def test_writes_csv_to_standard_output(shell: Shell, table: str, output: list[str]) -> None:
+    code, out, _ = shell("resample", table, "--target", "left", *output)
+    assert (code, out) == (0, BALANCED)
+
+
+def test_sums_up_on_standard_error(shell: Shell, table: str) -> None:
+    _, _, err = shell("resample", table, "--target", "left")
+    assert err.splitlines() == [
+        "class  before  synthetic  after",
+        "no          3          0      3",
+        "yes         1          2      3",
+        "model: copies (no model is faster)",
+        "training: 1.5 s, 1,234 rows/s",
+        "generation: 1.5 s, 99 rows/s",
+    ]
+
+
+def test_quiet_says_nothing(shell: Shell, table: str) -> None:
+    code, _, err = shell("resample", table, "--target", "left", "-o", "out.csv", "--quiet")
+    assert (code, err) == (0, "")
+    assert shell.sampler.arguments["verbose"] is False
+
+
+def test_balanced_table_is_written_as_it_is(shell: Shell) -> None:
+    content = "x,y\n1,a\n2,b\n"
+    code, out, err = shell("resample", shell.write("t.csv", content), "--target", "y")
+    assert (code, out) == (0, content)
+    assert "nothing to add" in err
+
+
+def test_synthetic_rows_can_be_marked(shell: Shell, table: str) -> None:
+    _, out, _ = shell("resample", table, "--target", "left", "--mark-synthetic", "made up")
+    marks = [line.rsplit(",")[-1] for line in out.splitlines()]
+    assert marks == ["made up", *["False"] * 4, *["True"] * 2]
+
+
+def test_synthetic_rows_alone(shell: Shell, table: str) -> None:
+    _, out, _ = shell("resample", table, "--target", "left", "--synthetic-only")
+    assert out == "id,plan,fee,left\n4,b,,yes\n4,b,,yes\n"
+
+
+def test_parquet_in_and_out(shell: Shell) -> None:
+    frame = pd.DataFrame({"n": [1, 2, 3], "c": pd.Categorical(["x", "y", "x"]), "y": [0, 0, 1]})
+    frame.to_parquet("t.parquet")
+    code, _, _ = shell("resample", "t.parquet", "--target", "y", "-o", "out.parquet")
+    assert code == 0
+    written = pd.read_parquet("out.parquet")
+    pd.testing.assert_frame_equal(written.iloc[:3], frame)
+    assert written.iloc[3].to_dict() == {"n": 3, "c": "x", "y": 1}
+
+
+def test_existing_file_is_replaced_by_force(shell: Shell, table: str) -> None:
+    shell.write("out.csv", "old")
+    code, _, _ = shell("resample", table, "--target", "left", "-o", "out.csv", "--force")
+    assert (code, shell.read("out.csv")) == (0, BALANCED)
+
+
+def test_target_may_stand_anywhere_and_have_any_name(shell: Shell) -> None:
+    content = "self,x,y\na,1,2\na,3,4\nb,5,6\n"
+    code, out, _ = shell("resample", shell.write("t.csv", content), "--target", "self")
+    assert (code, out) == (0, content + "b,5,6\n")
+
+
+# --- what it passes on -----------------------------------------------------------------------
+
+
+def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
+    code, _, _ = shell(
+        *["resample", table, "--target", "left", "--model", "compact", "--interpolation", "none"],
+        *["--permutation", "all", "--condition", "label", "--train-on", "all", "--epochs", "3"],
+        *["--batch-size", "8", "--learning-rate", "1e-3", "--validation-fraction", "0"],
+        *["--patience", "2", "--temperature", "0.7", "--top-p", "0.9", "--lora-rank", "4"],
+        *["--range-margin", "0.1", "--device", "cpu", "--precision", "float32", "--seed", "7"],
+        *["--serialization", "text", "--generation-batch-size", "16", "--kind", "fee=ordered"],
+        *["--categorical", "id"],
+    )
+    assert code == 0
+    assert shell.sampler.arguments == {
+        "sampling_strategy": "auto",
+        "model": "compact",
+        "serialization": "text",
+        "interpolation": None,
+        "permutation": "all",
+        "condition": "label",
+        "train_on": "all",
+        "epochs": 3,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "validation_fraction": 0.0,
+        "patience": 2,
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "generation_batch_size": 16,
+        "lora_rank": 4,
+        "column_kinds": {"id": "categorical", "fee": "ordered"},
+        "range_margin": 0.1,
+        "device": "cpu",
+        "precision": "float32",
+        "random_state": 7,
+        "verbose": True,
+    }
+
+
+def test_every_argument_of_the_sampler_is_an_option_with_its_default(
+    shell: Shell, table: str
+) -> None:
+    from counterpoise import LLMOverSampler
+
+    shell("resample", table, "--target", "left")
+    parameters = inspect.signature(LLMOverSampler).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    assert shell.sampler.arguments == {**defaults, "verbose": True}
+
+
+def test_help_names_every_option(shell: Shell) -> None:
+    _, out, _ = shell("resample", "--help")
+    for name in inspect.signature(commands.resample).parameters:
+        if name != "data":
+            assert f"--{name.replace('_', '-')}" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("minority", "minority"),
+        ("not majority", "not majority"),
+        ("0.5", 0.5),
+        ('{"1": 4}', {1: 4}),
+    ],
+)
+def test_strategy(shell: Shell, text: str, expected: object) -> None:
+    shell.write("t.csv", "x,y\n1,0\n2,0\n3,1\n")
+    shell("resample", "t.csv", "--target", "y", "--strategy", text)
+    assert shell.sampler.arguments["sampling_strategy"] == expected
+
+
+def test_strategy_matches_classes_of_text(shell: Shell, table: str) -> None:
+    _, out, _ = shell("resample", table, "--target", "left", "--strategy", '{"yes": 2}')
+    assert out == TABLE + "4,b,,yes\n"
+
+
+def test_categorical_names_may_hold_commas(shell: Shell) -> None:
+    shell.write("t.csv", 'a,b,"c, d",y\n1,2,3,no\n1,2,3,no\n1,2,3,yes\n')
+    shell("resample", "t.csv", "--target", "y", "--categorical", "a,b", "--categorical", "c, d")
+    assert shell.sampler.arguments["column_kinds"] == dict.fromkeys(
+        ["a", "b", "c, d"], "categorical"
+    )
+
+
+def test_categorical_column_keeps_its_na(shell: Shell) -> None:
+    shell.write("t.csv", "a,b,y\n1,NA,no\nNA,2,no\n1,1,yes\n")
+    seen = {}
+
+    class Looking(CopyingSampler):
+        def fit_resample(self, X: pd.DataFrame, y: Any) -> Any:
+            seen.update(X.isna().sum().to_dict())
+            return super().fit_resample(X, y)
+
+    resampling.build_sampler = lambda arguments: Looking(**arguments)
+    shell("resample", "t.csv", "--target", "y", "--categorical", "a")
+    assert seen == {"a": 0, "b": 1}
+
+
+def test_missing_spelling_can_be_given(shell: Shell) -> None:
+    content = "a,y\nred,no\n-,no\n-,yes\n"
+    shell.write("t.csv", content)
+    code, out, _ = shell("resample", "t.csv", "--target", "y", "--missing", "-")
+    assert (code, out) == (0, content + "-,yes\n")
+
+
+# --- how it refuses --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.csv", "--target", "left"], "There is no file 'nowhere.csv'"),
+        (["table.csv"], "Missing option '--target'"),
+        (["table.csv", "--target", "Left"], "Did you mean 'left'?"),
+        (["table.csv", "--target", "left", "-o", "folder/out.csv"], "There is no folder"),
+        (["table.csv", "--target", "left", "-o", "there.csv"], "--force"),
+        (["table.csv", "--target", "left", "-o", "out.xlsx"], "tells no format"),
+        (["table.csv", "--target", "fee"], "missing in 1 of 4 rows"),
+        (["same.csv", "--target", "y"], "nothing to balance"),
+        (["alone.csv", "--target", "y"], "no other column"),
+        (["ragged.csv", "--target", "y"], "line 3 has 1 cell"),
+        (["table.csv", "--target", "left", "--epochs", "many"], "neither auto nor a whole number"),
+        (["table.csv", "--target", "left", "--learning-rate", "x"], "neither auto nor a number"),
+        (["table.csv", "--target", "left", "--device", "tpu"], "'tpu' is not one of"),
+        (["table.csv", "--target", "left", "--strategy", "most"], "is none of auto, minority"),
+        (["table.csv", "--target", "left", "--strategy", "{"], "is not JSON"),
+        (["table.csv", "--target", "left", "--strategy", '{"y": 3}'], "no class 'y'; it has 'no'"),
+        (["table.csv", "--target", "left", "--strategy", '{"yes": 0}'], "above 0"),
+        (["table.csv", "--target", "left", "--kind", "fee"], "COLUMN=KIND"),
+        (["table.csv", "--target", "left", "--kind", "fees=text"], "Did you mean 'fee'?"),
+        (["table.csv", "--target", "left", "--categorical", "plam"], "Did you mean 'plan'?"),
+        (["table.csv", "--target", "left", "--categorical", "left"], "is the target"),
+        (["table.csv", "--target", "left", "--mark-synthetic", "fee"], "'fee' already"),
+        (
+            ["table.csv", "--target", "left", "--kind", "fee=text", "--categorical", "fee"],
+            "cannot be both",
+        ),
+        (["table.csv", "--target", "left", "--encoding", "x"], "no encoding"),
+        (["table.csv", "--target", "left", "--bogus"], "No such option"),
+        (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
+    ],
+)
+def test_mistake_is_one_line_and_code_2_before_any_training(
+    shell: Shell, table: str, arguments: list[str], message: str
+) -> None:
+    shell.write("there.csv", "old")
+    shell.write("same.csv", "x,y\n1,a\n2,a\n")
+    shell.write("alone.csv", "y\na\nb\n")
+    shell.write("ragged.csv", "x,y\n1,a\n2\n")
+    names = shell.names
+    code, out, err = shell("resample", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("counterpoise: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert shell.samplers == []
+    assert shell.names == names
+    assert shell.read("there.csv") == "old"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (SchemaError("Column 'a' is bad.\n  See there.", column="a"), 2, "is bad. See there."),
+        (ModelError("There is no model 'x'."), 2, "There is no model 'x'."),
+        (MissingDependencyError("Needs peft."), 2, "Needs peft."),
+        (ValueError("y needs more than 1 class"), 2, "more than 1 class"),
+        (DecodingError("A dead end."), 1, "A dead end."),
+        (RuntimeError("shapes differ"), 1, "RuntimeError: shapes differ (--debug shows where)"),
+        (KeyError("x"), 1, "KeyError: 'x' (--debug"),
+        (MemoryError(), 1, "Out of memory. Try a smaller --batch-size"),
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
+    ],
+)
+def test_error_of_the_sampler_is_one_line(
+    shell: Shell,
+    table: str,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    message: str,
+) -> None:
+    def fail(self: object, X: object, y: object) -> None:
+        raise error
+
+    monkeypatch.setattr(CopyingSampler, "fit_resample", fail)
+    got, out, err = shell("resample", table, "--target", "left", "-o", "out.csv")
+    assert (got, out) == (code, "")
+    assert err.startswith("counterpoise: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert shell.names == ["table.csv"]
+    _, _, err = shell("resample", table, "--target", "left", "--debug")
+    assert "Traceback (most recent call last)" in err
+
+
+def test_interrupt_is_code_130_and_leaves_nothing(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: object, X: object, y: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CopyingSampler, "fit_resample", interrupt)
+    code, out, err = shell("resample", table, "--target", "left", "-o", "out.csv")
+    assert (code, out, err) == (130, "", "counterpoise: interrupted\n")
+    assert shell.names == ["table.csv"]
+
+
+def test_warnings_are_one_line_and_chatter_is_dropped(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resample = CopyingSampler.fit_resample
+
+    def warn(self: CopyingSampler, X: pd.DataFrame, y: Any) -> Any:
+        warnings.warn("class 'yes' has\n1 row", UserWarning, stacklevel=1)
+        warnings.warn("soon gone", FutureWarning, stacklevel=1)
+        place = "/site-packages/transformers/utils.py"
+        warnings.warn_explicit("loss_type=None", UserWarning, place, 1)
+        return resample(self, X, y)
+
+    monkeypatch.setattr(CopyingSampler, "fit_resample", warn)
+    _, _, err = shell("resample", table, "--target", "left", "--quiet")
+    assert err == "counterpoise: warning: class 'yes' has 1 row\n"
+
+
+def test_without_a_command_there_is_help(shell: Shell) -> None:
+    code, out, err = shell()
+    assert code == 2
+    assert "resample" in out + err
+    assert "error" not in err
+
+
+def test_unknown_command(shell: Shell) -> None:
+    code, _, err = shell("frobnicate")
+    assert code == 2
+    assert err.startswith("counterpoise: error: No such command 'frobnicate'")
+
+
+def test_version(shell: Shell) -> None:
+    import counterpoise
+
+    assert shell("--version") == (0, f"counterpoise {counterpoise.__version__}\n", "")
+
+
+def test_libraries_are_asked_for_silence_unless_the_user_asked(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "info")
+    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    shell("--version")
+    assert os.environ["TRANSFORMERS_VERBOSITY"] == "info"
+    assert os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] == "1"
+
+
+def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
+    """As in ``counterpoise ... | head``: the reader is gone before anything is written."""
+    (tmp_path / "t.csv").write_text(TABLE, encoding="utf-8")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from tests.doubles import CopyingSampler\n"
+        "from counterpoise.cli import main, resampling\n"
+        "resampling.build_sampler = lambda arguments: CopyingSampler(**arguments)\n"
+        "sys.stdin.read()\n"
+        "sys.exit(main(['resample', 't.csv', '--target', 'left', '--quiet']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(Path(__file__).parent.parent)],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    process.stdin.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+# --- the demo --------------------------------------------------------------------------------
+
+
+def test_demo_writes_its_report_to_standard_output(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def run_demo(**options: Any) -> str:
+        seen.update(options)
+        return "the report"
+
+    monkeypatch.setattr("counterpoise.demo.run_demo", run_demo)
+    assert shell("demo", "--seed", "5", "--model", "compact", "--force") == (0, "the report\n", "")
+    assert json.loads(json.dumps(seen, default=str)) == {
+        "output": "churn-balanced.csv",
+        "overwrite": True,
+        "model": "compact",
+        "random_state": 5,
+        "verbose": True,
+    }
+
+
+# --- the real sampler ------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_real_sampler(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{n % 7},{'ab'[n % 2]},{n / 4:.2f},{'no' if n % 4 else 'yes'}\n" for n in range(80)
+    )
+    (tmp_path / "t.csv").write_text("n,c,x,y\n" + rows, encoding="utf-8")
+    done = subprocess.run(
+        [
+            *[sys.executable, "-m", "counterpoise", "resample", "t.csv", "--target", "y"],
+            *["--model", "compact", "--epochs", "1", "--device", "cpu", "--seed", "0"],
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "\n".join(lines[1:81]) + "\n" == rows
+    assert [line.split(",")[-1] for line in lines[81:]] == ["yes"] * 40
+    assert "model: compact" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,334 @@
+"""Tables in files: what is read is what is written, and every bad file is named."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterpoise.errors import CounterpoiseError, MissingDependencyError, SchemaError
+from counterpoise.files import (
+    TableFileError,
+    TableWriteError,
+    check_column,
+    check_output,
+    read_table,
+    write_table,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def refused(path: Path, content: bytes | str = b"", **options: str) -> str:
+    """Write `content` to `path`; return the message with which the table is refused."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(TableFileError) as caught:
+        read_table(path, **options)
+    return str(caught.value)
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def test_csv_is_read_with_its_types(folder: Path) -> None:
+    path = folder / "table.csv"
+    path.write_text('n,x,name\n1,1.50,"a, b"\n2,,NA\n', encoding="utf-8")
+    frame = read_table(path).frame
+    assert frame.dtypes.astype(str).tolist()[:2] == ["int64", "float64"]
+    assert frame["name"].tolist() == ["a, b", "NA"]
+    assert frame["x"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.tsv", b"a\tb\n1\tx\n"),
+        ("T.CSV", b"a,b\r\n1,x\r\n"),
+        ("t.csv", b"\xef\xbb\xbfa,b\n1,x"),
+        ("t.csv", b"a,b\n\n1,x\n\n"),
+        ("t.csv", b"a,b\r1,x\r"),
+    ],
+)
+def test_spellings_of_one_table(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    frame = read_table(folder / name).frame
+    assert frame.to_dict("list") == {"a": [1], "b": ["x"]}
+
+
+def test_delimiter_and_encoding_can_be_given(folder: Path) -> None:
+    path = folder / "t.csv"
+    path.write_bytes("größe;ort\n1;Köln\n".encode("cp1252"))
+    frame = read_table(path, delimiter=";", encoding="cp1252").frame
+    assert frame.to_dict("list") == {"größe": [1], "ort": ["Köln"]}
+
+
+def test_cell_keeps_line_ends_and_separators(folder: Path) -> None:
+    path = folder / "t.csv"
+    path.write_bytes('a,b\n"x\r\ny\u2028z\x0c",1\n'.encode())
+    assert read_table(path).frame["a"].tolist() == ["x\r\ny\u2028z\x0c"]
+
+
+@pytest.mark.parametrize("name", ["t.xlsx", "t", "t.csv.gz"])
+def test_unknown_suffix(folder: Path, name: str) -> None:
+    message = refused(folder / name)
+    assert "known are .csv, .tsv, .parquet" in message
+
+
+def test_missing_file_and_its_likeness(folder: Path) -> None:
+    (folder / "churn.csv").write_text("a\n1\n", encoding="utf-8")
+    with pytest.raises(TableFileError, match=r"no file .*chrun\.csv.* mean .*churn\.csv"):
+        read_table(folder / "chrun.csv")
+    with pytest.raises(TableFileError, match=r"folder .* is not there either"):
+        read_table(folder / "nowhere" / "t.csv")
+
+
+def test_folder_is_no_table(folder: Path) -> None:
+    (folder / "t.csv").mkdir()
+    with pytest.raises(TableFileError, match="is a folder"):
+        read_table(folder / "t.csv")
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
+def test_empty_file(folder: Path, content: str) -> None:
+    assert "is empty" in refused(folder / "t.csv", content)
+
+
+def test_header_alone(folder: Path) -> None:
+    assert "a header and no row" in refused(folder / "t.csv", "a,b\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"), [("1", "1 cell,"), ("1,2,3", "3 cells"), ("1,2,", "3 cells")]
+)
+def test_row_of_another_length(folder: Path, row: str, cells: str) -> None:
+    message = refused(folder / "t.csv", f"a,b\n1,2\n{row}\n")
+    assert f"line 3 has {cells}" in message
+    assert "the header has 2" in message
+
+
+@pytest.mark.parametrize("content", ['a,b\n"1,2\n', 'a,b\n"1"x,2\n'])
+def test_unbalanced_quotes(folder: Path, content: str) -> None:
+    assert "cannot be read" in refused(folder / "t.csv", content)
+
+
+def test_undecodable_bytes(folder: Path) -> None:
+    message = refused(folder / "t.csv", b"a,b\n1,x\n2,K\xf6ln\n")
+    assert "line 3 holds the byte 0xf6" in message
+    assert "--encoding" in message
+
+
+def test_unknown_encoding(folder: Path) -> None:
+    assert "no encoding 'klingon'" in refused(folder / "t.csv", "a\n1\n", encoding="klingon")
+
+
+def test_utf16_is_told_from_text(folder: Path) -> None:
+    message = refused(folder / "t.csv", "a,b\n1,x\n".encode("utf-16-le"))
+    assert "NUL" in message
+    path = folder / "good.csv"
+    path.write_bytes("a,b\n1,x\n".encode("utf-16"))
+    assert read_table(path, encoding="utf-16").frame.shape == (1, 2)
+
+
+def test_columns_of_the_same_name(folder: Path) -> None:
+    assert "same name: 'a', 'b'." in refused(folder / "t.csv", "a,b,a,b,c\n1,2,3,4,5\n")
+
+
+def test_column_without_a_name(folder: Path) -> None:
+    message = refused(folder / "t.csv", ",a\n0,1\n")
+    assert "Column 1 of" in message
+    assert "index=False" in message
+
+
+def test_wrong_delimiter_is_noticed(folder: Path) -> None:
+    message = refused(folder / "t.csv", "a;b\n1;2\n")
+    assert "separated by ';'" in message
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"'])
+def test_delimiter_is_one_character(folder: Path, delimiter: str) -> None:
+    if delimiter:
+        assert "one character" in refused(folder / "t.csv", "a;b\n1;2\n", delimiter=delimiter)
+
+
+def test_unparsable_parquet(folder: Path) -> None:
+    assert "cannot be read as Parquet" in refused(folder / "t.parquet", b"no parquet")
+
+
+def test_parquet_round_trip(folder: Path) -> None:
+    frame = pd.DataFrame({"n": [1, 2], "c": pd.Categorical(["x", "y"]), "s": ["NA", None]})
+    write_table(frame, folder / "t.parquet")
+    table = read_table(folder / "t.parquet")
+    pd.testing.assert_frame_equal(table.frame, frame)
+    assert table.text is None
+
+
+def test_parquet_index_is_left_out_with_a_warning(folder: Path) -> None:
+    frame = pd.DataFrame({"n": [1, 2]}, index=pd.Index(["u", "v"], name="id"))
+    frame.to_parquet(folder / "t.parquet")
+    with pytest.warns(UserWarning, match="index of .* is left out"):
+        table = read_table(folder / "t.parquet")
+    assert table.frame.to_dict("list") == {"n": [1, 2]}
+
+
+def test_parquet_without_pyarrow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (folder / "t.parquet").touch()
+    with pytest.raises(MissingDependencyError, match=r"counterpoise\[parquet\]"):
+        read_table(folder / "t.parquet")
+    with pytest.raises(MissingDependencyError):
+        check_output(folder / "new.parquet", overwrite=False)
+
+
+# --- the columns -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Churn", "Did you mean 'churn'?"),
+        ("chrun", "Did you mean 'churn'?"),
+        ("spaced", "Did you mean ' spaced'?"),
+        ("qqq", "It has 'churn', 'state', ' spaced'."),
+    ],
+)
+def test_unknown_column(name: str, hint: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        check_column(name, ["churn", "state", " spaced"], "target")
+    assert str(caught.value).endswith(hint)
+    assert caught.value.column == name
+
+
+# --- the text of the cells -------------------------------------------------------------------
+
+
+def test_real_rows_are_written_as_they_were_read(folder: Path) -> None:
+    content = (
+        "n,x,code,when,note\n"
+        "1,1.50,007,2024-01-31,NA\n"
+        ' 2,2.00,010,NA,"a ""b"", c"\n'
+        ",,1e5,2023-12-01,\n"
+    )
+    (folder / "t.csv").write_text(content, encoding="utf-8")
+    table = read_table(folder / "t.csv")
+    synthetic = table.frame.iloc[[0, 2]]
+    write_table(table.extended(synthetic, as_text=True), folder / "out.csv")
+    written = (folder / "out.csv").read_text(encoding="utf-8")
+    assert written.startswith(content)
+    assert written.removeprefix(content) == "1,1.50,007,2024-01-31,NA\n,,1e5,2023-12-01,\n"
+
+
+def test_typed_rows_keep_their_types(folder: Path) -> None:
+    (folder / "t.csv").write_text("n,c\n1,x\n2,y\n", encoding="utf-8")
+    table = read_table(folder / "t.csv")
+    synthetic = pd.DataFrame({"c": ["x"], "n": [2.0]})
+    extended = table.extended(synthetic, as_text=False)
+    assert extended["n"].tolist() == [1, 2, 2]
+    assert extended["n"].dtype == "int64"
+
+
+CELLS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6
+) | st.sampled_from(["1", "2.50", "NA", "", "007", "\r", "\n", '"', ","])
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
+def test_text_survives_reading_and_writing(rows: list[tuple[str, str]]) -> None:
+    text = pd.DataFrame([("h", "h"), *rows], columns=["a", "b"], dtype=object)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "t.csv"
+        write_table(text, path)
+        table = read_table(path)
+        assert table.text is not None
+        assert table.text.to_numpy().tolist() == text.to_numpy().tolist()
+        write_table(table.extended(table.frame.iloc[:0], as_text=True), path.with_name("u.csv"))
+        assert path.with_name("u.csv").read_bytes() == path.read_bytes()
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+
+
+def test_standard_output_is_csv(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(FRAME, None)
+    assert capsys.readouterr().out == "a,b\n1,x\n2,\n"
+
+
+def test_tsv_is_separated_by_tabs(folder: Path) -> None:
+    write_table(FRAME, folder / "t.tsv")
+    assert (folder / "t.tsv").read_bytes() == b"a\tb\n1\tx\n2\t\n"
+
+
+def test_new_file_has_the_usual_permissions(folder: Path) -> None:
+    (folder / "usual").touch()
+    write_table(FRAME, folder / "t.csv")
+    assert (folder / "t.csv").stat().st_mode == (folder / "usual").stat().st_mode
+
+
+def test_replaced_file_keeps_its_permissions_and_links(folder: Path) -> None:
+    (folder / "t.csv").touch(mode=0o640)
+    (folder / "link.csv").symlink_to("t.csv")
+    write_table(FRAME, folder / "link.csv")
+    assert (folder / "link.csv").is_symlink()
+    assert (folder / "t.csv").read_text(encoding="utf-8").startswith("a,b\n")
+    assert stat.S_IMODE((folder / "t.csv").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_writing_leaves_what_was_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | BaseException
+) -> None:
+    path = folder / "t.csv"
+    path.write_text("old", encoding="utf-8")
+
+    def write_half(frame: pd.DataFrame, stream: io.TextIOBase, **options: object) -> None:
+        stream.write("a,b\n1,")
+        raise error
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", write_half)
+    expected = KeyboardInterrupt if error is KeyboardInterrupt else TableWriteError
+    with pytest.raises(expected):
+        write_table(FRAME, path)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [entry.name for entry in folder.iterdir()] == ["t.csv"]
+
+
+def test_pipe_is_written_to_and_not_replaced(folder: Path) -> None:
+    path = folder / "pipe.csv"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    check_output(path, overwrite=False)
+    write_table(FRAME, path)
+    assert os.read(reader, 100) == b"a,b\n1,x\n2,\n"
+    os.close(reader)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+def test_output_is_checked_beforehand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "there.csv").touch()
+    (folder / "folder.csv").mkdir()
+
+    def message(name: str) -> str:
+        with pytest.raises(CounterpoiseError) as caught:
+            check_output(folder / name, overwrite=False)
+        return str(caught.value)
+
+    check_output(folder / "new.csv", overwrite=False)
+    check_output(folder / "there.csv", overwrite=True)
+    assert "exists already; give --force" in message("there.csv")
+    assert "is a folder" in message("folder.csv")
+    assert "There is no folder" in message("nowhere/t.csv")
+    assert "tells no format" in message("t.xlsx")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "is not writable" in message("new.csv")

@@ -1,0 +1,136 @@
+"""Cells of text files: what they mean, and how synthetic ones are spelled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterpoise.spelling import parse_column, spell_like
+
+
+def parsed(
+    *cells: str, missing: tuple[str, ...] = (), is_categorical: bool = False
+) -> list[object]:
+    column = parse_column(
+        pd.Series(cells, dtype=object), missing=missing, is_categorical=is_categorical
+    )
+    return [None if pd.isna(value) else value for value in column]
+
+
+def dtype_of(*cells: str) -> str:
+    return str(parse_column(pd.Series(cells, dtype=object)).dtype)
+
+
+def spelled(values: list[float | None], *cells: str) -> list[str]:
+    text = pd.Series(cells, dtype=object)
+    return spell_like(pd.Series(values), parse_column(text), text)
+
+
+def test_integers_stay_integers() -> None:
+    assert parsed("1", "-2", "0") == [1, -2, 0]
+    assert dtype_of("1", "-2", "0") == "int64"
+
+
+def test_decimals_are_floats() -> None:
+    assert parsed("1.5", "2", "1e-3", " .5 ") == [1.5, 2.0, 0.001, 0.5]
+    assert dtype_of("1.5", "2") == "float64"
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "nan", "NULL", "None", "?", "n/a", " "])
+def test_usual_spellings_are_missing_among_numbers(cell: str) -> None:
+    assert parsed("1", cell, "3") == [1.0, None, 3.0]
+
+
+@pytest.mark.parametrize("cell", ["NA", "nan", "NULL", "None", "?", "n/a", " "])
+def test_usual_spellings_are_categories_among_categories(cell: str) -> None:
+    assert parsed("red", cell, "3") == ["red", cell, "3"]
+
+
+def test_usual_spellings_are_categories_where_the_user_says_so() -> None:
+    assert parsed("1", "NA", "2", is_categorical=True) == ["1", "NA", "2"]
+    assert parsed("1", "2", is_categorical=True) == [1, 2]
+
+
+def test_empty_cell_is_missing_anywhere() -> None:
+    assert parsed("red", "", "blue") == ["red", None, "blue"]
+
+
+def test_further_spellings_are_missing_anywhere() -> None:
+    assert parsed("red", "-", "blue", missing=("-",)) == ["red", None, "blue"]
+    assert parsed("1", "-9", missing=("-9",)) == [1.0, None]
+
+
+@pytest.mark.parametrize("cells", [("", ""), ("", "-")])
+def test_column_may_be_missing_throughout(cells: tuple[str, ...]) -> None:
+    assert parsed(*cells, missing=("-",)) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("007", "12"),  # zeros would be lost
+        ("1,234", "5"),
+        ("1_000", "2"),
+        ("12345678901234567890", "2"),  # beyond int64
+        ("9007199254740993", ""),  # beyond what a float holds exactly
+        ("inf", "1"),
+        ("2024-13-01", "2024-01-01"),
+        ("2024-01-01", "2024-01-01 10:00"),
+    ],
+)
+def test_what_numbers_or_dates_cannot_keep_stays_text(cells: tuple[str, ...]) -> None:
+    assert parsed(*cells) == [cell or None for cell in cells]
+
+
+def test_large_integers_are_exact() -> None:
+    assert parsed("9223372036854775807", "1") == [9223372036854775807, 1]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("2024-02-29", "1999-12-31"),
+        ("2024-02-29 23:59", "1999-12-31 00:00"),
+        ("2024-02-29T23:59:01", "1999-12-31T00:00:00"),
+    ],
+)
+def test_iso_dates_are_dates_and_spelled_alike(cells: tuple[str, ...]) -> None:
+    text = pd.Series([*cells, "NA"], dtype=object)
+    column = parse_column(text)
+    assert column.dtype.kind == "M"
+    assert column[0] == pd.Timestamp(cells[0])
+    assert spell_like(column, column, text) == [*cells, "NA"]
+
+
+def test_numbers_are_spelled_like_their_column() -> None:
+    assert spelled([2.5, 3.0], "1.50", "2.00") == ["2.50", "3.00"]
+    assert spelled([2.5, 3.0], "1.5", "2") == ["2.5", "3"]
+    assert spelled([2.5, 3.0], "1.5", "2.25") == ["2.5", "3.0"]
+    assert spelled([4.0], "1", "2") == ["4"]
+    assert spelled([4.0, None], "1", "NA", "", "NA") == ["4", "NA"]
+    assert spelled([1e-05, 2.0], "1e-3", "2.0") == ["1e-05", "2"]
+
+
+def test_no_digit_is_lost_to_a_column_of_fewer_decimals() -> None:
+    assert spelled([2.345], "1.5", "2.5") == ["2.345"]
+
+
+def test_large_integers_are_spelled_exactly() -> None:
+    text = pd.Series(["9223372036854775807"], dtype=object)
+    column = parse_column(text)
+    assert spell_like(column, column, text) == ["9223372036854775807"]
+
+
+NUMBERS = st.decimals(-(10**6), 10**6, places=2).map(str) | st.integers(-(10**6), 10**6).map(str)
+
+
+@given(st.lists(NUMBERS | st.sampled_from(["", "NA"]) | st.text(max_size=4), min_size=1))
+def test_spelling_and_parsing_again_changes_no_value(cells: list[str]) -> None:
+    text = pd.Series(cells, dtype=object)
+    column = parse_column(text)
+    again = parse_column(pd.Series(spell_like(column, column, text), dtype=object))
+    if column.dtype.kind == "f":
+        np.testing.assert_array_equal(again.to_numpy(float), column.to_numpy())
+    else:
+        assert [str(value) for value in again] == [str(value) for value in column]
