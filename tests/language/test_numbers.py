@@ -1,15 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.language.test_automaton import accepted
 
 from counterpoise.language.numbers import fixed_number, plain_number, spell_fixed, spell_plain
+from tests.language.test_automaton import accepted
 
 small_ranges = st.tuples(st.integers(-250, 1200), st.integers(0, 300)).map(
     lambda pair: (pair[0], sum(pair))
 )
-wide_ranges = st.lists(
-    st.integers(-(2**62), 2**62), min_size=3, max_size=3
-).map(sorted)
+wide_ranges = st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3).map(sorted)
 
 
 @given(small_ranges)
@@ -23,9 +21,7 @@ def test_fixed_numbers_are_exactly_the_range(bounds):
 @given(small_ranges, st.integers(0, 3))
 def test_plain_numbers_are_exactly_the_range(bounds, decimals):
     low, high = bounds
-    spelled = {
-        (*spell_plain(code, decimals), ","): code for code in range(low, high + 1)
-    }
+    spelled = {(*spell_plain(code, decimals), ","): code for code in range(low, high + 1)}
     assert accepted(plain_number(low, high, decimals, ",")) == spelled
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 END = -1
 """Target of the edge that completes a cell."""
@@ -110,7 +111,7 @@ def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
         leaf[node] = code
 
     def steps(node: Hashable) -> Iterable[Step]:
-        for symbol, child in tree[node].items():  # type: ignore[call-overload]
+        for symbol, child in tree[cast(int, node)].items():
             if child in leaf:
                 yield symbol, None, 0, leaf[child]
             else:
@@ -129,7 +130,7 @@ def union(*automata: Automaton) -> Automaton:
 
     def steps(members: Hashable) -> Iterable[Step]:
         merged: dict[Hashable, list[tuple[int, Edge]]] = {}
-        for which, state in members:  # type: ignore[attr-defined]
+        for which, state in cast(tuple[tuple[int, int], ...], members):
             for edge in automata[which].edges[state]:
                 merged.setdefault(edge.symbol, []).append((which, edge))
         for symbol, options in merged.items():
@@ -149,20 +150,27 @@ def expand(automaton: Automaton, spelling: Callable[[Hashable], Sequence[Hashabl
     From any one state the spellings must be distinct and none a prefix of another.
     """
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        at, prefix = state  # type: ignore[misc]
-        seen: set[Hashable] = set()
+    trees: dict[Hashable, dict[Hashable, Edge | None]] = {}
+    """(state, prefix written) -> what may follow: the edge that ends there, or None inside."""
+
+    def plant(at: int) -> None:
+        trees[at, ()] = {}
         for edge in automaton.edges[at]:
             whole = tuple(spelling(edge.symbol))
-            if whole[: len(prefix)] != prefix:
-                continue
-            symbol = whole[len(prefix)]
-            if len(whole) == len(prefix) + 1:
+            for length, symbol in enumerate(whole):
+                is_last = length + 1 == len(whole)
+                trees.setdefault((at, whole[:length]), {})[symbol] = edge if is_last else None
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        at, prefix = cast(tuple[int, tuple[Hashable, ...]], state)
+        if not prefix:
+            plant(at)
+        for symbol, edge in trees[state].items():
+            if edge is None:
+                yield symbol, (at, (*prefix, symbol)), 1, 0
+            else:
                 target = None if edge.target == END else (edge.target, ())
                 yield symbol, target, edge.scale, edge.add
-            elif symbol not in seen:
-                seen.add(symbol)
-                yield symbol, (at, (*prefix, symbol)), 1, 0
 
     return from_steps((0, ()), steps)
 
@@ -173,7 +181,8 @@ def framed(
     """Accept what `automaton` accepts with `before` in front of it and `after` behind it."""
 
     def steps(state: Hashable) -> Iterable[Step]:
-        part, at = state  # type: ignore[misc]
+        part, at = cast(tuple[str, int], state)
+        target: Hashable
         if part == "before":
             target = ("before", at + 1) if at + 1 < len(before) else ("inside", 0)
             yield before[at], target, 1, 0
@@ -199,7 +208,7 @@ def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
 
     def steps(state: Hashable) -> Iterable[Step]:
         for token, text in tokens.items():
-            at, scale, add = int(state), 1, 0  # type: ignore[call-overload]
+            at, scale, add = cast(int, state), 1, 0
             for character in text:
                 edge = automaton.follow(at, character) if at != END else None
                 if edge is None:
@@ -215,7 +224,7 @@ def repeat(symbols: Sequence[Hashable], end: Hashable, longest: int) -> Automato
     """Accept up to `longest` of `symbols` in any order, then `end` (free text)."""
 
     def steps(state: Hashable) -> Iterable[Step]:
-        n_written = int(state)  # type: ignore[call-overload]
+        n_written = cast(int, state)
         if n_written < longest:
             yield from ((symbol, n_written + 1, 1, 0) for symbol in symbols)
         yield end, None, 1, 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar as _calendar
 from collections.abc import Hashable, Iterable
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from counterpoise.language.automaton import Automaton, Step, from_steps
 from counterpoise.table import DatetimeColumn
@@ -82,7 +82,7 @@ def instants(low: int, high: int, unit: str) -> Automaton:
 
     def children(prefix: _Prefix) -> Iterable[tuple[str, int, int, int, int]]:
         """Yield (field, value, offset, size, detail): offset and size in units."""
-        depth, base, detail = prefix
+        depth, _, detail = prefix
         if depth == 0:
             years = (date.fromordinal(_EPOCH + bound // per_day).year for bound in (low, high))
             first, last = years
@@ -138,6 +138,6 @@ _BEFORE = {"month": "-", "day": "-", "hour": " ", "minute": ":", "second": ":", 
 
 def iso_text(symbol: Hashable) -> str:
     """Write one ``(field, value)`` symbol as ISO 8601 does, with what separates it on its left."""
-    field, value = symbol  # type: ignore[misc]
+    field, value = cast(tuple[str, int], symbol)
     width = 4 if field == "year" else 1 if field.startswith("fraction") else 2
     return _BEFORE.get(field, "") + str(value).zfill(width)

@@ -51,7 +51,8 @@ class Runs:
         """Return where the tokens of the runs `indices` lie in ``tokens``, run after run."""
         lengths = self.lengths[indices]
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return np.repeat(self.offsets[indices], lengths) + within
+        flat: IntArray = np.repeat(self.offsets[indices], lengths) + within
+        return flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Grammar:
     @property
     def n_tokens(self) -> int:
         """Number of tokens of the vocabulary."""
-        return self.allowed.shape[1]
+        return int(self.allowed.shape[1])
 
     def edges(self, states: IntArray, tokens: IntArray) -> IntArray:
         """Return the edge taken from each state by the token chosen there."""
@@ -154,7 +155,7 @@ def _as_array(values: Sequence[int]) -> IntArray:
 
 
 def _token(edge: Edge) -> int:
-    assert isinstance(edge.symbol, int), "automata are compiled over tokens"
+    assert isinstance(edge.symbol, int), "a grammar is compiled from automata over tokens"
     return edge.symbol
 
 
@@ -162,10 +163,11 @@ def compile_grammar(
     names: Sequence[Sequence[int]], automata: Sequence[Automaton], n_tokens: int
 ) -> Grammar:
     """Compile one automaton over tokens a column, and the tokens of the columns' names."""
-    openings, first_state, first_code, column = [], [], [], []
-    keys, targets, scales, adds, tails = [], [], [], [], []
+    openings, tails = list[list[int]](), list[list[int]]()
+    first_state, first_code, column = list[int](), list[int](), list[int]()
+    keys, targets, scales, adds = list[int](), list[int](), list[int](), list[int]()
     sets: dict[tuple[int, ...], int] = {}
-    allowed_set = []
+    allowed_set = list[int]()
     for which, (name, automaton) in enumerate(zip(names, automata, strict=True)):
         number: dict[int, int] = {}  # state of the automaton -> state of the grammar
         forced, start, _, code = _settle(automaton, 0)

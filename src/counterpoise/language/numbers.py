@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from counterpoise.language.automaton import Automaton, Step, framed, from_steps, union
 
@@ -120,7 +121,7 @@ def _plain_of_length(
         elif state == "end":
             yield end, None, 1, 0
         else:
-            yield ".", state[1], 1, 0  # type: ignore[index]
+            yield ".", cast(tuple[str, _Prefix], state)[1], 1, 0
 
     return from_steps(_Prefix(n_digits, sign, True, True), steps)
 

@@ -7,6 +7,7 @@ their column, so that the rows of a batch stay in step.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import cast
 
 from counterpoise.language import calendar, numbers
 from counterpoise.language.automaton import Automaton, expand, from_sequences
@@ -71,7 +72,7 @@ def _cell(
         return Cell(name, from_sequences(dict(enumerate(words))), words.__getitem__)
 
     def of_symbol(symbol: Hashable) -> int:
-        _, value = symbol  # type: ignore[misc]
+        _, value = cast(tuple[Hashable, int | str], symbol)
         return word((position, symbol), str(value))
 
     described, spell = _number_or_instant(column)

@@ -7,7 +7,7 @@ line break, begin or end with a space, or read ``missing``) are written as JSON 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from counterpoise.errors import ModelError, SchemaError
@@ -94,7 +94,7 @@ class _Writer:
         return [self.token(piece) for piece in self.tokenizer.encode(text)]
 
     def part(self, text: str, pieces: tuple[int, ...]) -> int:
-        """Number a part of free text, apart from the pieces that write everything else."""
+        """Return the token of a part of free text, apart from the pieces that write everything else."""
         return self.vocabulary.token(("part", text), text, pieces)
 
 
@@ -146,10 +146,9 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
         unit = column.unit
 
         def iso(code: int) -> str:
-            return "".join(calendar.iso_text(symbol) for symbol in calendar.spell_instant(code, unit))
+            return "".join(map(calendar.iso_text, calendar.spell_instant(code, unit)))
 
-        characters: Callable[[Hashable], str] = calendar.iso_text
-        instants = expand(calendar.instants(low, high, unit), characters)
+        instants = expand(calendar.instants(low, high, unit), calendar.iso_text)
         return framed(instants, " ", _END), iso
     decimals = column.decimals if isinstance(column, NumericColumn) else 0
     automaton = framed(numbers.plain_number(low, high, decimals, _END), " ")

@@ -35,10 +35,13 @@ class CharacterTokenizer:
     start = None
 
     def encode(self, text: str) -> list[int]:
+        """Return the code points of `text`."""
         return [ord(character) for character in text]
 
     def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Return the characters of `text`, each with its code point."""
         return [(character, (ord(character),)) for character in text]
 
     def pieces_over(self, alphabet: str) -> dict[int, str]:
+        """Return the code points of `alphabet`."""
         return {ord(character): character for character in alphabet}

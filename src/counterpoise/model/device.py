@@ -71,7 +71,7 @@ def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     # torch names this probe as private; without it we stay in float32, which is always right

@@ -87,5 +87,5 @@ def _convert(gguf: Path, folder: Path) -> None:
     settings.pop("quantization_config", None)
     model = LlamaForCausalLM(LlamaConfig(**settings))  # one that says it can be saved
     model.load_state_dict(quantised.state_dict())
-    model.to(torch.bfloat16).save_pretrained(folder)
+    model.to(dtype=torch.bfloat16).save_pretrained(folder)  # type: ignore[call-arg]
     AutoTokenizer.from_pretrained(**source).save_pretrained(folder)

@@ -144,9 +144,7 @@ def _write(
         batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())
 
 
-def choose(
-    logits: Tensor, sampling: Sampling, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw one token a row.
 
     Parameters
@@ -177,7 +175,7 @@ class _Batch:
     def __init__(self, language: Language, prompts: Table, orders: IntArray) -> None:
         self.language = language
         self.codes = prompts.codes.copy()
-        n_rows, n_columns = self.codes.shape
+        n_rows = len(self.codes)
         self.log_likelihood = np.zeros(n_rows)
         self.state = np.full(n_rows, END, dtype=np.int64)
         self._orders = orders
@@ -192,7 +190,8 @@ class _Batch:
 
     def is_writing(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which rows have a choice left to make, shape (n_rows,)."""
-        return self.state != END
+        writing: np.ndarray[Any, np.dtype[np.bool_]] = self.state != END
+        return writing
 
     def take_pending(self) -> tuple[IntArray, IntArray]:
         """Hand over the tokens that the model has not read: padded at the end, and lengths."""
@@ -241,7 +240,7 @@ class _Batch:
             return []
         rows, columns, tokens = (np.concatenate(part) for part in zip(*self._text_log, strict=True))
         cells: dict[tuple[int, int], list[int]] = {}
-        for row, column, token in zip(rows.tolist(), columns.tolist(), tokens.tolist(), strict=True):
+        for row, column, token in np.stack([rows, columns, tokens], axis=1).tolist():
             cells.setdefault((row, column), []).append(token)
         return [
             (row, column, self.language.read_text(written[:-1]))  # the last one is the end mark

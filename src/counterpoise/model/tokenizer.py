@@ -24,7 +24,8 @@ class HuggingFaceTokenizer:
     def start(self) -> int | None:
         """The piece that begins a text: the begin token, or else the end token."""
         begin, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
-        return begin if begin is not None else end
+        piece: int | None = begin if begin is not None else end
+        return piece
 
     def encode(self, text: str) -> list[int]:
         """Return the pieces of `text`, without any special ones."""

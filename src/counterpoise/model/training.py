@@ -158,7 +158,7 @@ def train(
             for rows, orders in _batches(corpus, plan, rng):
                 log_likelihood, _ = scorer.log_likelihood(corpus.sentences(rows, orders))
                 loss = -log_likelihood.mean()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, plan.max_gradient_norm)
                 optimizer.step()
                 schedule.step()

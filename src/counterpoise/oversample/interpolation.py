@@ -60,7 +60,8 @@ def _interpolate_class(
     """Return the codes of the numeric columns of `n` new rows of class `label`."""
     is_class = table.codes[:, 0] == label
     if is_class.sum() <= N_NEIGHBORS:
-        return table.codes[rng.choice(np.flatnonzero(is_class), n)][:, numeric]
+        duplicates: IntArray = table.codes[rng.choice(np.flatnonzero(is_class), n)][:, numeric]
+        return duplicates
     categorical = [
         position
         for position in range(1, len(table.schema))
@@ -75,9 +76,10 @@ def _interpolate_class(
     X = np.column_stack([numbers, _as_ranks(categories)])
     smote = _smote(len(numeric), X.shape[1], is_class.sum() + n, int(rng.integers(2**31)))
     new = smote.fit_resample(X, is_class)[0][len(X) :]
-    low = np.array([table.schema[position].low for position in numeric])
-    high = np.array([table.schema[position].high for position in numeric])
-    codes = np.clip(np.rint(new[:, : len(numeric)]), low, high).astype(np.int64)
+    ranged = [table.schema[position] for position in numeric]
+    bounds = [(c.low, c.high) for c in ranged if isinstance(c, NumericColumn | DatetimeColumn)]
+    low, high = np.array(bounds).T
+    codes: IntArray = np.clip(np.rint(new[:, : len(numeric)]), low, high).astype(np.int64)
     codes = np.clip(codes, low, high)  # once more: floats do not hold every long integer
     new_gaps = np.zeros(codes.shape, dtype=bool)
     new_gaps[:, has_gaps] = new[:, X.shape[1] - has_gaps.sum() :] > 0.5

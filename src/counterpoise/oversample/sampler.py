@@ -244,7 +244,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             outside the column's domain.
         """
         check_is_fitted(self, "writer_")
-        if not isinstance(n, Integral) or isinstance(n, bool) or n < 0:
+        if not _is_count(n):
             raise ValueError(f"n must be a whole number of rows, 0 or more; got {n!r}")
         rng = self._rng if random_state is None else _generator(random_state)
         generated, _ = self.writer_.write(
@@ -384,6 +384,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             one = pd.Series([value], name=name)
             given[position] = int(column.encode(one.astype(column.dtype))[0])
         return given
+
+
+def _is_count(n: object) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0
 
 
 def _label_code(schema: Schema, class_: Any) -> int:

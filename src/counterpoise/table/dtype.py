@@ -44,7 +44,10 @@ def tag_dtype(dtype: Dtype) -> dict[str, Any]:
 def untag_dtype(tagged: Any) -> Dtype:
     """Read what `tag_dtype` wrote; malformed input raises ValueError, TypeError or KeyError."""
     if "numpy" in tagged:
-        return np.dtype(str(tagged["numpy"]))
+        dtype = np.dtype(str(tagged["numpy"]))
+        if dtype.kind not in "biufmMO":
+            raise TypeError(f"{dtype} is no dtype of a pandas column")
+        return dtype
     if "categories" in tagged:
         values = [untag_value(value) for value in tagged["categories"]]
         categories = pd.Index(values, dtype=untag_dtype(tagged["dtype"]), tupleize_cols=False)
@@ -53,10 +56,10 @@ def untag_dtype(tagged: Any) -> Dtype:
         return pd.DatetimeTZDtype(tagged["unit"], untag_zone(tagged["zone"]))
     if "storage" in tagged:
         return _string_dtype(tagged["storage"], tagged["missing"])
-    dtype = _named(str(tagged["name"]))
-    if dtype is None:
+    named = _named(str(tagged["name"]))
+    if named is None:
         raise TypeError(f"unknown dtype {tagged['name']!r}")
-    return dtype
+    return named
 
 
 def _named(name: str) -> Dtype | None:

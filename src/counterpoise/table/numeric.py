@@ -15,6 +15,7 @@ from counterpoise.table import grid
 from counterpoise.table.cells import (
     check_dtype,
     check_missing,
+    is_object,
     is_string,
     missing_marker,
 )
@@ -66,6 +67,13 @@ class NumericColumn:
     def __post_init__(self) -> None:
         if self.kind not in (Kind.INTEGER, Kind.DECIMAL):
             raise SchemaError(f"Column {self.name!r} cannot be {self.kind}.", column=self.name)
+        numbers = number_dtype(self.dtype)
+        if numbers is None and not is_object(self.dtype) and not is_string(self.dtype):
+            raise SchemaError(
+                f"Column {self.name!r} has dtype {self.dtype}, which holds no numbers. "
+                "Convert it with `astype`.",
+                column=self.name,
+            )
         is_whole = self.kind is Kind.INTEGER or _holds_integers(self.dtype)
         most = 0 if is_whole else grid.MAX_DECIMALS
         if not 0 <= self.decimals <= most:
@@ -201,8 +209,9 @@ class NumericColumn:
         lowest, highest = (
             (self.low / scale, self.high / scale) if self.decimals else (self.low, self.high)
         )
+        shown = repr(value) if isinstance(value, str) else str(value)
         return SchemaError(
-            f"Column {self.name!r} holds {value!r}, which is outside its range {lowest} to "
+            f"Column {self.name!r} holds {shown}, which is outside its range {lowest} to "
             f"{highest}. Infer the schema from a table with this value, or widen it with `ranges`.",
             column=self.name,
             value=value,

@@ -116,7 +116,10 @@ class Table:
 
     def take(self, indices: npt.ArrayLike) -> Table:
         """Select rows, by position or by a mask, in the order given and as often as given."""
-        return Table(self.schema, self.codes[np.asarray(indices)], self.texts)
+        chosen = np.asarray(indices)
+        if not chosen.size:
+            chosen = chosen.astype(np.intp)  # an empty list has no dtype of its own
+        return Table(self.schema, self.codes[chosen], self.texts)
 
     def is_valid(self) -> bool:
         """Whether every code stands for a cell that its column can have."""
