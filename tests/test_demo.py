@@ -59,7 +59,7 @@ def test_compares_three_arms_and_shows_rows(run: Callable[..., str]) -> None:
     tail = report.split("drawn at random:")[1].split()
     assert tail[:6] == ["real"] * 3 + ["synthetic"] * 3
     assert tail[-7:] == ["churn", *["yes"] * 6]
-    assert "one split" in report
+    assert "one split and one seed" in report
 
 
 def test_same_seed_scores_the_same(run: Callable[..., str]) -> None:

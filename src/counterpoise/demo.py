@@ -238,10 +238,11 @@ def _classifier(train: pd.DataFrame, seed: int | None) -> Any:
 
 _READING = """\
 F1 and balanced accuracy decide at 0.5, and balancing moves where 0.5 lies: part of what they gain
-is a moved threshold. PR-AUC and ROC-AUC judge the ranking and know no threshold. A row is valid if
-each of its cells is possible in the training table: a known category, a number in range with no
-more decimals than the column has (SMOTENC interpolates, and rounds nothing). This is one split and
-one seed of one table: it shows what the tool does, not which method is better."""
+or lose is a moved threshold. PR-AUC and ROC-AUC judge the ranking and know no threshold. A row is
+valid if each of its cells is possible in the training table: a known category, a number in range
+with no more decimals than the column has (SMOTENC interpolates, and rounds nothing). Rows a second
+count training and writing. This is one split and one seed of one table: it shows what the tool
+does, not which method is better."""
 
 
 def _describe(train: pd.DataFrame, test: pd.DataFrame, seed: int | None) -> str:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from counterpoise.errors import SchemaError
 from counterpoise.language.grammar import FORCED
-from counterpoise.language.language import escape, unescape
 from counterpoise.language.sentences import spell
 from counterpoise.language.table_language import table_language
 from counterpoise.language.text_language import text_language
@@ -172,12 +171,6 @@ def test_free_text_reads_back(name, texts):
         assert cell.automaton.read(written) is not None
         assert language.read_text(written[:-1]) == text
     assert cell.automaton.read(list(cell.spell(MISSING))) == MISSING
-
-
-@given(st.text())
-def test_escaped_text_has_no_line_break_and_comes_back(text):
-    assert "\n" not in escape(text)
-    assert unescape(escape(text)) == text
 
 
 def test_categories_that_look_alike_are_told_apart():

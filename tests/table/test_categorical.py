@@ -51,7 +51,7 @@ def test_unused_categories_of_a_dtype_are_kept_there_and_never_coded() -> None:
     column = CategoricalColumn.infer(series, Kind.ORDERED)
     assert column.categories == ("low", "high")
     assert column.encode(series).tolist() == [1, 0, MISSING]
-    assert column.decode(column.encode(series)).dtype.categories.tolist() == ["low", "none", "high"]
+    assert repr(column.decode(column.encode(series)).dtype) == repr(dtype)
     named = CategoricalColumn.infer(series, Kind.ORDERED, ["low", "none", "high"])
     assert named.decode(np.array([1])).tolist() == ["none"]
 

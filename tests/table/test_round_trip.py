@@ -22,7 +22,6 @@ try:
 except ImportError:  # pragma: no cover
     pa = None
 
-ArrowOrNot = [] if pa is None else ["pyarrow"]
 STRINGS = st.text(st.sampled_from(list("ab1 ,;\"'\n\t=é中😀")), max_size=6) | st.sampled_from(
     ["nan", "None", "", "NA", "<NA>", "True", "1", "1.0"]
 )
@@ -61,11 +60,11 @@ def decimals(largest: int) -> st.SearchStrategy[float]:
     )
 
 
-def moments(unit: str) -> st.SearchStrategy[np.datetime64]:
+def moments(unit: Any) -> st.SearchStrategy[Any]:
     return st.integers(-(10**9), 10**9).map(lambda ticks: np.datetime64(ticks, unit))
 
 
-def lengths(unit: str) -> st.SearchStrategy[np.timedelta64]:
+def lengths(unit: Any) -> st.SearchStrategy[Any]:
     return st.integers(-(10**9), 10**9).map(lambda ticks: np.timedelta64(ticks, unit))
 
 
@@ -160,7 +159,8 @@ def columns(draw: st.DrawFn, n_rows: int) -> pd.Series[Any]:
         misses = draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
         misses[draw(st.integers(0, n_rows - 1))] = False
         cells = [None if miss else cell for cell, miss in zip(cells, misses, strict=True)]
-    return make(cells)
+    series: pd.Series[Any] = make(cells)
+    return series
 
 
 @st.composite

@@ -20,7 +20,7 @@ def frame() -> pd.DataFrame:
             "age": [31, 47, 5],
             "fare": [7.25, np.nan, 71.0],
             "class": pd.Series(["a", "b", "a"], dtype="string"),
-            "day": pd.to_datetime(["2020-01-01", "2020-01-03", None]),
+            "day": pd.to_datetime(["2020-01-01", "2020-01-03", "NaT"]),
             3: pd.Series(["x y", "z", "w"], dtype="string"),
             ("a", 1): [True, False, True],
         }

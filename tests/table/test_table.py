@@ -112,7 +112,7 @@ def test_half_a_million_rows_are_fast() -> None:
         {
             "whole": random.integers(0, 100, n_rows),
             "decimal": random.normal(size=n_rows).round(3),
-            "word": random.choice(["a", "b", None], n_rows),
+            "word": random.choice(np.array(["a", "b", None], dtype=object), n_rows),
             "mixed": np.array([1, "1", True], dtype=object)[random.integers(0, 3, n_rows)],
             "day": pd.Timestamp("2020-01-01")
             + pd.to_timedelta(random.integers(0, 99, n_rows), "D"),

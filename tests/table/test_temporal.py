@@ -12,7 +12,8 @@ from counterpoise.table import ABSENT, MISSING, DatetimeColumn, Kind
 
 
 def series_of(cells: list[Any], dtype: Any = "M8[ns]") -> pd.Series[Any]:
-    return pd.Series(cells, dtype=dtype, name="x")
+    series: pd.Series[Any] = pd.Series(cells, dtype=dtype, name="x")
+    return series
 
 
 @pytest.mark.parametrize(
@@ -47,10 +48,10 @@ def test_the_unit_is_the_coarsest_that_is_exact(
         "timestamp[us, tz=Europe/Paris][pyarrow]",
     ],
 )
-def test_zone_and_resolution_are_restored(dtype: str) -> None:
+def test_zone_and_resolution_are_restored(dtype: Any) -> None:
     if "pyarrow" in dtype:
         pytest.importorskip("pyarrow")
-    cells = pd.Series(pd.to_datetime(["2020-10-25", None, "2021-03-28"]), name="x")
+    cells = pd.Series(pd.to_datetime(["2020-10-25", "NaT", "2021-03-28"]), name="x")
     if "tz" in dtype or "," in dtype:
         cells = cells.dt.tz_localize("UTC")
     series = cells.astype(dtype)

@@ -6,7 +6,7 @@ is 0 when all went well, 1 for a failure, 2 for a mistake in what was asked, 130
 
 from collections.abc import Sequence
 
-from counterpoise.cli.terminal import INTERRUPTED, say_error, silence_libraries
+from counterpoise.cli.terminal import INTERRUPTED, say_error, prepare_libraries
 
 __all__ = ["main"]
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         What stands behind the program's name; ``sys.argv[1:]`` by default.
     """
-    silence_libraries()
+    prepare_libraries()
     import typer
 
     from counterpoise.cli.commands import app

@@ -10,16 +10,20 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
-__all__ = ["INTERRUPTED", "reported", "say", "say_error", "silence_libraries"]
+__all__ = ["INTERRUPTED", "reported", "say", "say_error", "prepare_libraries"]
 
 FAILURE: Final = 1
 MISTAKE: Final = 2
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
-_QUIET_ENVIRONMENT = {
+_ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_VERBOSITY": "error",
+    # threads that wait give way instead of spinning: where other work keeps the cores busy,
+    # spinning makes small matrix products many times slower
+    "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",  # the default of other libraries' bars; ours says that it is wanted
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
@@ -41,9 +45,12 @@ def say_error(message: str) -> None:
     say(f"counterpoise: error: {_one_line(message)}")
 
 
-def silence_libraries() -> None:
-    """Ask the libraries below for silence: before they are imported, and unless already asked."""
-    for name, value in _QUIET_ENVIRONMENT.items():
+def prepare_libraries() -> None:
+    """Ask the libraries below for silence and manners, before their import.
+
+    What the user has set in the environment stays as it is.
+    """
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 

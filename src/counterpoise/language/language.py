@@ -70,7 +70,7 @@ class Language:
 
     def read_text(self, tokens: Iterable[int]) -> str:
         """Return the string that the value tokens of a free-text cell write, end mark aside."""
-        return unescape("".join(self.vocabulary.entries[token].text for token in tokens))
+        return "".join(self.vocabulary.entries[token].text for token in tokens)
 
 
 def build_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cell]) -> Language:
@@ -89,11 +89,10 @@ def text_cell(
 ) -> Cell:
     """Write free text: any of the parts seen in `texts`, up to as many as the longest has.
 
-    `token` numbers a part, given its text and its pieces.
+    `token` numbers a part, given its text and its pieces; `end` is a token apart from all of them,
+    so that the end of a cell cannot be mistaken.
     """
-    written = [
-        [token(part, pieces) for part, pieces in tokenizer.cut(escape(text))] for text in texts
-    ]
+    written = [[token(part, pieces) for part, pieces in tokenizer.cut(text)] for text in texts]
     parts = sorted({part for cell in written for part in cell})
     longest = max((len(cell) for cell in written), default=0)
     return Cell(name, repeat(parts, end, longest), lambda code: [*written[code], end])
@@ -107,13 +106,3 @@ def category_texts(column: CategoricalColumn) -> list[str]:
         f"{text} ({type(category).__name__})" if n_alike[text] > 1 else text
         for text, category in zip(texts, column.categories, strict=True)
     ]
-
-
-def escape(text: str) -> str:
-    """Write free text without line breaks, so that one can end it."""
-    return text.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def unescape(text: str) -> str:
-    """Undo :func:`escape`; a lone backslash, which only a model can write, stays."""
-    return "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))

@@ -70,9 +70,8 @@ def text_language(table: Table, tokenizer: Tokenizer) -> Language:
         name = tuple(writer.write(f" {column.name} is"))
         if isinstance(column, TextColumn):
             texts = table.texts[position]
-            end = writer.part(_END_OF_TEXT, tuple(tokenizer.encode(_END_OF_TEXT)))
-            cell = text_cell(name, texts, tokenizer, writer.part, end)
-            missing = [writer.part("\nmissing", tuple(tokenizer.encode(" " + MISSING_WORD)))]
+            cell = text_cell(name, texts, tokenizer, writer.part, writer.sign("end", _END_OF_TEXT))
+            missing = [writer.sign(MISSING_WORD, " " + MISSING_WORD)]
         else:
             cell = _cell(column, name, writer)
             missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
@@ -92,6 +91,10 @@ class _Writer:
 
     def write(self, text: str) -> list[int]:
         return [self.token(piece) for piece in self.tokenizer.encode(text)]
+
+    def sign(self, key: str, text: str) -> int:
+        """Return a token of its own that starts from what the pieces of `text` mean."""
+        return self.vocabulary.token(("sign", key), text, tuple(self.tokenizer.encode(text)))
 
     def part(self, text: str, pieces: tuple[int, ...]) -> int:
         """Return the token of a part of free text, apart from the pieces that write everything else."""

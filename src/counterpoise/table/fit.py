@@ -123,6 +123,9 @@ def _fit_floats(
             low, high = int(codes.min()), int(codes.max())
         else:
             low, high = grid.inner_bounds(present, chosen)
+            if low > high and grid.is_finest(present, chosen):
+                # All numbers lie between two neighbours of the finest grid: take the nearest one.
+                low = high = int(grid.to_codes(present[:1], chosen)[0])
         if low <= high:
             return Fit(chosen, low, high, is_whole and not chosen, has_missing)
         if decimals is not None:

@@ -20,6 +20,7 @@ __all__ = [
     "fit_decimals",
     "floor_to_grid",
     "inner_bounds",
+    "is_finest",
     "to_codes",
     "to_numbers",
 ]
@@ -109,6 +110,12 @@ def ceil_to_grid(bound: Any, decimals: int) -> int:
 def floor_to_grid(bound: Any, decimals: int) -> int:
     """Largest code that is not above `bound`, taken as the decimal that it prints as."""
     return math.floor(_scaled(bound, decimals))
+
+
+def is_finest(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> bool:
+    """Whether a grid with more decimals would have codes that float64 does not tell apart."""
+    largest = float(np.abs(numbers).max())
+    return decimals >= MAX_DECIMALS or largest * 10.0 ** (decimals + 1) > 2**53
 
 
 def inner_bounds(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> tuple[int, int]:
