@@ -18,7 +18,17 @@ def byte_pair_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     words = [f" {number}" for number in range(0, 1000, 7)] * 3
-    words += ["age is", " age", " colour", " is", " red", " reddish", " missing", " price", ","] * 50
+    words += [
+        "age is",
+        " age",
+        " colour",
+        " is",
+        " red",
+        " reddish",
+        " missing",
+        " price",
+        ",",
+    ] * 50
     trainer = trainers.BpeTrainer(
         vocab_size=420,
         special_tokens=["<|endoftext|>"],
@@ -53,7 +63,8 @@ def mixed_frame(n_rows: int = 60, seed: int = 0) -> tuple[pd.DataFrame, pd.Serie
             "price": np.round(rng.normal(0, 50, n_rows), 2),
             "colour": rng.choice(["red", "reddish", "blue, dark", 'a "b" is c'], n_rows),
             "member": rng.random(n_rows) < 0.5,
-            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n_rows), "D"),
+            "since": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(rng.integers(0, 900, n_rows), "D"),
             "constant": "always",
         }
     )

@@ -150,10 +150,11 @@ def test_what_is_outside_the_table_cannot_be_written(name):
             continue
         assert cell.automaton.read(written) is None
     assert language.cells[1].automaton.read(list(language.cells[2].spell(MISSING))) is None
+    codes = table.codes.copy()
+    codes[0, 1] = age.high + 1
+    wrong = Table(table.schema, codes, table.texts)
     with pytest.raises(SchemaError, match="age"):
-        wrong = table.codes.copy()
-        wrong[0, 1] = age.high + 1
-        spell(Table(table.schema, wrong, table.texts), language)
+        spell(wrong, language)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

@@ -111,7 +111,7 @@ def test_a_model_that_does_not_exist(name, says, monkeypatch):
 
 
 def test_a_folder_that_is_no_model(tmp_path):
-    with pytest.raises(ModelError, match="config.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         load_backbone(str(tmp_path), device=CPU)
 
 

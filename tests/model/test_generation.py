@@ -125,9 +125,7 @@ def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monk
     assert len({len(t) for t in turns.values()}) > 2, "rows of different lengths"
     for row in range(24):
         choices = [choice for choice, _ in turns.get(row, [])]
-        codes, distributions = naive_row(
-            model, language, prompts.codes[row], orders[row], choices
-        )
+        codes, distributions = naive_row(model, language, prompts.codes[row], orders[row], choices)
         assert codes == generated.table.codes[row].tolist()
         total = 0.0
         for (choice, batched), naive in zip(turns.get(row, []), distributions, strict=True):
@@ -204,7 +202,13 @@ def test_choose_draws_the_distribution():
 def test_top_p_keeps_the_likeliest_only():
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(2_000, 1)
     generator = torch.Generator().manual_seed(0)
-    for top_p, kept in [(0.4, {0}), (0.5, {0}), (0.6, {0, 1}), (0.9, {0, 1, 2}), (1.0, {0, 1, 2, 3})]:
+    for top_p, kept in [
+        (0.4, {0}),
+        (0.5, {0}),
+        (0.6, {0, 1}),
+        (0.9, {0, 1, 2}),
+        (1.0, {0, 1, 2, 3}),
+    ]:
         choice, _ = choose(logits, Sampling(1.0, top_p), generator)
         assert set(choice.tolist()) == kept
 
@@ -214,7 +218,7 @@ def test_free_text_is_written_and_decoded():
 
     from counterpoise.table import Schema
 
-    texts = ["a\nb, \"c\"", "missing", "", "é🙂", None]
+    texts = ['a\nb, "c"', "missing", "", "é🙂", None]
     frame = pd.DataFrame({"y": ["n", "y", "n", "y", "n"], "note": texts})
     schema = Schema.infer(frame, kinds={"note": "text"})
     table = Table.from_frame(frame, schema)

@@ -6,7 +6,7 @@ is 0 when all went well, 1 for a failure, 2 for a mistake in what was asked, 130
 
 from collections.abc import Sequence
 
-from counterpoise.cli.terminal import INTERRUPTED, say_error, prepare_libraries
+from counterpoise.cli.terminal import INTERRUPTED, prepare_libraries, say_error
 
 __all__ = ["main"]
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
-__all__ = ["INTERRUPTED", "reported", "say", "say_error", "prepare_libraries"]
+__all__ = ["INTERRUPTED", "prepare_libraries", "reported", "say", "say_error"]
 
 FAILURE: Final = 1
 MISTAKE: Final = 2

@@ -149,7 +149,6 @@ def expand(automaton: Automaton, spelling: Callable[[Hashable], Sequence[Hashabl
 
     From any one state the spellings must be distinct and none a prefix of another.
     """
-
     trees: dict[Hashable, dict[Hashable, Edge | None]] = {}
     """(state, prefix written) -> what may follow: the edge that ends there, or None inside."""
 

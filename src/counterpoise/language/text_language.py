@@ -97,7 +97,7 @@ class _Writer:
         return self.vocabulary.token(("sign", key), text, tuple(self.tokenizer.encode(text)))
 
     def part(self, text: str, pieces: tuple[int, ...]) -> int:
-        """Return the token of a part of free text, apart from the pieces that write everything else."""
+        """Return the token of a part of free text, apart from those of everything else."""
         return self.vocabulary.token(("part", text), text, pieces)
 
 

@@ -87,15 +87,10 @@ def with_labels(features: Table, labels: Any, name: Any) -> Table:
     Raises
     ------
     SchemaError
-        If a label is missing.
+        If a feature has the name of the target.
     """
     target = "class" if name is None else name
     column = pd.DataFrame({target: labels})
-    if column[target].isna().any():
-        n_missing = int(column[target].isna().sum())
-        raise SchemaError(
-            f"{n_missing} rows have no label in {target!r}; drop them first", column=target
-        )
     schema = Schema.infer(column, kinds={target: "categorical"})
     if name in [feature.name for feature in features.schema]:
         raise SchemaError(f"the target {name!r} is also a column of X; drop it there", column=name)

@@ -206,6 +206,35 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.random_state = random_state
         self.verbose = verbose
 
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+        """Fill the minority classes with generated rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Features, of any kinds, missing values included; sparse input is refused.
+        y : Series or array-like of shape (n_samples,)
+            Class labels.
+
+        Returns
+        -------
+        X_resampled : DataFrame or ndarray of shape (n_samples + n_synthetic_, n_features)
+            The rows of X, then the synthetic ones, in the types of X; a DataFrame's index is
+            numbered anew.
+        y_resampled : Series or ndarray of shape (n_samples + n_synthetic_,)
+            Their labels.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a column or a class cannot be used; the message names it. Raised
+            before any training.
+        """
+        n_unlabelled = int(pd.isna(np.asarray(y, dtype=object)).sum())
+        if n_unlabelled:
+            raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
+        return super().fit_resample(X, y, **params)  # type: ignore[no-any-return]
+
     def sample(
         self,
         n: int,
