@@ -416,7 +416,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
 
 def _is_count(n: object) -> bool:
-    return isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
 
 
 def _label_code(schema: Schema, class_: Any) -> int:
