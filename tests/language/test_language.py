@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.errors import SchemaError
-from counterpoise.language.grammar import FORCED
+from counterpoise.language.grammar import FORCED, NO_CUE
 from counterpoise.language.sentences import spell
 from counterpoise.language.table_language import table_language
 from counterpoise.language.text_language import text_language
@@ -33,13 +33,16 @@ def byte_pairs():
     return HuggingFaceTokenizer(byte_pair_tokenizer())
 
 
-def read_sentence(language, tokens, order):
+def read_sentence(language, tokens, cues, order):
     """Read a sentence back to codes, knowing nothing but the cells' names and automata."""
     assert tokens[0] == START
     codes = {}
     rest = tokens[1:].tolist()
     for column in order:
         cell = language.cells[column]
+        before = len(tokens) - len(rest) - 1
+        assert cues[before] == cell.cue
+        assert (cell.cue == NO_CUE) == (len(cell.name) > 0)
         assert tuple(rest[: len(cell.name)]) == cell.name
         rest = rest[len(cell.name) :]
         for end in range(1, len(rest) + 1):
@@ -97,8 +100,10 @@ def test_rows_read_back_as_they_were(name, data, seed):
     orders = np.argsort(np.random.default_rng(seed).random((n_rows, n_columns)), axis=1)
     sentences = spell(table, language).sentences(np.arange(n_rows), orders)
     for row in range(n_rows):
-        tokens = sentences.tokens[row, : sentences.lengths[row]]
-        found = read_sentence(language, tokens, orders[row])
+        length = sentences.lengths[row]
+        tokens, cues = sentences.tokens[row, :length], sentences.cues[row]
+        found = read_sentence(language, tokens, cues, orders[row])
+        assert (cues != NO_CUE).sum() == sum(cell.cue != NO_CUE for cell in language.cells)
         assert [found[column][0] for column in range(n_columns)] == table.codes[row].tolist()
 
 

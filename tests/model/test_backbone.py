@@ -46,7 +46,7 @@ def test_restricted_to_all_its_pieces_a_model_is_what_it_was(tmp_path):
     model = backbone.build([Entry("", (i,)) for i in range(n_tokens)], 0).eval()
     rows = torch.zeros(20, dtype=torch.int64), torch.arange(20)
     with torch.no_grad():
-        found, _ = model(tokens, rows)
+        found, _ = model(tokens, torch.full_like(tokens, -1), rows)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -70,7 +70,7 @@ def test_a_model_that_changes_its_logits_runs_whole():
     model = LanguageModel(network, [Entry("", (i,)) for i in range(5)], pretrained=True)
     tokens = torch.tensor([[0, 1, 2]])
     with torch.no_grad():
-        found, _ = model(tokens, (torch.tensor([0]), torch.tensor([2])))
+        found, _ = model(tokens, -torch.ones_like(tokens), (torch.tensor([0]), torch.tensor([2])))
     assert found.abs().max() <= 0.01
 
 

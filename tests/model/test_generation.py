@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from counterpoise.language.automaton import END
+from counterpoise.language.grammar import NO_CUE
 from counterpoise.language.sentences import spell
 from counterpoise.language.table_language import table_language
 from counterpoise.language.text_language import text_language
@@ -78,11 +79,14 @@ def record(monkeypatch):
 @torch.no_grad()
 def naive_row(model, language, prompt, order, choices):
     """One row, one token at a time, no cache and no batch: (codes, distributions)."""
-    tokens = [START]
+    tokens, cues = [START], {}
     codes, distributions = {}, []
     choices = iter(choices)
+    embedding = model.network.get_input_embeddings()
     for column in order.tolist():
         cell = language.cells[column]
+        if cell.cue != NO_CUE:
+            cues[len(tokens) - 1] = cell.cue
         if prompt[column] != ABSENT:
             tokens += language.segment(column, prompt[column])
             codes[column] = prompt[column]
@@ -93,7 +97,10 @@ def naive_row(model, language, prompt, order, choices):
             out = cell.automaton.edges[state]
             token = out[0].symbol
             if len(out) > 1:
-                logits = model.network(input_ids=torch.tensor([tokens])).logits[0, -1].float()
+                embedded = embedding(torch.tensor([tokens]))
+                for place, cue in cues.items():
+                    embedded[0, place] += embedding.weight[cue]
+                logits = model.network(inputs_embeds=embedded).logits[0, -1].float()
                 allowed = torch.full_like(logits, -torch.inf)
                 allowed[[edge.symbol for edge in out]] = 0.0
                 distributions.append(torch.log_softmax(logits + allowed, -1).numpy())

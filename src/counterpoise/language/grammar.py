@@ -18,6 +18,9 @@ from counterpoise.language.automaton import END, Automaton, Edge
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+NO_CUE = -1
+"""In place of a token: nothing is added to the token before the cell, the name is written."""
+
 FORCED = -1
 """In place of a state: the token there is forced, nothing is chosen."""
 
@@ -62,8 +65,10 @@ class Grammar:
     Attributes
     ----------
     openings : Runs
-        By column: the tokens that are forced before its first choice (its name, and whatever all
-        its values begin with).
+        By column: the tokens that are forced before its first choice (its name where names are
+        written, and whatever all its values begin with).
+    cues : ndarray of shape (n_columns,)
+        By column: the token that is added to the one before its cells, or ``NO_CUE``.
     first_state : ndarray of shape (n_columns,)
         The state after the opening; ``END`` for a column with a single value.
     first_code : ndarray of shape (n_columns,)
@@ -83,6 +88,7 @@ class Grammar:
     """
 
     openings: Runs
+    cues: IntArray
     first_state: IntArray
     first_code: IntArray
     column: IntArray
@@ -160,9 +166,12 @@ def _token(edge: Edge) -> int:
 
 
 def compile_grammar(
-    names: Sequence[Sequence[int]], automata: Sequence[Automaton], n_tokens: int
+    names: Sequence[Sequence[int]],
+    cues: Sequence[int],
+    automata: Sequence[Automaton],
+    n_tokens: int,
 ) -> Grammar:
-    """Compile one automaton over tokens a column, and the tokens of the columns' names."""
+    """Compile one automaton over tokens a column, and the columns' names or cues."""
     openings, tails = list[list[int]](), list[list[int]]()
     first_state, first_code, column = list[int](), list[int](), list[int]()
     keys, targets, scales, adds = list[int](), list[int](), list[int](), list[int]()
@@ -200,6 +209,7 @@ def compile_grammar(
         mask[row, list(tokens)] = True
     return Grammar(
         openings=Runs.of(openings),
+        cues=_as_array(cues),
         first_state=_as_array(first_state),
         first_code=_as_array(first_code),
         column=_as_array(column),

@@ -2,17 +2,19 @@
 
 A sentence is the start token and, for each cell in turn, a *segment*: the column's name and the
 cell's value. Segments are self-contained, so that a permutation of the columns is a permutation
-of segments. Two serialisations build a :class:`Language`: `table_language` and `text_language`.
+of segments. A name is either written, as tokens before the value, or it is a *cue*: one token that
+takes no place of its own, because its embedding is added to that of the token before the cell.
+Two serialisations build a :class:`Language`: `table_language` (cues) and `text_language` (names).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from counterpoise.language.automaton import Automaton, from_sequences, repeat, union
-from counterpoise.language.grammar import Grammar, compile_grammar
+from counterpoise.language.grammar import NO_CUE, Grammar, compile_grammar
 from counterpoise.language.tokenizer import Tokenizer
 from counterpoise.language.vocabulary import Vocabulary
 from counterpoise.table import MISSING, CategoricalColumn, Schema
@@ -25,17 +27,19 @@ Spell = Callable[[int], Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How the cells of one column are written: name, what may follow it, and spelling."""
+    """How the cells of one column are written: name or cue, what may follow, and spelling."""
 
-    name: tuple[int, ...]
     automaton: Automaton
     spell: Spell
+    name: tuple[int, ...] = ()
+    cue: int = NO_CUE
 
     def or_missing(self, word: Sequence[int]) -> Cell:
         """Return the cell with `word` as a further way to fill it, with the code ``MISSING``."""
         written = tuple(word)
         either = union(self.automaton, from_sequences({MISSING: written}))
-        return Cell(self.name, either, lambda c: written if c == MISSING else self.spell(c))
+        spell: Spell = lambda code: written if code == MISSING else self.spell(code)  # noqa: E731
+        return replace(self, automaton=either, spell=spell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Language:
     grammar: Grammar
 
     def segment(self, column: int, code: int) -> list[int]:
-        """Return the tokens of one cell, its name first.
+        """Return the tokens of one cell, its name first where names are written.
 
         For free text the code is the position of the string among ``Table.texts[column]`` of the
         table that the language was built for.
@@ -75,13 +79,16 @@ class Language:
 
 def build_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cell]) -> Language:
     """Compile `cells`, one a column of `schema`, into a language."""
-    names, automata = [cell.name for cell in cells], [cell.automaton for cell in cells]
-    grammar = compile_grammar(names, automata, len(vocabulary))
+    grammar = compile_grammar(
+        [cell.name for cell in cells],
+        [cell.cue for cell in cells],
+        [cell.automaton for cell in cells],
+        len(vocabulary),
+    )
     return Language(schema, vocabulary, tuple(cells), grammar)
 
 
 def text_cell(
-    name: tuple[int, ...],
     texts: Sequence[str],
     tokenizer: Tokenizer,
     token: Callable[[str, tuple[int, ...]], int],
@@ -95,7 +102,7 @@ def text_cell(
     written = [[token(part, pieces) for part, pieces in tokenizer.cut(text)] for text in texts]
     parts = sorted({part for cell in written for part in cell})
     longest = max((len(cell) for cell in written), default=0)
-    return Cell(name, repeat(parts, end, longest), lambda code: [*written[code], end])
+    return Cell(repeat(parts, end, longest), lambda code: [*written[code], end])
 
 
 def category_texts(column: CategoricalColumn) -> list[str]:

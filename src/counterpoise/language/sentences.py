@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from counterpoise.errors import SchemaError
-from counterpoise.language.grammar import FORCED, IntArray, Runs
+from counterpoise.language.grammar import FORCED, NO_CUE, IntArray, Runs
 from counterpoise.language.language import Language
 from counterpoise.language.vocabulary import START
 from counterpoise.table import ABSENT, Table
@@ -21,6 +21,8 @@ class Sentences:
     ----------
     tokens : ndarray of shape (n_rows, longest), int64
         Each begins with the start token; what lies past a row's length has no meaning.
+    cues : ndarray of shape (n_rows, longest), int64
+        The token added to each token: the name of the column whose cell follows, else ``NO_CUE``.
     states : ndarray of shape (n_rows, longest), int64
         The grammar's state that each token was chosen in, ``FORCED`` where there was no choice
         and in the padding.
@@ -29,6 +31,7 @@ class Sentences:
     """
 
     tokens: IntArray
+    cues: IntArray
     states: IntArray
     lengths: IntArray
 
@@ -43,18 +46,21 @@ class Corpus:
         Which run each cell is; -1 where the cell is not in the sentence.
     tokens, states : Runs
         The tokens of each segment and the states they are chosen in.
+    cues : ndarray of shape (n_columns,), int64
+        By column: the token added to the token before its cells.
     """
 
     segments: IntArray
     tokens: Runs
     states: Runs
+    cues: IntArray
 
     def __len__(self) -> int:
         return len(self.segments)
 
     def take(self, rows: IntArray) -> Corpus:
         """Return the corpus of `rows` (indices), sharing the spelled cells."""
-        return Corpus(self.segments[rows], self.tokens, self.states)
+        return replace(self, segments=self.segments[rows])
 
     def sentences(self, rows: IntArray, orders: IntArray) -> Sentences:
         """Assemble `rows`, row i with its columns in the order ``orders[i]``.
@@ -77,7 +83,11 @@ class Corpus:
         flat = self.tokens.flat(segments[present])
         tokens[filled] = self.tokens.tokens[flat]
         states[filled] = self.states.tokens[flat]
-        return Sentences(tokens, states, n_tokens)
+        cues = np.full_like(tokens, NO_CUE)
+        row, position = np.nonzero(present)
+        before = (np.cumsum(lengths, axis=1) - lengths)[row, position]
+        cues[row, before] = self.cues[orders[row, position]]
+        return Sentences(tokens, cues, states, n_tokens)
 
 
 def spell(table: Table, language: Language) -> Corpus:
@@ -107,7 +117,7 @@ def spell(table: Table, language: Language) -> Corpus:
             tokens.append(written)
             states.append(chosen_in)
         segments[:, column] = numbers[inverse]
-    return Corpus(segments, Runs.of(tokens), Runs.of(states))
+    return Corpus(segments, Runs.of(tokens), Runs.of(states), language.grammar.cues)
 
 
 def draw_orders(

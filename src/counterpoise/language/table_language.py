@@ -1,12 +1,14 @@
 """The table vocabulary: a token a column, a token a category, a token a digit.
 
-Sentences are 2.5 to 5 times shorter than in text, and numbers are zero-padded to the width of
-their column, so that the rows of a batch stay in step.
+Numbers are zero-padded to the width of their column, so that the rows of a batch stay in step. A
+column's token is the cue of its cells: it takes no place in the sentence, which is thus as long as
+the values are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import cast
 
 from counterpoise.language import calendar, numbers
@@ -50,26 +52,24 @@ def table_language(table: Table, tokenizer: Tokenizer | None = None) -> Language
 
     cells = []
     for position, column in enumerate(table.schema):
-        name = (word((position, "name"), str(column.name)),)
+        cue = word((position, "name"), str(column.name))
         if isinstance(column, TextColumn):
             cutter = tokenizer or CharacterTokenizer()
             end = word((position, "end"), "\n")
-            cell = text_cell(name, table.texts[position], cutter, part, end)
+            cell = text_cell(table.texts[position], cutter, part, end)
         else:
-            cell = _cell(position, column, name, word)
+            cell = _cell(position, column, word)
         if column.has_missing:
             cell = cell.or_missing((word((position, "missing"), MISSING_WORD),))
-        cells.append(cell)
+        cells.append(replace(cell, cue=cue))
     return build_language(table.schema, vocabulary, cells)
 
 
-def _cell(
-    position: int, column: Column, name: tuple[int, ...], word: Callable[[Hashable, str], int]
-) -> Cell:
+def _cell(position: int, column: Column, word: Callable[[Hashable, str], int]) -> Cell:
     if isinstance(column, CategoricalColumn):
         texts = enumerate(category_texts(column))
         words = [(word((position, "category", code), text),) for code, text in texts]
-        return Cell(name, from_sequences(dict(enumerate(words))), words.__getitem__)
+        return Cell(from_sequences(dict(enumerate(words))), words.__getitem__)
 
     def of_symbol(symbol: Hashable) -> int:
         _, value = cast(tuple[Hashable, int | str], symbol)
@@ -77,7 +77,7 @@ def _cell(
 
     described, spell = _number_or_instant(column)
     automaton = expand(described, lambda symbol: (of_symbol(symbol),))
-    return Cell(name, automaton, lambda code: [of_symbol(symbol) for symbol in spell(code)])
+    return Cell(automaton, lambda code: [of_symbol(symbol) for symbol in spell(code)])
 
 
 def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from counterpoise.errors import ModelError, SchemaError
 from counterpoise.language import calendar, numbers
@@ -67,14 +67,14 @@ def text_language(table: Table, tokenizer: Tokenizer) -> Language:
     writer.vocabulary.token("start", "", () if start is None else (start,))
     cells = []
     for position, column in enumerate(table.schema):
-        name = tuple(writer.write(f" {column.name} is"))
         if isinstance(column, TextColumn):
             texts = table.texts[position]
-            cell = text_cell(name, texts, tokenizer, writer.part, writer.sign("end", _END_OF_TEXT))
+            cell = text_cell(texts, tokenizer, writer.part, writer.sign("end", _END_OF_TEXT))
             missing = [writer.sign(MISSING_WORD, " " + MISSING_WORD)]
         else:
-            cell = _cell(column, name, writer)
+            cell = _cell(column, writer)
             missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
+        cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
     return build_language(table.schema, writer.vocabulary, cells)
 
@@ -101,9 +101,9 @@ class _Writer:
         return self.vocabulary.token(("part", text), text, pieces)
 
 
-def _cell(column: Column, name: tuple[int, ...], writer: _Writer) -> Cell:
+def _cell(column: Column, writer: _Writer) -> Cell:
     if isinstance(column, CategoricalColumn):
-        return _category_cell(column, name, writer)
+        return _category_cell(column, writer)
     described, of_code = _number_or_instant(column)
     pieces = writer.tokenizer.pieces_over(_NUMERALS)
     texts = {writer.token(piece, text): text for piece, text in pieces.items()}
@@ -124,14 +124,14 @@ def _cell(column: Column, name: tuple[int, ...], writer: _Writer) -> Cell:
                 f"{column.name!r} needs to write numbers; use serialization='table'"
             ) from None
 
-    return Cell(name, automaton, spell)
+    return Cell(automaton, spell)
 
 
-def _category_cell(column: CategoricalColumn, name: tuple[int, ...], writer: _Writer) -> Cell:
+def _category_cell(column: CategoricalColumn, writer: _Writer) -> Cell:
     end = writer.write(_END)
     words = [writer.write(" " + _quoted(text)) + end for text in category_texts(column)]
     try:
-        return Cell(name, from_sequences(dict(enumerate(words))), words.__getitem__)
+        return Cell(from_sequences(dict(enumerate(words))), words.__getitem__)
     except AmbiguousSequencesError as error:
         one, other = (column.categories[code] for code in error.codes)
         raise SchemaError(

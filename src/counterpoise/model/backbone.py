@@ -75,8 +75,8 @@ def load_backbone(model: str, *, device: Device, lora_rank: int | None = None) -
     if model == COMPACT:
         if lora_rank is not None:
             raise ModelError("lora_rank is for pre-trained models; the compact one starts afresh")
-        return _compact(reason)
-    return _pretrained(model, reason, lora_rank)
+        return _compact(reason, device)
+    return _pretrained(model, reason, lora_rank, device)
 
 
 def _choose(device: Device) -> tuple[str, str]:
@@ -89,11 +89,13 @@ def _choose(device: Device) -> tuple[str, str]:
     return SMOLLM2, f"there is a {device.device.type} device"
 
 
-def _compact(reason: str) -> Backbone:
+def _compact(reason: str, device: Device) -> Backbone:
     from counterpoise.model.compact import compact_network
 
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
-        return LanguageModel(compact_network(len(entries), seed), entries, pretrained=False)
+        network = compact_network(len(entries), seed)
+        network.set_attn_implementation(device.attention)
+        return LanguageModel(network, entries, pretrained=False)
 
     return Backbone(
         COMPACT,
@@ -107,11 +109,12 @@ def _compact(reason: str) -> Backbone:
     )
 
 
-def _pretrained(model: str, reason: str, lora_rank: int | None) -> Backbone:
+def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) -> Backbone:
     from counterpoise.model.tokenizer import HuggingFaceTokenizer
 
     source = _source(model)
     network, tokenizer = _load(model, source)
+    network.set_attn_implementation(device.attention)
 
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
         language_model = LanguageModel(network, entries, pretrained=True)

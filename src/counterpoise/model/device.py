@@ -27,6 +27,15 @@ class Device:
     device: torch.device
     precision: torch.dtype
 
+    @property
+    def attention(self) -> str:
+        """Which of the implementations of attention that `transformers` has is fastest here.
+
+        On a processor the fused kernel's backward pass in bfloat16 is slower than everything else
+        of a step together; sentences are short, so plain matrix products win.
+        """
+        return "eager" if self.device.type == "cpu" else "sdpa"
+
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the model computes."""
         if self.precision == torch.float32:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from counterpoise.language.automaton import END
-from counterpoise.language.grammar import Grammar, IntArray, Runs
+from counterpoise.language.grammar import NO_CUE, Grammar, IntArray, Runs
 from counterpoise.language.language import Language
 from counterpoise.language.sentences import spell
 from counterpoise.model.device import Device
@@ -120,7 +120,7 @@ def _write(
     mask = np.zeros((len(batch.codes), 0), dtype=np.int64)
     while batch.is_writing().any():
         # 1. read what was written since the last turn: the choice, and all that it forces
-        tokens, lengths = batch.take_pending()
+        tokens, cues, lengths = batch.take_pending()
         here = np.arange(tokens.shape[1])
         mask = np.concatenate([mask, here < lengths[:, None]], axis=1, dtype=np.int64)
         positions = n_read[:, None] + np.minimum(here, np.maximum(lengths - 1, 0)[:, None])
@@ -130,6 +130,7 @@ def _write(
         with device.autocast():
             logits, cache = model(
                 device.tensor(tokens),
+                device.tensor(cues),
                 (device.tensor(rows), device.tensor(lengths[rows] - 1)),
                 positions=device.tensor(positions),
                 attention_mask=device.tensor(mask),
@@ -185,7 +186,7 @@ class _Batch:
         self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
         prompt = spell(prompts, language).sentences(np.arange(n_rows), orders)
         self._pending = _Pending(n_rows)
-        self._pending.append_padded(prompt.tokens, prompt.lengths)
+        self._pending.append(np.arange(n_rows), prompt.tokens, prompt.lengths, prompt.cues)
         self._open(np.arange(n_rows))
 
     def is_writing(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -193,8 +194,8 @@ class _Batch:
         writing: np.ndarray[Any, np.dtype[np.bool_]] = self.state != END
         return writing
 
-    def take_pending(self) -> tuple[IntArray, IntArray]:
-        """Hand over the tokens that the model has not read: padded at the end, and lengths."""
+    def take_pending(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Hand over the tokens that the model has not read, their cues, and how many a row."""
         return self._pending.take()
 
     def follow(self, rows: IntArray, choice: IntArray, log_probability: FloatArray) -> None:
@@ -227,6 +228,7 @@ class _Batch:
         rows = rows[self._n_done[rows] < n_columns]
         while len(rows):
             columns = self._orders[rows, self._n_done[rows]]
+            self._pending.cue(rows, grammar.cues[columns])
             self._pending.append_runs(rows, grammar.openings, columns)
             self._code[rows] = grammar.first_code[columns]
             self.state[rows] = grammar.first_state[columns]
@@ -254,33 +256,41 @@ class _Pending:
 
     def __init__(self, n_rows: int) -> None:
         self._tokens = np.zeros((n_rows, 16), dtype=np.int64)
+        self._cues = np.full((n_rows, 16), NO_CUE, dtype=np.int64)
         self._lengths = np.zeros(n_rows, dtype=np.int64)
 
-    def take(self) -> tuple[IntArray, IntArray]:
+    def take(self) -> tuple[IntArray, IntArray, IntArray]:
         longest = self._lengths.max()
-        taken = self._tokens[:, :longest].copy(), self._lengths.copy()
-        self._lengths[:] = 0
+        taken = self._tokens[:, :longest].copy(), self._cues[:, :longest].copy(), self._lengths
+        self._lengths = np.zeros_like(self._lengths)
         return taken
 
-    def append_padded(self, tokens: IntArray, lengths: IntArray) -> None:
-        self.append(np.arange(len(tokens)), tokens, lengths)
+    def cue(self, rows: IntArray, cues: IntArray) -> None:
+        """Add a cue to the last token of each of `rows`."""
+        self._cues[rows, self._lengths[rows] - 1] = cues
 
     def append_runs(self, rows: IntArray, runs: Runs, which: IntArray) -> None:
         """Append to each of `rows` one run, ``runs[which[i]]``."""
         self._write(rows, runs.tokens[runs.flat(which)], runs.lengths[which])
 
-    def append(self, rows: IntArray, tokens: IntArray, lengths: IntArray) -> None:
+    def append(
+        self, rows: IntArray, tokens: IntArray, lengths: IntArray, cues: IntArray | None = None
+    ) -> None:
         """Append to each of `rows` the first ``lengths[i]`` of ``tokens[i]``."""
         filled = np.arange(tokens.shape[1]) < lengths[:, None]
-        self._write(rows, tokens[filled], lengths)
+        self._write(rows, tokens[filled], lengths, NO_CUE if cues is None else cues[filled])
 
-    def _write(self, rows: IntArray, flat: IntArray, lengths: IntArray) -> None:
+    def _write(
+        self, rows: IntArray, flat: IntArray, lengths: IntArray, cues: IntArray | int = NO_CUE
+    ) -> None:
         begin = self._lengths[rows]
         longest = int((begin + lengths).max(initial=0))
         if longest > self._tokens.shape[1]:
-            wider = np.zeros((len(self._tokens), 2 * longest), dtype=np.int64)
-            wider[:, : self._tokens.shape[1]] = self._tokens
-            self._tokens = wider
+            padding = ((0, 0), (0, 2 * longest - self._tokens.shape[1]))
+            self._tokens = np.pad(self._tokens, padding)
+            self._cues = np.pad(self._cues, padding, constant_values=NO_CUE)
         within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        self._tokens[np.repeat(rows, lengths), np.repeat(begin, lengths) + within] = flat
+        places = np.repeat(rows, lengths), np.repeat(begin, lengths) + within
+        self._tokens[places] = flat
+        self._cues[places] = cues
         self._lengths[rows] += lengths

@@ -53,6 +53,7 @@ class LanguageModel(nn.Module):
     def forward(
         self,
         tokens: Tensor,
+        cues: Tensor,
         at: tuple[Tensor, Tensor],
         *,
         positions: Tensor | None = None,
@@ -66,6 +67,8 @@ class LanguageModel(nn.Module):
         ----------
         tokens : Tensor of shape (n_rows, length), int64
             What is written, or with a `cache` what was added since.
+        cues : Tensor of shape (n_rows, length), int64
+            The token whose embedding is added at each place; negative for none.
         at : pair of Tensors of shape (n_places,)
             Row and column of each place of `tokens` whose successor is scored; the output layer
             runs only there.
@@ -81,7 +84,7 @@ class LanguageModel(nn.Module):
             The key-value cache, if `use_cache`.
         """
         arguments: dict[str, Any] = {
-            "input_ids": tokens,
+            "inputs_embeds": self._embed(tokens, cues),
             "attention_mask": attention_mask,
             "past_key_values": cache,
             "use_cache": use_cache,
@@ -95,6 +98,13 @@ class LanguageModel(nn.Module):
             output = self.network(**arguments)
             logits = output.logits[at]
         return logits.float(), output.past_key_values if use_cache else None
+
+    def _embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
+        embedding = self.network.get_input_embeddings()
+        embedded: Tensor = embedding(tokens)
+        if bool((cues >= 0).any()):
+            embedded = embedded + embedding(cues.clamp(min=0)) * (cues >= 0)[..., None]
+        return embedded
 
     @torch.no_grad()
     def _probe_head(self) -> bool:

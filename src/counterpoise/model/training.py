@@ -105,9 +105,10 @@ class Scorer:
         rows, columns = np.nonzero(chosen)
         sets = self._device.tensor(self._allowed_set[states[rows, columns]])
         tokens = self._device.tensor(sentences.tokens)
+        cues = self._device.tensor(sentences.cues)
         rows_, columns_ = self._device.tensor(rows), self._device.tensor(columns)
         with self._device.autocast():
-            logits, _ = self._model(tokens[:, :-1], (rows_, columns_))
+            logits, _ = self._model(tokens[:, :-1], cues[:, :-1], (rows_, columns_))
         logits = logits.masked_fill(~self._allowed[sets], -torch.inf)
         targets = tokens[rows_, columns_ + 1]
         return -functional.cross_entropy(logits, targets, reduction="none"), rows_
