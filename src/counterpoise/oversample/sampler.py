@@ -16,18 +16,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
-from counterpoise.model.backbone import Backbone, load_backbone
+from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
 from counterpoise.model.generation import Sampling
-from counterpoise.model.training import TrainingPlan
 from counterpoise.oversample.frames import CallerTypes, as_frame, with_labels
+from counterpoise.oversample.learning import Length, learn
 from counterpoise.oversample.method import Method
 from counterpoise.oversample.provenance import describe_origin
-from counterpoise.oversample.writer import train_writer, training_rows
 from counterpoise.progress import make_progress
 from counterpoise.table import Schema, Table, TextColumn
-
-PUBLISHED_EPOCHS = 50
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -62,17 +59,22 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     train_on : {"minority", "all"}, default="minority"
         Train on the classes that are filled, as published, or on every class.
     epochs : int or "auto", default="auto"
-        Passes over the training rows (real and interpolated). ``"auto"``: the published 50, but
-        no more than about 30,000 row presentations (6,000 for a pre-trained model).
+        Passes over the training rows (real and interpolated); the paper has 50. ``"auto"`` finds
+        out: it stops where held-out rows get no better, and where a class has fewer than 200 rows
+        it then trains once more, for as long, on all rows. Never more than the published 50, nor
+        than about 30,000 row presentations (6,000 for a pre-trained model).
     batch_size : int or "auto", default="auto"
         Rows a training step; 32 as published.
     learning_rate : float or "auto", default="auto"
         Peak learning rate of AdamW.
     validation_fraction : float or "auto", default="auto"
         Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
-        ``"auto"``: a tenth of the classes with 200 rows or more.
+        Given a share, the best weights are kept and there is no second training. ``"auto"``: a
+        tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
+        with 20 to 199.
     patience : int, default=5
-        Epochs without a better held-out loss before training stops. The best weights are kept.
+        Looks at the held-out rows without a better loss before training stops. It looks after
+        each epoch, and every 500 rows (or more, where many are held out) of a longer one.
     temperature : float, default=1.0
         Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
     top_p : float, default=1.0
@@ -324,16 +326,20 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         backbone = load_backbone(self.model, device=device, lora_rank=self.lora_rank)
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
         self._rng = _generator(self.random_state)
-        method = Method(self.interpolation, self.permutation, self.condition, self.train_on)
-        share = None if self.validation_fraction == "auto" else float(self.validation_fraction)
-        deficit = {_label_code(table.schema, class_): n for class_, n in n_rows.items()}
-        rows = training_rows(table, deficit, method, share, self._rng)
-        self.writer_ = train_writer(
-            rows,
+        share, rate, batch_size = self.validation_fraction, self.learning_rate, self.batch_size
+        self.writer_ = learn(
+            table,
+            {_label_code(table.schema, class_): n for class_, n in n_rows.items()},
             backbone,
-            method,
-            self._plan(backbone, len(rows.corpus)),
+            Method(self.interpolation, self.permutation, self.condition, self.train_on),
+            Length(
+                epochs=None if self.epochs == "auto" else int(self.epochs),
+                held_out_share=None if share == "auto" else float(share),
+                patience=self.patience,
+            ),
             serialization=self.serialization,
+            batch_size=backbone.batch_size if batch_size == "auto" else int(batch_size),
+            learning_rate=backbone.learning_rate if rate == "auto" else float(rate),
             device=device,
             rng=self._rng,
             progress=make_progress(self.verbose),
@@ -358,27 +364,15 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.provenance_ = pd.concat(provenance, ignore_index=True)
         synthetic = pd.concat(parts, ignore_index=True)
         seconds = time.perf_counter() - started
+        trainings = [h for h in (self.writer_.search, self.history_) if h is not None]
+        training_s = sum(history.seconds for history in trainings)
         self.timings_ = {
-            "training_s": self.history_.seconds,
-            "training_rows_per_s": self.history_.n_presentations / self.history_.seconds,
+            "training_s": training_s,
+            "training_rows_per_s": sum(h.n_presentations for h in trainings) / training_s,
             "generation_s": seconds,
             "generation_rows_per_s": len(synthetic) / seconds,
         }
         return synthetic
-
-    def _plan(self, backbone: Backbone, n_rows: int) -> TrainingPlan:
-        """Fill in what the user left to us."""
-        epochs = self.epochs
-        if epochs == "auto":
-            epochs = max(1, min(PUBLISHED_EPOCHS, backbone.max_presentations // n_rows))
-        rate, batch_size = self.learning_rate, self.batch_size
-        return TrainingPlan(
-            epochs=int(epochs),
-            batch_size=backbone.batch_size if batch_size == "auto" else int(batch_size),
-            learning_rate=backbone.learning_rate if rate == "auto" else float(rate),
-            permutation=self.permutation,
-            patience=self.patience,
-        )
 
     def _sampling(self) -> Sampling:
         size = self.generation_batch_size

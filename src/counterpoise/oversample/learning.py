@@ -1,0 +1,160 @@
+"""From a labelled table to a model that writes rows of it: the engine of every method.
+
+How long to train matters more than anything else here: a model of a few dozen rows learns what
+can be learned of them in a few passes, and then learns them by heart. So unless it is told how long,
+it holds some rows out and stops where it gets no better at them. Where a class is too small to do
+without its held-out rows, that first training only finds the length; a second one, from the same
+start, uses every row.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from counterpoise.language.language import Language
+from counterpoise.language.sentences import spell
+from counterpoise.language.table_language import table_language
+from counterpoise.language.text_language import text_language
+from counterpoise.model.backbone import Backbone
+from counterpoise.model.device import Device
+from counterpoise.model.training import History, TrainingPlan, train
+from counterpoise.oversample.method import Method
+from counterpoise.oversample.rows import TrainingRows, training_rows
+from counterpoise.oversample.writer import RowWriter
+from counterpoise.progress import Progress
+from counterpoise.table import Table
+
+PUBLISHED_EPOCHS = 50
+LARGE_CLASS = 200
+"""From this many rows on, a class can do without its held-out rows in training."""
+SMALLEST_CLASS_TO_HOLD_OUT = 20
+"""Below this, a few held-out rows would tell nothing."""
+_BLIND_EPOCHS = 5
+_BLIND_PRESENTATIONS = 1000
+"""Without held-out rows: this many passes, but no fewer presentations than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long to train.
+
+    Attributes
+    ----------
+    epochs : int or None
+        Passes over the rows; None finds out.
+    held_out_share : float or None
+        Share of each class held out; None decides by the size of the class.
+    patience : int
+        Looks at the held-out loss without a better one after which training stops.
+    """
+
+    epochs: int | None = None
+    held_out_share: float | None = None
+    patience: int = 5
+
+
+def learn(
+    table: Table,
+    n_deficit: Mapping[int, int],
+    backbone: Backbone,
+    method: Method,
+    length: Length,
+    *,
+    serialization: str,
+    batch_size: int,
+    learning_rate: float,
+    device: Device,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> RowWriter:
+    """Train `backbone` to write rows of `table`.
+
+    Parameters
+    ----------
+    table : Table
+        All rows, label first.
+    n_deficit : mapping of int to int
+        Rows to be written for each label code.
+    serialization : {"table", "text"}
+        How rows are written.
+    batch_size, learning_rate : int, float
+        Of the training.
+    """
+    language = build_language(table, backbone, serialization)
+    model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
+    model.to(device.device)
+
+    def fit(rows: TrainingRows, n_presentations: int) -> History:
+        n_held_out = 0 if rows.held_out is None else len(rows.held_out)
+        plan = TrainingPlan(
+            n_presentations=n_presentations,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            permutation=method.permutation,
+            check_every=max(min(len(rows.corpus), 500), 4 * n_held_out),
+            patience=length.patience,
+        )
+        held_out = None if rows.held_out is None else spell(rows.held_out, language)
+        return train(
+            model,
+            spell(rows.corpus, language),
+            language.grammar,
+            plan,
+            device=device,
+            rng=rng,
+            progress=progress,
+            held_out=held_out,
+        )
+
+    rows = training_rows(table, n_deficit, method, _held_out_share(length), rng)
+    is_search = _is_search(rows, length)
+    start = copy.deepcopy(model.state_dict()) if is_search else None
+    history = fit(rows, _most_presentations(rows, length, backbone))
+    writer = RowWriter(language, model, method, rows, device, history)
+    if start is None:
+        return writer
+    model.load_state_dict(start)
+    every = training_rows(table, n_deficit, method, lambda n_rows: 0.0, rng)
+    n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
+    return replace(writer, rows=every, history=fit(every, n_best), search=history)
+
+
+def _held_out_share(length: Length) -> Callable[[int], float]:
+    """Return the share of a class that is held out, from its number of rows."""
+    share = length.held_out_share
+    if share is not None:
+        return lambda n_rows: share
+    if length.epochs is not None:
+        return lambda n_rows: 0.1 if n_rows >= LARGE_CLASS else 0.0
+    return lambda n_rows: (
+        0.1 if n_rows >= LARGE_CLASS else 0.2 if n_rows >= SMALLEST_CLASS_TO_HOLD_OUT else 0.0
+    )
+
+
+def _is_search(rows: TrainingRows, length: Length) -> bool:
+    """Whether the training with held-out rows only finds out how long to train."""
+    if rows.held_out is None or length.epochs is not None or length.held_out_share is not None:
+        return False
+    real = rows.corpus.codes[: rows.n_real, 0]
+    n_rows = np.unique(np.concatenate([real, rows.held_out.codes[:, 0]]), return_counts=True)[1]
+    return bool((n_rows < LARGE_CLASS).any())
+
+
+def _most_presentations(rows: TrainingRows, length: Length, backbone: Backbone) -> int:
+    n_rows = len(rows.corpus)
+    if length.epochs is not None:
+        return length.epochs * n_rows
+    if rows.held_out is None:
+        return min(backbone.max_presentations, max(_BLIND_EPOCHS * n_rows, _BLIND_PRESENTATIONS))
+    return min(backbone.max_presentations, PUBLISHED_EPOCHS * n_rows)
+
+
+def build_language(table: Table, backbone: Backbone, serialization: str) -> Language:
+    """Build the language in which `backbone` will write the rows of `table`."""
+    if serialization == "text":
+        return text_language(table, backbone.tokenizer)
+    return table_language(table, backbone.tokenizer if backbone.is_pretrained else None)
