@@ -14,7 +14,7 @@ from counterpoise.model import generation
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
 from counterpoise.model.generation import Sampling, choose, generate
-from counterpoise.model.training import Scorer
+from counterpoise.model.scoring import Scorer
 from counterpoise.progress import SilentProgress
 from counterpoise.table import ABSENT, MISSING, Table
 from tests.models import labelled_table, mixed_frame, save_gpt2

@@ -12,7 +12,8 @@ from counterpoise.language.table_language import table_language
 from counterpoise.model import training
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
-from counterpoise.model.training import Scorer, TrainingPlan, train
+from counterpoise.model.scoring import Scorer
+from counterpoise.model.training import TrainingPlan, train
 from counterpoise.progress import SilentProgress
 from tests.models import labelled_table, mixed_frame
 
@@ -42,14 +43,14 @@ def run(plan, *, held_out=None, seed=0, n_rows=60):
 
 
 def test_the_loss_falls_and_presentations_are_counted():
-    _, history = run(TrainingPlan(epochs=25, batch_size=16, learning_rate=5e-3))
+    _, history = run(TrainingPlan(1500, batch_size=16, learning_rate=5e-3))
     assert history.train_loss[-1] < 0.9 * history.train_loss[0]
-    assert history.n_presentations == 25 * 60
-    assert history.best_epoch == 25
+    assert 1500 <= history.n_presentations < 1516, "to the end of the batch"
+    assert history.best_presentations == history.n_presentations
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
-    plan = TrainingPlan(epochs=2, batch_size=16, learning_rate=3e-3)
+    plan = TrainingPlan(120, batch_size=16, learning_rate=3e-3)
     first, again, other = (run(plan, seed=seed)[0].state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -59,7 +60,7 @@ def test_global_random_state_is_left_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    run(TrainingPlan(epochs=1, batch_size=16, learning_rate=3e-3))
+    run(TrainingPlan(60, batch_size=16, learning_rate=3e-3))
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -67,7 +68,7 @@ def test_stops_early_and_keeps_the_best_epoch():
     held_out = labelled_table(*mixed_frame(40, seed=9))
     _, language, _ = built(30)
     # the held-out rows are noise to the model: it can only get worse at them after a while
-    plan = TrainingPlan(epochs=60, batch_size=8, learning_rate=1e-2, patience=3)
+    plan = TrainingPlan(1800, batch_size=8, learning_rate=1e-2, check_every=60, patience=3)
     table, language, model = built(30)
     rows = [row for row in range(40) if (held_out.codes[row, 1:3] >= 0).all()]
     inside = [
@@ -91,14 +92,16 @@ def test_stops_early_and_keeps_the_best_epoch():
         held_out=corpus,
     )
     losses = history.held_out_loss
-    assert len(losses) < 60
-    assert history.best_epoch == int(np.argmin(losses)) + 1 == len(losses) - 3
-    # the weights that are kept are the best epoch's: they score what that epoch scored
+    best = int(np.argmin(losses))
+    assert len(losses) < 30
+    assert best == len(losses) - 4, "three looks after the best one"
+    assert history.best_presentations == history.presentations[best]
+    # the weights that are kept are the best look's: they score what it scored
     scorer = Scorer(model, language.grammar, CPU)
     rng = np.random.default_rng(0)
     rng.integers(2**31)
     seed = int(rng.integers(2**31))
-    again = training.held_out_loss(scorer, corpus, plan, np.random.default_rng(seed))
+    again = scorer.loss_a_row(corpus, "label-first", np.random.default_rng(seed), 2)
     assert again == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -128,13 +131,13 @@ def test_padding_does_not_change_a_row():
 
 def test_divergence_is_an_error_that_says_what_to_do():
     with pytest.raises(ModelError, match="lower learning_rate"):
-        run(TrainingPlan(epochs=30, batch_size=16, learning_rate=1e30))
+        run(TrainingPlan(1800, batch_size=16, learning_rate=1e30))
 
 
 @pytest.mark.parametrize("permutation", ["label-first", "all", "none"])
 def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch):
     seen = []
-    true = training.Scorer.log_likelihood
+    true = Scorer.log_likelihood
 
     def spy(self, sentences):
         seen.append(sentences)
@@ -147,9 +150,9 @@ def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch)
         drawn.append(true_orders(*arguments))
         return drawn[-1]
 
-    monkeypatch.setattr(training.Scorer, "log_likelihood", spy)
+    monkeypatch.setattr(Scorer, "log_likelihood", spy)
     monkeypatch.setattr(training, "draw_orders", orders_spy)
-    run(TrainingPlan(epochs=3, batch_size=60, learning_rate=1e-3, permutation=permutation))
+    run(TrainingPlan(180, batch_size=60, learning_rate=1e-3, permutation=permutation))
     assert len(seen) == 3
     stacked = np.stack(drawn)
     assert (np.sort(stacked, axis=-1) == np.arange(stacked.shape[-1])).all()
@@ -163,13 +166,14 @@ def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch)
 
 
 def test_rows_of_one_epoch_are_each_presented_once(monkeypatch):
-    plan = TrainingPlan(epochs=1, batch_size=7, learning_rate=1e-3)
+    plan = TrainingPlan(60, batch_size=7, learning_rate=1e-3)
     table, language, _ = built()
     corpus = spell(table, language)
-    batches = list(training._batches(corpus, plan, np.random.default_rng(0)))
-    rows = np.concatenate([rows for rows, _ in batches])
-    assert sorted(rows) == list(range(60))
-    assert max(len(rows) for rows, _ in batches) == 7
+    batches = training._batches(corpus, plan, np.random.default_rng(0))
+    for _ in range(2):  # two epochs
+        epoch = [next(batches)[0] for _ in range(9)]
+        assert sorted(np.concatenate(epoch)) == list(range(60))
+        assert max(len(rows) for rows in epoch) == 7
 
 
 def test_frame_fixture_has_missing_cells():

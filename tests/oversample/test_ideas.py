@@ -7,7 +7,7 @@ import pytest
 from counterpoise.oversample.condition import LABEL_ONLY, draw_prompts, draw_writing_orders
 from counterpoise.oversample.interpolation import interpolate
 from counterpoise.oversample.method import Method
-from counterpoise.oversample.writer import training_rows
+from counterpoise.oversample.rows import training_rows
 from counterpoise.table import ABSENT, MISSING, CategoricalColumn, TextColumn
 from tests.models import labelled_table, mixed_frame
 
@@ -23,8 +23,9 @@ def table():
 YES = 1
 
 
-def rows_of(table, method, *, deficit=50, held_out=None, seed=0):
-    return training_rows(table, {YES: deficit}, method, held_out, np.random.default_rng(seed))
+def rows_of(table, method, *, deficit=50, held_out=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return training_rows(table, {YES: deficit}, method, lambda n_rows: held_out, rng)
 
 
 def test_the_published_corpus(table):
@@ -37,7 +38,7 @@ def test_the_published_corpus(table):
     assert (interpolated[:, 0] == YES).all()
     assert (interpolated[:, CATEGORICAL] == ABSENT).all(), "never an invented category"
     assert not (interpolated[:, NUMERIC] == ABSENT).any()
-    assert rows.held_out is None, "40 rows are too few to hold some out"
+    assert rows.held_out is None
 
 
 def test_interpolation_off_leaves_the_real_rows_and_nothing_else(table):
@@ -95,12 +96,6 @@ def test_held_out_rows_do_not_leak_into_the_corpus():
     new = rows.corpus.codes[rows.n_real :, 1]
     assert new.min() >= own.min()
     assert new.max() <= own.max()
-
-
-def test_rows_are_held_out_of_large_classes_unasked():
-    table = labelled_table(*mixed_frame(1000))
-    assert len(rows_of(table, Method()).held_out) == 20
-    assert rows_of(table, Method(), held_out=0.0).held_out is None
 
 
 def test_each_feature_is_the_condition_of_an_equal_share(table):

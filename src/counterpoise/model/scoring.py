@@ -68,4 +68,4 @@ class Scorer:
                 log_likelihood, _ = self.log_likelihood(corpus.sentences(rows, orders[rows]))
                 total -= float(log_likelihood.sum())
         self._model.train(was_training)
-        return total / (n_orders * n_rows)
+        return total / float(n_orders * n_rows)

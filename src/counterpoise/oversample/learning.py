@@ -1,8 +1,8 @@
 """From a labelled table to a model that writes rows of it: the engine of every method.
 
-How long to train matters more than anything else here: a model of a few dozen rows learns what
-can be learned of them in a few passes, and then learns them by heart. So unless it is told how long,
-it holds some rows out and stops where it gets no better at them. Where a class is too small to do
+How long to train matters more than anything else here: a model of a few dozen rows learns what can
+be learned of them in a few passes, and then learns them by heart. So unless it is told how long, it
+holds some rows out and stops where it gets no better at them. Where a class is too small to do
 without its held-out rows, that first training only finds the length; a second one, from the same
 start, uses every row.
 """
@@ -118,7 +118,7 @@ def learn(
     if start is None:
         return writer
     model.load_state_dict(start)
-    every = training_rows(table, n_deficit, method, lambda n_rows: 0.0, rng)
+    every = training_rows(table, n_deficit, method, lambda _: 0.0, rng)
     n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
     return replace(writer, rows=every, history=fit(every, n_best), search=history)
 
@@ -127,7 +127,7 @@ def _held_out_share(length: Length) -> Callable[[int], float]:
     """Return the share of a class that is held out, from its number of rows."""
     share = length.held_out_share
     if share is not None:
-        return lambda n_rows: share
+        return lambda _: share
     if length.epochs is not None:
         return lambda n_rows: 0.1 if n_rows >= LARGE_CLASS else 0.0
     return lambda n_rows: (
