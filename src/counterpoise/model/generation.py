@@ -16,6 +16,7 @@ from counterpoise.language.language import Language
 from counterpoise.language.sentences import spell
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
+from counterpoise.model.reader import open_reader
 from counterpoise.progress import Progress
 from counterpoise.table import ABSENT, MISSING, Table, TextColumn
 
@@ -115,31 +116,14 @@ def _write(
     """Write all rows of `batch`, one choice a row in each turn."""
     grammar = batch.language.grammar
     allowed = device.tensor(grammar.allowed)
-    cache: Any = None
-    n_read = np.zeros(len(batch.codes), dtype=np.int64)
-    mask = np.zeros((len(batch.codes), 0), dtype=np.int64)
+    reader = open_reader(model, len(batch.codes), device)
     while batch.is_writing().any():
-        # 1. read what was written since the last turn: the choice, and all that it forces
-        tokens, cues, lengths = batch.take_pending()
-        here = np.arange(tokens.shape[1])
-        mask = np.concatenate([mask, here < lengths[:, None]], axis=1, dtype=np.int64)
-        positions = n_read[:, None] + np.minimum(here, np.maximum(lengths - 1, 0)[:, None])
-        n_read += lengths
-        # 2. score the successors of each unfinished row's last token
+        # 1. read what was written since the last turn (the choice, and all that it forces), and
+        #    score the successors of each unfinished row's last token
         rows = np.flatnonzero(batch.is_writing())
-        with device.autocast():
-            logits, cache = model(
-                device.tensor(tokens),
-                device.tensor(cues),
-                (device.tensor(rows), device.tensor(lengths[rows] - 1)),
-                positions=device.tensor(positions),
-                attention_mask=device.tensor(mask),
-                cache=cache,
-                use_cache=True,
-            )
-        # 3. choose among the tokens that the grammar permits, and follow each row's choice
-        states = batch.state[rows]
-        sets = device.tensor(grammar.allowed_set[states])
+        logits = reader.read(*batch.take_pending(), rows)
+        # 2. choose among the tokens that the grammar permits, and follow each row's choice
+        sets = device.tensor(grammar.allowed_set[batch.state[rows]])
         logits = logits.masked_fill(~allowed[sets], -torch.inf)
         choice, log_probability = choose(logits, sampling, generator)
         batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())

@@ -42,7 +42,7 @@ class LanguageModel(nn.Module):
         self._takes_positions = "position_ids" in parameters
         if pretrained:
             _restrict_vocabulary(model, entries)
-        self._head_is_plain = self._probe_head()
+        self.head_is_plain = self._probe_head()
 
     @property
     def head(self) -> nn.Module:
@@ -91,7 +91,7 @@ class LanguageModel(nn.Module):
         }
         if self._takes_positions:
             arguments["position_ids"] = positions
-        if self._head_is_plain:
+        if self.head_is_plain:
             output = self.network.base_model(**arguments)
             logits = self.head(output.last_hidden_state[at])
         else:

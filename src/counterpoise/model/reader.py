@@ -1,0 +1,80 @@
+"""Reading what was written so far: a model with a key-value cache, a few tokens a row at a time.
+
+Two readers, one interface: `LlamaReader` for the architecture of both our own backbones, and
+:class:`NetworkReader` for every other. They give the same numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from counterpoise.language.grammar import IntArray
+from counterpoise.model.device import Device
+from counterpoise.model.language_model import LanguageModel
+from counterpoise.model.llama import LlamaReader, is_plain_llama
+
+
+class Reader(Protocol):
+    """A model in the middle of a batch of sentences."""
+
+    def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
+        """Read further tokens, and score the successors of the last one of some rows.
+
+        Parameters
+        ----------
+        tokens, cues : ndarray of shape (n_rows, longest)
+            What each row has written since the last call, padded at the end.
+        lengths : ndarray of shape (n_rows,)
+            How much of it is not padding; 0 for rows that are finished.
+        rows : ndarray of shape (n_scored,)
+            Rows to score; their lengths are positive.
+
+        Returns
+        -------
+        Tensor of shape (n_scored, n_tokens), float32
+            Logits.
+        """
+        ...
+
+
+def open_reader(model: LanguageModel, n_rows: int, device: Device) -> Reader:
+    """Return a reader for a batch of `n_rows` sentences that begins."""
+    if is_plain_llama(model):
+        return LlamaReader(model, n_rows, device)
+    return NetworkReader(model, n_rows, device)
+
+
+class NetworkReader:
+    """Any Hugging Face model, with its own cache; padding stays in the cache, masked."""
+
+    def __init__(self, model: LanguageModel, n_rows: int, device: Device) -> None:
+        self._model = model
+        self._device = device
+        self._cache: Any = None
+        self._n_read = np.zeros(n_rows, dtype=np.int64)
+        self._mask = np.zeros((n_rows, 0), dtype=np.int64)
+
+    def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
+        """Read further tokens; see :class:`Reader`."""
+        place = np.arange(tokens.shape[1])
+        is_token = place < lengths[:, None]
+        self._mask = np.concatenate([self._mask, is_token], axis=1, dtype=np.int64)
+        last = np.maximum(lengths - 1, 0)[:, None]
+        positions = self._n_read[:, None] + np.minimum(place, last)
+        self._n_read += lengths
+        to = self._device.tensor
+        with self._device.autocast():
+            scored: tuple[Tensor, Any] = self._model(
+                to(tokens),
+                to(cues),
+                (to(rows), to(lengths[rows] - 1)),
+                positions=to(positions),
+                attention_mask=to(self._mask),
+                cache=self._cache,
+                use_cache=True,
+            )
+        logits, self._cache = scored
+        return logits
