@@ -102,6 +102,18 @@ def test_sampling_more_rows_without_training(churn, fitted):
     assert len(sampler.sample(0)[0]) == 0
 
 
+def test_sampling_in_chunks(fitted):
+    sampler, *_ = fitted
+    chunks = list(sampler.sample_chunks(25, chunk_size=10, random_state=0))
+    assert [len(X) for X, _ in chunks] == [len(y) for _, y in chunks] == [10, 10, 5]
+    assert not chunks[0][0].equals(chunks[1][0]), "each chunk goes on where the last one ended"
+    again = list(sampler.sample_chunks(25, chunk_size=10, random_state=0))
+    for (X, _), (same, _) in zip(chunks, again, strict=True):
+        pd.testing.assert_frame_equal(X, same)
+    with pytest.raises(ValueError, match="chunk_size"):
+        sampler.sample_chunks(5, chunk_size=0)
+
+
 def test_sampling_under_a_condition(fitted):
     sampler, *_ = fitted
     condition = {"colour": "blue, dark", "age": 41, "price": None}

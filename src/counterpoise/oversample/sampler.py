@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -274,17 +274,67 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             If the class was not trained on, or the condition names an unknown column or a value
             outside the column's domain.
         """
+        whole = max(n, 1) if _is_count(n) else 1
+        return next(
+            self.sample_chunks(
+                n,
+                chunk_size=whole,
+                class_=class_,
+                condition=condition,
+                random_state=random_state,
+            )
+        )
+
+    def sample_chunks(
+        self,
+        n: int,
+        *,
+        chunk_size: int = 10_000,
+        class_: Any = None,
+        condition: Mapping[Any, Any] | None = None,
+        random_state: Any = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Write more rows piece by piece, in memory that does not grow with their number.
+
+        Parameters
+        ----------
+        n : int
+            How many in all.
+        chunk_size : int, default=10_000
+            How many at a time.
+        class_, condition, random_state
+            As in :meth:`sample`.
+
+        Yields
+        ------
+        X : DataFrame or ndarray of shape (at most chunk_size, n_features)
+        y : Series or ndarray of shape (at most chunk_size,)
+
+        Raises
+        ------
+        ValueError
+            As :meth:`sample`, at the call and not at the first chunk.
+        """
         check_is_fitted(self, "writer_")
         if not _is_count(n):
             raise ValueError(f"n must be a whole number of rows, 0 or more; got {n!r}")
+        if not _is_count(chunk_size) or chunk_size == 0:
+            raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
         rng = self._rng if random_state is None else _generator(random_state)
+        label, given = self._trained_label(class_), self._given_codes(condition or {})
+        sizes = [min(chunk_size, n - start) for start in range(0, n, chunk_size)] or [0]
+        return (self._sample_chunk(size, label, given, rng) for size in sizes)
+
+    def _sample_chunk(
+        self, n: int, label: int, given: Mapping[int, int], rng: np.random.Generator
+    ) -> tuple[Any, Any]:
         generated, _ = self.writer_.write(
-            self._trained_label(class_),
-            int(n),
+            label,
+            n,
             self._sampling(),
             rng=rng,
             progress=make_progress(self.verbose),
-            given=self._given_codes(condition or {}),
+            given=given,
         )
         frame = generated.table.to_frame()
         return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
