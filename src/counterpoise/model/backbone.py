@@ -39,6 +39,9 @@ class Backbone:
         What it is trained with unless the user says otherwise.
     max_presentations : int
         About how many rows are presented in training unless the user sets the epochs.
+    generation_batch_size : int
+        Rows written together unless the user says otherwise: few enough that the key-value cache
+        of 64 positions stays under half a gigabyte or so.
     build : callable
         From the table's tokens and a seed to the model.
     """
@@ -50,6 +53,7 @@ class Backbone:
     learning_rate: float
     batch_size: int
     max_presentations: int
+    generation_batch_size: int
     build: Callable[[Sequence[Entry], int], LanguageModel]
 
 
@@ -105,6 +109,7 @@ def _compact(reason: str, device: Device) -> Backbone:
         learning_rate=2e-3,
         batch_size=32,
         max_presentations=30_000,
+        generation_batch_size=1024,
         build=build,
     )
 
@@ -130,6 +135,7 @@ def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) 
         learning_rate=5e-4 if lora_rank is None else 2e-3,
         batch_size=32,
         max_presentations=6_000,
+        generation_batch_size=128,
         build=build,
     )
 

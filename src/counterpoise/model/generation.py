@@ -143,15 +143,21 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     log_probability : Tensor of shape (n_rows,), float32
         Of the choice, at temperature 1 and without `top_p`.
     """
-    probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
+    log_probabilities = torch.log_softmax(logits, dim=-1)
+    probabilities = log_probabilities.exp()
+    if sampling.temperature != 1.0:
+        probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
     if sampling.top_p < 1.0:
         ordered, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(dim=-1) - ordered
         ordered = ordered.masked_fill(before >= sampling.top_p, 0.0)
         probabilities = torch.zeros_like(probabilities).scatter(-1, tokens, ordered)
-    choice = torch.multinomial(probabilities, 1, generator=generator)
-    log_probability = torch.log_softmax(logits, dim=-1).gather(-1, choice)
-    return choice[:, 0], log_probability[:, 0]
+    # by the inverse of the distribution function, at one number in (0, 1] a row: a token without
+    # probability is never hit, for the function does not rise there
+    cumulated = probabilities.cumsum(dim=-1)
+    uniform = 1.0 - torch.rand(len(logits), 1, generator=generator, device=logits.device)
+    choice = torch.searchsorted(cumulated, uniform * cumulated[:, -1:])
+    return choice[:, 0], log_probabilities.gather(-1, choice)[:, 0]
 
 
 class _Batch:

@@ -49,7 +49,7 @@ class LlamaReader:
         self._weights = _weights(model, device.precision)
         self._n_read = np.zeros(n_rows, dtype=np.int64)
         shape = self._weights.cache_shape(n_rows, _FIRST_CAPACITY)
-        self._cache = torch.zeros(shape, dtype=device.precision, device=device.device)
+        self._cache = torch.zeros(shape, dtype=device.cache_precision, device=device.device)
 
     def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
         """Read further tokens, and score the successors of the last one of `rows`."""
@@ -123,21 +123,23 @@ class _Layer:
         heads = functional.linear(normed, self.qkv).view(n_rows, n_new, h + 2 * k, -1)
         heads = heads.transpose(1, 2)  # (B, H + 2 K, L, D)
         turned = _rotate(heads[:, : h + k], rotation)
-        new = torch.stack([turned[:, h:], heads[:, h + k :]])  # (2, B, K, L, D)
+        new = torch.stack([turned[:, h:], heads[:, h + k :]]).to(cache.dtype)  # (2, B, K, L, D)
         if isinstance(where, slice):
             cache[:, :, :, where] = new
         else:
-            index = where[None, :, None, :, None].expand_as(new)
-            cache.scatter_(3, index, new)
+            rows = torch.arange(n_rows, device=where.device)[:, None]
+            cache[:, rows, :, where] = new.permute(1, 3, 0, 2, 4)  # (B, L, 2, K, D)
         keys, values = cache[:, :, :, :n_keys]
+        queries = turned[:, :h].to(cache.dtype)
         # heads that share keys and values stand together: (B, K, H / K * L, D)
-        queries = turned[:, :h].reshape(n_rows, k, h // k * n_new, -1)
+        queries = queries.reshape(n_rows, k, h // k * n_new, -1)
         scores = queries @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5
         if bias is not None:
             scores = scores.view(n_rows, h, n_new, n_keys) + bias
             scores = scores.view(n_rows, k, -1, n_keys)
         mixed = scores.softmax(dim=-1) @ values  # (B, K, H / K * L, D)
-        mixed = mixed.view(n_rows, h, n_new, -1).transpose(1, 2).reshape(n_rows, n_new, -1)
+        mixed = mixed.to(hidden.dtype).view(n_rows, h, n_new, -1)
+        mixed = mixed.transpose(1, 2).reshape(n_rows, n_new, -1)
         hidden = hidden + functional.linear(mixed, self.output)
         normed = functional.rms_norm(hidden, (width,), self.mlp_norm, self.epsilon)
         gate, up = functional.linear(normed, self.gate_up).chunk(2, dim=-1)

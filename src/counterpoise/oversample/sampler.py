@@ -80,7 +80,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     top_p : float, default=1.0
         Draw only from the likeliest tokens that together have this probability, in (0, 1].
     generation_batch_size : int or "auto", default="auto"
-        Rows written together; 256. Rows are the same for the same seed *and* batch size.
+        Rows written together; ``"auto"``: 1024 for the compact model, 128 for a pre-trained one.
+        Rows are the same for the same seed *and* batch size.
     lora_rank : int, default=None
         With a pre-trained model: train low-rank adapters of this rank instead of all weights.
     column_kinds : dict, default=None
@@ -375,6 +376,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         device = resolve_device(self.device, self.precision)
         backbone = load_backbone(self.model, device=device, lora_rank=self.lora_rank)
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
+        self._generation_batch_size = backbone.generation_batch_size
         self._rng = _generator(self.random_state)
         share, rate, batch_size = self.validation_fraction, self.learning_rate, self.batch_size
         self.writer_ = learn(
@@ -426,7 +428,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _sampling(self) -> Sampling:
         size = self.generation_batch_size
-        return Sampling(self.temperature, self.top_p, 256 if size == "auto" else int(size))
+        if size == "auto":
+            size = self._generation_batch_size
+        return Sampling(self.temperature, self.top_p, int(size))
 
     def _trained_label(self, class_: Any) -> int:
         """Return the code of `class_`, which the model must have been trained on."""
