@@ -15,10 +15,10 @@ demo: $(STAMP)  ## Balance a churn table and compare: a few minutes, offline
 	HF_HUB_OFFLINE=1 $(BIN)/counterpoise demo --force
 
 test: lint  ## Lint, check types, and run the quick tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-all: lint  ## The same with the slow tests
-	$(BIN)/python -m pytest -m "not gpu and not network"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu and not network"
 
 lint: $(STAMP)  ## Lint and check types
 	$(BIN)/ruff check

@@ -83,7 +83,7 @@ class BenchmarkTable:
     @property
     def categorical(self) -> list[str]:
         """The features that are no numbers."""
-        return [name for name in self.X if name not in self.facts.numeric]
+        return [str(name) for name in self.X if name not in self.facts.numeric]
 
     @property
     def column_kinds(self) -> dict[str, str]:

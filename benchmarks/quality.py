@@ -1,7 +1,7 @@
-"""Does a variant of the over-sampler help a classifier, and how likely are real rows under it?
+r"""Quality of variants of the over-sampler: a classifier's scores, and held-out likelihood.
 
-    python -m benchmarks.quality --data-dir FOLDER --seeds 3 \\
-        --variant none --variant smotenc --variant default \\
+    python -m benchmarks.quality --data-dir FOLDER --seeds 3 \
+        --variant none --variant smotenc --variant default \
         --variant 'cooler={"temperature": 0.7}'
 
 A variant is a name and the arguments of `LLMOverSampler` that differ from ``model="compact"``, as

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-ABSENT = "–"
+ABSENT = "-"
 
 
 def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
@@ -34,7 +34,7 @@ def significant(value: float | None, digits: int = 3) -> str:
     Examples
     --------
     >>> [significant(value) for value in (1234.5, 0.012345, 7.0, None)]
-    ['1234', '0.0123', '7.00', '–']
+    ['1234', '0.0123', '7.00', '-']
     """
     if value is None or not math.isfinite(value):
         return ABSENT
@@ -48,7 +48,7 @@ def median_and_range(values: Sequence[float | None]) -> str:
     Examples
     --------
     >>> median_and_range([10.0, 12.0, 11.0]), median_and_range([7.0]), median_and_range([None])
-    ('11.0 (10.0 to 12.0)', '7.00', '–')
+    ('11.0 (10.0 to 12.0)', '7.00', '-')
     """
     present = [value for value in values if value is not None and math.isfinite(value)]
     if not present:
@@ -65,7 +65,7 @@ def mean_and_deviation(values: Sequence[float | None], digits: int = 3) -> str:
     Examples
     --------
     >>> mean_and_deviation([0.5, 0.7]), mean_and_deviation([0.5]), mean_and_deviation([])
-    ('0.600 ± 0.141', '0.500', '–')
+    ('0.600 ± 0.141', '0.500', '-')
     """
     present = [value for value in values if value is not None and math.isfinite(value)]
     if not present:

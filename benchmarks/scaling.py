@@ -44,8 +44,8 @@ def synthetic_table(n_rows: int, n_columns: int, seed: int) -> tuple[pd.DataFram
         else:
             code = (rng.integers(0, 5, n_rows) + 2 * is_minority) % 7
             columns[f"category_{number}"] = np.char.add("kind ", code.astype(str))
-    y = pd.Series(np.where(is_minority, MINORITY, "many"), name="label")
-    return pd.DataFrame(columns), y
+    labels = [MINORITY if is_few else "many" for is_few in is_minority]
+    return pd.DataFrame(columns), pd.Series(labels, name="label")
 
 
 def fitted_exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:

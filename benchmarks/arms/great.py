@@ -35,7 +35,8 @@ def main() -> None:
     result.enter("training")
     trainer = great.fit(frame, conditional_col=task.target)
     training_s = float(trainer.state.log_history[-1]["train_runtime"])
-    n_presentations = min(n_steps * task.batch_size, math.ceil(trainer.state.epoch * len(frame)))
+    n_full, n_more = divmod(n_steps, math.ceil(len(frame) / task.batch_size))  # short last batches
+    n_presentations = n_full * len(frame) + n_more * task.batch_size
     result.record(
         n_presentations=n_presentations,
         training_s=training_s,

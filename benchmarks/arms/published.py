@@ -8,7 +8,7 @@ cell is replaced by the most frequent category or the mean.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,25 +34,26 @@ def main() -> None:
     torch.manual_seed(task.seed)
     device = resolve_device()
     result.enter("loading")
+    assert task.weights is not None
     tokenizer = AutoTokenizer.from_pretrained(task.weights, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(task.weights, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(task.weights, dtype=torch.float32)
     model.set_attn_implementation(device.attention)
     model.to(device.device)
     minority = frame[frame[task.target] == task.minority]
     corpus = _corpus(frame, task)
     result.enter("training")
-    training_s = _train(model, tokenizer, corpus, task, device, rng)
+    n_presentations, training_s = _train(model, tokenizer, corpus, task, device, rng)
     result.record(
-        n_presentations=task.n_presentations,
+        n_presentations=n_presentations,
         training_s=training_s,
-        training_rows_per_s=task.n_presentations / training_s,
+        training_rows_per_s=n_presentations / training_s,
         dtype=str(device.precision),
     )
     result.enter("free sampling")
     started = time.perf_counter()
     n_rows = min(task.n_rows, task.n_free_rows)
     texts = _write(model, tokenizer, _prompts(corpus, task, n_rows, rng), corpus, device)
-    parsed = parse_sentences(texts, list(frame))
+    parsed = parse_sentences(texts, [str(name) for name in frame])
     seconds = time.perf_counter() - started
     result.add_rows("as written", parsed, seconds, training_s + seconds)
     repaired = repair(parsed, minority, task.numeric)
@@ -78,10 +79,11 @@ def _corpus(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     interpolated[categorical] = None
     interpolated[task.target] = task.minority
     real = frame[y == task.minority]
-    return pd.concat([real.astype(object), interpolated.astype(object)], ignore_index=True)
+    parts: list[pd.DataFrame] = [real.astype(object), interpolated.astype(object)]
+    return pd.concat(parts, ignore_index=True)
 
 
-def sentence(row: dict[str, Any], target: str, rng: np.random.Generator) -> str:
+def sentence(row: Mapping[Any, Any], target: str, rng: np.random.Generator) -> str:
     """Write a row: the label first, then its features in random order; missing cells are left out.
 
     Examples
@@ -101,10 +103,12 @@ def _train(
     task: Task,
     device: Device,
     rng: np.random.Generator,
-) -> float:
-    """Fine-tune on sentences that end with the end token; return the seconds."""
+) -> tuple[int, float]:
+    """Fine-tune on sentences that end with the end token; return rows presented and seconds."""
     rows = corpus.to_dict("records")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=_LEARNING_RATE, weight_decay=0.01, fused=True
+    )
     started = time.perf_counter()
     model.train()
     n_presented, queue = 0, np.empty(0, dtype=np.int64)
@@ -122,11 +126,11 @@ def _train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         n_presented += len(batch)
-    return time.perf_counter() - started
+    return n_presented, time.perf_counter() - started
 
 
 def _prompts(corpus: pd.DataFrame, task: Task, n_rows: int, rng: np.random.Generator) -> list[str]:
-    """The label and a value of one feature, each feature in turn."""
+    """Draw the starts: the label and a value of one feature, each feature in turn."""
     features = [name for name in corpus if name != task.target]
     prompts = []
     for i in range(n_rows):

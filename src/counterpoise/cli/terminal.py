@@ -18,12 +18,12 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
 _ENVIRONMENT = {
+    # threads that wait soon give way instead of spinning on: where other work keeps the cores busy,
+    # spinning makes small matrix products many times slower
+    "GOMP_SPINCOUNT": "10000",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_VERBOSITY": "error",
-    # threads that wait give way instead of spinning: where other work keeps the cores busy,
-    # spinning makes small matrix products many times slower
-    "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",  # the default of other libraries' bars; ours says that it is wanted
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
