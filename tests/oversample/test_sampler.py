@@ -201,6 +201,8 @@ def test_arrays_come_back_as_arrays():
     assert (X_resampled.dtype, y_resampled.dtype) == (np.float32, bool)
     assert X_resampled.shape == (64, 3)
     np.testing.assert_array_equal(X_resampled[:40], X)
+    words = np.where(y, "rare", "common")
+    assert LLMOverSampler(**QUICK).fit_resample(X, words)[1].dtype == words.dtype
 
 
 def test_any_causal_model_in_a_folder(churn, tmp_path):

@@ -369,7 +369,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.n_synthetic_ = len(synthetic)
         whole = pd.concat([X, synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)], axis=0)
         whole = whole.astype(X.dtypes).reset_index(drop=True)
-        return self._caller_types.X(whole), np.concatenate([labels, synthetic.iloc[:, 0]])
+        new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
+        return self._caller_types.X(whole), np.concatenate([labels, new_labels])
 
     def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> None:
         """Train a model to write the rows of `table`."""
