@@ -96,6 +96,22 @@ def test_existing_file_is_replaced_by_force(shell: Shell, table: str) -> None:
     assert (code, shell.read("out.csv")) == (0, BALANCED)
 
 
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ([], 'x;y\n1;"a;b"\n2;"a;b"\n3;c\n3;c\n'),
+        (["-o", "out.csv"], 'x;y\n1;"a;b"\n2;"a;b"\n3;c\n3;c\n'),
+        (["-o", "out.tsv"], "x\ty\n1\ta;b\n2\ta;b\n3\tc\n3\tc\n"),
+    ],
+)
+def test_delimiter_is_kept_in_an_output_of_the_same_kind(
+    shell: Shell, output: list[str], expected: str
+) -> None:
+    shell.write("t.csv", 'x;y\n1;"a;b"\n2;"a;b"\n3;c\n')
+    code, out, _ = shell("resample", "t.csv", "--target", "y", "--delimiter", ";", *output)
+    assert (code, shell.read(output[1]) if output else out) == (0, expected)
+
+
 def test_target_may_stand_anywhere_and_have_any_name(shell: Shell) -> None:
     content = "self,x,y\na,1,2\na,3,4\nb,5,6\n"
     code, out, _ = shell("resample", shell.write("t.csv", content), "--target", "self")
@@ -202,6 +218,25 @@ def test_categorical_column_keeps_its_na(shell: Shell) -> None:
     assert seen == {"a": 0, "b": 1}
 
 
+def test_text_and_categorical_columns_stay_unparsed(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "phone,zip,n,y\n1,1.50,1,no\n2,2,2,no\n3,3,3,yes\n"
+    shell.write("t.csv", content)
+    seen: dict[str, list[object]] = {}
+    resample = CopyingSampler.fit_resample
+
+    def look(self: CopyingSampler, X: pd.DataFrame, y: Any) -> Any:
+        seen.update(X.to_dict("list"))
+        return resample(self, X, y)
+
+    monkeypatch.setattr(CopyingSampler, "fit_resample", look)
+    kinds = ["--kind", "phone=text", "--kind", "zip=categorical"]
+    code, out, _ = shell("resample", "t.csv", "--target", "y", *kinds)
+    assert (code, out) == (0, content + "3,3,3,yes\n")
+    assert seen == {"phone": ["1", "2", "3"], "zip": ["1.50", "2", "3"], "n": [1, 2, 3]}
+
+
 def test_missing_spelling_can_be_given(shell: Shell) -> None:
     content = "a,y\nred,no\n-,no\n-,yes\n"
     shell.write("t.csv", content)
@@ -242,6 +277,9 @@ def test_missing_spelling_can_be_given(shell: Shell) -> None:
             "cannot be both",
         ),
         (["table.csv", "--target", "left", "--encoding", "x"], "no encoding"),
+        (["table.csv", "--target", "left", "--encoding", "hex"], "'hex' is no encoding of text"),
+        (["dates.csv", "--target", "y", "--kind", "d=datetime"], "'03/04/2020': only ISO dates"),
+        (["dates.csv", "--target", "y", "--kind", "d=duration"], "as a number"),
         (["table.csv", "--target", "left", "--bogus"], "No such option"),
         (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
     ],
@@ -252,6 +290,7 @@ def test_mistake_is_one_line_and_code_2_before_any_training(
     shell.write("there.csv", "old")
     shell.write("same.csv", "x,y\n1,a\n2,a\n")
     shell.write("alone.csv", "y\na\nb\n")
+    shell.write("dates.csv", "d,y\n03/04/2020,a\n05/04/2020,b\n")
     shell.write("ragged.csv", "x,y\n1,a\n2\n")
     names = shell.names
     code, out, err = shell("resample", *arguments)
@@ -408,6 +447,18 @@ def test_demo_writes_its_report_to_standard_output(
         "random_state": 5,
         "verbose": True,
     }
+
+
+def test_demo_writes_its_table_to_a_file_only(shell: Shell) -> None:
+    code, out, err = shell("demo", "-o", "-")
+    assert (code, out) == (2, "")
+    assert "name a file" in err
+    assert "for -" not in shell("demo", "--help")[1]
+
+
+def test_patience_counts_looks(shell: Shell) -> None:
+    _, out, _ = shell("resample", "--help")
+    assert "Looks at the held-out rows" in " ".join(out.replace("│", " ").split())
 
 
 # --- the real sampler ------------------------------------------------------------------------

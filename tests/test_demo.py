@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from counterpoise import demo
+from counterpoise.cli.terminal import aligned
 from counterpoise.demo import load_churn, run_demo
 from counterpoise.errors import MissingDependencyError
 from counterpoise.files import TableFileError
@@ -60,6 +61,11 @@ def test_compares_three_arms_and_shows_rows(run: Callable[..., str]) -> None:
     assert tail[:6] == ["real"] * 3 + ["synthetic"] * 3
     assert tail[-7:] == ["churn", *["yes"] * 6]
     assert "one split and one seed" in report
+
+
+def test_rows_are_aligned_by_the_one_helper() -> None:
+    assert demo.aligned is aligned
+    assert aligned([("", "real"), ("state", "7")]) == "       real\nstate     7"
 
 
 def test_same_seed_scores_the_same(run: Callable[..., str]) -> None:

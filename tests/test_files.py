@@ -130,6 +130,12 @@ def test_unknown_encoding(folder: Path) -> None:
     assert "no encoding 'klingon'" in refused(folder / "t.csv", "a\n1\n", encoding="klingon")
 
 
+@pytest.mark.parametrize("encoding", ["hex", "base64", "rot13", "undefined"])
+def test_encoding_that_is_not_of_text(folder: Path, encoding: str) -> None:
+    message = refused(folder / "t.csv", "a\n1\n", encoding=encoding)
+    assert f"'{encoding}' is no encoding of text" in message
+
+
 def test_utf16_is_told_from_text(folder: Path) -> None:
     message = refused(folder / "t.csv", "a,b\n1,x\n".encode("utf-16-le"))
     assert "NUL" in message
@@ -210,6 +216,12 @@ def test_unknown_column(name: str, hint: str) -> None:
 # --- the text of the cells -------------------------------------------------------------------
 
 
+def test_columns_can_stay_text(folder: Path) -> None:
+    (folder / "t.csv").write_text("phone,n\n123,1\n456,2\n", encoding="utf-8")
+    frame = read_table(folder / "t.csv", as_text=["phone"]).frame
+    assert frame.to_dict("list") == {"phone": ["123", "456"], "n": [1, 2]}
+
+
 def test_real_rows_are_written_as_they_were_read(folder: Path) -> None:
     content = (
         "n,x,code,when,note\n"
@@ -263,6 +275,13 @@ FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
 def test_standard_output_is_csv(capsys: pytest.CaptureFixture[str]) -> None:
     write_table(FRAME, None)
     assert capsys.readouterr().out == "a,b\n1,x\n2,\n"
+
+
+def test_delimiter_of_what_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(FRAME, folder / "t.csv", delimiter=";")
+    assert (folder / "t.csv").read_bytes() == b"a;b\n1;x\n2;\n"
+    write_table(FRAME, None, delimiter="|")
+    assert capsys.readouterr().out == "a|b\n1|x\n2|\n"
 
 
 def test_tsv_is_separated_by_tabs(folder: Path) -> None:

@@ -6,15 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.spelling import parse_column, spell_like
+from counterpoise import spelling
+from counterpoise.spelling import first_undated, parse_column, spell_like
 
 
-def parsed(
-    *cells: str, missing: tuple[str, ...] = (), is_categorical: bool = False
-) -> list[object]:
-    column = parse_column(
-        pd.Series(cells, dtype=object), missing=missing, is_categorical=is_categorical
-    )
+def parsed(*cells: str, missing: tuple[str, ...] = (), stays_text: bool = False) -> list[object]:
+    column = parse_column(pd.Series(cells, dtype=object), missing=missing, stays_text=stays_text)
     return [None if pd.isna(value) else value for value in column]
 
 
@@ -47,9 +44,10 @@ def test_usual_spellings_are_categories_among_categories(cell: str) -> None:
     assert parsed("red", cell, "3") == ["red", cell, "3"]
 
 
-def test_usual_spellings_are_categories_where_the_user_says_so() -> None:
-    assert parsed("1", "NA", "2", is_categorical=True) == ["1", "NA", "2"]
-    assert parsed("1", "2", is_categorical=True) == [1, 2]
+def test_cells_stay_texts_where_the_user_says_so() -> None:
+    assert parsed("1", "NA", "", "2.50", stays_text=True) == ["1", "NA", None, "2.50"]
+    assert parsed("1", "-9", missing=("-9",), stays_text=True) == ["1", None]
+    assert parsed("2024-01-31", stays_text=True) == ["2024-01-31"]
 
 
 def test_empty_cell_is_missing_anywhere() -> None:
@@ -103,6 +101,42 @@ def test_iso_dates_are_dates_and_spelled_alike(cells: tuple[str, ...]) -> None:
     assert spell_like(column, column, text) == [*cells, "NA"]
 
 
+def test_early_years_have_four_digits() -> None:
+    text = pd.Series(["0999-01-01 10:00", "2024-02-29 00:00"], dtype=object)
+    column = parse_column(text)
+    assert spell_like(column, column, text) == text.tolist()
+
+
+def test_format_of_dates_is_found_once_for_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = pd.Series(["2024-02-29"] * 20, dtype=object)
+    column = parse_column(text)
+    n_calls = 0
+
+    def counted(cells: pd.Series) -> str:
+        nonlocal n_calls
+        n_calls += 1
+        return "%Y-%m-%d"
+
+    monkeypatch.setattr(spelling, "_date_format", counted)
+    assert spell_like(column, column, text) == text.tolist()
+    assert n_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (("2024-01-31", "", "NA", "-"), None),
+        (("03/04/2020", "2024-01-31"), "03/04/2020"),
+        (("2024-01-31", "2024-01-31 10:00", "2024-02-01"), "2024-01-31 10:00"),
+        (("2024-01-31", "2024-02-30"), "2024-02-30"),
+        (("7",), "7"),
+        (("", "NA"), None),
+    ],
+)
+def test_first_cell_that_is_no_iso_date(cells: tuple[str, ...], expected: str | None) -> None:
+    assert first_undated(pd.Series(cells, dtype=object), missing=("-",)) == expected
+
+
 def test_numbers_are_spelled_like_their_column() -> None:
     assert spelled([2.5, 3.0], "1.50", "2.00") == ["2.50", "3.00"]
     assert spelled([2.5, 3.0], "1.5", "2") == ["2.5", "3"]
@@ -110,6 +144,15 @@ def test_numbers_are_spelled_like_their_column() -> None:
     assert spelled([4.0], "1", "2") == ["4"]
     assert spelled([4.0, None], "1", "NA", "", "NA") == ["4", "NA"]
     assert spelled([1e-05, 2.0], "1e-3", "2.0") == ["1e-05", "2"]
+
+
+def test_exponent_is_written_only_where_the_column_has_one() -> None:
+    assert spelled([1e-05, 2.0, 1e16], "0.1", "0.00002") == [
+        "0.00001",
+        "2.0",
+        "10000000000000000.0",
+    ]
+    assert spelled([1e-05], "0.1", "2E-5") == ["1e-05"]
 
 
 def test_no_digit_is_lost_to_a_column_of_fewer_decimals() -> None:

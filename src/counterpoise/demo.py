@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from counterpoise.cli.terminal import aligned
 from counterpoise.errors import MissingDependencyError
 from counterpoise.evaluate.validity import check_validity
 from counterpoise.files import check_output, write_table
@@ -262,7 +263,7 @@ def _comparison(arms: Sequence[_Arm]) -> str:
         n_made = len(arm.synthetic)
         row += [f"{n_made:,}"]
         row += [f"{n_made / arm.seconds:,.0f}", f"{arm.valid_share:.1%}"] if n_made else ["-", "-"]
-    return _aligned([header, *rows])
+    return aligned([header, *rows])
 
 
 def _specimens(train: pd.DataFrame, synthetic: pd.DataFrame, seed: int | None) -> str:
@@ -271,13 +272,4 @@ def _specimens(train: pd.DataFrame, synthetic: pd.DataFrame, seed: int | None) -
     made = synthetic.sample(min(_N_SHOWN, len(synthetic)), random_state=seed)
     header = ["", *["real"] * len(real), *["synthetic"] * len(made)]
     rows = [[name, *(str(value) for value in [*real[name], *made[name]])] for name in train.columns]
-    return "Customers who left, drawn at random:\n\n" + _aligned([header, *rows])
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines of columns: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    )
+    return "Customers who left, drawn at random:\n\n" + aligned([header, *rows])

@@ -59,10 +59,13 @@ class Table:
         Shape (n_rows, n_columns): the values, with NaN for what is missing.
     text
         The same shape: the cells as the file spells them; None if the file is not text.
+    delimiter
+        What separates the cells in the file; None if the file is not text.
     """
 
     frame: pd.DataFrame
     text: pd.DataFrame | None = None
+    delimiter: str | None = None
 
     def extended(self, synthetic: pd.DataFrame, *, as_text: bool) -> pd.DataFrame:
         """Return the real rows followed by `synthetic`.
@@ -90,7 +93,7 @@ def read_table(
     path: Path,
     *,
     missing: Collection[str] = (),
-    categorical: Collection[str] = (),
+    as_text: Collection[str] = (),
     delimiter: str | None = None,
     encoding: str = "utf-8",
 ) -> Table:
@@ -106,8 +109,8 @@ def read_table(
         The file.
     missing
         Further spellings of a missing cell, in every column of a text file.
-    categorical
-        Columns in which the usual spellings are categories whatever else the column holds.
+    as_text
+        Columns of a text file whose cells stay texts whatever they look like.
     delimiter
         What separates the cells of a text file; by default what its suffix says.
     encoding
@@ -127,17 +130,18 @@ def read_table(
         raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
     if suffix in _PARQUET_SUFFIXES:
         return Table(_read_parquet(path))
-    text = _read_text(path, delimiter or _DELIMITERS[suffix], encoding)
+    delimiter = delimiter or _DELIMITERS[suffix]
+    text = _read_text(path, delimiter, encoding)
     frame = pd.DataFrame(
         {
-            name: parse_column(text[name], missing=missing, is_categorical=name in categorical)
+            name: parse_column(text[name], missing=missing, stays_text=name in as_text)
             for name in text.columns
         }
     )
-    return Table(frame, text)
+    return Table(frame, text, delimiter)
 
 
-def write_table(frame: pd.DataFrame, path: Path | None) -> None:
+def write_table(frame: pd.DataFrame, path: Path | None, *, delimiter: str | None = None) -> None:
     """Write a table to a file, or to standard output as CSV.
 
     The file appears whole or not at all: it is written beside its place under another name, and
@@ -149,6 +153,8 @@ def write_table(frame: pd.DataFrame, path: Path | None) -> None:
         The table; its index is not written.
     path
         Where to; None for standard output.
+    delimiter
+        What separates the cells of a text file; by default what its suffix says.
 
     Raises
     ------
@@ -158,7 +164,7 @@ def write_table(frame: pd.DataFrame, path: Path | None) -> None:
         If the system does not let it be written.
     """
     if path is None:
-        _write_text(frame, sys.stdout, ",")
+        _write_text(frame, sys.stdout, delimiter or ",")
         sys.stdout.flush()
         return
     suffix = _known_suffix(path)
@@ -169,7 +175,7 @@ def write_table(frame: pd.DataFrame, path: Path | None) -> None:
                 frame.to_parquet(place, index=False)
             else:
                 with place.open("w", encoding="utf-8", newline="") as stream:
-                    _write_text(frame, stream, _DELIMITERS[suffix])
+                    _write_text(frame, stream, delimiter or _DELIMITERS[suffix])
     except OSError as error:
         raise TableWriteError(f"Cannot write {str(path)!r}: {_reason(error)}.") from error
 
@@ -317,7 +323,7 @@ def _read_text(path: Path, delimiter: str, encoding: str) -> pd.DataFrame:
 def _decode(path: Path, encoding: str) -> str:
     try:
         codec = codecs.lookup(encoding).name
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise TableFileError(f"There is no encoding {encoding!r}.") from error
     try:
         content = path.read_bytes()
@@ -331,6 +337,8 @@ def _decode(path: Path, encoding: str) -> str:
             f"{str(path)!r} is not {encoding}: line {line} holds the byte "
             f"0x{content[error.start]:02x}. Give its encoding, such as --encoding cp1252."
         ) from error
+    except (LookupError, UnicodeError) as error:  # a codec of bytes, such as hex
+        raise TableFileError(f"{encoding!r} is no encoding of text.") from error
     if "\0" in text:
         raise TableFileError(
             f"{str(path)!r} holds NUL characters: it is not text in {encoding}. If it is text "

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
-__all__ = ["parse_column", "spell_like"]
+__all__ = ["first_undated", "parse_column", "spell_like"]
 
 _MISSING_SPELLINGS = ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "?")
 """What stands for a missing cell in a column of numbers or dates, in lower case."""
@@ -36,7 +36,7 @@ _DATE_FORMATS = {
 
 
 def parse_column(
-    text: pd.Series[Any], *, missing: Collection[str] = (), is_categorical: bool = False
+    text: pd.Series[Any], *, missing: Collection[str] = (), stays_text: bool = False
 ) -> pd.Series[Any]:
     """Return a column's values: numbers or dates where it holds nothing else, or its texts.
 
@@ -47,8 +47,8 @@ def parse_column(
     missing
         What stands for a missing cell, beside the empty one; the usual spellings do so in a column
         that otherwise holds numbers or dates only.
-    is_categorical
-        Whether the usual spellings are categories whatever else the column holds.
+    stays_text
+        Whether the cells stay texts whatever they look like, the usual spellings among them.
 
     Returns
     -------
@@ -63,14 +63,29 @@ def parse_column(
     ['a', 'NA', '3']
     """
     absent = (text == "") | text.isin(list(missing))
-    usual = text.str.strip().str.lower().isin(_MISSING_SPELLINGS)
-    no_value = absent if is_categorical else absent | usual
-    if not no_value.all():
+    no_value = absent | _looks_missing(text)
+    if not stays_text and not no_value.all():
         for parse in (_numbers, _dates):
             values = parse(text, no_value)
             if values is not None:
                 return values
     return text.mask(absent, np.nan).infer_objects()
+
+
+def first_undated(text: pd.Series[Any], *, missing: Collection[str] = ()) -> str | None:
+    """Return the first cell that keeps a column from being one of ISO dates; None if none does.
+
+    Examples
+    --------
+    >>> first_undated(pd.Series(["2024-01-31", "NA", "2024-13-01"]))
+    '2024-13-01'
+    """
+    present = text[~(text.isin(list(missing)) | _looks_missing(text))]
+    n_alike = {pattern: present.str.fullmatch(pattern).sum() for pattern in _DATE_FORMATS}
+    pattern = max(_DATE_FORMATS, key=lambda pattern: n_alike[pattern])
+    dates = pd.to_datetime(present, format=_DATE_FORMATS[pattern], errors="coerce")
+    undated = present[dates.isna() | ~present.str.fullmatch(pattern)]
+    return None if undated.empty else str(undated.iloc[0])
 
 
 def spell_like(values: pd.Series[Any], real: pd.Series[Any], text: pd.Series[Any]) -> list[str]:
@@ -95,8 +110,12 @@ def _speller(real: pd.Series[Any], present: pd.Series[Any]) -> Callable[[Any], s
     if is_numeric_dtype(real):
         return _number_speller(present)
     if is_datetime64_any_dtype(real):
-        return lambda date: str(date.strftime(_date_format(present)))
+        return _date_speller(present)
     return str
+
+
+def _looks_missing(text: pd.Series[Any]) -> pd.Series[bool]:
+    return text.str.strip().str.lower().isin(_MISSING_SPELLINGS)
 
 
 def _numbers(text: pd.Series[Any], absent: pd.Series[bool]) -> pd.Series[Any] | None:
@@ -130,11 +149,22 @@ def _date_format(text: pd.Series[Any]) -> str | None:
     return None
 
 
+def _date_speller(text: pd.Series[Any]) -> Callable[[Any], str]:
+    date_format = _date_format(text)
+    assert date_format is not None, "the column was parsed as dates"
+    # strftime pads no year to four digits on Linux
+    return lambda date: str(date.strftime(date_format.replace("%Y", f"{date.year:04d}")))
+
+
 def _number_speller(text: pd.Series[Any]) -> Callable[[Any], str]:
-    """Return how a column spells its numbers: with a fixed number of decimals, or the shortest."""
+    """Return how a column spells its numbers: with a fixed number of decimals, or the shortest.
+
+    An exponent is written only in a column that has one.
+    """
     plain = text.str.strip()
     n_decimals = plain.str.partition(".")[2].str.len()
-    is_fixed = n_decimals.nunique() == 1 and not plain.str.contains("e", case=False).any()
+    has_exponent = plain.str.contains("e", case=False).any()
+    is_fixed = n_decimals.nunique() == 1 and not has_exponent
     fixed = int(n_decimals.iloc[0]) if is_fixed else None
     trims_zero = not plain.str.contains(".", regex=False).all()
 
@@ -144,7 +174,7 @@ def _number_speller(text: pd.Series[Any]) -> Callable[[Any], str]:
         number = float(value)
         if fixed is not None and float(f"{number:.{fixed}f}") == number:
             return f"{number:.{fixed}f}"
-        shortest = repr(number)
+        shortest = repr(number) if has_exponent else np.format_float_positional(number, trim="0")
         return shortest.removesuffix(".0") if trims_zero else shortest
 
     return spell

@@ -77,7 +77,12 @@ def test_lift_permits_every_way_to_cut_a_text_and_none_past_its_end():
 
 
 def test_repeat_is_bounded():
-    automaton = repeat("ab", ".", 2)
+    automaton = repeat({"a": 1, "b": 1}, ".", 0, 2)
     assert set(accepted(automaton)) == {
         tuple(word) for word in [".", "a.", "b.", "aa.", "ab.", "ba.", "bb."]
     }
+
+
+def test_repeat_counts_lengths_and_has_no_dead_ends():
+    automaton = repeat({"aa": 2, "bbb": 3}, ".", 5, 5)
+    assert set(accepted(automaton)) == {("aa", "bbb", "."), ("bbb", "aa", ".")}

@@ -10,7 +10,7 @@ from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.model.llama import LlamaReader, is_plain_llama
-from counterpoise.model.reader import NetworkReader, open_reader
+from counterpoise.model.reader import NetworkReader, prepare
 
 CPU = resolve_device("cpu", "float32")
 N_TOKENS = 40
@@ -46,7 +46,8 @@ def compact() -> LanguageModel:
 def test_readers_agree(build, kind):
     model, rng = build(), np.random.default_rng(0)
     n_rows = 7
-    one, other = LlamaReader(model, n_rows, CPU), NetworkReader(model, n_rows, CPU)
+    one, other = prepare(model, CPU)(n_rows), NetworkReader(model, n_rows, CPU)
+    assert isinstance(one, LlamaReader)
     for turn in range(40):  # past the first capacity of the cache
         longest = int(rng.integers(1, 4))
         lengths = np.full(n_rows, longest)
@@ -66,11 +67,11 @@ def test_readers_agree(build, kind):
 
 def test_only_a_plain_llama_is_read_as_one():
     assert is_plain_llama(compact())
-    assert isinstance(open_reader(compact(), 3, CPU), LlamaReader)
+    assert isinstance(prepare(compact(), CPU)(3), LlamaReader)
     with_bias = shared_heads()
     with_bias.network.config.attention_bias = True
     scaled = shared_heads()
     scaled.network.config.rope_parameters = {"rope_type": "llama3", "rope_theta": 1e4}
     for model in (with_bias, scaled):
         assert not is_plain_llama(model)
-        assert isinstance(open_reader(model, 3, CPU), NetworkReader)
+        assert isinstance(prepare(model, CPU)(3), NetworkReader)

@@ -63,9 +63,29 @@ def test_interpolated_numbers_lie_between_real_neighbours(table):
         assert known.min() >= own.min()
         assert known.max() <= own.max()
         assert len(np.setdiff1d(known, own)) > 0, "new values, not copies"
-    # only the columns that miss values may miss them here
-    assert not (new[:, 1] == MISSING).any()
-    assert (new[:, 2] == MISSING).any()
+    assert not (new[:, 1] == MISSING).any(), "age is never missing"
+
+
+def test_what_neighbours_miss_is_missing():
+    a = np.arange(100)
+    frame = pd.DataFrame({"a": a, "b": np.where(a < 50, a / 4, np.nan)})
+    table = labelled_table(frame, pd.Series(["n", "y"] * 50, name="t"))
+    new = interpolate(table, {YES: 300}, np.random.default_rng(0)).codes
+    missing = new[:, 2] == MISSING
+    assert not missing[new[:, 1] < 40].any()
+    assert missing[new[:, 1] > 60].all()
+
+
+def test_distances_are_between_values_whatever_the_decimals():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"wide": rng.integers(0, 1000, 60), "share": rng.random(60).round(2)})
+    labels = pd.Series(["n", "y"] * 30, name="t")
+    finer = frame.assign(share=frame["share"] + rng.choice([0, 1e-9], 60))
+    one, other = (
+        interpolate(labelled_table(f, labels), {YES: 200}, np.random.default_rng(0)).codes[:, 1]
+        for f in (frame, finer)
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 def test_a_class_of_five_is_duplicated(table):

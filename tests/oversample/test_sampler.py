@@ -1,5 +1,6 @@
 """The over-sampler as its users meet it."""
 
+import pickle
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from counterpoise import LLMOverSampler
 from counterpoise.errors import CounterpoiseError, ModelError, SchemaError
@@ -14,6 +16,7 @@ from counterpoise.evaluate.validity import check_validity
 from tests.models import mixed_frame, save_gpt2
 
 QUICK = {"model": "compact", "epochs": 1, "random_state": 0, "device": "cpu"}
+pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,9 @@ def test_sampling_under_a_condition(fitted):
         ({"n": 1, "condition": {"hue": "red"}}, "hue"),
         ({"n": 1, "condition": {"colour": "violet"}}, "violet"),
         ({"n": 1, "condition": {"age": 1000}}, "age"),
+        ({"n": 1, "condition": {"age": 30.7}}, "age"),
+        ({"n": 1, "condition": {"member": "no"}}, "member"),
+        ({"n": 1, "condition": {"constant": None}}, "constant"),
     ],
 )
 def test_sampling_what_is_not_there(fitted, arguments, says):
@@ -212,6 +218,74 @@ def test_any_causal_model_in_a_folder(churn, tmp_path):
         X_resampled, _ = sampler.fit_resample(*churn)
         assert check_validity(X_resampled.iloc[60:], churn[0]).cells.all(axis=None)
         assert sampler.model_name_ == folder
+
+
+def test_a_fitted_sampler_pickles_and_writes_the_same_rows(fitted):
+    sampler = fitted[0]
+    revived = pickle.loads(pickle.dumps(sampler))
+    X, _ = sampler.sample(9, random_state=4)
+    pd.testing.assert_frame_equal(revived.sample(9, random_state=4)[0], X)
+
+
+def test_made_up_names_do_not_clash():
+    frame, _ = mixed_frame(30)
+    y = np.array([0, 1, 1] * 10)
+    X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(frame.assign(**{"class": "a"}), y)
+    assert len(X_resampled) == 40
+    X = np.arange(60).reshape(30, 2)
+    X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(X, pd.Series(y, name=0))
+    assert X_resampled.shape == (40, 2)
+
+
+def test_lists_of_mixed_types_stay_what_they_are():
+    X = [[i, "ab"[i % 2]] for i in range(30)]
+    X_resampled, y_resampled = LLMOverSampler(**QUICK).fit_resample(X, ["n", "n", "y"] * 10)
+    assert X_resampled[:30] == X
+    assert all(isinstance(row[0], int) and isinstance(row[1], str) for row in X_resampled)
+    assert y_resampled.count("y") == 20
+
+
+def test_nothing_to_choose_is_no_divergence():
+    X = pd.DataFrame({"year": 2020, "c": list("abc") * 20})
+    y = np.array([0, 0, 1] * 20)
+    X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(X, y)
+    assert (X_resampled["year"] == 2020).all()
+    constant, _ = LLMOverSampler(**QUICK).fit_resample(X[["year"]], y)
+    assert len(constant) == 80
+
+
+def test_a_fit_with_nothing_to_fill_forgets_the_one_before(churn):
+    sampler = LLMOverSampler(**QUICK)
+    sampler.fit_resample(*churn)
+    sampler.fit_resample(churn[0].iloc[:20], pd.Series([0, 1] * 10))
+    assert sampler.n_synthetic_ == 0
+    assert not hasattr(sampler, "provenance_")
+    with pytest.raises(NotFittedError):
+        sampler.sample(3)
+
+
+def test_more_rows_have_the_type_of_y(churn):
+    X, y = churn
+    sampler = LLMOverSampler(**QUICK)
+    _, y_resampled = sampler.fit_resample(X, y.astype("category"))
+    assert y_resampled.dtype == sampler.sample(3)[1].dtype == y.astype("category").dtype
+
+
+@pytest.mark.parametrize(("n_rows", "says"), [(12, "12 rows: too few"), (4, "repeated")])
+def test_a_tiny_class_is_warned_of(churn, n_rows, says):
+    X, _ = churn
+    y = np.where(np.arange(60) < n_rows, "rare", "common")
+    with pytest.warns(UserWarning, match=says):
+        LLMOverSampler(**QUICK).fit_resample(X, y)
+
+
+def test_generated_text_keeps_within_its_length(tmp_path):
+    notes = [f"word{i} and the long extraordinary {'x' * (i % 7)}" for i in range(80)]
+    X = pd.DataFrame({"note": notes, "a": range(80)})
+    sampler = LLMOverSampler(**{**QUICK, "model": str(save_gpt2(tmp_path))})
+    X_resampled, _ = sampler.fit_resample(X, np.array([0, 0, 0, 1] * 20))
+    lengths = X_resampled["note"].str.len()
+    assert lengths[80:].between(lengths[:80].min(), lengths[:80].max()).all()
 
 
 def test_it_is_an_estimator():

@@ -126,7 +126,7 @@ def resample(
 
 @app.command()
 def demo(
-    output: options.Output = Path("churn-balanced.csv"),
+    output: options.DemoOutput = Path("churn-balanced.csv"),
     force: options.Force = False,
     model: options.Model = "auto",
     seed: options.Seed = 0,
@@ -137,6 +137,11 @@ def demo(
 
     The comparison goes to standard output, the balanced table to a file.
     """
+    if output == Path("-"):
+        raise typer.BadParameter(
+            "standard output is for the comparison; name a file for the balanced table",
+            param_hint="--output",
+        )
     with reported(debug=debug):
         from counterpoise.demo import run_demo
 

@@ -37,6 +37,16 @@ Output = Annotated[
         rich_help_panel=_TABLES,
     ),
 ]
+DemoOutput = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Where to write the balanced table: a .csv, .tsv or .parquet file.",
+        metavar="FILE",
+        rich_help_panel=_TABLES,
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=_TABLES)
 ]
@@ -54,7 +64,8 @@ Delimiter = Annotated[
     str | None,
     typer.Option(
         "--delimiter",
-        help="What separates cells, if not what the suffix says.",
+        help="What separates cells, if not what the suffix says; in an output of DATA's suffix, "
+        "too.",
         metavar="CHARACTER",
         show_default=False,
         rich_help_panel=_TABLES,
@@ -84,7 +95,7 @@ ColumnKinds = Annotated[
     typer.Option(
         "--kind",
         help="What a column holds: categorical, ordered, boolean, integer, decimal, datetime, "
-        "duration or text. Repeatable.",
+        "duration or text; only ISO dates are read from .csv and .tsv. Repeatable.",
         metavar="COLUMN=KIND",
         show_default=False,
         rich_help_panel=_TABLES,
@@ -214,7 +225,8 @@ Patience = Annotated[
     int,
     typer.Option(
         "--patience",
-        help="Epochs without a gain on held-out rows before training stops.",
+        help="Looks at the held-out rows without a gain before training stops. It looks after each "
+        "epoch, and every 500 rows (or more, where many are held out) of a longer one.",
         min=1,
         rich_help_panel=_TRAINING,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 import typer
 
-from counterpoise.cli.terminal import say
+from counterpoise.cli.terminal import aligned, say
 from counterpoise.cli.values import column_names, strategy_for_classes
 from counterpoise.errors import SchemaError
 from counterpoise.files import Table, check_column, check_output, read_table, write_table
+from counterpoise.spelling import first_undated
 
 __all__ = ["Resampling", "build_sampler", "run"]
 
@@ -42,7 +43,12 @@ class Resampling:
     @property
     def writes_text(self) -> bool:
         """Whether the output is delimited text."""
-        return self.output is None or self.output.suffix.lower() in _TEXT_SUFFIXES
+        return self.output_suffix in _TEXT_SUFFIXES
+
+    @property
+    def output_suffix(self) -> str:
+        """The suffix of the output, which is CSV on standard output."""
+        return ".csv" if self.output is None else self.output.suffix.lower()
 
 
 def build_sampler(arguments: Mapping[str, Any]) -> Any:
@@ -58,6 +64,8 @@ def run(task: Resampling) -> None:
         check_output(task.output, overwrite=task.overwrite)
     table = _read(task)
     kinds = _check_columns(task, table.frame)
+    if table.text is not None:
+        _check_times(kinds, table.text, task.missing)
     y = table.frame[task.target]
     _check_target(y)
     strategy = strategy_for_classes(task.strategy, y.unique().tolist())
@@ -68,7 +76,8 @@ def run(task: Resampling) -> None:
     synthetic = X_resampled.iloc[len(y) :].copy()
     synthetic[task.target] = y_resampled.iloc[len(y) :].array
     result = _compose(task, table, synthetic)
-    write_table(result, task.output)
+    is_alike = task.output_suffix == task.data.suffix.lower()
+    write_table(result, task.output, delimiter=table.delimiter if is_alike else None)
     if task.verbose:
         say(_summary(y, synthetic[task.target], sampler))
         if task.output is not None:
@@ -76,13 +85,13 @@ def run(task: Resampling) -> None:
 
 
 def _read(task: Resampling) -> Table:
-    named = {kind_of for kind_of, kind in task.kinds.items() if kind == "categorical"}
+    named = {name for name, kind in task.kinds.items() if kind in ("categorical", "text")}
     for text in task.categorical:
         named |= {text, *column_names([text], ())}
     return read_table(
         task.data,
         missing=task.missing,
-        categorical=named,
+        as_text=named,
         delimiter=task.delimiter,
         encoding=task.encoding,
     )
@@ -117,6 +126,25 @@ def _check_columns(task: Resampling, frame: pd.DataFrame) -> dict[str, str]:
     return kinds
 
 
+def _check_times(kinds: Mapping[str, str], text: pd.DataFrame, missing: Collection[str]) -> None:
+    """Raise where a column of a text file is to hold times that no text file is read with."""
+    for name, kind in kinds.items():
+        if kind == "duration":
+            raise SchemaError(
+                f"Column {name!r} cannot be a duration: none is read from a text file. Write it "
+                "as a number, or give the table as .parquet.",
+                column=name,
+            )
+        undated = first_undated(text[name], missing=missing) if kind == "datetime" else None
+        if undated is not None:
+            raise SchemaError(
+                f"Column {name!r} holds {undated!r}: only ISO dates are read from a text file, "
+                "such as 2024-01-31, 2024-01-31 23:59 or 2024-01-31T23:59:59, and of one form in "
+                "a column. Rewrite them, or give the table as .parquet.",
+                column=name,
+            )
+
+
 def _check_target(y: pd.Series[Any]) -> None:
     n_missing = int(y.isna().sum())
     if n_missing:
@@ -149,13 +177,9 @@ def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> s
         (str(class_), f"{n:,}", f"{made.get(class_, 0):,}", f"{n + made.get(class_, 0):,}")
         for class_, n in sorted(before.items(), key=lambda item: -item[1])
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
     if not made:
-        return "\n".join([*lines, "nothing to add: no class is smaller than was asked for"])
-    return "\n".join([*lines, *_run_lines(sampler)])
+        return f"{aligned(rows)}\nnothing to add: no class is smaller than was asked for"
+    return "\n".join([aligned(rows), *_run_lines(sampler)])
 
 
 def _counts(y: pd.Series[Any]) -> dict[Hashable, int]:

@@ -1,4 +1,4 @@
-"""What a person sees on standard error: errors and warnings in one line, no chatter."""
+"""What a person sees: errors and warnings in one line, no chatter; tables in columns."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TextIO
 
-__all__ = ["INTERRUPTED", "prepare_libraries", "reported", "say", "say_error"]
+__all__ = ["INTERRUPTED", "aligned", "prepare_libraries", "reported", "say", "say_error"]
 
 FAILURE: Final = 1
 MISTAKE: Final = 2
@@ -43,6 +43,22 @@ def say(text: str) -> None:
 def say_error(message: str) -> None:
     """Write an error in one line."""
     say(f"counterpoise: error: {_one_line(message)}")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines of columns: the first to the left, the others to the right.
+
+    Examples
+    --------
+    >>> print(aligned([("class", "rows"), ("a", "5")]))
+    class  rows
+    a         5
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    )
 
 
 def prepare_libraries() -> None:

@@ -219,13 +219,43 @@ def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
     return from_steps(0, steps)
 
 
-def repeat(symbols: Sequence[Hashable], end: Hashable, longest: int) -> Automaton:
-    """Accept up to `longest` of `symbols` in any order, then `end` (free text)."""
+def repeat(
+    lengths: Mapping[Hashable, int], end: Hashable, shortest: int, longest: int
+) -> Automaton:
+    """Accept any of the symbols in any order, then `end` (free text).
+
+    `lengths` says how long each symbol is, at least 1; what is accepted is `shortest` to `longest`
+    long in all, the end aside.
+    """
 
     def steps(state: Hashable) -> Iterable[Step]:
-        n_written = cast(int, state)
-        if n_written < longest:
-            yield from ((symbol, n_written + 1, 1, 0) for symbol in symbols)
-        yield end, None, 1, 0
+        written = cast(int, state)
+        for symbol, length in lengths.items():
+            if written + length <= longest:
+                yield symbol, written + length, 1, 0
+        if written >= shortest:
+            yield end, None, 1, 0
+
+    return _without_dead_ends(from_steps(0, steps))
+
+
+def _without_dead_ends(automaton: Automaton) -> Automaton:
+    """Leave out the edges from which the end can't be reached."""
+    alive: set[int] = {END}
+    while True:
+        reached = {
+            state
+            for state, out in enumerate(automaton.edges)
+            if any(edge.target in alive for edge in out)
+        }
+        if reached | {END} == alive:
+            break
+        alive = reached | {END}
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        for edge in automaton.edges[cast(int, state)]:
+            if edge.target in alive:
+                target = None if edge.target == END else edge.target
+                yield edge.symbol, target, edge.scale, edge.add
 
     return from_steps(0, steps)

@@ -18,6 +18,9 @@ from counterpoise.language.automaton import END, Automaton, Edge
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+NO_TOKEN = -2
+"""In place of a token: what was to be written has none, and no grammar accepts it."""
+
 NO_CUE = -1
 """In place of a token: nothing is added to the token before the cell, the name is written."""
 
@@ -119,7 +122,7 @@ class Grammar:
         """
         opening = self.openings[column]
         n_forced = len(opening)
-        if list(tokens[:n_forced]) != opening.tolist():
+        if NO_TOKEN in tokens or list(tokens[:n_forced]) != opening.tolist():
             return None
         states = [FORCED] * n_forced
         state, at = int(self.first_state[column]), n_forced

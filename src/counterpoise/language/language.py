@@ -10,8 +10,9 @@ Two serialisations build a :class:`Language`: `table_language` (cues) and `text_
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from counterpoise.language.automaton import Automaton, from_sequences, repeat, union
 from counterpoise.language.grammar import NO_CUE, Grammar, compile_grammar
@@ -38,8 +39,9 @@ class Cell:
         """Return the cell with `word` as a further way to fill it, with the code ``MISSING``."""
         written = tuple(word)
         either = union(self.automaton, from_sequences({MISSING: written}))
-        spell: Spell = lambda code: written if code == MISSING else self.spell(code)  # noqa: E731
-        return replace(self, automaton=either, spell=spell)
+        return replace(
+            self, automaton=either, spell=partial(_spell_or_missing, self.spell, written)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,24 @@ def text_cell(
     token: Callable[[str, tuple[int, ...]], int],
     end: int,
 ) -> Cell:
-    """Write free text: any of the parts seen in `texts`, up to as many as the longest has.
+    """Write free text: any of the parts seen in `texts`, no shorter or longer than they are.
 
     `token` numbers a part, given its text and its pieces; `end` is a token apart from all of them,
     so that the end of a cell cannot be mistaken.
     """
     written = [[token(part, pieces) for part, pieces in tokenizer.cut(text)] for text in texts]
-    parts = sorted({part for cell in written for part in cell})
-    longest = max((len(cell) for cell in written), default=0)
-    return Cell(repeat(parts, end, longest), lambda code: [*written[code], end])
+    lengths: dict[Hashable, int] = {
+        token(part, pieces): len(part) for text in texts for part, pieces in tokenizer.cut(text)
+    }
+    automaton = repeat(lengths, end, min(map(len, texts)), max(map(len, texts)))
+    return Cell(automaton, [[*cell, end] for cell in written].__getitem__)
+
+
+# Spelling is by functions of modules and their arguments, not by closures: a language pickles.
+
+
+def _spell_or_missing(spell: Spell, missing: tuple[int, ...], code: int) -> Sequence[int]:
+    return missing if code == MISSING else spell(code)
 
 
 def category_texts(column: CategoricalColumn) -> list[str]:

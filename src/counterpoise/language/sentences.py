@@ -58,6 +58,12 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.segments)
 
+    @property
+    def longest(self) -> int:
+        """The most tokens that a sentence of any of the spelled cells can have."""
+        lengths = np.where(self.segments >= 0, self.tokens.lengths[self.segments], 0)
+        return 1 + int(lengths.max(axis=0, initial=0).sum())
+
     def take(self, rows: IntArray) -> Corpus:
         """Return the corpus of `rows` (indices), sharing the spelled cells."""
         return replace(self, segments=self.segments[rows])

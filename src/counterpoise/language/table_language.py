@@ -7,12 +7,14 @@ the values are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from counterpoise.language import calendar, numbers
 from counterpoise.language.automaton import Automaton, expand, from_sequences
+from counterpoise.language.grammar import NO_TOKEN
 from counterpoise.language.language import (
     MISSING_WORD,
     Cell,
@@ -76,8 +78,13 @@ def _cell(position: int, column: Column, word: Callable[[Hashable, str], int]) -
         return word((position, symbol), str(value))
 
     described, spell = _number_or_instant(column)
-    automaton = expand(described, lambda symbol: (of_symbol(symbol),))
-    return Cell(automaton, lambda code: [of_symbol(symbol) for symbol in spell(code)])
+    tokens = {edge.symbol: of_symbol(edge.symbol) for out in described.edges for edge in out}
+    automaton = expand(described, lambda symbol: (tokens[symbol],))
+    return Cell(automaton, partial(_spell_symbols, spell, tokens))
+
+
+def _spell_symbols(spell: SpellSymbols, tokens: Mapping[Hashable, int], code: int) -> Sequence[int]:
+    return [tokens.get(symbol, NO_TOKEN) for symbol in spell(code)]
 
 
 def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
@@ -85,5 +92,5 @@ def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
     low, high = column.low, column.high
     if isinstance(column, DatetimeColumn) and calendar.covers(column):
         unit = column.unit
-        return calendar.instants(low, high, unit), lambda code: calendar.spell_instant(code, unit)
-    return numbers.fixed_number(low, high), lambda code: numbers.spell_fixed(code, low, high)
+        return calendar.instants(low, high, unit), partial(calendar.spell_instant, unit=unit)
+    return numbers.fixed_number(low, high), partial(numbers.spell_fixed, low=low, high=high)

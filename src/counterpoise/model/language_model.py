@@ -99,6 +99,15 @@ class LanguageModel(nn.Module):
             logits = output.logits[at]
         return logits.float(), output.past_key_values if use_cache else None
 
+    def check_length(self, n_tokens: int) -> None:
+        """Raise ModelError if a sentence of `n_tokens` is longer than the model can read."""
+        limit = getattr(self.network.config, "max_position_embeddings", None)
+        if limit is not None and n_tokens > limit:
+            raise ModelError(
+                f"a row of this table takes up to {n_tokens} tokens, but the model reads at most "
+                f"{limit}; use serialization='table', or fewer columns"
+            )
+
     def _embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
         embedding = self.network.get_input_embeddings()
         embedded: Tensor = embedding(tokens)

@@ -18,7 +18,7 @@ from counterpoise.language.grammar import IntArray
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
 
-_FIRST_CAPACITY = 64
+_FIRST_CAPACITY = 32
 
 
 def is_plain_llama(model: LanguageModel) -> bool:
@@ -44,9 +44,9 @@ class LlamaReader:
     D the width of a head.
     """
 
-    def __init__(self, model: LanguageModel, n_rows: int, device: Device) -> None:
+    def __init__(self, weights: LlamaWeights, n_rows: int, device: Device) -> None:
         self._device = device
-        self._weights = _weights(model, device.precision)
+        self._weights = weights
         self._n_read = np.zeros(n_rows, dtype=np.int64)
         shape = self._weights.cache_shape(n_rows, _FIRST_CAPACITY)
         self._cache = torch.zeros(shape, dtype=device.cache_precision, device=device.device)
@@ -147,7 +147,9 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Weights:
+class LlamaWeights:
+    """The weights of a plain Llama in the precision of a device."""
+
     layers: list[_Layer]
     embedding: Tensor
     norm: Tensor
@@ -155,7 +157,42 @@ class _Weights:
     head_width: int
     inverse_frequency: Tensor
 
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: LanguageModel, device: Device) -> LlamaWeights:
+        """Gather the weights of `model`."""
+        network: Any = model.network
+        config, body = network.config, network.base_model
+
+        def gather(*modules: nn.Module) -> Tensor:
+            stacked = torch.cat([module.get_parameter("weight") for module in modules])
+            return stacked.to(device.precision)
+
+        layers = [
+            _Layer(
+                n_heads=config.num_attention_heads,
+                n_kv_heads=config.num_key_value_heads,
+                epsilon=config.rms_norm_eps,
+                attention_norm=gather(layer.input_layernorm),
+                qkv=gather(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
+                output=gather(layer.self_attn.o_proj),
+                mlp_norm=gather(layer.post_attention_layernorm),
+                gate_up=gather(layer.mlp.gate_proj, layer.mlp.up_proj),
+                down=gather(layer.mlp.down_proj),
+            )
+            for layer in body.layers
+        ]
+        return cls(
+            layers=layers,
+            embedding=gather(network.get_input_embeddings()),
+            norm=gather(body.norm),
+            head=gather(model.head),
+            head_width=layers[0].output.shape[1] // config.num_attention_heads,
+            inverse_frequency=body.rotary_emb.inv_freq.float(),
+        )
+
     def cache_shape(self, n_rows: int, capacity: int) -> tuple[int, ...]:
+        """Return the shape of a cache of `capacity` tokens: (layers, 2, B, K, T, D)."""
         n_kv_heads = self.layers[0].n_kv_heads
         return len(self.layers), 2, n_rows, n_kv_heads, capacity, self.head_width
 
@@ -166,11 +203,13 @@ class _Weights:
         return angle.cos().to(self.embedding.dtype), angle.sin().to(self.embedding.dtype)
 
     def embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
+        """Return the embeddings of the tokens, their cues added."""
         embedded = functional.embedding(tokens, self.embedding)
         cued = functional.embedding(cues.clamp(min=0), self.embedding)
         return embedded + cued * (cues >= 0)[..., None]
 
     def score(self, hidden: Tensor) -> Tensor:
+        """Return the logits of the last layer's output, float32."""
         epsilon = self.layers[0].epsilon
         normed = functional.rms_norm(hidden, hidden.shape[-1:], self.norm, epsilon)
         return functional.linear(normed, self.head).float()
@@ -180,35 +219,3 @@ def _rotate(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     cosine, sine = rotation
     one, other = heads.chunk(2, dim=-1)
     return heads * cosine + torch.cat([-other, one], dim=-1) * sine
-
-
-def _weights(model: LanguageModel, dtype: torch.dtype) -> _Weights:
-    """Gather the weights of `model` in `dtype`."""
-    network: Any = model.network
-    config, body = network.config, network.base_model
-
-    def gather(*modules: nn.Module) -> Tensor:
-        return torch.cat([module.get_parameter("weight").detach() for module in modules]).to(dtype)
-
-    layers = [
-        _Layer(
-            n_heads=config.num_attention_heads,
-            n_kv_heads=config.num_key_value_heads,
-            epsilon=config.rms_norm_eps,
-            attention_norm=gather(layer.input_layernorm),
-            qkv=gather(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-            output=gather(layer.self_attn.o_proj),
-            mlp_norm=gather(layer.post_attention_layernorm),
-            gate_up=gather(layer.mlp.gate_proj, layer.mlp.up_proj),
-            down=gather(layer.mlp.down_proj),
-        )
-        for layer in body.layers
-    ]
-    return _Weights(
-        layers=layers,
-        embedding=gather(network.get_input_embeddings()),
-        norm=gather(body.norm),
-        head=gather(model.head),
-        head_width=layers[0].output.shape[1] // config.num_attention_heads,
-        inverse_frequency=body.rotary_emb.inv_freq.float(),
-    )

@@ -6,6 +6,7 @@ Two readers, one interface: `LlamaReader` for the architecture of both our own b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from counterpoise.language.grammar import IntArray
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
-from counterpoise.model.llama import LlamaReader, is_plain_llama
+from counterpoise.model.llama import LlamaReader, LlamaWeights, is_plain_llama
 
 
 class Reader(Protocol):
@@ -40,11 +41,15 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(model: LanguageModel, n_rows: int, device: Device) -> Reader:
-    """Return a reader for a batch of `n_rows` sentences that begins."""
+def prepare(model: LanguageModel, device: Device) -> Callable[[int], Reader]:
+    """Return what opens a reader for a batch of so many sentences.
+
+    What can be prepared for all batches, such as weights in the precision of the device, is.
+    """
     if is_plain_llama(model):
-        return LlamaReader(model, n_rows, device)
-    return NetworkReader(model, n_rows, device)
+        weights = LlamaWeights.of(model, device)
+        return lambda n_rows: LlamaReader(weights, n_rows, device)
+    return lambda n_rows: NetworkReader(model, n_rows, device)
 
 
 class NetworkReader:

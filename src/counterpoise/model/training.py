@@ -130,13 +130,14 @@ def train(
         for rows, orders in _batches(corpus, plan, rng):
             # 1. one step
             log_likelihood, _ = scorer.log_likelihood(corpus.sentences(rows, orders))
-            loss = -log_likelihood.mean()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, plan.max_gradient_norm)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.detach())
+            if len(log_likelihood):  # a row of constants alone leaves nothing to learn
+                loss = -log_likelihood.mean()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(parameters, plan.max_gradient_norm)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad(set_to_none=True)
+                losses.append(loss.detach())
             n_presented += len(rows)
             advance(len(rows))
             # 2. a look now and then: has it diverged, does it still get better?
@@ -145,7 +146,7 @@ def train(
                 continue
             next_look = n_presented + plan.check_every
             history.presentations.append(n_presented)
-            history.train_loss.append(float(torch.stack(losses).mean()))
+            history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
             losses.clear()
             if not math.isfinite(history.train_loss[-1]):
                 raise ModelError(

@@ -23,8 +23,8 @@ class CallerTypes:
         Column labels where X is a DataFrame.
     array_dtype : numpy.dtype or None
         Element type where X is an array.
-    target_name : object
-        Name of y where it is a Series.
+    target_name, target_dtype : object
+        Name and element type of y, where it has them.
     is_series : bool
         Whether y is a Series.
     """
@@ -32,6 +32,7 @@ class CallerTypes:
     columns: pd.Index[Any] | None
     array_dtype: Any
     target_name: Any
+    target_dtype: Any
     is_series: bool
 
     @classmethod
@@ -40,8 +41,9 @@ class CallerTypes:
         is_frame = isinstance(X, pd.DataFrame)
         return cls(
             columns=X.columns if is_frame else None,
-            array_dtype=None if is_frame else np.asarray(X).dtype,
+            array_dtype=X.dtype if isinstance(X, np.ndarray) else None,
             target_name=getattr(y, "name", None),
+            target_dtype=getattr(y, "dtype", None),
             is_series=isinstance(y, pd.Series),
         )
 
@@ -53,6 +55,8 @@ class CallerTypes:
 
     def y(self, series: pd.Series[Any]) -> Any:
         """Return `series` as y came in."""
+        if self.target_dtype is not None:
+            series = series.astype(self.target_dtype)
         return series.rename(self.target_name) if self.is_series else series.to_numpy()
 
 
@@ -71,7 +75,7 @@ def as_frame(X: Any) -> pd.DataFrame:
             "sparse input is not supported: a row is written as a sentence of all its cells; "
             "pass a dense array or a DataFrame"
         )
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)).infer_objects()
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X).infer_objects()
     if not frame.columns.is_unique:
         name = frame.columns[frame.columns.duplicated()][0]
         raise SchemaError(f"column name {name!r} occurs more than once; rename one", column=name)
@@ -81,19 +85,25 @@ def as_frame(X: Any) -> pd.DataFrame:
     return frame
 
 
-def with_labels(features: Table, labels: Any, name: Any) -> Table:
+def with_labels(features: Table, labels: Any, name: Any, *, is_named: bool = True) -> Table:
     """Put the labels in front of the features, as column 0.
+
+    `is_named` says that `name` and the names of the features are the user's own, so that one that
+    occurs twice is a mistake; names that were made up give way.
 
     Raises
     ------
     SchemaError
         If a feature has the name of the target.
     """
+    names = [feature.name for feature in features.schema]
+    if is_named and name is not None and name in names:
+        raise SchemaError(f"the target {name!r} is also a column of X; drop it there", column=name)
     target = "class" if name is None else name
+    while target in names:
+        target = f"{target}_"
     column = pd.DataFrame({target: labels})
     schema = Schema.infer(column, kinds={target: "categorical"})
-    if name in [feature.name for feature in features.schema]:
-        raise SchemaError(f"the target {name!r} is also a column of X; drop it there", column=name)
     return Table(
         Schema((*schema.columns, *features.schema.columns)),
         np.hstack([Table.from_frame(column, schema).codes, features.codes]),

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from counterpoise.language.calendar import UNITS_PER_DAY
 from counterpoise.language.grammar import IntArray
-from counterpoise.table import ABSENT, MISSING, DatetimeColumn, NumericColumn, Table
+from counterpoise.table import ABSENT, MISSING, Column, DatetimeColumn, NumericColumn, Table
 
 N_NEIGHBORS = 5
 
@@ -67,7 +68,8 @@ def _interpolate_class(
         for position in range(1, len(table.schema))
         if position not in numeric and position not in table.texts
     ]
-    numbers = table.codes[:, numeric].astype(float)
+    sizes = np.array([_unit_size(table.schema[position]) for position in numeric])
+    numbers = table.codes[:, numeric] * sizes  # distances are between values, not codes
     gaps = table.codes[:, numeric] == MISSING
     numbers[gaps] = np.nan
     numbers = np.where(gaps, np.nan_to_num(np.nanmedian(numbers, axis=0)), numbers)
@@ -79,12 +81,20 @@ def _interpolate_class(
     ranged = [table.schema[position] for position in numeric]
     bounds = [(c.low, c.high) for c in ranged if isinstance(c, NumericColumn | DatetimeColumn)]
     low, high = np.array(bounds).T
-    codes: IntArray = np.clip(np.rint(new[:, : len(numeric)]), low, high).astype(np.int64)
+    codes: IntArray = np.clip(np.rint(new[:, : len(numeric)] / sizes), low, high).astype(np.int64)
     codes = np.clip(codes, low, high)  # once more: floats do not hold every long integer
     new_gaps = np.zeros(codes.shape, dtype=bool)
     new_gaps[:, has_gaps] = new[:, X.shape[1] - has_gaps.sum() :] > 0.5
     codes[new_gaps] = MISSING
     return codes
+
+
+def _unit_size(column: Column) -> float:
+    """Return what one step of a column's code is worth: in days for dates and times."""
+    if isinstance(column, DatetimeColumn):
+        return 1.0 / UNITS_PER_DAY[column.unit]
+    assert isinstance(column, NumericColumn)
+    return float(10.0**-column.decimals)
 
 
 def _as_ranks(columns: IntArray) -> IntArray:

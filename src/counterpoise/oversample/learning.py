@@ -99,9 +99,11 @@ def learn(
             patience=length.patience,
         )
         held_out = None if rows.held_out is None else spell(rows.held_out, language)
+        corpus = spell(rows.corpus, language)
+        model.check_length(corpus.longest)
         return train(
             model,
-            spell(rows.corpus, language),
+            corpus,
             language.grammar,
             plan,
             device=device,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -20,11 +21,12 @@ from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
 from counterpoise.model.generation import Sampling
 from counterpoise.oversample.frames import CallerTypes, as_frame, with_labels
-from counterpoise.oversample.learning import Length, learn
+from counterpoise.oversample.interpolation import N_NEIGHBORS
+from counterpoise.oversample.learning import SMALLEST_CLASS_TO_HOLD_OUT, Length, learn
 from counterpoise.oversample.method import Method
 from counterpoise.oversample.provenance import describe_origin
 from counterpoise.progress import make_progress
-from counterpoise.table import Schema, Table, TextColumn
+from counterpoise.table import Column, Schema, Table, TextColumn
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -80,7 +82,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     top_p : float, default=1.0
         Draw only from the likeliest tokens that together have this probability, in (0, 1].
     generation_batch_size : int or "auto", default="auto"
-        Rows written together; ``"auto"``: 1024 for the compact model, 128 for a pre-trained one.
+        Rows written together; ``"auto"``: 1024 for the compact model, 256 for a pre-trained one.
         Rows are the same for the same seed *and* batch size.
     lora_rank : int, default=None
         With a pre-trained model: train low-rank adapters of this rank instead of all weights.
@@ -352,15 +354,16 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         labels = np.asarray(y)
         n_rows = {class_: n for class_, n in self.sampling_strategy_.items() if n > 0}
         for class_ in n_rows:
-            if (labels == class_).sum() < 2:
-                raise ValueError(
-                    f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect "
-                    "more rows of it, or leave it out with sampling_strategy"
-                )
+            _check_size(class_, int((labels == class_).sum()))
+        for name in _OF_ONE_FIT:
+            self.__dict__.pop(name, None)
         self.schema_ = Schema.infer(X, kinds=self.column_kinds, range_margin=self.range_margin)
         self.classes_ = np.unique(labels)
         table = with_labels(
-            Table.from_frame(X, self.schema_), labels, self._caller_types.target_name
+            Table.from_frame(X, self.schema_),
+            labels,
+            self._caller_types.target_name,
+            is_named=self._caller_types.columns is not None,
         )
         synthetic = table.take(np.empty(0, dtype=np.int64)).to_frame()
         if n_rows:
@@ -459,9 +462,50 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             column = schema[position]
             if isinstance(column, TextColumn):
                 raise ValueError(f"column {name!r} holds free text, which cannot be a condition")
-            one = pd.Series([value], name=name)
-            given[position] = int(column.encode(one.astype(column.dtype))[0])
+            given[position] = _code_of(column, value)
         return given
+
+
+_OF_ONE_FIT = ("writer_", "history_", "timings_", "provenance_", "model_name_", "model_reason_")
+"""Attributes that a fit with nothing to fill would otherwise keep from the fit before."""
+
+
+def _check_size(class_: Any, n_rows: int) -> None:
+    """Refuse a class with a single row, and warn of what a tiny one can't be promised."""
+    if n_rows < 2:
+        raise ValueError(
+            f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect more rows "
+            "of it, or leave it out with sampling_strategy"
+        )
+    if n_rows >= SMALLEST_CLASS_TO_HOLD_OUT:
+        return
+    fallback = (
+        f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
+        if n_rows <= N_NEIGHBORS
+        else ""
+    )
+    warnings.warn(
+        f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
+        f"the model has learned enough, and its rows may be near copies{fallback}",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _code_of(column: Column, value: Any) -> int:
+    """Return the code of a value that the user fixed, which must be exactly in the domain."""
+    if column.kind == "datetime" and not pd.isna(value):
+        value = pd.Timestamp(value)
+    try:
+        code = column.encode(pd.Series([value], name=column.name).astype(column.dtype))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"condition: column {column.name!r} has no {value!r} ({error})") from error
+    back = column.decode(code).iloc[0]
+    same = pd.isna(value) if pd.isna(back) else back == value
+    is_boolean = isinstance(value, bool | np.bool_)
+    if not same or (column.kind == "boolean" and not is_boolean and not pd.isna(value)):
+        raise ValueError(f"condition: column {column.name!r} has no {value!r}")
+    return int(code[0])
 
 
 def _is_count(n: object) -> bool:
