@@ -48,14 +48,14 @@ class Runs:
     def __getitem__(self, index: int) -> IntArray:
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
-    @property
-    def lengths(self) -> IntArray:
-        """Length of each run, shape (n_runs,)."""
-        return np.diff(self.offsets)
+    def lengths(self, indices: IntArray) -> IntArray:
+        """Return the lengths of the runs `indices`, in their shape."""
+        lengths: IntArray = self.offsets[indices + 1] - self.offsets[indices]
+        return lengths
 
     def flat(self, indices: IntArray) -> IntArray:
         """Return where the tokens of the runs `indices` lie in ``tokens``, run after run."""
-        lengths = self.lengths[indices]
+        lengths = self.lengths(indices)
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         flat: IntArray = np.repeat(self.offsets[indices], lengths) + within
         return flat

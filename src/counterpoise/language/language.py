@@ -79,7 +79,7 @@ class Language:
         return "".join(self.vocabulary.entries[token].text for token in tokens)
 
 
-def build_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cell]) -> Language:
+def compile_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cell]) -> Language:
     """Compile `cells`, one a column of `schema`, into a language."""
     grammar = compile_grammar(
         [cell.name for cell in cells],
@@ -101,12 +101,15 @@ def text_cell(
     `token` numbers a part, given its text and its pieces; `end` is a token apart from all of them,
     so that the end of a cell cannot be mistaken.
     """
-    written = [[token(part, pieces) for part, pieces in tokenizer.cut(text)] for text in texts]
-    lengths: dict[Hashable, int] = {
-        token(part, pieces): len(part) for text in texts for part, pieces in tokenizer.cut(text)
-    }
+    lengths: dict[Hashable, int] = {}
+    written = []
+    for text in texts:
+        parts = tokenizer.cut(text)
+        tokens = [token(part, pieces) for part, pieces in parts]
+        lengths.update(zip(tokens, (len(part) for part, _ in parts), strict=True))
+        written.append([*tokens, end])
     automaton = repeat(lengths, end, min(map(len, texts)), max(map(len, texts)))
-    return Cell(automaton, [[*cell, end] for cell in written].__getitem__)
+    return Cell(automaton, written.__getitem__)
 
 
 # Spelling is by functions of modules and their arguments, not by closures: a language pickles.

@@ -58,11 +58,14 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.segments)
 
+    def lengths(self, segments: IntArray) -> IntArray:
+        """Return the number of tokens of each of `segments`; 0 for cells that are absent."""
+        return np.where(segments >= 0, self.tokens.lengths(segments), 0)
+
     @property
     def longest(self) -> int:
         """The most tokens that a sentence of any of the spelled cells can have."""
-        lengths = np.where(self.segments >= 0, self.tokens.lengths[self.segments], 0)
-        return 1 + int(lengths.max(axis=0, initial=0).sum())
+        return 1 + int(self.lengths(self.segments).max(axis=0, initial=0).sum())
 
     def take(self, rows: IntArray) -> Corpus:
         """Return the corpus of `rows` (indices), sharing the spelled cells."""
@@ -80,7 +83,7 @@ class Corpus:
         """
         segments = np.take_along_axis(self.segments[rows], orders, axis=1)
         present = segments >= 0
-        lengths = np.where(present, self.tokens.lengths[segments], 0)
+        lengths = self.lengths(segments)
         n_tokens = 1 + lengths.sum(axis=1)
         tokens = np.full((len(rows), n_tokens.max()), START, dtype=np.int64)
         states = np.full_like(tokens, FORCED)

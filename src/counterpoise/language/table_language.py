@@ -19,8 +19,8 @@ from counterpoise.language.language import (
     MISSING_WORD,
     Cell,
     Language,
-    build_language,
     category_texts,
+    compile_language,
     text_cell,
 )
 from counterpoise.language.tokenizer import CharacterTokenizer, Tokenizer
@@ -64,7 +64,7 @@ def table_language(table: Table, tokenizer: Tokenizer | None = None) -> Language
         if column.has_missing:
             cell = cell.or_missing((word((position, "missing"), MISSING_WORD),))
         cells.append(replace(cell, cue=cue))
-    return build_language(table.schema, vocabulary, cells)
+    return compile_language(table.schema, vocabulary, cells)
 
 
 def _cell(position: int, column: Column, word: Callable[[Hashable, str], int]) -> Cell:

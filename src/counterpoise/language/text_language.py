@@ -25,8 +25,8 @@ from counterpoise.language.language import (
     MISSING_WORD,
     Cell,
     Language,
-    build_language,
     category_texts,
+    compile_language,
     text_cell,
 )
 from counterpoise.language.tokenizer import Tokenizer
@@ -77,7 +77,7 @@ def text_language(table: Table, tokenizer: Tokenizer) -> Language:
             missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
         cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
-    return build_language(table.schema, writer.vocabulary, cells)
+    return compile_language(table.schema, writer.vocabulary, cells)
 
 
 @dataclass(frozen=True, slots=True)

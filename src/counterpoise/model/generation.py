@@ -261,7 +261,7 @@ class _Pending:
 
     def append_runs(self, rows: IntArray, runs: Runs, which: IntArray) -> None:
         """Append to each of `rows` one run, ``runs[which[i]]``."""
-        self._write(rows, runs.tokens[runs.flat(which)], runs.lengths[which])
+        self._write(rows, runs.tokens[runs.flat(which)], runs.lengths(which))
 
     def append(
         self, rows: IntArray, tokens: IntArray, lengths: IntArray, cues: IntArray | None = None

@@ -21,6 +21,8 @@ from counterpoise.progress import Progress
 
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
+_LONGEST_WARMUP = 20
+"""Steps in which the learning rate rises, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def _batches(
     Rows of like length share a batch, within a window of shuffled rows: less padding.
     """
     n_rows, n_columns = corpus.segments.shape
-    lengths = np.where(corpus.segments >= 0, corpus.tokens.lengths[corpus.segments], 0).sum(axis=1)
+    lengths = corpus.lengths(corpus.segments).sum(axis=1)
     window = plan.batch_size * _N_BATCHES_SORTED_TOGETHER
     while True:
         shuffled = rng.permutation(n_rows)
@@ -198,9 +200,6 @@ def _batches(
         for which in rng.permutation(len(batches)):
             rows = batches[which]
             yield rows, draw_orders(len(rows), n_columns, plan.permutation, rng)
-
-
-_LONGEST_WARMUP = 20
 
 
 def _warmup_cosine(n_steps: int) -> Callable[[int], float]:
