@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,16 @@ class Generated:
 
     table: Table
     log_likelihood: FloatArray
+
+    def take(self, rows: IntArray) -> Generated:
+        """Select rows by position."""
+        return Generated(self.table.take(rows), self.log_likelihood[rows])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Generated]) -> Generated:
+        """Stack rows of one schema; at least one part."""
+        table = Table.concat([part.table for part in parts])
+        return cls(table, np.concatenate([part.log_likelihood for part in parts]))
 
 
 def generate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,16 @@ class Prompts:
 
     table: Table
     condition: IntArray
+
+    def take(self, rows: IntArray) -> Prompts:
+        """Select rows by position."""
+        return Prompts(self.table.take(rows), self.condition[rows])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Prompts]) -> Prompts:
+        """Stack prompts of one schema; at least one part."""
+        table = Table.concat([part.table for part in parts])
+        return cls(table, np.concatenate([part.condition for part in parts]))
 
 
 def draw_prompts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,6 +120,24 @@ class Table:
         if not chosen.size:
             chosen = chosen.astype(np.intp)  # an empty list has no dtype of its own
         return Table(self.schema, self.codes[chosen], self.texts)
+
+    @classmethod
+    def concat(cls, tables: Sequence[Table]) -> Table:
+        """Stack tables of one schema, at least one, each with strings of its own."""
+        schema = tables[0].schema
+        parts = [tables[0].codes]
+        texts = {column: list(strings) for column, strings in tables[0].texts.items()}
+        for table in tables[1:]:
+            codes = table.codes
+            for column, strings in table.texts.items():
+                if strings == tables[0].texts[column]:
+                    continue  # they share their strings, as selections of one table do
+                codes = codes.copy() if codes is table.codes else codes
+                codes[codes[:, column] >= 0, column] += len(texts[column])
+                texts[column].extend(strings)
+            parts.append(codes)
+        frozen = {column: tuple(strings) for column, strings in texts.items()}
+        return cls(schema, np.concatenate(parts), frozen)
 
     def is_valid(self) -> bool:
         """Whether every code stands for a cell that its column can have."""
