@@ -1,0 +1,154 @@
+"""What a balanced table is worth: a classifier trained on it, scored on rows held out.
+
+Over-sampling sees training rows only. A threshold is tuned on training rows too, out of fold: each
+inner fold's training part is over-sampled anew, so that no synthetic row was written from a row
+that it helps to judge. That costs as many more over-samplings as there are inner folds; there is no
+cheaper way that is right for a generator that was trained on all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
+
+from counterpoise.evaluate.classifiers import TableClassifier
+from counterpoise.evaluate.scores import best_threshold, scores
+
+__all__ = ["Resample", "Utility", "measure_utility", "out_of_fold_probability"]
+
+Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], "tuple[pd.DataFrame, pd.Series[Any]]"]
+"""Takes training rows, their labels and a seed; returns the rows and labels to train on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utility:
+    """What came of one classifier on one split.
+
+    Attributes
+    ----------
+    scores
+        Of the positive class at 0.5, by name; see `counterpoise.evaluate.scores.scores`.
+    tuned_scores
+        The same at `threshold`; None if none was tuned.
+    threshold
+        The threshold that was best out of fold on the training rows; None if none was tuned.
+    probability
+        Shape (n_test,): each test row's probability of the positive class.
+    """
+
+    scores: dict[str, float]
+    tuned_scores: dict[str, float] | None
+    threshold: float | None
+    probability: npt.NDArray[np.float64]
+
+
+def measure_utility(
+    classifier: TableClassifier,
+    balanced: tuple[pd.DataFrame, pd.Series[Any]],
+    test: tuple[pd.DataFrame, pd.Series[Any]],
+    *,
+    positive: Any,
+    out_of_fold: tuple[Any, npt.NDArray[np.float64]] | None = None,
+) -> Utility:
+    """Train on a balanced table and score on test rows.
+
+    Parameters
+    ----------
+    classifier
+        What is trained; a clone of it.
+    balanced, test
+        Features and labels.
+    positive
+        The class that is scored against the rest.
+    out_of_fold
+        Labels of the training rows and what `out_of_fold_probability` gave for them: the threshold
+        is tuned there.
+    """
+    fitted = clone(classifier).fit(*balanced)
+    probability = fitted.probability_of(test[0], positive)
+    threshold = None
+    tuned = None
+    if out_of_fold is not None:
+        threshold = best_threshold(*out_of_fold, positive=positive)
+        tuned = scores(test[1], probability, threshold, positive=positive)
+    plain = scores(test[1], probability, positive=positive)
+    return Utility(plain, tuned, threshold, probability)
+
+
+def inner_folds(
+    y: Any, n_folds: int, seed: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Return stratified folds: row numbers to train on, and those to judge.
+
+    Never more folds than the smallest class has rows.
+
+    Raises
+    ------
+    ValueError
+        If a class has a single row: there is no fold with it on both sides.
+    """
+    labels = np.asarray(y)
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"class {str(classes[counts.argmin()])!r} has one row; a threshold needs two or more"
+        )
+    folds = StratifiedKFold(min(n_folds, int(counts.min())), shuffle=True, random_state=seed)
+    return [(train, judged) for train, judged in folds.split(np.zeros(len(labels)), labels)]
+
+
+def out_of_fold_probability(
+    classifier: TableClassifier,
+    X: pd.DataFrame,
+    y: pd.Series[Any],
+    *,
+    positive: Any,
+    resample: Resample | None = None,
+    n_folds: int = 3,
+    random_state: int = 0,
+) -> npt.NDArray[np.float64]:
+    """Return each training row's probability of `positive` from a classifier that never saw it.
+
+    Each fold's training part is over-sampled by itself, with a seed of its own.
+
+    Parameters
+    ----------
+    classifier
+        What is trained; a clone of it, each time.
+    X, y
+        Training rows: real ones only.
+    positive
+        The class whose probability is wanted.
+    resample
+        Over-samples; None for not at all.
+    n_folds
+        How many parts; fewer where the smallest class has fewer rows.
+    random_state
+        Seed of the folds and of the over-sampling.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+    """
+    probability = np.empty(len(X))
+    seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds)
+    for (train, judged), seed in zip(inner_folds(y, n_folds, random_state), seeds, strict=False):
+        X_part, y_part = _take(X, y, train)
+        if resample is not None:
+            X_part, y_part = resample(X_part, y_part, int(seed))
+        fitted = clone(classifier).fit(X_part, y_part)
+        probability[judged] = fitted.probability_of(X.iloc[judged], positive)
+    return probability
+
+
+def _take(
+    X: pd.DataFrame, y: pd.Series[Any], rows: npt.NDArray[np.int64]
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    return X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True)
