@@ -91,7 +91,7 @@ def held_out_log_likelihood(
     corpus = spell(Table(language.schema, labelled, {}), language)
     scorer = Scorer(writer.model, language.grammar, writer.device)
     rng = np.random.default_rng(0)
-    return -scorer.loss_a_row(corpus, writer.method.permutation, rng, _N_ORDERS), len(codes)
+    return -scorer.loss_a_row(corpus, writer.recipe.permutation, rng, _N_ORDERS), len(codes)
 
 
 def run_variant(

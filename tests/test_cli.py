@@ -129,18 +129,20 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         *["--patience", "2", "--temperature", "0.7", "--top-p", "0.9", "--lora-rank", "4"],
         *["--range-margin", "0.1", "--device", "cpu", "--precision", "float32", "--seed", "7"],
         *["--serialization", "text", "--generation-batch-size", "16", "--kind", "fee=ordered"],
-        *["--categorical", "id"],
+        *["--categorical", "id", "--recipe", "imbllm", "--max-presentations", "900"],
     )
     assert code == 0
     assert shell.sampler.arguments == {
         "sampling_strategy": "auto",
         "model": "compact",
+        "recipe": "imbllm",
         "serialization": "text",
         "interpolation": None,
         "permutation": "all",
         "condition": "label",
         "train_on": "all",
         "epochs": 3,
+        "max_presentations": 900,
         "batch_size": 8,
         "learning_rate": 1e-3,
         "validation_fraction": 0.0,
@@ -260,7 +262,10 @@ def test_missing_spelling_can_be_given(shell: Shell) -> None:
         (["same.csv", "--target", "y"], "nothing to balance"),
         (["alone.csv", "--target", "y"], "no other column"),
         (["ragged.csv", "--target", "y"], "line 3 has 1 cell"),
-        (["table.csv", "--target", "left", "--epochs", "many"], "neither auto nor a whole number"),
+        (
+            ["table.csv", "--target", "left", "--epochs", "many"],
+            "neither recipe nor auto nor a whole number",
+        ),
         (["table.csv", "--target", "left", "--learning-rate", "x"], "neither auto nor a number"),
         (["table.csv", "--target", "left", "--device", "tpu"], "'tpu' is not one of"),
         (["table.csv", "--target", "left", "--strategy", "most"], "is none of auto, minority"),

@@ -6,7 +6,7 @@ import pytest
 
 from counterpoise.oversample.condition import LABEL_ONLY, draw_prompts, draw_writing_orders
 from counterpoise.oversample.interpolation import interpolate
-from counterpoise.oversample.method import Method
+from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import training_rows
 from counterpoise.table import ABSENT, MISSING, CategoricalColumn, TextColumn
 from tests.models import labelled_table, mixed_frame
@@ -29,7 +29,7 @@ def rows_of(table, method, *, deficit=50, held_out=0.0, seed=0):
 
 
 def test_the_published_corpus(table):
-    rows = rows_of(table, Method())
+    rows = rows_of(table, Recipe())
     real = table.codes[table.codes[:, 0] == YES]
     assert rows.n_real == len(real) == 40
     np.testing.assert_array_equal(rows.corpus.codes[:40], real)
@@ -42,14 +42,14 @@ def test_the_published_corpus(table):
 
 
 def test_interpolation_off_leaves_the_real_rows_and_nothing_else(table):
-    with_, without = rows_of(table, Method()), rows_of(table, Method(interpolation=None))
+    with_, without = rows_of(table, Recipe()), rows_of(table, Recipe(interpolation=None))
     np.testing.assert_array_equal(without.corpus.codes, with_.corpus.codes[: with_.n_real])
     np.testing.assert_array_equal(without.starts.codes, with_.starts.codes[: with_.n_real])
 
 
 @pytest.mark.parametrize("changed", [{"permutation": "all"}, {"condition": "label"}])
 def test_the_other_two_ideas_do_not_touch_the_corpus(table, changed):
-    expected, found = rows_of(table, Method()), rows_of(table, Method(**changed))
+    expected, found = rows_of(table, Recipe()), rows_of(table, Recipe(**changed))
     np.testing.assert_array_equal(found.corpus.codes, expected.corpus.codes)
     np.testing.assert_array_equal(found.starts.codes, expected.starts.codes)
 
@@ -104,7 +104,7 @@ def test_interpolation_without_numeric_features_writes_nothing():
 
 def test_held_out_rows_do_not_leak_into_the_corpus():
     table = labelled_table(*mixed_frame(300))
-    method = Method(train_on="all")
+    method = Recipe(train_on="all")
     rows = rows_of(table, method, held_out=0.3)
     held_out = rows.held_out
     assert held_out is not None
@@ -119,7 +119,7 @@ def test_held_out_rows_do_not_leak_into_the_corpus():
 
 
 def test_each_feature_is_the_condition_of_an_equal_share(table):
-    starts = rows_of(table, Method()).starts
+    starts = rows_of(table, Recipe()).starts
     prompts = draw_prompts(starts, YES, 122, "feature", np.random.default_rng(0))
     counts = np.bincount(prompts.condition, minlength=7)
     assert counts[LABEL_ONLY] == 0
@@ -131,7 +131,7 @@ def test_each_feature_is_the_condition_of_an_equal_share(table):
 
 
 def test_numbers_start_from_real_and_interpolated_values_categories_from_real_ones(table):
-    rows = rows_of(table, Method(), deficit=300)
+    rows = rows_of(table, Recipe(), deficit=300)
     prompts = draw_prompts(rows.starts, YES, 3000, "feature", np.random.default_rng(0))
     real = table.codes[table.codes[:, 0] == YES]
     interpolated = rows.corpus.codes[rows.n_real :]
@@ -147,7 +147,7 @@ def test_numbers_start_from_real_and_interpolated_values_categories_from_real_on
 
 
 def test_condition_off_prompts_with_the_label_alone(table):
-    starts = rows_of(table, Method()).starts
+    starts = rows_of(table, Recipe()).starts
     prompts = draw_prompts(starts, YES, 20, "label", np.random.default_rng(0))
     assert (prompts.condition == LABEL_ONLY).all()
     assert (prompts.table.codes[:, 0] == YES).all()
@@ -163,7 +163,7 @@ def test_free_text_is_never_a_condition():
 
 
 def test_rows_are_written_label_then_condition_then_the_rest(table):
-    starts = rows_of(table, Method()).starts
+    starts = rows_of(table, Recipe()).starts
     rng = np.random.default_rng(0)
     prompts = draw_prompts(starts, YES, 200, "feature", rng)
     orders = draw_writing_orders(prompts.table.codes, prompts.condition, "label-first", rng)
@@ -174,7 +174,7 @@ def test_rows_are_written_label_then_condition_then_the_rest(table):
 
 
 def test_permutation_off_writes_the_rest_in_the_order_of_the_table(table):
-    starts = rows_of(table, Method()).starts
+    starts = rows_of(table, Recipe()).starts
     rng = np.random.default_rng(0)
     prompts = draw_prompts(starts, YES, 50, "feature", rng)
     orders = draw_writing_orders(prompts.table.codes, prompts.condition, "none", rng)

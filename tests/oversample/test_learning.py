@@ -8,7 +8,7 @@ from counterpoise.model.device import resolve_device
 from counterpoise.model.training import History
 from counterpoise.oversample import learning
 from counterpoise.oversample.learning import Length, learn
-from counterpoise.oversample.method import Method
+from counterpoise.oversample.recipe import Recipe
 from counterpoise.progress import SilentProgress
 from tests.models import labelled_table, mixed_frame
 
@@ -33,9 +33,8 @@ def learned(monkeypatch, n_rows, length, best=0.5):
         table,
         {YES: 100},
         load_backbone("compact", device=CPU),
-        Method(),
+        Recipe(),
         length,
-        serialization="table",
         batch_size=32,
         learning_rate=1e-3,
         device=CPU,

@@ -7,7 +7,7 @@ import typer
 
 from counterpoise.cli import options
 from counterpoise.cli.terminal import reported
-from counterpoise.cli.values import auto_or, column_kinds, parse_strategy
+from counterpoise.cli.values import column_kinds, number_or, parse_strategy
 
 __all__ = ["app"]
 
@@ -52,22 +52,24 @@ def resample(
     mark_synthetic: options.MarkSynthetic = None,
     synthetic_only: options.SyntheticOnly = False,
     strategy: options.Strategy = "auto",
-    interpolation: options.Interpolation = "smotenc",
-    permutation: options.Permutation = "label-first",
-    condition: options.Condition = "feature",
-    train_on: options.TrainOn = "minority",
+    recipe: options.Recipe = "counterpoise",
+    interpolation: options.Interpolation = "recipe",
+    permutation: options.Permutation = "recipe",
+    condition: options.Condition = "recipe",
+    train_on: options.TrainOn = "recipe",
     range_margin: options.RangeMargin = 0.0,
     model: options.Model = "auto",
-    serialization: options.Serialization = "table",
+    serialization: options.Serialization = "recipe",
     lora_rank: options.LoraRank = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    epochs: options.Epochs = "auto",
+    epochs: options.Epochs = "recipe",
+    max_presentations: options.MaxPresentations = None,
     batch_size: options.BatchSize = "auto",
     learning_rate: options.LearningRate = "auto",
-    validation_fraction: options.ValidationFraction = "auto",
+    validation_fraction: options.ValidationFraction = "recipe",
     patience: options.Patience = 5,
-    temperature: options.Temperature = 1.0,
+    temperature: options.Temperature = "recipe",
     top_p: options.TopP = 1.0,
     generation_batch_size: options.GenerationBatchSize = "auto",
     seed: options.Seed = None,
@@ -80,19 +82,23 @@ def resample(
     """
     sampler: dict[str, Any] = {
         "model": model,
+        "recipe": recipe,
         "serialization": serialization,
         "interpolation": None if interpolation == "none" else interpolation,
         "permutation": permutation,
         "condition": condition,
         "train_on": train_on,
-        "epochs": auto_or(int, epochs, "--epochs"),
-        "batch_size": auto_or(int, batch_size, "--batch-size"),
-        "learning_rate": auto_or(float, learning_rate, "--learning-rate"),
-        "validation_fraction": auto_or(float, validation_fraction, "--validation-fraction"),
+        "epochs": number_or(int, epochs, "--epochs", ("recipe", "auto")),
+        "max_presentations": max_presentations,
+        "batch_size": number_or(int, batch_size, "--batch-size"),
+        "learning_rate": number_or(float, learning_rate, "--learning-rate"),
+        "validation_fraction": number_or(
+            float, validation_fraction, "--validation-fraction", ("recipe", "auto")
+        ),
         "patience": patience,
-        "temperature": temperature,
+        "temperature": number_or(float, temperature, "--temperature", ("recipe",)),
         "top_p": top_p,
-        "generation_batch_size": auto_or(int, generation_batch_size, "--generation-batch-size"),
+        "generation_batch_size": number_or(int, generation_batch_size, "--generation-batch-size"),
         "lora_rank": lora_rank,
         "range_margin": range_margin,
         "device": device,

@@ -128,16 +128,27 @@ Strategy = Annotated[
         rich_help_panel=_ROWS,
     ),
 ]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        help="The method: counterpoise, imbllm, great, or an ablation of imbllm: "
+        "imbllm-no-interpolation, imbllm-no-permutation, imbllm-no-condition, imbllm-none. What "
+        "other options leave at 'recipe' is as it says.",
+        metavar="NAME",
+        rich_help_panel=_ROWS,
+    ),
+]
 Interpolation = Annotated[
-    Literal["smotenc", "none"],
+    Literal["recipe", "smotenc", "none"],
     typer.Option("--interpolation", help="Interpolated rows to train on.", rich_help_panel=_ROWS),
 ]
 Permutation = Annotated[
-    Literal["label-first", "all", "none"],
+    Literal["recipe", "label-first", "all", "none"],
     typer.Option("--permutation", help="What is shuffled in a sentence.", rich_help_panel=_ROWS),
 ]
 Condition = Annotated[
-    Literal["feature", "label"],
+    Literal["recipe", "feature", "label"],
     typer.Option(
         "--condition",
         help="What a row is prompted with: its label and a feature, or its label.",
@@ -145,7 +156,7 @@ Condition = Annotated[
     ),
 ]
 TrainOn = Annotated[
-    Literal["minority", "all"],
+    Literal["recipe", "minority", "all"],
     typer.Option("--train-on", help="Which classes to train on.", rich_help_panel=_ROWS),
 ]
 RangeMargin = Annotated[
@@ -168,7 +179,7 @@ Model = Annotated[
     ),
 ]
 Serialization = Annotated[
-    Literal["table", "text"],
+    Literal["recipe", "table", "text"],
     typer.Option(
         "--serialization",
         help="A row as tokens of the table's own, or as the paper's sentence.",
@@ -197,7 +208,17 @@ Precision = Annotated[
 Epochs = Annotated[
     str,
     typer.Option(
-        "--epochs", help="A number, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
+        "--epochs", help="A number, recipe, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
+    ),
+]
+MaxPresentations = Annotated[
+    int | None,
+    typer.Option(
+        "--max-presentations",
+        help="Rows presented in training at most, repeats included.",
+        min=1,
+        show_default=False,
+        rich_help_panel=_TRAINING,
     ),
 ]
 BatchSize = Annotated[
@@ -216,7 +237,7 @@ ValidationFraction = Annotated[
     str,
     typer.Option(
         "--validation-fraction",
-        help="Share of the rows held out to stop early, or auto; 0 never stops early.",
+        help="Share of the rows held out to stop early, recipe, or auto; 0 never stops early.",
         metavar="NUMBER",
         rich_help_panel=_TRAINING,
     ),
@@ -233,9 +254,12 @@ Patience = Annotated[
 ]
 
 Temperature = Annotated[
-    float,
+    str,
     typer.Option(
-        "--temperature", help="Lower is safer and more alike.", rich_help_panel=_GENERATION
+        "--temperature",
+        help="A number, lower is safer and more alike; or recipe.",
+        metavar="NUMBER",
+        rich_help_panel=_GENERATION,
     ),
 ]
 TopP = Annotated[

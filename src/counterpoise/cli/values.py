@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
-__all__ = ["auto_or", "column_kinds", "column_names", "parse_strategy", "strategy_for_classes"]
+__all__ = ["column_kinds", "column_names", "number_or", "parse_strategy", "strategy_for_classes"]
 
 _NAMED_STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 Number = TypeVar("Number", bound=float)
 
 
-def auto_or(number: type[Number], text: str, option: str) -> Number | Literal["auto"]:
-    """Return ``"auto"``, or the number that `text` is.
+def number_or(
+    number: type[Number], text: str, option: str, words: Sequence[str] = ("auto",)
+) -> Number | str:
+    """Return the number that `text` is, or `text` itself if it is one of `words`.
 
     Raises
     ------
@@ -25,17 +27,17 @@ def auto_or(number: type[Number], text: str, option: str) -> Number | Literal["a
 
     Examples
     --------
-    >>> auto_or(int, "auto", "--epochs"), auto_or(int, "12", "--epochs")
+    >>> number_or(int, "auto", "--batch-size"), number_or(int, "12", "--batch-size")
     ('auto', 12)
     """
-    if text == "auto":
-        return "auto"
+    if text in words:
+        return text
     try:
         return number(text)
     except ValueError:
         what = {"int": "a whole number"}.get(number.__name__, "a number")
         raise typer.BadParameter(
-            f"{text!r} is neither auto nor {what}", param_hint=option
+            f"{text!r} is neither {' nor '.join((*words, what))}", param_hint=option
         ) from None
 
 

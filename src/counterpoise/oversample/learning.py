@@ -22,7 +22,7 @@ from counterpoise.language.text_language import text_language
 from counterpoise.model.backbone import Backbone
 from counterpoise.model.device import Device
 from counterpoise.model.training import History, TrainingPlan, train
-from counterpoise.oversample.method import Method
+from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows, training_rows
 from counterpoise.oversample.writer import RowWriter
 from counterpoise.progress import Progress
@@ -50,21 +50,34 @@ class Length:
         Share of each class held out; None decides by the size of the class.
     patience : int
         Looks at the held-out loss without a better one after which training stops.
+    most_presentations : int or None
+        Rows presented at most, whatever the epochs.
     """
 
     epochs: int | None = None
     held_out_share: float | None = None
     patience: int = 5
+    most_presentations: int | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe, patience: int, most_presentations: int | None) -> Length:
+        """Return the length that `recipe` asks for."""
+        share = recipe.validation_fraction
+        return cls(
+            epochs=None if recipe.epochs == "auto" else int(recipe.epochs),
+            held_out_share=None if share == "auto" else float(share),
+            patience=patience,
+            most_presentations=most_presentations,
+        )
 
 
 def learn(
     table: Table,
     n_deficit: Mapping[int, int],
     backbone: Backbone,
-    method: Method,
+    recipe: Recipe,
     length: Length,
     *,
-    serialization: str,
     batch_size: int,
     learning_rate: float,
     device: Device,
@@ -79,12 +92,12 @@ def learn(
         All rows, label first.
     n_deficit : mapping of int to int
         Rows to be written for each label code.
-    serialization : {"table", "text"}
-        How rows are written.
+    recipe : Recipe
+        What to train on, and how rows are written.
     batch_size, learning_rate : int, float
         Of the training.
     """
-    language = build_language(table, backbone, serialization)
+    language = build_language(table, backbone, recipe)
     model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
     model.to(device.device)
 
@@ -94,7 +107,7 @@ def learn(
             n_presentations=n_presentations,
             batch_size=batch_size,
             learning_rate=learning_rate,
-            permutation=method.permutation,
+            permutation=recipe.permutation,
             check_every=max(min(len(rows.corpus), 500), 4 * n_held_out),
             patience=length.patience,
         )
@@ -112,15 +125,15 @@ def learn(
             held_out=held_out,
         )
 
-    rows = training_rows(table, n_deficit, method, _held_out_share(length), rng)
+    rows = training_rows(table, n_deficit, recipe, _held_out_share(length), rng)
     is_search = _is_search(rows, length)
     start = copy.deepcopy(model.state_dict()) if is_search else None
-    history = fit(rows, _most_presentations(rows, length, backbone))
-    writer = RowWriter(language, model, method, rows, device, history)
+    history = fit(rows, _most_presentations(len(rows.corpus), rows.held_out, length, backbone))
+    writer = RowWriter(language, model, recipe, rows, device, history)
     if start is None:
         return writer
     model.load_state_dict(start)
-    every = training_rows(table, n_deficit, method, lambda _: 0.0, rng)
+    every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
     n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
     return replace(writer, rows=every, history=fit(every, n_best), search=history)
 
@@ -146,17 +159,23 @@ def _is_search(rows: TrainingRows, length: Length) -> bool:
     return bool((n_rows < LARGE_CLASS).any())
 
 
-def _most_presentations(rows: TrainingRows, length: Length, backbone: Backbone) -> int:
-    n_rows = len(rows.corpus)
+def _most_presentations(
+    n_rows: int, held_out: Table | None, length: Length, backbone: Backbone
+) -> int:
     if length.epochs is not None:
-        return length.epochs * n_rows
-    if rows.held_out is None:
-        return min(backbone.max_presentations, max(_BLIND_EPOCHS * n_rows, _BLIND_PRESENTATIONS))
-    return min(backbone.max_presentations, PUBLISHED_EPOCHS * n_rows)
+        n_presentations = length.epochs * n_rows
+    elif held_out is None:
+        n_presentations = max(_BLIND_EPOCHS * n_rows, _BLIND_PRESENTATIONS)
+    else:
+        n_presentations = PUBLISHED_EPOCHS * n_rows
+    most = length.most_presentations
+    if most is None and length.epochs is None:
+        most = backbone.max_presentations
+    return n_presentations if most is None else min(n_presentations, most)
 
 
-def build_language(table: Table, backbone: Backbone, serialization: str) -> Language:
+def build_language(table: Table, backbone: Backbone, recipe: Recipe) -> Language:
     """Build the language in which `backbone` will write the rows of `table`."""
-    if serialization == "text":
+    if recipe.serialization == "text":
         return text_language(table, backbone.tokenizer)
     return table_language(table, backbone.tokenizer if backbone.is_pretrained else None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from counterpoise.language.grammar import IntArray
 from counterpoise.oversample.interpolation import interpolate
-from counterpoise.oversample.method import Method
+from counterpoise.oversample.recipe import Recipe
 from counterpoise.table import Table
 
 
@@ -38,7 +38,7 @@ class TrainingRows:
 def training_rows(
     table: Table,
     n_deficit: Mapping[int, int],
-    method: Method,
+    recipe: Recipe,
     held_out_share: Callable[[int], float],
     rng: np.random.Generator,
 ) -> TrainingRows:
@@ -54,14 +54,14 @@ def training_rows(
         From the number of rows of a class to the share of them that is kept aside.
     """
     labels = table.codes[:, 0]
-    trained = np.unique(labels) if method.train_on == "all" else np.array(sorted(n_deficit))
+    trained = np.unique(labels) if recipe.train_on == "all" else np.array(sorted(n_deficit))
     held_out = _draw_held_out(labels, trained, held_out_share, rng)
     is_held_out = np.zeros(len(labels), dtype=bool)
     is_held_out[held_out] = True
     is_trained = np.isin(labels, trained)
     real = table.take(np.flatnonzero(is_trained & ~is_held_out))
     interpolated = table.take(np.empty(0, dtype=np.int64))
-    if method.interpolation is not None:
+    if recipe.interpolation is not None:
         # from the rows that are trained on: held-out rows must not leak into the corpus
         interpolated = interpolate(table.take(np.flatnonzero(~is_held_out)), n_deficit, rng)
     every = table.take(np.flatnonzero(is_trained))

@@ -23,8 +23,8 @@ from counterpoise.model.generation import Sampling
 from counterpoise.oversample.frames import CallerTypes, as_frame, with_labels
 from counterpoise.oversample.interpolation import N_NEIGHBORS
 from counterpoise.oversample.learning import SMALLEST_CLASS_TO_HOLD_OUT, Length, learn
-from counterpoise.oversample.method import Method
 from counterpoise.oversample.provenance import describe_origin
+from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
 from counterpoise.progress import make_progress
 from counterpoise.table import Column, Schema, Table, TextColumn
 
@@ -46,30 +46,39 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ``"compact"`` (a small model from scratch), ``"smollm2-135m"``, or the folder or hub id of
         any Hugging Face causal language model. ``"auto"`` takes SmolLM2 where there is a GPU and
         the weights are at hand, else the compact model; ``model_reason_`` says why.
-    serialization : {"table", "text"}, default="table"
+    recipe : str or Recipe, default="counterpoise"
+        The method: ``"counterpoise"``, what does best in our own experiments; ``"imbllm"`` as
+        published [1]_, and its ablations ``"imbllm-no-interpolation"``,
+        ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``.
+        It sets the parameters whose default is ``"recipe"``; each of them can be given a value of
+        its own.
+    serialization : {"recipe", "table", "text"}, default="recipe"
         ``"table"``: a vocabulary of the table's own, one token a column and a category, digits
         for numbers. ``"text"``: the published sentence in the model's own tokens.
-    interpolation : {"smotenc", None}, default="smotenc"
+    interpolation : {"recipe", "smotenc", None}, default="recipe"
         First idea of the method: train on SMOTE-NC rows too, of which only the label and the
         numeric features are kept. ``None`` trains on real rows only.
-    permutation : {"label-first", "all", "none"}, default="label-first"
+    permutation : {"recipe", "label-first", "all", "none"}, default="recipe"
         Second idea: the label first, then the features in a random order, new each time.
         ``"all"`` shuffles the label along, ``"none"`` keeps the table's order.
-    condition : {"feature", "label"}, default="feature"
+    condition : {"recipe", "feature", "label"}, default="recipe"
         Third idea: a prompt is the label and the value of one feature, each feature in turn.
         ``"label"`` prompts with the label alone.
-    train_on : {"minority", "all"}, default="minority"
+    train_on : {"recipe", "minority", "all"}, default="recipe"
         Train on the classes that are filled, as published, or on every class.
-    epochs : int or "auto", default="auto"
+    epochs : int, "recipe" or "auto", default="recipe"
         Passes over the training rows (real and interpolated); the paper has 50. ``"auto"`` finds
         out: it stops where held-out rows get no better, and where a class has fewer than 200 rows
         it then trains once more, for as long, on all rows. Never more than the published 50, nor
         than about 30,000 row presentations (6,000 for a pre-trained model).
+    max_presentations : int, default=None
+        Rows presented in training at most, repeats included, whatever `epochs`; None for no limit
+        but that of ``epochs="auto"``.
     batch_size : int or "auto", default="auto"
         Rows a training step; 32 as published.
     learning_rate : float or "auto", default="auto"
         Peak learning rate of AdamW.
-    validation_fraction : float or "auto", default="auto"
+    validation_fraction : float, "recipe" or "auto", default="recipe"
         Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
         Given a share, the best weights are kept and there is no second training. ``"auto"``: a
         tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
@@ -77,7 +86,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     patience : int, default=5
         Looks at the held-out rows without a better loss before training stops. It looks after
         each epoch, and every 500 rows (or more, where many are held out) of a longer one.
-    temperature : float, default=1.0
+    temperature : float or "recipe", default="recipe"
         Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
     top_p : float, default=1.0
         Draw only from the likeliest tokens that together have this probability, in (0, 1].
@@ -109,6 +118,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         The features as understood: kinds, categories, ranges, precision, missing values.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
+    recipe_ : Recipe
+        What the recipe and the parameters that change it came to.
     model_name_, model_reason_ : str
         Which model wrote the rows, and why it was taken.
     n_synthetic_ : int
@@ -140,17 +151,22 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
         "model": [str],
-        "serialization": [StrOptions({"table", "text"})],
-        "interpolation": [StrOptions({"smotenc"}), None],
-        "permutation": [StrOptions({"label-first", "all", "none"})],
-        "condition": [StrOptions({"feature", "label"})],
-        "train_on": [StrOptions({"minority", "all"})],
-        "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "recipe": [str, Recipe],
+        "serialization": [StrOptions({AS_RECIPE, "table", "text"})],
+        "interpolation": [StrOptions({AS_RECIPE, "smotenc"}), None],
+        "permutation": [StrOptions({AS_RECIPE, "label-first", "all", "none"})],
+        "condition": [StrOptions({AS_RECIPE, "feature", "label"})],
+        "train_on": [StrOptions({AS_RECIPE, "minority", "all"})],
+        "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
+        "max_presentations": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        "validation_fraction": [
+            Interval(Real, 0, 1, closed="left"),
+            StrOptions({AS_RECIPE, "auto"}),
+        ],
         "patience": [Interval(Integral, 1, None, closed="left")],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({AS_RECIPE})],
         "top_p": [Interval(Real, 0, 1, closed="right")],
         "generation_batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "lora_rank": [Interval(Integral, 1, None, closed="left"), None],
@@ -167,17 +183,19 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         *,
         sampling_strategy: Any = "auto",
         model: str = "auto",
-        serialization: str = "table",
-        interpolation: str | None = "smotenc",
-        permutation: str = "label-first",
-        condition: str = "feature",
-        train_on: str = "minority",
-        epochs: int | str = "auto",
+        recipe: str | Recipe = "counterpoise",
+        serialization: str = AS_RECIPE,
+        interpolation: str | None = AS_RECIPE,
+        permutation: str = AS_RECIPE,
+        condition: str = AS_RECIPE,
+        train_on: str = AS_RECIPE,
+        epochs: int | str = AS_RECIPE,
+        max_presentations: int | None = None,
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
-        validation_fraction: float | str = "auto",
+        validation_fraction: float | str = AS_RECIPE,
         patience: int = 5,
-        temperature: float = 1.0,
+        temperature: float | str = AS_RECIPE,
         top_p: float = 1.0,
         generation_batch_size: int | str = "auto",
         lora_rank: int | None = None,
@@ -190,12 +208,14 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.model = model
+        self.recipe = recipe
         self.serialization = serialization
         self.interpolation = interpolation
         self.permutation = permutation
         self.condition = condition
         self.train_on = train_on
         self.epochs = epochs
+        self.max_presentations = max_presentations
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.validation_fraction = validation_fraction
@@ -355,6 +375,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         n_rows = {class_: n for class_, n in self.sampling_strategy_.items() if n > 0}
         for class_ in n_rows:
             _check_size(class_, int((labels == class_).sum()))
+        self.recipe_ = self._recipe()
         for name in _OF_ONE_FIT:
             self.__dict__.pop(name, None)
         self.schema_ = Schema.infer(X, kinds=self.column_kinds, range_margin=self.range_margin)
@@ -382,18 +403,13 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
         self._generation_batch_size = backbone.generation_batch_size
         self._rng = _generator(self.random_state)
-        share, rate, batch_size = self.validation_fraction, self.learning_rate, self.batch_size
+        rate, batch_size = self.learning_rate, self.batch_size
         self.writer_ = learn(
             table,
             {_label_code(table.schema, class_): n for class_, n in n_rows.items()},
             backbone,
-            Method(self.interpolation, self.permutation, self.condition, self.train_on),
-            Length(
-                epochs=None if self.epochs == "auto" else int(self.epochs),
-                held_out_share=None if share == "auto" else float(share),
-                patience=self.patience,
-            ),
-            serialization=self.serialization,
+            self.recipe_,
+            Length.of(self.recipe_, self.patience, self.max_presentations),
             batch_size=backbone.batch_size if batch_size == "auto" else int(batch_size),
             learning_rate=backbone.learning_rate if rate == "auto" else float(rate),
             device=device,
@@ -430,11 +446,15 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         }
         return synthetic
 
+    def _recipe(self) -> Recipe:
+        """Return the recipe with what the parameters change in it."""
+        return as_recipe(self.recipe, **{name: getattr(self, name) for name in CHANGEABLE})
+
     def _sampling(self) -> Sampling:
         size = self.generation_batch_size
         if size == "auto":
             size = self._generation_batch_size
-        return Sampling(self.temperature, self.top_p, int(size))
+        return Sampling(self._recipe().temperature, self.top_p, int(size))
 
     def _trained_label(self, class_: Any) -> int:
         """Return the code of `class_`, which the model must have been trained on."""

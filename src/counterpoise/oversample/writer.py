@@ -13,7 +13,7 @@ from counterpoise.model.generation import Generated, Sampling, generate
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.model.training import History
 from counterpoise.oversample.condition import Prompts, draw_prompts, draw_writing_orders
-from counterpoise.oversample.method import Method
+from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows
 from counterpoise.progress import Progress
 from counterpoise.table import ABSENT
@@ -29,7 +29,7 @@ class RowWriter:
         How rows are written.
     model : LanguageModel
         What writes them.
-    method : Method
+    recipe : Recipe
         How it was trained and is prompted.
     rows : TrainingRows
         What it was trained on; prompts draw from it.
@@ -43,7 +43,7 @@ class RowWriter:
 
     language: Language
     model: LanguageModel
-    method: Method
+    recipe: Recipe
     rows: TrainingRows
     device: Device
     history: History
@@ -64,12 +64,12 @@ class RowWriter:
         `given` fixes the codes of some columns, by position; then nothing else is drawn as a
         condition.
         """
-        condition = "label" if given else self.method.condition
+        condition = "label" if given else self.recipe.condition
         prompts = draw_prompts(self.rows.starts, label, n_rows, condition, rng)
         for position, code in (given or {}).items():
             prompts.table.codes[:, position] = code
         orders = draw_writing_orders(
-            prompts.table.codes, prompts.condition, self.method.permutation, rng
+            prompts.table.codes, prompts.condition, self.recipe.permutation, rng
         )
         generated = generate(
             self.model,
