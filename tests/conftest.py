@@ -17,6 +17,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture
+def small_compact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the compact model tiny, where it only matters that rows come out."""
+    from counterpoise.model import compact
+
+    tiny = compact.CompactSize(width=16, n_layers=1, n_heads=2, feed_forward=32)
+    monkeypatch.setattr(compact, "CompactSize", lambda: tiny)
+
+
+@pytest.fixture
 def sampler_class() -> type[CopyingSampler]:
     return CopyingSampler
 

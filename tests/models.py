@@ -11,6 +11,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from counterpoise.oversample.frames import with_labels
 from counterpoise.table import Schema, Table
 
+QUICK = {"model": "compact", "epochs": 1, "random_state": 0, "device": "cpu"}
+"""Arguments of a sampler that is done at once."""
+
 
 def byte_pair_tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level tokenizer with merges, as GPT-2's: digits come in ones, twos and threes."""

@@ -13,9 +13,8 @@ from sklearn.exceptions import NotFittedError
 from counterpoise import LLMOverSampler
 from counterpoise.errors import CounterpoiseError, ModelError, SchemaError
 from counterpoise.evaluate.validity import check_validity
-from tests.models import mixed_frame, save_gpt2
+from tests.models import QUICK, mixed_frame, save_gpt2
 
-QUICK = {"model": "compact", "epochs": 1, "random_state": 0, "device": "cpu"}
 pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
 
 
@@ -74,8 +73,7 @@ def test_the_same_seed_gives_the_same_rows_and_another_gives_others(churn, fitte
 def test_the_same_seed_gives_the_same_rows_in_another_process(churn, fitted):
     _, expected, _ = fitted
     program = (
-        "from tests.models import mixed_frame\n"
-        "from tests.oversample.test_sampler import QUICK\n"
+        "from tests.models import QUICK, mixed_frame\n"
         "from counterpoise import LLMOverSampler\n"
         "X, _ = LLMOverSampler(**QUICK).fit_resample(*mixed_frame())\n"
         "print(X.to_csv())"

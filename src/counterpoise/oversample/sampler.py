@@ -20,7 +20,7 @@ from sklearn_compat.utils.validation import validate_data
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
 from counterpoise.model.generation import Sampling
-from counterpoise.oversample.frames import CallerTypes, as_frame, with_labels
+from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels, with_labels
 from counterpoise.oversample.interpolation import N_NEIGHBORS
 from counterpoise.oversample.learning import SMALLEST_CLASS_TO_HOLD_OUT, Length, learn
 from counterpoise.oversample.provenance import describe_origin
@@ -236,17 +236,18 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Features, of any kinds, missing values included; sparse input is refused.
-        y : Series or array-like of shape (n_samples,)
-            Class labels.
+        X : DataFrame, array or list of shape (n_samples, n_features)
+            Features, of any kinds, missing values included: a frame of pandas or polars, an array
+            (of objects where the kinds differ) or a list of rows. A sparse matrix is refused.
+        y : Series, array or list of shape (n_samples,)
+            Class labels: strings, integers, booleans or categories.
 
         Returns
         -------
-        X_resampled : DataFrame or ndarray of shape (n_samples + n_synthetic_, n_features)
-            The rows of X, then the synthetic ones, in the types of X; a DataFrame's index is
-            numbered anew.
-        y_resampled : Series or ndarray of shape (n_samples + n_synthetic_,)
+        X_resampled : of the type of X, of shape (n_samples + n_synthetic_, n_features)
+            The rows of X, then the synthetic ones. The index of a DataFrame goes on where it is
+            of unique integers, and is numbered anew otherwise.
+        y_resampled : of the type of y, of shape (n_samples + n_synthetic_,)
             Their labels.
 
         Raises
@@ -255,10 +256,19 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             If a parameter, a column or a class cannot be used; the message names it. Raised
             before any training.
         """
-        n_unlabelled = int(pd.isna(np.asarray(y, dtype=object)).sum())
+        frame, labels = as_frame(X), as_labels(y)
+        n_unlabelled = int(pd.isna(labels).sum(axis=None))
         if n_unlabelled:
             raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
-        return super().fit_resample(X, y, **params)  # type: ignore[no-any-return]
+        self._caller_types = CallerTypes.of(X, y)
+        whole, whole_labels = super().fit_resample(frame, labels, **params)
+        X_resampled = self._caller_types.extended_frame(X, whole.iloc[len(frame) :])
+        if np.ndim(labels) == 2:  # a column, or one column a class: made by imbalanced-learn
+            return X_resampled, whole_labels
+        y_resampled = self._caller_types.extended_labels(y, pd.Series(whole_labels[len(frame) :]))
+        if isinstance(X_resampled, pd.DataFrame) and isinstance(y_resampled, pd.Series):
+            y_resampled.index = X_resampled.index
+        return X_resampled, y_resampled
 
     def sample(
         self,
@@ -364,11 +374,22 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, bool]:
         frame = as_frame(X)
-        self._caller_types = CallerTypes.of(X, y)
-        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
+        y, binarize_y = check_target_type(as_labels(y), indicate_one_vs_all=True)
+        # names that are not all strings are no feature names to scikit-learn: an error, or ignored
+        has_names = all(isinstance(name, str) for name in frame.columns)
+        named = frame if has_names else frame.set_axis(range(frame.shape[1]), axis=1)
+        validate_data(self, X=named, y=y, reset=True, skip_check_array=True)
         check_consistent_length(frame, y)
         return frame, y, binarize_y
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        return tags
+
+    def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
+        return {"X_types": ["2darray", "dataframe", "string", "categorical"], "allow_nan": True}
 
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
@@ -384,7 +405,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             Table.from_frame(X, self.schema_),
             labels,
             self._caller_types.target_name,
-            is_named=self._caller_types.columns is not None,
+            is_named=self._caller_types.names_columns,
         )
         synthetic = table.take(np.empty(0, dtype=np.int64)).to_frame()
         if n_rows:
@@ -392,9 +413,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             synthetic = self._write(n_rows)
         self.n_synthetic_ = len(synthetic)
         whole = pd.concat([X, synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)], axis=0)
-        whole = whole.astype(X.dtypes).reset_index(drop=True)
+        whole = whole.reset_index(drop=True)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
-        return self._caller_types.X(whole), np.concatenate([labels, new_labels])
+        return whole, np.concatenate([labels, new_labels])
 
     def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> None:
         """Train a model to write the rows of `table`."""
