@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from counterpoise.language.grammar import FORCED, Grammar
+from counterpoise.language.grammar import FORCED, Grammar, IntArray
 from counterpoise.language.sentences import Corpus, Sentences, draw_orders
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
+
+FloatArray = npt.NDArray[np.float64]
 
 _BATCH_SIZE = 128
 
@@ -28,6 +31,7 @@ class Scorer:
         self._device = device
         self._allowed = device.tensor(grammar.allowed)
         self._allowed_set = grammar.allowed_set
+        self._column = grammar.column
         self._is_scored = grammar.column != 0
 
     def log_likelihood(self, sentences: Sentences) -> tuple[Tensor, Tensor]:
@@ -35,6 +39,46 @@ class Scorer:
 
         Both have shape (n_chosen,).
         """
+        log_likelihood, rows, _ = self._score(sentences, 1.0)
+        return log_likelihood, rows
+
+    @torch.no_grad()
+    def by_cell(
+        self, corpus: Corpus, rows: IntArray, orders: IntArray, temperature: float = 1.0
+    ) -> FloatArray:
+        """Return the log-probability of each cell, given the label and the cells before it.
+
+        Parameters
+        ----------
+        corpus : Corpus
+            Whole rows.
+        rows : ndarray of shape (n,)
+            Which of them to score; a row may come more than once.
+        orders : ndarray of shape (n, n_columns)
+            The order of the columns in each sentence.
+        temperature : float
+            Of the distribution that tokens are drawn from.
+
+        Returns
+        -------
+        ndarray of shape (n, n_columns), float64
+            In the order of the table; 0 for the label.
+        """
+        was_training = self._model.training
+        self._model.eval()
+        result = np.zeros(orders.shape)
+        for start in range(0, len(rows), _BATCH_SIZE):
+            part = slice(start, start + _BATCH_SIZE)
+            scores, row, column = self._score(
+                corpus.sentences(rows[part], orders[part]), temperature
+            )
+            of_token = scores.double().cpu().numpy()
+            np.add.at(result, (row.cpu().numpy() + start, column), of_token)
+        self._model.train(was_training)
+        return result
+
+    def _score(self, sentences: Sentences, temperature: float) -> tuple[Tensor, Tensor, IntArray]:
+        """Log-probability of each chosen token, its row, and its column of the table."""
         states = sentences.states[:, 1:]
         chosen = (states != FORCED) & self._is_scored[states]
         rows, columns = np.nonzero(chosen)
@@ -46,7 +90,8 @@ class Scorer:
             logits, _ = self._model(tokens[:, :-1], cues[:, :-1], (rows_, columns_))
         logits = logits.masked_fill(~self._allowed[sets], -torch.inf)
         targets = tokens[rows_, columns_ + 1]
-        return -functional.cross_entropy(logits, targets, reduction="none"), rows_
+        scores = -functional.cross_entropy(logits / temperature, targets, reduction="none")
+        return scores, rows_, self._column[states[rows, columns]]
 
     @torch.no_grad()
     def loss_a_row(

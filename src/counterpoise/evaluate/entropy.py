@@ -1,0 +1,233 @@
+"""The entropy of generated rows, of what they start from and of what follows; all in nats.
+
+What a row of one class is drawn from is a mixture: a *way* to write it is drawn (which feature
+comes first, in which order the others follow), then the first value, then the rest under the
+model. Given the way, a row's probability is exact: the model's own. That of the mixture is a mean
+over very many ways, so its entropy is enclosed between two bounds that are estimated from some of
+them; :func:`enclose` says how. The propositions that these quantities belong to, with proofs, are
+in ``docs/theory.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Nats", "RowDistribution", "RowEntropy", "Written", "cross_entropy", "enclose"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Nats:
+    """A mean of log-probabilities.
+
+    Attributes
+    ----------
+    value : float
+        In nats.
+    error : float
+        Its standard error; 0 where the value is exact.
+    """
+
+    value: float
+    error: float = 0.0
+
+    @classmethod
+    def mean(cls, values: FloatArray) -> Nats:
+        """Take the mean of independent values, shape (n,), at least two."""
+        if not np.isfinite(values).all():
+            return cls(float(values.mean()), float("inf"))
+        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """Rows that were written, and in which way.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_rows, n_columns), int64
+        The rows; column 0 is the label.
+    orders : ndarray of shape (n_rows, n_columns), int64
+        The order of the columns: the label, the feature that the row starts from, the others.
+    strata : ndarray of shape (n_rows,), int64
+        Which stratum of the ways each row's way is of.
+    """
+
+    codes: IntArray
+    orders: IntArray
+    strata: IntArray
+
+
+class RowDistribution(Protocol):
+    """A distribution of rows that is a mixture over the ways to write one.
+
+    The ways fall into strata of equal probability: the features that a row can start from.
+    """
+
+    @property
+    def n_strata(self) -> int:
+        """How many strata there are."""
+
+    @property
+    def is_single(self) -> bool:
+        """Whether each stratum holds a single way."""
+
+    def draw(self, n_rows: int, rng: np.random.Generator) -> Written:
+        """Draw rows, each in a way drawn for it."""
+
+    def start_entropies(self) -> FloatArray | None:
+        """Entropy of the first value, stratum by stratum; None where it is not known exactly."""
+
+    def ways(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+        """Draw `n` ways of one stratum: orders of shape (n, n_columns)."""
+
+    def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
+        """Log-probability of each cell given the cells before it, shape (n_rows, n_columns).
+
+        That of the first feature is under the distribution it is drawn from; -inf if it is never
+        drawn. The label's is 0.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class RowEntropy:
+    """Entropies of the rows of one class.
+
+    Attributes
+    ----------
+    start : Nats
+        Of the first value, given which feature it is of: H(X_i | i), mean over the features i.
+    rest : Nats
+        Of the other values given the first one and the order: H(X_-i | X_i, i, order).
+    given_way : Nats
+        The sum of the two: H(X | way). By the concavity of entropy it is a lower bound of H(X).
+    lower, upper : Nats
+        A tighter lower bound of the entropy H(X) of the rows, and an upper one.
+    starts : tuple of Nats or None
+        H(X_i | i), stratum by stratum; None where it was not estimated, for want of rows.
+    n_rows, n_ways : int
+        Rows drawn, and ways a stratum that the bounds are taken over.
+    """
+
+    start: Nats
+    rest: Nats
+    given_way: Nats
+    lower: Nats
+    upper: Nats
+    starts: tuple[Nats | None, ...]
+    n_rows: int
+    n_ways: int
+
+
+def enclose(
+    rows: RowDistribution, n_rows: int, n_ways: int, rng: np.random.Generator
+) -> RowEntropy:
+    """Enclose the entropy of a mixture whose parts have known log-probabilities.
+
+    Let ``Q`` be the mean of the probabilities of a row under `n_ways` ways of each stratum. For
+    ways drawn anew, ``Q`` is an unbiased estimate of the row's probability P, so by Jensen's
+    inequality ``-E log Q >= -E log P = H(X)``: the upper bound. If the way that the row was
+    written in takes the place of one of its stratum, ``-E log Q`` is the mean entropy of such
+    mixtures of few ways (it does not matter which of them wrote the row), and by concavity it is
+    at most that of the mixture of all ways: the lower bound [1]_. Both approach H(X) as `n_ways`
+    grows; where each stratum holds a single way they are equal.
+
+    Parameters
+    ----------
+    rows : RowDistribution
+        The mixture.
+    n_rows : int
+        Rows to draw, at least two.
+    n_ways : int
+        Ways a stratum to average over, at least one.
+    rng : numpy.random.Generator
+        Draws both.
+
+    References
+    ----------
+    .. [1] The two bounds are those of Yin and Zhou, "Semi-implicit variational inference", ICML
+       2018, and of Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR
+       2016; taking the ways by strata is ours.
+    """
+    written = rows.draw(n_rows, rng)
+    own = rows.log_probabilities(written.codes, written.orders)
+    start = own[np.arange(n_rows), written.orders[:, 1]]
+    whole = own.sum(axis=1)
+    n_ways = 1 if rows.is_single else n_ways
+    parts = _log_parts(rows, written.codes, n_ways, rng)
+    upper = -_log_mean(parts)
+    parts[np.arange(n_rows), written.strata * n_ways] = whole
+    lower = -_log_mean(parts)
+    rest = Nats.mean(start - whole)
+    exact = rows.start_entropies()
+    starts: list[Nats | None]
+    if exact is None:
+        of_start, given_way = Nats.mean(-start), Nats.mean(-whole)
+        by_stratum = [-start[written.strata == at] for at in range(rows.n_strata)]
+        starts = [Nats.mean(part) if len(part) > 1 else None for part in by_stratum]
+    else:
+        of_start = Nats(float(exact.mean()))
+        given_way = Nats(of_start.value + rest.value, rest.error)
+        starts = [Nats(float(value)) for value in exact]
+    return RowEntropy(
+        of_start,
+        rest,
+        given_way,
+        Nats.mean(lower),
+        Nats.mean(upper),
+        tuple(starts),
+        n_rows,
+        n_ways,
+    )
+
+
+def cross_entropy(
+    rows: RowDistribution, codes: IntArray, n_ways: int, rng: np.random.Generator
+) -> Nats:
+    """Mean of -log P over given rows: how unlikely the distribution finds them.
+
+    For real rows that it has not seen, this is their entropy plus the divergence of the
+    distribution from the real one: unlike the entropy, it gets worse where variety is only noise.
+    With a single way a stratum it is exact, else an upper bound (see :func:`enclose`).
+
+    Parameters
+    ----------
+    rows : RowDistribution
+        The mixture.
+    codes : ndarray of shape (n_rows, n_columns)
+        The rows, at least two; column 0 is the label.
+    n_ways : int
+        Ways a stratum to average over.
+    rng : numpy.random.Generator
+        Draws them.
+    """
+    n_ways = 1 if rows.is_single else n_ways
+    return Nats.mean(-_log_mean(_log_parts(rows, codes, n_ways, rng)))
+
+
+def _log_parts(
+    rows: RowDistribution, codes: IntArray, n_ways: int, rng: np.random.Generator
+) -> FloatArray:
+    """Log-probability of each row under ways drawn for it, shape (n_rows, n_strata * n_ways)."""
+    n_rows = len(codes)
+    repeated = np.repeat(codes, n_ways, axis=0)
+    parts = []
+    for stratum in range(rows.n_strata):
+        orders = rows.ways(stratum, n_rows * n_ways, rng)
+        parts.append(rows.log_probabilities(repeated, orders).sum(axis=1).reshape(n_rows, n_ways))
+    return np.hstack(parts)
+
+
+def _log_mean(logs: FloatArray) -> FloatArray:
+    """Logarithm of the mean of exp(logs) along the rows, without overflow."""
+    highest = logs.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # -inf less -inf: a row that no way can write
+        means = np.exp(logs - highest).mean(axis=1)
+    result: Any = np.where(np.isinf(highest[:, 0]), -np.inf, highest[:, 0] + np.log(means))
+    return np.asarray(result, dtype=np.float64)
