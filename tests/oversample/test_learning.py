@@ -5,7 +5,7 @@ import pytest
 
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
-from counterpoise.model.training import History
+from counterpoise.model.history import History
 from counterpoise.oversample import learning
 from counterpoise.oversample.learning import Length, learn
 from counterpoise.oversample.recipe import Recipe

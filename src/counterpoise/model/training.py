@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +13,9 @@ import torch
 from counterpoise.errors import ModelError
 from counterpoise.language.grammar import Grammar, IntArray
 from counterpoise.language.sentences import Corpus, draw_orders
+from counterpoise.model.checkpoint import Checkpoint, Training, distinct_tensors, load_tensors
 from counterpoise.model.device import Device
+from counterpoise.model.history import History, Standing, TimeLimit
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.model.scoring import Scorer
 from counterpoise.progress import Progress
@@ -57,36 +58,6 @@ class TrainingPlan:
     patience: int = 5
 
 
-@dataclass(slots=True)
-class History:
-    """What happened in training.
-
-    Attributes
-    ----------
-    presentations : list of int
-        Rows presented at each look.
-    train_loss : list of float
-        Mean negative log-likelihood a chosen token since the look before, nats.
-    held_out_loss : list of float
-        Negative log-likelihood a held-out row, nats; empty without held-out rows.
-    best_presentations : int
-        Rows presented to the weights that were kept.
-    seconds : float
-        Wall time.
-    """
-
-    presentations: list[int] = field(default_factory=list)
-    train_loss: list[float] = field(default_factory=list)
-    held_out_loss: list[float] = field(default_factory=list)
-    best_presentations: int = 0
-    seconds: float = 0.0
-
-    @property
-    def n_presentations(self) -> int:
-        """Rows presented in all, repeats included."""
-        return self.presentations[-1] if self.presentations else 0
-
-
 def train(
     model: LanguageModel,
     corpus: Corpus,
@@ -97,6 +68,8 @@ def train(
     rng: np.random.Generator,
     progress: Progress,
     held_out: Corpus | None = None,
+    limit: TimeLimit | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """Train `model` in place on `corpus`; with `held_out` rows, keep the best weights.
 
@@ -104,12 +77,19 @@ def train(
     ----------
     rng : numpy.random.Generator
         Draws the order of rows and columns, and seeds what dropout the model has.
+    limit : TimeLimit, optional
+        When to stop, whatever has been reached.
+    checkpoint : Checkpoint, optional
+        Where to go on from, and to write to now and then.
 
     Raises
     ------
     ModelError
         If the loss stops being a number.
     """
+    if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
+        model.eval()
+        return finished
     scorer = Scorer(model, grammar, device)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -117,11 +97,8 @@ def train(
     )
     n_steps = math.ceil(plan.n_presentations / plan.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(n_steps))
-    history = History()
-    best_loss, best_weights = math.inf, None
-    losses: list[torch.Tensor] = []
-    n_presented, next_look = 0, plan.check_every
-    started = time.perf_counter()
+    standing = Standing(next_look=plan.check_every)
+    training = Training(model, optimizer, schedule, rng, standing)
     with (
         torch.random.fork_rng(),
         progress.stage("training", total=plan.n_presentations, unit="rows") as advance,
@@ -129,7 +106,13 @@ def train(
         torch.manual_seed(int(rng.integers(2**31)))
         held_out_seed = int(rng.integers(2**31))
         model.train()
-        for rows, orders in _batches(corpus, plan, rng):
+        batches = _batches(corpus, plan, rng)
+        if checkpoint is not None:
+            checkpoint.resume(training, batches)
+            advance(standing.n_presented)
+        history = standing.history
+        started = time.perf_counter() - history.seconds
+        for rows, orders in batches:
             # 1. one step
             log_likelihood, _ = scorer.log_likelihood(corpus.sentences(rows, orders))
             if len(log_likelihood):  # a row of constants alone leaves nothing to learn
@@ -139,45 +122,70 @@ def train(
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad(set_to_none=True)
-                losses.append(loss.detach())
-            n_presented += len(rows)
+                standing.losses.append(loss.detach())
+            standing.n_batches += 1
+            standing.n_presented += len(rows)
             advance(len(rows))
+            history.seconds = time.perf_counter() - started
+            if limit is not None and limit.is_over(history.best_seconds):
+                history.stopped_by = "max_time"
+            is_last = (
+                standing.n_presented >= plan.n_presentations or history.stopped_by == "max_time"
+            )
             # 2. a look now and then: has it diverged, does it still get better?
-            is_last = n_presented >= plan.n_presentations
-            if n_presented < next_look and not is_last:
-                continue
-            next_look = n_presented + plan.check_every
-            history.presentations.append(n_presented)
-            history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
-            losses.clear()
-            if not math.isfinite(history.train_loss[-1]):
-                raise ModelError(
-                    f"training diverged after {n_presented} rows: the loss is no longer a number; "
-                    f"lower learning_rate (it was {plan.learning_rate:g})"
-                )
-            if held_out is not None:
-                looked = scorer.loss_a_row(
-                    held_out,
-                    plan.permutation,
-                    np.random.default_rng(held_out_seed),
-                    _N_HELD_OUT_ORDERS,
-                )
-                history.held_out_loss.append(looked)
-                if looked < best_loss:
-                    best_loss, history.best_presentations = looked, n_presented
-                    best_weights = copy.deepcopy(model.state_dict())
-                n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
-                if n_since_best >= plan.patience:
-                    break
+            if standing.n_presented >= standing.next_look or is_last:
+                standing.next_look = standing.n_presented + plan.check_every
+                _look(training, plan, scorer, held_out, held_out_seed)
+                if history.stopped_by == "held-out rows":
+                    is_last = True
             if is_last:
                 break
-    if best_weights is None:
-        history.best_presentations = n_presented
+            if checkpoint is not None:
+                checkpoint.save_now_and_then(training)
+    if standing.best_weights is None:
+        history.best_presentations = standing.n_presented
+        history.best_seconds = history.seconds
     else:
-        model.load_state_dict(best_weights)
+        load_tensors(model, standing.best_weights)
     model.eval()
     history.seconds = time.perf_counter() - started
+    if checkpoint is not None:
+        checkpoint.finish(model, history, rng)
     return history
+
+
+def _look(
+    training: Training,
+    plan: TrainingPlan,
+    scorer: Scorer,
+    held_out: Corpus | None,
+    held_out_seed: int,
+) -> None:
+    """Note the losses, keep the weights if they are the best so far, see whether to stop."""
+    standing, history = training.standing, training.standing.history
+    losses = standing.losses
+    history.presentations.append(standing.n_presented)
+    history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
+    losses.clear()
+    if not math.isfinite(history.train_loss[-1]):
+        raise ModelError(
+            f"training diverged after {standing.n_presented} rows: the loss is no longer a number; "
+            f"lower learning_rate (it was {plan.learning_rate:g})"
+        )
+    if held_out is None:
+        return
+    rng = np.random.default_rng(held_out_seed)
+    looked = scorer.loss_a_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
+    history.held_out_loss.append(looked)
+    if looked < standing.best_loss:
+        standing.best_loss = looked
+        history.best_presentations = standing.n_presented
+        history.best_seconds = history.seconds
+        weights = distinct_tensors(training.model)
+        standing.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
+    n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
+    if n_since_best >= plan.patience and history.stopped_by == "length":
+        history.stopped_by = "held-out rows"
 
 
 def _batches(

@@ -10,6 +10,7 @@ start, uses every row.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -20,8 +21,10 @@ from counterpoise.language.sentences import spell
 from counterpoise.language.table_language import table_language
 from counterpoise.language.text_language import text_language
 from counterpoise.model.backbone import Backbone
+from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import Device
-from counterpoise.model.training import History, TrainingPlan, train
+from counterpoise.model.history import History, TimeLimit
+from counterpoise.model.training import TrainingPlan, train
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows, training_rows
 from counterpoise.oversample.writer import RowWriter
@@ -83,6 +86,8 @@ def learn(
     device: Device,
     rng: np.random.Generator,
     progress: Progress,
+    checkpoint: Checkpoint | None = None,
+    deadline: float = math.inf,
 ) -> RowWriter:
     """Train `backbone` to write rows of `table`.
 
@@ -96,12 +101,16 @@ def learn(
         What to train on, and how rows are written.
     batch_size, learning_rate : int, float
         Of the training.
+    checkpoint : Checkpoint, optional
+        Where a killed training goes on from.
+    deadline : float
+        When training has to end, on the clock of ``time.perf_counter``.
     """
     language = build_language(table, backbone, recipe)
     model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
     model.to(device.device)
 
-    def fit(rows: TrainingRows, n_presentations: int) -> History:
+    def fit(rows: TrainingRows, n_presentations: int, n_repeats: float = 0.0) -> History:
         n_held_out = 0 if rows.held_out is None else len(rows.held_out)
         plan = TrainingPlan(
             n_presentations=n_presentations,
@@ -123,12 +132,17 @@ def learn(
             rng=rng,
             progress=progress,
             held_out=held_out,
+            limit=None if math.isinf(deadline) else TimeLimit(deadline, n_repeats),
+            checkpoint=checkpoint,
         )
 
     rows = training_rows(table, n_deficit, recipe, _held_out_share(length), rng)
     is_search = _is_search(rows, length)
     start = copy.deepcopy(model.state_dict()) if is_search else None
-    history = fit(rows, _most_presentations(len(rows.corpus), rows.held_out, length, backbone))
+    n_held_out = 0 if rows.held_out is None else len(rows.held_out)
+    n_repeats = 1 + n_held_out / len(rows.corpus) if is_search else 0.0
+    n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
+    history = fit(rows, n_most, n_repeats)
     writer = RowWriter(language, model, recipe, rows, device, history)
     if start is None:
         return writer

@@ -6,6 +6,8 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,10 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
 from counterpoise.model.backbone import load_backbone
+from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import resolve_device
 from counterpoise.model.generation import Sampling
+from counterpoise.oversample.fingerprint import fingerprint
 from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels, with_labels
 from counterpoise.oversample.interpolation import N_NEIGHBORS
+from counterpoise.oversample.interruption import as_before_unless_done
 from counterpoise.oversample.learning import SMALLEST_CLASS_TO_HOLD_OUT, Length, learn
 from counterpoise.oversample.provenance import describe_origin
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
@@ -105,6 +110,14 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ``"cpu"``, ``"cuda"``, or another torch device.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of matrix products; ``"auto"`` takes bfloat16 where the hardware multiplies in it.
+    max_time : float, default=None
+        Seconds that `fit_resample` may take. Training stops where it would leave too little for
+        writing the rows, with a warning; all rows are written all the same. What is written then
+        depends on how fast the machine was.
+    checkpoint_dir : str or path, default=None
+        Folder in which training keeps its state, written now and then. The same call after it was
+        killed goes on from there and ends with the very weights that it would have had; the file
+        is deleted at the end. It holds no rows, but what the model has learned of them.
     random_state : int, RandomState instance or None, default=None
         Same seed, device and versions: same rows.
     verbose : bool, default=False
@@ -174,6 +187,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         "range_margin": [Interval(Real, 0, None, closed="left")],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint_dir": [str, PathLike, None],
         "random_state": ["random_state"],
         "verbose": ["boolean"],
     }
@@ -203,6 +218,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         range_margin: float = 0.0,
         device: str = "auto",
         precision: str = "auto",
+        max_time: float | None = None,
+        checkpoint_dir: Any = None,
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
@@ -228,6 +245,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.range_margin = range_margin
         self.device = device
         self.precision = precision
+        self.max_time = max_time
+        self.checkpoint_dir = checkpoint_dir
         self.random_state = random_state
         self.verbose = verbose
 
@@ -260,8 +279,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         n_unlabelled = int(pd.isna(labels).sum(axis=None))
         if n_unlabelled:
             raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
-        self._caller_types = CallerTypes.of(X, y)
-        whole, whole_labels = super().fit_resample(frame, labels, **params)
+        with as_before_unless_done(self):
+            self._caller_types = CallerTypes.of(X, y)
+            whole, whole_labels = super().fit_resample(frame, labels, **params)
         X_resampled = self._caller_types.extended_frame(X, whole.iloc[len(frame) :])
         if np.ndim(labels) == 2:  # a column, or one column a class: made by imbalanced-learn
             return X_resampled, whole_labels
@@ -409,25 +429,34 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         )
         synthetic = table.take(np.empty(0, dtype=np.int64)).to_frame()
         if n_rows:
-            self._learn(table, n_rows)
+            checkpoint = self._learn(table, n_rows)
             synthetic = self._write(n_rows)
+            if checkpoint is not None:
+                checkpoint.remove()
         self.n_synthetic_ = len(synthetic)
         whole = pd.concat([X, synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)], axis=0)
         whole = whole.reset_index(drop=True)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
         return whole, np.concatenate([labels, new_labels])
 
-    def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> None:
-        """Train a model to write the rows of `table`."""
+    def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
+        """Train a model to write the rows of `table`; return the checkpoint, if there is one."""
         device = resolve_device(self.device, self.precision)
         backbone = load_backbone(self.model, device=device, lora_rank=self.lora_rank)
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
         self._generation_batch_size = backbone.generation_batch_size
         self._rng = _generator(self.random_state)
+        n_deficit = {_label_code(table.schema, class_): n for class_, n in n_rows.items()}
+        checkpoint = None
+        if self.checkpoint_dir is not None:
+            taken = {"model": backbone.name, "device": device.device, "precision": device.precision}
+            seeded = None if self.random_state is None else self._rng
+            parts = fingerprint(table, n_deficit, {**self.get_params(deep=False), **taken}, seeded)
+            checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng)
         rate, batch_size = self.learning_rate, self.batch_size
         self.writer_ = learn(
             table,
-            {_label_code(table.schema, class_): n for class_, n in n_rows.items()},
+            n_deficit,
             backbone,
             self.recipe_,
             Length.of(self.recipe_, self.patience, self.max_presentations),
@@ -436,8 +465,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             device=device,
             rng=self._rng,
             progress=make_progress(self.verbose),
+            checkpoint=checkpoint,
         )
         self.history_ = self.writer_.history
+        return checkpoint
 
     def _write(self, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Write the rows that each class lacks; label first."""

@@ -10,8 +10,8 @@ import numpy as np
 from counterpoise.language.language import Language
 from counterpoise.model.device import Device
 from counterpoise.model.generation import Generated, Sampling, generate
+from counterpoise.model.history import History
 from counterpoise.model.language_model import LanguageModel
-from counterpoise.model.training import History
 from counterpoise.oversample.condition import Prompts, draw_prompts, draw_writing_orders
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows

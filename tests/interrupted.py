@@ -1,0 +1,61 @@
+"""A fit to be killed: as a script, it kills itself at a moment, or writes its weights and rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from counterpoise import LLMOverSampler
+from counterpoise.model import checkpoint
+from counterpoise.model.checkpoint import Checkpoint, distinct_tensors
+from tests.models import mixed_frame
+
+_SAVE = Checkpoint.save_now_and_then
+
+
+def fitted(folder: Path | None, **parameters: Any) -> tuple[LLMOverSampler, str]:
+    """A sampler after its fit, and its rows as text; it trains twice: the search, then all rows."""
+    X, y = mixed_frame(100)
+    chosen = {"model": "compact", "precision": "float32", "patience": 3, "batch_size": 16}
+    sampler = LLMOverSampler(
+        checkpoint_dir=folder, **{**chosen, "random_state": 5, "learning_rate": 3e-3, **parameters}
+    )
+    X_new, _ = sampler.fit_resample(X, y)
+    return sampler, X_new.to_csv()
+
+
+def stop_at_step(step: int, stop: Any) -> None:
+    """Have `stop` called when `step` steps were trained; checkpoints are written all the time."""
+    checkpoint.SECONDS_BETWEEN = 0.0
+    checkpoint._SHARE_OF_TIME = 1.0
+    n_steps = 0
+
+    def counted(self: Checkpoint, training: checkpoint.Training) -> None:
+        nonlocal n_steps
+        n_steps += 1
+        if n_steps == step:
+            stop()
+        _SAVE(self, training)
+
+    Checkpoint.save_now_and_then = counted
+
+
+def main(folder: str, output: str, step: str, delay_s: str) -> None:
+    def kill_soon() -> None:
+        kill = threading.Timer(float(delay_s), os.kill, (os.getpid(), signal.SIGKILL))
+        kill.start()
+
+    stop_at_step(int(step), kill_soon)
+    sampler, rows = fitted(Path(folder))
+    save_file(distinct_tensors(sampler.writer_.model), f"{output}.safetensors")
+    Path(f"{output}.csv").write_text(rows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
