@@ -32,7 +32,9 @@ __all__ = [
     "TableWriteError",
     "check_column",
     "check_output",
+    "check_place",
     "read_table",
+    "replaced_when_whole",
     "write_table",
 ]
 
@@ -169,7 +171,7 @@ def write_table(frame: pd.DataFrame, path: Path | None, *, delimiter: str | None
         return
     suffix = _known_suffix(path)
     try:
-        with _replaced_when_whole(path) as place:
+        with replaced_when_whole(path) as place:
             if suffix in _PARQUET_SUFFIXES:
                 _require_pyarrow(path)
                 frame.to_parquet(place, index=False)
@@ -197,6 +199,13 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         at `path` that must not be replaced.
     """
     suffix = _known_suffix(path)
+    check_place(path, overwrite=overwrite)
+    if suffix in _PARQUET_SUFFIXES:
+        _require_pyarrow(path)
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Raise unless a file can be written at `path`; as `check_output`, whatever its suffix."""
     if path.is_dir():
         raise TableFileError(f"{str(path)!r} is a folder; name a file in it.")
     if path.is_file() and not overwrite:
@@ -206,8 +215,6 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise TableFileError(f"There is no folder {str(folder)!r} to write {path.name!r} in.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise TableFileError(f"The folder {str(folder)!r} is not writable.")
-    if suffix in _PARQUET_SUFFIXES:
-        _require_pyarrow(path)
 
 
 def check_column(name: str, columns: Sequence[str], role: str) -> None:
@@ -422,7 +429,7 @@ def _write_text(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> None:
 
 
 @contextmanager
-def _replaced_when_whole(path: Path) -> Iterator[Path]:
+def replaced_when_whole(path: Path) -> Iterator[Path]:
     """Yield a path to write to; a regular file there takes the place of `path` at the end."""
     place = path.resolve()
     if place.exists() and not place.is_file():

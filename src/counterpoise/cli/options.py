@@ -111,6 +111,16 @@ MarkSynthetic = Annotated[
         rich_help_panel=_TABLES,
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write a report: .html (one file, opens from disk), .md or .json.",
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
 SyntheticOnly = Annotated[
     bool,
     typer.Option(

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import typer
 
+from counterpoise.cli.reports import check_report, write_report
 from counterpoise.cli.terminal import aligned, say
 from counterpoise.cli.values import column_names, strategy_for_classes
 from counterpoise.errors import SchemaError
@@ -36,6 +37,7 @@ class Resampling:
     kinds: Mapping[str, str]
     mark_synthetic: str | None
     synthetic_only: bool
+    report: Path | None
     strategy: str | float | dict[str, int]
     sampler: Mapping[str, Any]
     verbose: bool
@@ -62,6 +64,8 @@ def run(task: Resampling) -> None:
     """Carry `task` out; whatever can be refused is refused before any training."""
     if task.output is not None:
         check_output(task.output, overwrite=task.overwrite)
+    if task.report is not None:
+        check_report(task.report, overwrite=task.overwrite)
     table = _read(task)
     kinds = _check_columns(task, table.frame)
     if table.text is not None:
@@ -82,6 +86,10 @@ def run(task: Resampling) -> None:
         say(_summary(y, synthetic[task.target], sampler))
         if task.output is not None:
             say(f"wrote {len(result):,} rows to {task.output}")
+    if task.report is not None:
+        write_report(sampler.report(title=task.data.stem), task.report)
+        if task.verbose:
+            say(f"wrote a report to {task.report}")
 
 
 def _read(task: Resampling) -> Table:

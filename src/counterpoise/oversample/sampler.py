@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from counterpoise.oversample.provenance import describe_origin
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
 from counterpoise.progress import make_progress
 from counterpoise.table import Column, Schema, Table, TextColumn
+
+if TYPE_CHECKING:
+    from counterpoise.report.document import Report
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -378,6 +381,33 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         sizes = [min(chunk_size, n - start) for start in range(0, n, chunk_size)] or [0]
         return (self._sample_chunk(size, label, given, rng) for size in sizes)
 
+    def report(self, *, title: str = "Table", holdout: tuple[Any, Any] | None = None) -> Report:
+        """Show what the last `fit_resample` wrote beside the real rows.
+
+        Parameters
+        ----------
+        title : str, default="Table"
+            What the table is called.
+        holdout : tuple of (X, y), default=None
+            Real rows that `fit_resample` has not seen, in the types of its X and y. Whether
+            synthetic rows leak can only be told with them.
+
+        Returns
+        -------
+        Report
+            Shows itself in a notebook; has ``to_html``, ``to_markdown`` and ``to_json``.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit_resample`.
+        """
+        # the report knows the sampler; the sampler knows only where its report is made
+        from counterpoise.report.sampled import report_sampler
+
+        check_is_fitted(self, "n_synthetic_")
+        return report_sampler(self, title=title, holdout=holdout)
+
     def _sample_chunk(
         self, n: int, label: int, given: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Any, Any]:
@@ -437,7 +467,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         whole = pd.concat([X, synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)], axis=0)
         whole = whole.reset_index(drop=True)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
-        return whole, np.concatenate([labels, new_labels])
+        whole_labels = np.concatenate([labels, new_labels])
+        self._resampled = whole, whole_labels  # for `report`
+        return whole, whole_labels
 
     def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
         """Train a model to write the rows of `table`; return the checkpoint, if there is one."""

@@ -1,0 +1,185 @@
+"""Each column of a class, real rows beside synthetic ones: how often each value or range occurs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from counterpoise.report.summary import ColumnComparison, ColumnFacts, Share
+from counterpoise.table import CategoricalColumn, Column, DatetimeColumn, Kind, Schema, TextColumn
+
+__all__ = ["column_facts", "compare_columns", "numbers_of"]
+
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+
+_MOST_BARS = 12
+_MOST_RANGES = 16
+_MOST_NAMED = 6
+_MISSING = "(missing)"
+
+
+def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[ColumnFacts, ...]:
+    """Say how each column of the table was understood."""
+    return tuple(
+        ColumnFacts(
+            name=str(column.name),
+            kind=str(column.kind),
+            domain=_domain(column),
+            missing_share=float(real[column.name].isna().mean()),
+        )
+        for column in schema
+    )
+
+
+def compare_columns(
+    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
+) -> tuple[ColumnComparison, ...]:
+    """Compare each column of two tables.
+
+    Parameters
+    ----------
+    real : DataFrame of shape (n_real, n_columns)
+        Real rows of one class, at least one.
+    synthetic : DataFrame of shape (n_synthetic, n_columns)
+        Synthetic rows of the class, at least one.
+    schema : Schema
+        What the columns are.
+
+    Returns
+    -------
+    tuple of ColumnComparison
+        Those that differ most (beyond what chance explains) first.
+    """
+    comparisons = [_compare(column, real[column.name], synthetic[column.name]) for column in schema]
+    return tuple(sorted(comparisons, key=lambda found: found.expected_gap - found.gap))
+
+
+def numbers_of(column: Column, series: pd.Series[Any]) -> FloatArray:
+    """Return the cells of an ordered column as numbers that keep their order, NaN where missing.
+
+    Numbers are themselves; instants and durations are seconds; ordered categories their position.
+    """
+    if isinstance(column, CategoricalColumn):
+        ranks = {category: float(rank) for rank, category in enumerate(column.categories)}
+        return np.array([ranks.get(value, np.nan) for value in series.tolist()], dtype=float)
+    if not isinstance(column, DatetimeColumn):
+        numbers = pd.to_numeric(series, errors="coerce")
+        return np.asarray(numbers.to_numpy(dtype=float, na_value=np.nan))
+    if column.kind is Kind.DURATION:
+        times: Any = pd.Index(pd.to_timedelta(series))
+    else:
+        times = pd.Index(pd.to_datetime(series, utc=True))
+    return np.where(times.isna(), np.nan, times.as_unit("us").asi8 / 1e6)
+
+
+def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) -> ColumnComparison:
+    is_ordered = not isinstance(column, CategoricalColumn | TextColumn)
+    if isinstance(column, TextColumn):
+        labels, one, other = _lengths(real, synthetic)
+        is_ordered = True
+    elif is_ordered:
+        labels, one, other = _ranges(
+            column, numbers_of(column, real), numbers_of(column, synthetic)
+        )
+    else:
+        labels, one, other = _values(real, synthetic)
+    n_missing = real.isna().sum(), synthetic.isna().sum()
+    if any(n_missing):
+        labels, one, other = [*labels, _MISSING], [*one, n_missing[0]], [*other, n_missing[1]]
+    p, q = np.asarray(one) / len(real), np.asarray(other) / len(synthetic)
+    noise = p * (1 - p) * (1 / len(real) + 1 / len(synthetic))
+    return ColumnComparison(
+        name=str(column.name),
+        is_ordered=is_ordered,
+        shares=tuple(
+            Share(label, float(of_real), float(of_synthetic))
+            for label, of_real, of_synthetic in zip(labels, p, q, strict=True)
+        ),
+        gap=float(np.abs(p - q).sum() / 2),
+        # the mean of |N(0, s)| is s * sqrt(2 / pi)
+        expected_gap=float(np.sqrt(noise * 2 / np.pi).sum() / 2),
+    )
+
+
+_Counts: TypeAlias = tuple[list[str], list[Any], list[Any]]
+
+
+def _values(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
+    """Count categories; the rare ones together."""
+    counts = pd.concat([real.value_counts(), synthetic.value_counts()], axis=1).fillna(0)
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    counts = counts[counts.sum(axis=1) > 0]
+    shown, rest = counts.iloc[:_MOST_BARS], counts.iloc[_MOST_BARS:]
+    labels = [str(value) for value in shown.index]
+    one, other = shown.iloc[:, 0].tolist(), shown.iloc[:, 1].tolist()
+    if len(rest):
+        labels.append(f"({len(rest)} others)")
+        one.append(rest.iloc[:, 0].sum())
+        other.append(rest.iloc[:, 1].sum())
+    return labels, one, other
+
+
+def _lengths(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
+    """Count texts by their length in characters."""
+    lengths = [
+        series.dropna().astype(str).str.len().to_numpy().astype(np.float64)
+        for series in (real, synthetic)
+    ]
+    labels, in_real, in_synthetic = _ranges(None, *lengths)
+    return [f"{label} characters" for label in labels], in_real, in_synthetic
+
+
+def _ranges(column: Column | None, real: FloatArray, synthetic: FloatArray) -> _Counts:
+    """Count numbers by value, or by range where there are many values."""
+    real, synthetic = real[~np.isnan(real)], synthetic[~np.isnan(synthetic)]
+    both = np.concatenate([real, synthetic])
+    values = np.unique(both)
+    if len(values) <= _MOST_RANGES:
+        labels = [_label(column, value) for value in values]
+        one, other = (
+            (series == values[:, None]).sum(axis=1).tolist() for series in (real, synthetic)
+        )
+        return labels, one, other
+    # a long tail is one range at the end, or everything else would share the first
+    low, high = np.quantile(both, [0.01, 0.99])
+    edges = np.unique(np.linspace(low, high, _MOST_RANGES + 1))
+    if len(edges) < 2:
+        edges = np.linspace(values[0], values[-1], _MOST_RANGES + 1)
+    edges[0], edges[-1] = values[0], values[-1]
+    labels = [
+        f"{_label(column, start)} to {_label(column, end)}"
+        for start, end in itertools.pairwise(edges)
+    ]
+    one, other = (np.histogram(series, edges)[0].tolist() for series in (real, synthetic))
+    return labels, one, other
+
+
+def _label(column: Column | None, number: float) -> str:
+    """Write a number of an ordered column as its values look."""
+    if isinstance(column, DatetimeColumn):
+        if column.kind is Kind.DURATION:
+            return str(pd.Timedelta(seconds=number))
+        return f"{pd.Timestamp(number, unit='s'):%Y-%m-%d}"
+    return f"{number:.4g}" if abs(number) < 1e4 or number % 1 else f"{number:.6g}"
+
+
+def _domain(column: Column) -> str:
+    """Say which values a cell can have."""
+    if isinstance(column, TextColumn):
+        return f"text of up to {column.max_length} characters"
+    if isinstance(column, CategoricalColumn):
+        return _some([str(category) for category in column.categories])
+    ends = column.decode(np.array([column.low, column.high]))
+    text = f"{ends.iloc[0]} to {ends.iloc[1]}"
+    n_decimals = getattr(column, "decimals", 0)
+    return f"{text}, {n_decimals} decimals" if n_decimals else text
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED} more"

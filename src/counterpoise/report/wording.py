@@ -1,0 +1,115 @@
+"""The sentences that every form of a report says alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from counterpoise.evaluate.measure import Measure, Quality
+from counterpoise.report.numerals import count, figure, percent
+from counterpoise.report.summary import ClassSection, Summary
+
+__all__ = ["findings", "lead", "notes_for"]
+
+
+def lead(summary: Summary) -> str:
+    """Say in one or two sentences what the report is about."""
+    n_real = sum(class_.n_real for class_ in summary.classes)
+    made = [class_ for class_ in summary.classes if class_.n_synthetic]
+    table = f"{count(n_real)} real rows in {len(summary.classes)} classes of {summary.target!r}."
+    if not made:
+        return f"{table} No synthetic rows."
+    parts = [
+        f"{count(class_.n_synthetic)} of the class {class_.name!r} "
+        f"(which has {count(class_.n_real)} real ones)"
+        for class_ in made
+    ]
+    return f"{table} Synthetic rows: {'; '.join(parts)}."
+
+
+def findings(summary: Summary) -> list[tuple[str, str]]:
+    """Say what was found on variety, likeness and leakage, each in a name and a sentence."""
+    found = []
+    for section in summary.sections:
+        of = f" (class {section.name})" if len(summary.sections) > 1 else ""
+        found += [(f"{name}{of}", text) for name, text in _findings(section)]
+    return found
+
+
+def _findings(section: ClassSection) -> list[tuple[str, str]]:
+    found = []
+    if section.quality is not None:
+        for name, measure in (("Variety.", "coverage"), ("Likeness.", "detection_auc")):
+            if measure in section.quality:
+                found.append((name, _SAID[measure](section.quality[measure])))
+        found.append(("Leakage.", _leakage(section.quality)))
+    if section.columns:
+        widest = section.columns[0]
+        text = (
+            f"{widest.name} departs most from the real rows: {percent(widest.gap)} of the "
+            f"synthetic rows would have to change, where chance alone makes it "
+            f"{percent(widest.expected_gap)}."
+        )
+        found.append(("Columns.", text))
+    return found
+
+
+def _coverage(measure: Measure) -> str:
+    text = f"There is a synthetic row close to {percent(measure.value)} of the real ones"
+    if measure.real_anchor is None:
+        return f"{text}."
+    anchor = percent(measure.real_anchor)
+    return f"{text}; as many held-out real rows reach {anchor}{_judged(measure)}."
+
+
+def _detection(measure: Measure) -> str:
+    text = (
+        "A classifier that tries to tell synthetic rows from real ones scores "
+        f"{figure(measure.value)} (0.5 is guessing, 1 is certain)"
+    )
+    if measure.real_anchor is None:
+        return f"{text}."
+    anchor = figure(measure.real_anchor)
+    return f"{text}; on held-out real rows it scores {anchor}{_judged(measure)}."
+
+
+_SAID: Final[dict[str, Callable[[Measure], str]]] = {
+    "coverage": _coverage,
+    "detection_auc": _detection,
+}
+
+
+def _judged(measure: Measure) -> str:
+    """Say whether the anchor is further away than the draw of rows explains."""
+    if measure.interval is None or measure.real_anchor is None:
+        return ""
+    low, high = measure.interval
+    if low <= measure.real_anchor <= high:
+        return ": no difference that the draw of rows does not explain"
+    return ": a real difference"
+
+
+def _leakage(quality: Quality) -> str:
+    if quality.warnings:
+        return " ".join(quality.warnings)
+    if not quality.of("leakage"):
+        return "Not measured."
+    if not quality.n_holdout:
+        return "No sign in copies and near copies; without held-out rows, no more can be told."
+    return "No sign that the rows give away those they were learned from."
+
+
+def notes_for(*, has_verdict: bool) -> tuple[str, ...]:
+    """Return what every user of synthetic rows must know."""
+    notes = (
+        "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
+        "real ones. Balance after you have split off the test rows.",
+        "A classifier trained on balanced rows expects the small class far too often: its "
+        "probabilities are too high. Decide by a threshold that was tuned on real rows, or "
+        "recalibrate (counterpoise.evaluate.recalibration.RecalibratedClassifier).",
+        "Synthetic rows are not anonymous: treat them as you treat the real ones.",
+    )
+    if has_verdict:
+        return notes
+    untested = "Nothing here says that balancing helps. That is what `counterpoise compare` is for."
+    return (untested, *notes)

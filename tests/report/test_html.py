@@ -1,0 +1,131 @@
+"""The page: whole, small, self-contained, and deaf to what names try."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from counterpoise.report.document import Report
+from counterpoise.report.html import to_html
+from counterpoise.report.summary import Summary
+from tests.report.conftest import CLOSING, HOSTILE
+
+VOID = {"meta", "input", "br", "img", "hr", "link"}
+
+
+class Structure(HTMLParser):
+    """Checks that elements are closed in order; gathers elements, attributes and texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), f"{tag} repeats an attribute"
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("style", "script"):
+            self.texts.append(data)
+
+
+@pytest.fixture(scope="session")
+def page(summary: Summary) -> str:
+    return to_html(summary)
+
+
+@pytest.fixture(scope="session")
+def structure(page: str) -> Structure:
+    return Structure(page)
+
+
+def test_every_element_is_closed_and_ids_are_unique(structure: Structure) -> None:
+    assert structure.open == []
+    ids = [attributes["id"] for _, attributes in structure.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {attributes["href"] for tag, attributes in structure.elements if tag == "a"}
+    assert targets <= {f"#{name}" for name in ids}
+    assert targets
+
+
+def test_nothing_is_loaded_from_anywhere(page: str, structure: Structure) -> None:
+    for tag, attributes in structure.elements:
+        assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form")
+        assert "src" not in attributes
+        assert not any(name.startswith("on") for name in attributes), "inline handlers"
+        assert "style" not in attributes, "the policy forbids it"
+    assert not re.search(r"url\(|@import|https?://", page)
+    assert len(page.encode()) < 1_000_000
+
+
+def test_policy_admits_our_own_style_and_script_and_nothing_else(
+    page: str, structure: Structure
+) -> None:
+    (policy,) = [
+        attributes["content"] or ""
+        for tag, attributes in structure.elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_names_are_shown_as_text(page: str, structure: Structure) -> None:
+    assert "<img" not in page
+    assert page.count("<script>") == 1
+    assert HOSTILE in structure.texts
+    assert any(CLOSING in text for text in structure.texts)
+
+
+def test_charts_say_what_they_show(structure: Structure) -> None:
+    charts = [
+        attributes
+        for tag, attributes in structure.elements
+        if tag == "svg" and "chart" in (attributes["class"] or "")
+    ]
+    assert len(charts) > 20
+    assert all(chart.get("role") == "img" and chart.get("aria-label") for chart in charts)
+    n_tables = sum(tag == "table" for tag, _ in structure.elements)
+    n_columns = 6
+    assert n_tables > n_columns  # each column's chart has its table
+
+
+def test_tables_have_headers_with_scope(structure: Structure) -> None:
+    headers = [attributes for tag, attributes in structure.elements if tag == "th"]
+    assert headers
+    assert all(header.get("scope") in ("row", "col") for header in headers)
+
+
+def test_verdict_comes_first(page: str) -> None:
+    assert page.index('id="verdict"') < page.index('id="short"') < page.index('id="classes"')
+
+
+def test_shows_itself_in_a_notebook(summary: Summary) -> None:
+    frame = Report(summary)._repr_html_()
+    assert type(frame) is str
+    shown = Structure(frame)
+    ((tag, attributes),) = shown.elements
+    assert tag == "iframe"
+    assert attributes["sandbox"] == "allow-scripts"
+    assert attributes["srcdoc"] == to_html(summary)
