@@ -49,9 +49,8 @@ def test_bounds_are_in_order_and_starts_exact(sampler: LLMOverSampler) -> None:
     assert found.lower.value <= found.upper.value + 4 * found.lower.error
     assert found.start.error == 0.0
     assert len(found.starts) == 6
-    starts = sampler.writer_.rows.starts.codes
-    ages = starts[starts[:, 0] == SamplerRows(sampler).label, 1]
-    shares = np.unique(ages, return_counts=True)[1] / len(ages)
+    counts = sampler.writer_.rows.starts.values(SamplerRows(sampler).label, 1)[1]
+    shares = counts / counts.sum()
     assert found.starts[0] is not None
     assert found.starts[0].value == pytest.approx(-(shares * np.log(shares)).sum())
     assert found.starts[5] is not None

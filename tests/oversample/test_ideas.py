@@ -8,6 +8,7 @@ from counterpoise.oversample.condition import LABEL_ONLY, draw_prompts, draw_wri
 from counterpoise.oversample.interpolation import interpolate
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import training_rows
+from counterpoise.oversample.starts import Starts
 from counterpoise.table import ABSENT, MISSING, CategoricalColumn, TextColumn
 from tests.models import labelled_table, mixed_frame
 
@@ -44,14 +45,19 @@ def test_the_published_corpus(table):
 def test_interpolation_off_leaves_the_real_rows_and_nothing_else(table):
     with_, without = rows_of(table, Recipe()), rows_of(table, Recipe(interpolation=None))
     np.testing.assert_array_equal(without.corpus.codes, with_.corpus.codes[: with_.n_real])
-    np.testing.assert_array_equal(without.starts.codes, with_.starts.codes[: with_.n_real])
+    real = table.codes[table.codes[:, 0] == YES]
+    for position in range(1, 7):
+        codes, counts = without.starts.values(YES, position)
+        np.testing.assert_array_equal(np.repeat(codes, counts), np.sort(real[:, position]))
 
 
 @pytest.mark.parametrize("changed", [{"permutation": "all"}, {"condition": "label"}])
 def test_the_other_two_ideas_do_not_touch_the_corpus(table, changed):
     expected, found = rows_of(table, Recipe()), rows_of(table, Recipe(**changed))
     np.testing.assert_array_equal(found.corpus.codes, expected.corpus.codes)
-    np.testing.assert_array_equal(found.starts.codes, expected.starts.codes)
+    assert found.starts.counts.keys() == expected.starts.counts.keys()
+    for key, counted in expected.starts.counts.items():
+        np.testing.assert_array_equal(found.starts.counts[key], counted)
 
 
 def test_interpolated_numbers_lie_between_real_neighbours(table):
@@ -158,7 +164,7 @@ def test_free_text_is_never_a_condition():
     frame = pd.DataFrame({"note": [f"free text {i} of its own" for i in range(60)], "a": range(60)})
     table = labelled_table(frame, pd.Series(["n", "n", "y"] * 20, name="t"))
     assert isinstance(table.schema[1], TextColumn)
-    prompts = draw_prompts(table, YES, 40, "feature", np.random.default_rng(0))
+    prompts = draw_prompts(Starts.of(table), YES, 40, "feature", np.random.default_rng(0))
     assert (prompts.condition == 2).all()
 
 

@@ -234,15 +234,13 @@ class SamplerRows:
 
     def _start(self, feature: int) -> tuple[IntArray, FloatArray]:
         """Values that prompts draw for a feature, ascending, and their log-probabilities."""
-        starts = self._writer.rows.starts.codes
-        cells = starts[starts[:, 0] == self.label, feature]
-        values, counts = np.unique(cells[cells != ABSENT], return_counts=True)
+        values, counts = self._writer.rows.starts.values(self.label, feature)
         return values, np.log(counts / counts.sum())
 
 
 def _trained_label(writer: RowWriter, class_: Any) -> int:
     label = writer.language.schema[0]
-    trained = np.unique(writer.rows.corpus.codes[:, 0])
+    trained = writer.rows.starts.labels
     names = label.decode(trained).tolist()
     if class_ is None and len(names) == 1:
         return int(trained[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpoise.language.grammar import IntArray
+from counterpoise.oversample.starts import Starts
 from counterpoise.table import ABSENT, Table, TextColumn
 
 LABEL_ONLY = 0
@@ -41,7 +42,7 @@ class Prompts:
 
 
 def draw_prompts(
-    starts: Table, label: int, n_rows: int, condition: str, rng: np.random.Generator
+    starts: Starts, label: int, n_rows: int, condition: str, rng: np.random.Generator
 ) -> Prompts:
     """Draw prompts for `n_rows` rows of one class.
 
@@ -51,8 +52,8 @@ def draw_prompts(
 
     Parameters
     ----------
-    starts : Table
-        Real rows and interpolated rows (with ``ABSENT`` categories) to draw values from.
+    starts : Starts
+        Values of the real and interpolated rows.
     label : int
         Code of the class.
 
@@ -64,21 +65,15 @@ def draw_prompts(
     n_columns = len(starts.schema)
     codes = np.full((n_rows, n_columns), ABSENT, dtype=np.int64)
     codes[:, 0] = label
-    of_class = starts.codes[starts.codes[:, 0] == label]
-    features = [
-        position
-        for position in range(1, n_columns)
-        if not isinstance(starts.schema[position], TextColumn)
-    ]
+    features = starts.features(label)
     which = np.full(n_rows, LABEL_ONLY, dtype=np.int64)
     if condition == "feature" and features:
         which = np.resize(rng.permutation(features), n_rows)
         for feature in features:
-            values = of_class[:, feature]
-            values = values[values != ABSENT]
             rows = np.flatnonzero(which == feature)
-            codes[rows, feature] = rng.choice(values, len(rows))
-    return Prompts(Table(starts.schema, codes, starts.texts), which)
+            codes[rows, feature] = starts.draw(label, feature, len(rows), rng)
+    texts = {at: () for at, c in enumerate(starts.schema) if isinstance(c, TextColumn)}
+    return Prompts(Table(starts.schema, codes, texts), which)
 
 
 def draw_writing_orders(

@@ -10,6 +10,7 @@ import numpy as np
 from counterpoise.language.grammar import IntArray
 from counterpoise.oversample.interpolation import interpolate
 from counterpoise.oversample.recipe import Recipe
+from counterpoise.oversample.starts import Starts
 from counterpoise.table import Table
 
 
@@ -20,19 +21,20 @@ class TrainingRows:
     Attributes
     ----------
     corpus : Table
-        Real rows, then interpolated ones (categories ``ABSENT``).
+        Real rows, then interpolated ones (categories ``ABSENT``); none in a loaded model that was
+        saved without them.
     n_real : int
         How many of them are real.
     held_out : Table or None
         Real rows kept aside for early stopping.
-    starts : Table
-        Rows that the values of prompts are drawn from: all real rows, and the interpolated.
+    starts : Starts
+        Values that prompts are drawn from: those of all real rows, and the interpolated.
     """
 
     corpus: Table
     n_real: int
     held_out: Table | None
-    starts: Table
+    starts: Starts
 
 
 def training_rows(
@@ -69,7 +71,7 @@ def training_rows(
         corpus=_stack(real, interpolated),
         n_real=len(real),
         held_out=table.take(held_out) if len(held_out) else None,
-        starts=_stack(every, interpolated),
+        starts=Starts.of(_stack(every, interpolated)),
     )
 
 

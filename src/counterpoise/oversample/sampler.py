@@ -543,7 +543,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _trained_label(self, class_: Any) -> int:
         """Return the code of `class_`, which the model must have been trained on."""
         schema = self.writer_.language.schema
-        trained = np.unique(self.writer_.rows.corpus.codes[:, 0])
+        trained = self.writer_.rows.starts.labels
         names = schema[0].decode(trained).tolist()
         if class_ is None and len(trained) == 1:
             return int(trained[0])
