@@ -93,3 +93,10 @@ def test_no_threshold_beats_the_best_one(rows):
 def test_labels_may_be_a_series():
     found = scores(pd.Series(TRUTH, index=range(5, 15)), PROBABILITY, positive="yes")
     assert found == scores(TRUTH, PROBABILITY, positive="yes")
+
+
+def test_a_weight_is_as_good_as_repeated_rows():
+    weight = np.where(TRUTH == "yes", 3, 1)
+    weighted = scores(TRUTH, PROBABILITY, positive="yes", sample_weight=weight)
+    repeated = scores(TRUTH.repeat(weight), PROBABILITY.repeat(weight), positive="yes")
+    assert weighted == pytest.approx(repeated)

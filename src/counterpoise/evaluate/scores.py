@@ -35,7 +35,12 @@ DEFAULT_THRESHOLD = 0.5
 
 
 def scores(
-    y_true: Any, probability: npt.ArrayLike, threshold: float = DEFAULT_THRESHOLD, *, positive: Any
+    y_true: Any,
+    probability: npt.ArrayLike,
+    threshold: float = DEFAULT_THRESHOLD,
+    *,
+    positive: Any,
+    sample_weight: npt.ArrayLike | None = None,
 ) -> dict[str, float]:
     """Score predictions of one class, as a rule the minority, against all the others.
 
@@ -50,6 +55,9 @@ def scores(
         A row is called positive where its probability is not less.
     positive : object
         The class that is scored.
+    sample_weight : array-like of shape (n_rows,), optional
+        How much each row counts: where test rows have other shares of the classes than the rows
+        that a method is for, weights give them the right ones.
 
     Returns
     -------
@@ -81,15 +89,16 @@ def scores(
             f"from {p.min()} to {p.max()}"
         )
     called = p >= threshold
+    weigh: dict[str, Any] = {"sample_weight": sample_weight}
     found = {
-        "f1": f1_score(truth, called),
-        "precision": precision_score(truth, called, zero_division=0.0),
-        "recall": recall_score(truth, called),
-        "roc_auc": roc_auc_score(truth, p),
-        "pr_auc": average_precision_score(truth, p),
-        "balanced_accuracy": balanced_accuracy_score(truth, called),
-        "brier": brier_score_loss(truth, p),
-        "log_loss": log_loss(truth, p, labels=[False, True]),
+        "f1": f1_score(truth, called, **weigh),
+        "precision": precision_score(truth, called, zero_division=0.0, **weigh),
+        "recall": recall_score(truth, called, **weigh),
+        "roc_auc": roc_auc_score(truth, p, **weigh),
+        "pr_auc": average_precision_score(truth, p, **weigh),
+        "balanced_accuracy": balanced_accuracy_score(truth, called, **weigh),
+        "brier": brier_score_loss(truth, p, **weigh),
+        "log_loss": log_loss(truth, p, labels=[False, True], **weigh),
     }
     return {name: float(value) for name, value in found.items()}
 

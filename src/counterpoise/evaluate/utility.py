@@ -21,7 +21,15 @@ from sklearn.model_selection import StratifiedKFold
 from counterpoise.evaluate.classifiers import TableClassifier
 from counterpoise.evaluate.scores import best_threshold, scores
 
-__all__ = ["Resample", "Utility", "measure_utility", "out_of_fold_probability"]
+__all__ = [
+    "Fold",
+    "Resample",
+    "Utility",
+    "measure_utility",
+    "out_of_fold_probability",
+    "predict_folds",
+    "resample_folds",
+]
 
 Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], "tuple[pd.DataFrame, pd.Series[Any]]"]
 """Takes training rows, their labels and a seed; returns the rows and labels to train on."""
@@ -56,6 +64,7 @@ def measure_utility(
     *,
     positive: Any,
     out_of_fold: tuple[Any, npt.NDArray[np.float64]] | None = None,
+    test_weight: npt.ArrayLike | None = None,
 ) -> Utility:
     """Train on a balanced table and score on test rows.
 
@@ -70,6 +79,8 @@ def measure_utility(
     out_of_fold
         Labels of the training rows and what `out_of_fold_probability` gave for them: the threshold
         is tuned there.
+    test_weight
+        How much each test row counts.
     """
     fitted = clone(classifier).fit(*balanced)
     probability = fitted.probability_of(test[0], positive)
@@ -77,8 +88,10 @@ def measure_utility(
     tuned = None
     if out_of_fold is not None:
         threshold = best_threshold(*out_of_fold, positive=positive)
-        tuned = scores(test[1], probability, threshold, positive=positive)
-    plain = scores(test[1], probability, positive=positive)
+        tuned = scores(
+            test[1], probability, threshold, positive=positive, sample_weight=test_weight
+        )
+    plain = scores(test[1], probability, positive=positive, sample_weight=test_weight)
     return Utility(plain, tuned, threshold, probability)
 
 
@@ -104,6 +117,77 @@ def inner_folds(
     return [(train, judged) for train, judged in folds.split(np.zeros(len(labels)), labels)]
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """An inner fold: what is trained on, over-sampled by itself, and which rows are judged.
+
+    Attributes
+    ----------
+    X, y
+        The training part with its synthetic rows.
+    judged
+        Numbers of the rows that are in neither.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series[Any]
+    judged: npt.NDArray[np.int64]
+
+
+def resample_folds(
+    X: pd.DataFrame,
+    y: pd.Series[Any],
+    resample: Resample | None,
+    *,
+    n_folds: int = 3,
+    random_state: int = 0,
+) -> list[Fold]:
+    """Cut training rows into folds and over-sample the training part of each by itself.
+
+    Several classifiers can share the result: over-sampling is what costs.
+
+    Parameters
+    ----------
+    X, y
+        Training rows: real ones only.
+    resample
+        Over-samples, with a seed of its own for each fold; None for not at all.
+    n_folds
+        How many parts; fewer where the smallest class has fewer rows.
+    random_state
+        Seed of the folds and of the over-sampling.
+    """
+    folds = []
+    seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds)
+    for (train, judged), seed in zip(inner_folds(y, n_folds, random_state), seeds, strict=False):
+        X_part, y_part = X.iloc[train].reset_index(drop=True), y.iloc[train].reset_index(drop=True)
+        if resample is not None:
+            X_part, y_part = resample(X_part, y_part, int(seed))
+        folds.append(Fold(X_part, y_part, judged))
+    return folds
+
+
+def predict_folds(
+    classifier: TableClassifier, folds: list[Fold], X: pd.DataFrame, *, positive: Any
+) -> npt.NDArray[np.float64]:
+    """Return each row's probability of `positive` from a classifier that never saw it.
+
+    Parameters
+    ----------
+    classifier
+        What is trained; a clone of it, each time.
+    folds
+        Of `resample_folds`.
+    X
+        The rows that the folds are of.
+    """
+    probability = np.full(len(X), np.nan)
+    for fold in folds:
+        fitted = clone(classifier).fit(fold.X, fold.y)
+        probability[fold.judged] = fitted.probability_of(X.iloc[fold.judged], positive)
+    return probability
+
+
 def out_of_fold_probability(
     classifier: TableClassifier,
     X: pd.DataFrame,
@@ -116,39 +200,7 @@ def out_of_fold_probability(
 ) -> npt.NDArray[np.float64]:
     """Return each training row's probability of `positive` from a classifier that never saw it.
 
-    Each fold's training part is over-sampled by itself, with a seed of its own.
-
-    Parameters
-    ----------
-    classifier
-        What is trained; a clone of it, each time.
-    X, y
-        Training rows: real ones only.
-    positive
-        The class whose probability is wanted.
-    resample
-        Over-samples; None for not at all.
-    n_folds
-        How many parts; fewer where the smallest class has fewer rows.
-    random_state
-        Seed of the folds and of the over-sampling.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
+    `resample_folds` and `predict_folds` in one; see there.
     """
-    probability = np.empty(len(X))
-    seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds)
-    for (train, judged), seed in zip(inner_folds(y, n_folds, random_state), seeds, strict=False):
-        X_part, y_part = _take(X, y, train)
-        if resample is not None:
-            X_part, y_part = resample(X_part, y_part, int(seed))
-        fitted = clone(classifier).fit(X_part, y_part)
-        probability[judged] = fitted.probability_of(X.iloc[judged], positive)
-    return probability
-
-
-def _take(
-    X: pd.DataFrame, y: pd.Series[Any], rows: npt.NDArray[np.int64]
-) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    return X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True)
+    folds = resample_folds(X, y, resample, n_folds=n_folds, random_state=random_state)
+    return predict_folds(classifier, folds, X, positive=positive)

@@ -1,0 +1,233 @@
+"""All runs of a benchmark, each in a process of its own; what is finished stays finished."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from counterpoise.bench.folder import RunFolder
+from counterpoise.bench.machine import describe_machine, peak_memory_mib, reset_peak_memory
+from counterpoise.bench.methods import FULL, build_method
+from counterpoise.bench.plan import Plan, read_plan, write_plan
+from counterpoise.bench.protocols import split_table
+from counterpoise.bench.run import perform
+from counterpoise.bench.tables import load_table
+
+__all__ = ["Tally", "Task", "list_tasks", "run_benchmark", "run_task"]
+
+PLAN_FILE = "bench.toml"
+_PRELOADED = ["counterpoise.bench.runner", "counterpoise.oversample.sampler", "xgboost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run that is to be made.
+
+    Attributes
+    ----------
+    output
+        Folder of the benchmark; its ``bench.toml`` is the plan.
+    data_dir
+        Folder of the tables' files, or None.
+    table, method, split
+        Which run.
+    limit_s
+        Seconds after which it is ended.
+    """
+
+    output: Path
+    data_dir: Path | None
+    table: str
+    method: str
+    split: int
+    limit_s: float
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its results go."""
+        return RunFolder.of(self.output, self.table, self.method, self.split)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a benchmark went.
+
+    Attributes
+    ----------
+    n_done, n_failed, n_skipped
+        Runs that ended well, ended badly, and had been finished before.
+    """
+
+    n_done: int
+    n_failed: int
+    n_skipped: int
+
+
+def list_tasks(plan: Plan, output: Path, data_dir: Path | None) -> list[Task]:
+    """Return the runs of a plan: every table and method on the first split, then on the next.
+
+    ``full`` is left out where nothing was cut.
+    """
+    return [
+        Task(output, data_dir, table, method, split, plan.limit_s)
+        for split in range(plan.resolved_protocol.n_splits)
+        for table in plan.tables
+        for method in plan.methods
+        if method != FULL or not _is_natural(plan, table)
+    ]
+
+
+def run_benchmark(
+    plan: Plan,
+    output: Path,
+    *,
+    data_dir: Path | None = None,
+    n_jobs: int = 1,
+    note: Callable[[str], None] | None = None,
+) -> Tally:
+    """Make every run of a plan that is not finished.
+
+    Parameters
+    ----------
+    output
+        Folder of the benchmark: the plan is kept there as ``bench.toml``, and each run has a
+        folder below ``runs``.
+    data_dir
+        Folder of the tables' files.
+    n_jobs
+        Runs at a time, through joblib: a backend that is registered with it can spread them.
+    note
+        Is told of each run as it ends.
+
+    Raises
+    ------
+    ValueError
+        If the plan names what does not exist, a table cannot be read, or the folder holds a
+        benchmark with other settings. Raised before the first run.
+    """
+    from joblib import Parallel, delayed
+
+    tasks = list_tasks(plan, output, data_dir)
+    for table in plan.tables:
+        load_table(table, data_dir, own=plan.own_tables)
+    for method in plan.methods:
+        build_method(method, plan.method, plan.llm_arguments)
+    for task in tasks:
+        task.folder.check(_config(task, plan))
+    waiting = [task for task in tasks if not task.folder.is_done]
+    output.mkdir(parents=True, exist_ok=True)
+    write_plan(plan, output / PLAN_FILE)
+    ends = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(run_task)(task) for task in waiting
+    )
+    n_done = 0
+    for count, (task, is_done, text) in enumerate(ends, start=1):
+        n_done += is_done
+        if note is not None:
+            note(f"{count}/{len(waiting)} {task.table} {task.method} {task.split}: {text}")
+    return Tally(n_done, len(waiting) - n_done, len(tasks) - len(waiting))
+
+
+def run_task(task: Task) -> tuple[Task, bool, str]:
+    """Make one run in a process of its own.
+
+    Returns
+    -------
+    task
+        As given.
+    is_done
+        Whether it ended well.
+    text
+        How it ended, in one line.
+    """
+    plan = read_plan(task.output / PLAN_FILE)
+    folder = task.folder
+    folder.begin(_config(task, plan))
+    started = time.perf_counter()
+    process = _context().Process(target=_perform_task, args=(task,))
+    process.start()
+    process.join(task.limit_s)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        folder.fail({"error": "TimeLimit", "message": f"not done after {task.limit_s:g} s"})
+    elif not folder.is_done and not folder.has_failed:
+        message = f"the process ended with exit code {process.exitcode}"
+        folder.fail({"error": "Died", "message": message})
+    seconds = time.perf_counter() - started
+    if folder.is_done:
+        return task, True, f"{seconds:.1f} s"
+    failure = folder.failure
+    return task, False, f"FAILED after {seconds:.1f} s: {failure['error']}: {failure['message']}"
+
+
+def _perform_task(task: Task) -> None:
+    """Make a run; the body of its process."""
+    reset_peak_memory()
+    warnings.simplefilter("ignore")
+    try:
+        plan = read_plan(task.output / PLAN_FILE)
+        protocol = plan.resolved_protocol
+        table = load_table(task.table, task.data_dir, own=plan.own_tables)
+        started = time.perf_counter()
+        outcome = perform(
+            build_method(task.method, plan.method, plan.llm_arguments),
+            table,
+            split_table(table, protocol, task.split, plan.max_train_rows or None),
+            protocol,
+            seed=task.split,
+            tune=plan.tune,
+            diversity=plan.diversity,
+        )
+        about = describe_machine()
+        about["whole_s"] = time.perf_counter() - started
+        about["peak_memory_mib"] = peak_memory_mib()
+        task.folder.finish(outcome, about)
+    except Exception as error:  # noqa: BLE001 - a failed run is a result
+        task.folder.fail(
+            {
+                "error": type(error).__name__,
+                "message": str(error),
+                "traceback": traceback.format_exc(),
+                **describe_machine(),
+            }
+        )
+
+
+def _config(task: Task, plan: Plan) -> dict[str, Any]:
+    """Return everything that a run's result depends on, but for versions and the machine."""
+    method = build_method(task.method, plan.method, plan.llm_arguments)
+    protocol = plan.resolved_protocol
+    return {
+        "table": task.table,
+        "method": task.method,
+        "split": task.split,
+        "kind": method.kind,
+        "arguments": dict(method.arguments),
+        "protocol": protocol.name,
+        "classifiers": list(protocol.classifiers),
+        "threshold_folds": protocol.threshold_folds,
+        "max_train_rows": plan.max_train_rows,
+        "tune": plan.tune,
+    }
+
+
+def _is_natural(plan: Plan, table: str) -> bool:
+    from counterpoise.bench.specification import TABLES
+
+    return {**TABLES, **plan.own_tables}[table].is_natural
+
+
+def _context() -> Any:
+    """Return what starts processes: from one that has the libraries loaded, where that exists."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
