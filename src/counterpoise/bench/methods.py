@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -63,6 +63,16 @@ class Method:
     def class_weight(self) -> str | None:
         """The classifiers' class weights."""
         return "balanced" if self.kind == CLASS_WEIGHTS else None
+
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """What a language model's recipe says today; None for other methods."""
+        if self.kind != "llm":
+            return None
+        from counterpoise.oversample.recipe import CHANGEABLE, as_recipe
+
+        changes = {k: v for k, v in self.arguments.items() if k in CHANGEABLE}
+        return asdict(as_recipe(self.arguments.get("recipe", "counterpoise"), **changes))
 
     def resample(
         self,

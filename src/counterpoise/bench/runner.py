@@ -210,6 +210,7 @@ def _config(task: Task, plan: Plan) -> dict[str, Any]:
         "split": task.split,
         "kind": method.kind,
         "arguments": dict(method.arguments),
+        "recipe": method.recipe,
         "protocol": protocol.name,
         "classifiers": list(protocol.classifiers),
         "threshold_folds": protocol.threshold_folds,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from counterpoise.cli import options
+from counterpoise.cli.benchmark import bench
 from counterpoise.cli.terminal import reported
 from counterpoise.cli.values import column_kinds, number_or, parse_strategy
 
@@ -157,3 +158,6 @@ def demo(
             output=output, overwrite=force, model=model, random_state=seed, verbose=verbose
         )
         typer.echo(report)
+
+
+app.command()(bench)
