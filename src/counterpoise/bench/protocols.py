@@ -144,6 +144,7 @@ def split_table(
     train, test = train_test_split(
         np.arange(len(y)), test_size=protocol.test_share, stratify=y, random_state=seed
     )
+    train, test = np.sort(train), np.sort(test)
     cut = np.empty(0, dtype=np.int64)
     weight = None
     if not table.spec.is_natural:
@@ -156,7 +157,7 @@ def split_table(
     if max_train_rows is not None and len(train) > max_train_rows:
         share = max_train_rows / len(train)
         train, cut = _thin(train, y, share, rng), _thin(cut, y, share, rng)
-    return Split(np.sort(train), np.sort(test), np.sort(cut), weight)
+    return Split(np.sort(train), test, np.sort(cut), weight)
 
 
 def _thin(rows: IntArray, y: npt.NDArray[Any], share: float, rng: np.random.Generator) -> IntArray:
