@@ -15,6 +15,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OrdinalEncoder
 from xgboost import XGBClassifier
 
+from counterpoise.bench import tables as bench_tables
+from counterpoise.bench.sources import read_csv
+from counterpoise.bench.specification import PUBLISHED
+
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 TEST_SHARE = 0.2
@@ -44,22 +48,10 @@ class Facts:
 
 
 TABLES = {
-    "german": Facts(
-        target="credit",
-        minority="2",
-        numeric=(
-            "month",
-            "credit_amount",
-            "investment_as_income_percentage",
-            "residence_since",
-            "number_of_credits",
-            "people_liable_for",
-        ),
-    ),
-    "insurance": Facts("charges", "high", ("age", "bmi", "children"), cut_at=10_000.0),
-    "sick": Facts("Class", "sick", ("age", "TSH", "T3", "TT4", "T4U", "FTI")),
-    "bank": Facts("subscribe", "yes", ("balance", "duration", "campaign", "pdays", "previous")),
+    name: Facts(spec.target, str(spec.positive), spec.numeric or (), spec.cut_at)
+    for name, spec in PUBLISHED.items()
 }
+"""The tables of ``counterpoise bench``, with their minority, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +99,13 @@ def read_rows(path: Path, numeric: Sequence[str]) -> pd.DataFrame:
 
     What is no number in a numeric column is missing too.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    for name in numeric:
-        frame[name] = pd.to_numeric(frame[name], errors="coerce")
-    return frame
+    return read_csv(path, numeric)
 
 
 def load_table(name: str, folder: Path) -> BenchmarkTable:
     """Load one of `TABLES` from `folder`."""
-    facts = TABLES[name]
-    frame = read_rows(folder / f"{name}.csv", facts.numeric)
-    if facts.cut_at is not None:
-        is_high = pd.to_numeric(frame[facts.target]) >= facts.cut_at
-        frame[facts.target] = np.where(is_high, "high", "low")
-    y = frame[facts.target].astype(str)
-    if facts.minority not in set(y):
-        raise ValueError(f"table {name}: no row has {facts.target} = {facts.minority!r}")
-    return BenchmarkTable(frame.drop(columns=facts.target), y, facts)
+    table = bench_tables.load_table(name, folder)
+    return BenchmarkTable(table.X, table.y, TABLES[name])
 
 
 @dataclass(frozen=True, slots=True)

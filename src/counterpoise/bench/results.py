@@ -16,6 +16,20 @@ from counterpoise.evaluate.scores import HIGHER_IS_BETTER
 __all__ = ["Results", "collect", "higher_is_better"]
 
 _KEY = ("table", "method", "split")
+_RUN_COLUMNS = (
+    *_KEY,
+    "status",
+    "error",
+    "n_train",
+    "n_minority",
+    "n_test",
+    "n_synthetic",
+    "valid_share",
+    "resample_s",
+    "whole_s",
+    "peak_memory_mib",
+    "n_presentations",
+)
 _SCORE_COLUMNS = (*_KEY, "classifier", "metric", "value")
 _TUNED = "_tuned"
 """What a score's name ends in if it was taken at the tuned threshold."""
@@ -76,7 +90,9 @@ def collect(output: Path) -> Results:
             about = max(about, _about(folder), key=lambda known: str(known.get("date", "")))
     if not runs:
         raise ValueError(f"there are no runs in {str(output)!r}; expected {output}/runs/*/*/*")
-    return Results(pd.DataFrame(runs), pd.DataFrame(scores, columns=list(_SCORE_COLUMNS)), about)
+    more = [name for name in pd.DataFrame(runs) if name not in _RUN_COLUMNS]
+    table = pd.DataFrame(runs, columns=[*_RUN_COLUMNS, *more])
+    return Results(table, pd.DataFrame(scores, columns=list(_SCORE_COLUMNS)), about)
 
 
 def _read(folder: RunFolder) -> tuple[dict[str, Any], list[dict[str, Any]]]:
