@@ -25,6 +25,7 @@ LANGUAGES = {
     "table, pre-trained": lambda table: table_language(table, byte_pairs()),
     "text, characters": lambda table: text_language(table, CharacterTokenizer()),
     "text, byte pairs": lambda table: text_language(table, byte_pairs()),
+    "text, split numbers": lambda table: text_language(table, byte_pairs(), "digits"),
 }
 
 
@@ -201,3 +202,21 @@ def test_the_published_sentence():
         " income is >50K, age is 39, workclass is State-gov,",
         ' income is <=50K, age is 50, workclass is "Private, big",',
     ]
+
+
+@pytest.mark.parametrize("tokenizer", [CharacterTokenizer(), byte_pairs()])
+def test_split_numbers_have_a_token_for_each_digit(tokenizer):
+    frame = pd.DataFrame({"price": [1.25, -30.5], "name": ["12", "b"]})
+    table = labelled_table(frame, pd.Series(["n", "y"], name="t"))
+    language = text_language(table, tokenizer, "digits")
+    for code, number in zip(table.codes[:, 1], ("1.25", "-30.50"), strict=True):
+        parts = [" price is", *(f" {mark}" for mark in number), ","]
+        assert spelled(language, 1, code) == [p for part in parts for p in tokenizer.encode(part)]
+    plain = text_language(table, tokenizer)
+    assert spelled(language, 2, 0) == spelled(plain, 2, 0), "categories are as they were"
+
+
+def spelled(language, column, code):
+    """The pieces of a cell."""
+    entries = language.vocabulary.entries
+    return [piece for token in language.segment(column, code) for piece in entries[token].pieces]

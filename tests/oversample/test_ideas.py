@@ -188,3 +188,46 @@ def test_permutation_off_writes_the_rest_in_the_order_of_the_table(table):
     prompts = draw_prompts(starts, YES, 50, "label", rng)
     orders = draw_writing_orders(prompts.table.codes, prompts.condition, "none", rng)
     assert (orders == np.arange(7)).all()
+
+
+def test_prompts_without_a_label_take_values_of_every_class(table):
+    starts = rows_of(table, Recipe(train_on="all", interpolation=None)).starts
+    prompts = draw_prompts(starts, None, 3000, "feature", np.random.default_rng(0))
+    codes = prompts.table.codes
+    assert (codes[:, 0] == ABSENT).all()
+    assert ((codes != ABSENT).sum(axis=1) == 1).all()
+    for position in range(1, 7):
+        drawn = codes[prompts.condition == position, position]
+        assert set(drawn) <= set(table.codes[:, position])
+        assert len(drawn) == 500
+    ages = codes[prompts.condition == 1, 1]
+    majority = table.codes[table.codes[:, 0] != YES, 1]
+    only_there = np.setdiff1d(majority, table.codes[table.codes[:, 0] == YES, 1])
+    assert np.isin(ages, only_there).any()
+
+
+def test_any_feature_is_drawn_anew_for_each_row(table):
+    starts = rows_of(table, Recipe()).starts
+    prompts = draw_prompts(starts, YES, 3000, "any-feature", np.random.default_rng(0))
+    counts = np.bincount(prompts.condition, minlength=7)
+    assert counts[LABEL_ONLY] == 0
+    # 3000/6 = 500 in expectation, standard deviation 20.4: 6 of these fail by chance once in
+    # 80 million runs; equal shares, as "in turn" gives them, once in 10,000
+    assert np.abs(counts[1:] - 500).max() < 6 * 20.5
+    assert (counts[1:] != 500).any()
+
+
+def test_the_label_is_written_last_or_not_at_all(table):
+    starts = rows_of(table, Recipe(train_on="all")).starts
+    rng = np.random.default_rng(0)
+    prompts = draw_prompts(starts, None, 200, "feature", rng)
+    last, without = (
+        draw_writing_orders(prompts.table.codes, prompts.condition, permutation, rng)
+        for permutation in ("label-last", "no-label")
+    )
+    assert (last[:, -1] == 0).all()
+    assert (np.sort(last, axis=1) == np.arange(7)).all()
+    assert (np.sort(without, axis=1) == np.arange(1, 7)).all()
+    for orders in (last, without):
+        np.testing.assert_array_equal(orders[:, 0], prompts.condition)
+        assert len({tuple(order[1:]) for order in orders}) > 50

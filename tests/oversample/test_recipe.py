@@ -1,6 +1,7 @@
 """Each recipe is the method that the table of the documentation says, and nothing else changes."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,21 @@ import pytest
 from sklearn.base import clone
 
 from counterpoise import LLMOverSampler
-from counterpoise.language.sentences import draw_orders
+from counterpoise.errors import DecodingError, MissingDependencyError
+from counterpoise.language.sentences import draw_orders, spell
+from counterpoise.language.table_language import table_language
+from counterpoise.model.backbone import load_backbone
+from counterpoise.model.device import resolve_device
+from counterpoise.model.scoring import Scorer
+from counterpoise.oversample import sampler as sampler_module
+from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, RECIPES, Recipe, as_recipe
 from counterpoise.oversample.rows import training_rows
+from counterpoise.table import Table
 from tests.models import labelled_table, mixed_frame
 
+CPU = resolve_device("cpu", "float32")
+RNG = np.random.default_rng
 QUICK = {"model": "compact", "device": "cpu", "max_presentations": 64, "random_state": 0}
 PUBLISHED = {"epochs": 50, "validation_fraction": 0.0, "temperature": 0.7}
 pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
@@ -38,6 +49,17 @@ def differences(one: Recipe, other: Recipe) -> dict[str, object]:
             "great",
             {"train_on": "all", "interpolation": None, "permutation": "all", "condition": "label"},
         ),
+        ("predllm", {"train_on": "all", "interpolation": None, "permutation": "label-last"}),
+        (
+            "taptap",
+            {
+                "train_on": "all",
+                "interpolation": None,
+                "permutation": "no-label",
+                "condition": "any-feature",
+                "numbers": "digits",
+            },
+        ),
     ],
 )
 def test_a_recipe_differs_from_imbllm_in_what_its_name_says(name, expected):
@@ -50,6 +72,24 @@ def test_imbllm_is_the_published_method():
     assert (published.permutation, published.condition) == ("label-first", "feature")
     assert published.labelled_by == "prompt"
     assert {name: getattr(published, name) for name in PUBLISHED} == PUBLISHED
+
+
+@pytest.mark.parametrize(
+    ("name", "labeller"),
+    [("great", "prompt"), ("taptap", "xgboost"), ("predllm", "model"), ("counterpoise", "prompt")],
+)
+def test_who_labels_the_rows(name, labeller):
+    assert RECIPES[name].labelled_by == labeller
+
+
+def test_predllm_writes_the_label_last_and_taptap_not_at_all():
+    rng = np.random.default_rng(0)
+    last = draw_orders(500, 7, RECIPES["predllm"].permutation, rng)
+    without = draw_orders(500, 7, RECIPES["taptap"].permutation, rng)
+    assert (last[:, -1] == 0).all()
+    assert (np.sort(last, axis=1) == np.arange(7)).all()
+    assert (np.sort(without, axis=1) == np.arange(1, 7)).all()
+    assert all(len({tuple(order) for order in orders}) > 200 for orders in (last, without))
 
 
 def test_great_is_trained_on_every_row_and_writes_the_label_anywhere():
@@ -108,6 +148,12 @@ def test_every_recipe_fills_the_table(churn, name):
     assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
     pd.testing.assert_frame_equal(X.iloc[:60], churn[0])
     assert sampler.recipe_ == RECIPES[name]
+    redraws = sampler.redraws_["yes"]
+    is_prompted = RECIPES[name].labelled_by == "prompt"
+    assert redraws.n_rows == 36
+    assert redraws.n_drawn == 36 if is_prompted else redraws.n_drawn > 36
+    more, labels = sampler.sample(3, class_="yes")
+    assert (len(more), set(labels)) == (3, {"yes"})
 
 
 def test_a_recipe_of_ones_own(churn):
@@ -128,3 +174,72 @@ def test_presentations_can_be_capped_whatever_the_epochs(churn):
     sampler = LLMOverSampler(**QUICK, recipe="imbllm")
     sampler.fit_resample(*churn)
     assert 64 <= sampler.history_.n_presentations < 64 + 32, "a batch is never cut"
+
+
+def test_taptap_keeps_the_rows_that_xgboost_calls_the_class(churn):
+    sampler = LLMOverSampler(**QUICK, recipe="taptap")
+    X, _ = sampler.fit_resample(*churn)
+    writer = sampler.writer_
+    features = Table.from_frame(X.iloc[60:].reset_index(drop=True), sampler.schema_)
+    codes = np.hstack([np.zeros((36, 1), dtype=np.int64), features.codes])
+    synthetic = Table(writer.language.schema, codes)
+    assert (writer.labeller.label(synthetic) == 1).all()
+    assert sampler.redraws_["yes"].n_drawn > 36
+
+
+def test_xgboost_labels_the_rows_it_has_seen_almost_as_they_are():
+    frame, _ = mixed_frame(300)
+    frame["note"] = [f"a text of its own, {i}" for i in range(300)]
+    labels = pd.Series(np.where(frame["age"] < 40, "young", "old"), name="t")
+    table = labelled_table(frame, labels)
+    labeller = XGBoostLabeller.fit(table, np.random.default_rng(0))
+    assert (labeller.label(table) == table.codes[:, 0]).mean() > 0.99
+    assert [table.schema[at].name for at in labeller.columns] == list(frame.columns[:-1])
+
+
+def test_predllm_learns_what_the_label_depends_on():
+    frame = pd.DataFrame({"a": ["x", "y", "z", "x", "y"] * 40, "b": range(200)})
+    labels = pd.Series(np.where(frame["a"] == "z", "rare", "often"), name="t")
+    sampler = LLMOverSampler(**{**QUICK, "max_presentations": 1600}, recipe="predllm")
+    X, _ = sampler.fit_resample(frame, labels)
+    # all of them, had the model learned it perfectly; a fifth, had it learned nothing
+    assert (X["a"].iloc[200:] == "z").mean() > 0.8
+
+
+def test_every_class_that_lacks_rows_gets_its_own(churn):
+    X, _ = churn
+    y = pd.Series(["big"] * 36 + ["small"] * 14 + ["tiny"] * 10, name="churn")
+    for name in ("predllm", "taptap"):
+        sampler = LLMOverSampler(**QUICK, recipe=name, temperature=1.0)
+        _, found = sampler.fit_resample(X, y)
+        assert found.value_counts().to_dict() == {"big": 36, "small": 36, "tiny": 36}
+        assert {c: r.n_rows for c, r in sampler.redraws_.items()} == {"small": 22, "tiny": 26}
+
+
+def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
+    monkeypatch.setattr(XGBoostLabeller, "label", lambda self, table: np.zeros(len(table), int))
+    monkeypatch.setattr(sampler_module, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(sampler_module, "SMALLEST_BOUND", 1)
+    with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
+        LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
+
+
+def test_without_xgboost_the_extra_is_named(churn, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(MissingDependencyError, match=r"counterpoise\[xgboost\]"):
+        LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
+
+
+def test_the_scorer_counts_a_label_that_is_written():
+    table = labelled_table(*mixed_frame())
+    language = table_language(table)
+    backbone = load_backbone("compact", device=CPU)
+    model = backbone.build(language.vocabulary.entries, 0)
+    corpus = spell(table, language)
+    sentences = corpus.sentences(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))
+    with_label, rows = Scorer(model, language.grammar, CPU, scores_label=True).log_likelihood(
+        sentences
+    )
+    without, _ = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
+    assert len(with_label) == len(without) + 60, "one more choice a row"
+    assert np.bincount(rows.numpy()).sum() == len(with_label)

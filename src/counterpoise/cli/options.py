@@ -142,7 +142,7 @@ Recipe = Annotated[
     str,
     typer.Option(
         "--recipe",
-        help="The method: counterpoise, imbllm, great, or an ablation of imbllm: "
+        help="The method: counterpoise, imbllm, great, taptap, predllm, or an ablation of imbllm: "
         "imbllm-no-interpolation, imbllm-no-permutation, imbllm-no-condition, imbllm-none. What "
         "other options leave at 'recipe' is as it says.",
         metavar="NAME",
@@ -154,11 +154,11 @@ Interpolation = Annotated[
     typer.Option("--interpolation", help="Interpolated rows to train on.", rich_help_panel=_ROWS),
 ]
 Permutation = Annotated[
-    Literal["recipe", "label-first", "all", "none"],
+    Literal["recipe", "label-first", "label-last", "no-label", "all", "none"],
     typer.Option("--permutation", help="What is shuffled in a sentence.", rich_help_panel=_ROWS),
 ]
 Condition = Annotated[
-    Literal["recipe", "feature", "label"],
+    Literal["recipe", "feature", "any-feature", "label"],
     typer.Option(
         "--condition",
         help="What a row is prompted with: its label and a feature, or its label.",

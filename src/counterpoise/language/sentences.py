@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from counterpoise.errors import SchemaError
 from counterpoise.language.grammar import FORCED, NO_CUE, IntArray, Runs
@@ -136,17 +137,37 @@ def draw_orders(
 
     Parameters
     ----------
-    permutation : {"label-first", "all", "none"}
-        ``"label-first"``: the label, then the features shuffled (as published). ``"all"``:
-        everything shuffled. ``"none"``: the order of the table.
+    permutation : {"label-first", "label-last", "no-label", "all", "none"}
+        ``"label-first"``: the label, then the features shuffled (as published). ``"label-last"``:
+        behind them; ``"no-label"``: without it. ``"all"``: everything shuffled. ``"none"``: the
+        order of the table.
 
     Returns
     -------
     ndarray of shape (n_rows, n_columns), int64
+        One column less with ``"no-label"``.
     """
     if permutation == "none":
         return np.tile(np.arange(n_columns), (n_rows, 1))
     keys = rng.random((n_rows, n_columns))
-    if permutation == "label-first":
-        keys[:, 0] = -1.0
-    return np.argsort(keys, axis=1)
+    return order_of(keys, permutation)
+
+
+def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
+    """Return the columns by ascending key, and the label (column 0) where `permutation` has it.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n_rows, n_columns)
+        The label's are changed.
+    """
+    place = {"label-first": -np.inf, "label-last": np.inf, "no-label": -np.inf}.get(permutation)
+    if place is not None:
+        keys[:, 0] = place
+    orders = np.argsort(keys, axis=1, kind="stable")
+    return orders[:, 1:] if permutation == "no-label" else orders
+
+
+def label_is_given(permutation: str) -> bool:
+    """Whether the label stands before everything else, so that there is nothing to learn of it."""
+    return permutation in ("label-first", "none")

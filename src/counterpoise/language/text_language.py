@@ -45,7 +45,7 @@ _END_OF_TEXT = "\n"
 _NUMERALS = " -.:0123456789"
 
 
-def text_language(table: Table, tokenizer: Tokenizer) -> Language:
+def text_language(table: Table, tokenizer: Tokenizer, number_style: str = "plain") -> Language:
     """Build the language of the published sentence, in the pieces of `tokenizer`.
 
     Parameters
@@ -55,6 +55,9 @@ def text_language(table: Table, tokenizer: Tokenizer) -> Language:
         free-text columns (their parts are what new text is made of).
     tokenizer : Tokenizer
         The model's own.
+    number_style : {"plain", "digits"}
+        ``"plain"``: as the tokenizer cuts them, ``is 12.5,``. ``"digits"``: a space before each
+        digit, point and sign, ``is 1 2 . 5,``, so that each is a token of its own.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def text_language(table: Table, tokenizer: Tokenizer) -> Language:
     ModelError
         If the tokenizer has no pieces for digits.
     """
-    writer = _Writer(Vocabulary(), tokenizer)
+    writer = _Writer(Vocabulary(), tokenizer, splits_numbers=number_style == "digits")
     start = tokenizer.start
     writer.vocabulary.token("start", "", () if start is None else (start,))
     cells = []
@@ -86,6 +89,7 @@ class _Writer:
 
     vocabulary: Vocabulary
     tokenizer: Tokenizer
+    splits_numbers: bool = False
 
     def token(self, piece: int, text: str = "") -> int:
         return self.vocabulary.token(piece, text, (piece,))
@@ -105,6 +109,8 @@ class _Writer:
 def _cell(column: Column, writer: _Writer) -> Cell:
     if isinstance(column, CategoricalColumn):
         return _category_cell(column, writer)
+    if writer.splits_numbers and isinstance(column, NumericColumn):
+        return _split_number_cell(column, writer)
     described, of_code = _number_or_instant(column)
     pieces = writer.tokenizer.pieces_over(_NUMERALS)
     texts = {writer.token(piece, text): text for piece, text in pieces.items()}
@@ -113,6 +119,22 @@ def _cell(column: Column, writer: _Writer) -> Cell:
     lifted = lift(described, {**texts, -1: _END})
     automaton = expand(lifted, lambda token: end if token == -1 else (token,))
     return Cell(automaton, _SpellNumeral(column.name, automaton, of_code, writer, single, end))
+
+
+def _split_number_cell(column: NumericColumn, writer: _Writer) -> Cell:
+    """Write each character of a number behind a space."""
+    described = numbers.plain_number(column.low, column.high, column.decimals, _END)
+    end = writer.write(_END)
+    tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"} | {_END: tuple(end)}
+    automaton = expand(described, lambda mark: tokens[str(mark)])
+    return Cell(automaton, partial(_spell_split, tokens=tokens, decimals=column.decimals))
+
+
+def _spell_split(
+    code: int, *, tokens: Mapping[str, tuple[int, ...]], decimals: int
+) -> Sequence[int]:
+    text = numbers.spell_plain(code, decimals) + _END
+    return [token for mark in text for token in tokens[mark]]
 
 
 @dataclass(frozen=True, slots=True)

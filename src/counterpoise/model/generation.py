@@ -86,7 +86,8 @@ def generate(
     prompts : Table
         One row for each row to write; cells to be written are ``ABSENT``.
     orders : ndarray of shape (n_rows, n_columns)
-        The order of the columns in each sentence; given cells come first.
+        The order of the columns in each sentence; given cells come first. A column that is left
+        out is not written, and stays as it is in `prompts`.
 
     Returns
     -------
@@ -224,7 +225,7 @@ class _Batch:
     def _open(self, rows: IntArray) -> None:
         """Begin the next cell of each of `rows`; cells with a single value are written at once."""
         grammar: Grammar = self.language.grammar
-        n_columns = self.codes.shape[1]
+        n_columns = self._orders.shape[1]
         rows = rows[self._n_done[rows] < n_columns]
         while len(rows):
             columns = self._orders[rows, self._n_done[rows]]

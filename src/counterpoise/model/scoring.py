@@ -22,17 +22,24 @@ class Scorer:
     """Log-likelihood of written sentences under a model and the grammar.
 
     A token's probability is its share among the tokens that the grammar permits where it was
-    chosen: what generation draws from. Forced tokens, and the label, which is always given,
-    have probability one.
+    chosen: what generation draws from. Forced tokens have probability one, and so has the label
+    unless `scores_label`.
     """
 
-    def __init__(self, model: LanguageModel, grammar: Grammar, device: Device) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        grammar: Grammar,
+        device: Device,
+        *,
+        scores_label: bool = False,
+    ) -> None:
         self._model = model
         self._device = device
         self._allowed = device.tensor(grammar.allowed)
         self._allowed_set = grammar.allowed_set
         self._column = grammar.column
-        self._is_scored = grammar.column != 0
+        self._is_scored = (grammar.column != 0) | scores_label
 
     def log_likelihood(self, sentences: Sentences) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each chosen token, and the row it belongs to.

@@ -12,7 +12,7 @@ import torch
 
 from counterpoise.errors import ModelError
 from counterpoise.language.grammar import Grammar, IntArray
-from counterpoise.language.sentences import Corpus, draw_orders
+from counterpoise.language.sentences import Corpus, draw_orders, label_is_given
 from counterpoise.model.checkpoint import Checkpoint, Training, distinct_tensors, load_tensors
 from counterpoise.model.device import Device
 from counterpoise.model.history import History, Standing, TimeLimit
@@ -38,7 +38,7 @@ class TrainingPlan:
         Rows a step.
     learning_rate : float
         Peak; it is reached after a warm-up and falls along a cosine to a tenth of itself.
-    permutation : {"label-first", "all", "none"}
+    permutation : {"label-first", "label-last", "no-label", "all", "none"}
         Order of the columns, drawn anew for each presentation of a row.
     weight_decay, max_gradient_norm : float
         Of AdamW, and where the gradient is clipped.
@@ -90,7 +90,8 @@ def train(
     if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
         model.eval()
         return finished
-    scorer = Scorer(model, grammar, device)
+    scores_label = not label_is_given(plan.permutation)
+    scorer = Scorer(model, grammar, device, scores_label=scores_label)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpoise.language.grammar import IntArray
+from counterpoise.language.sentences import order_of
 from counterpoise.oversample.starts import Starts
 from counterpoise.table import ABSENT, Table, TextColumn
 
@@ -42,20 +43,21 @@ class Prompts:
 
 
 def draw_prompts(
-    starts: Starts, label: int, n_rows: int, condition: str, rng: np.random.Generator
+    starts: Starts, label: int | None, n_rows: int, condition: str, rng: np.random.Generator
 ) -> Prompts:
-    """Draw prompts for `n_rows` rows of one class.
+    """Draw prompts for `n_rows` rows of one class, or of any.
 
     With ``condition="feature"`` every feature in turn is the condition of an equal share of the
-    rows. A numeric value is drawn from the real and the interpolated rows of the class together,
-    a categorical one from the real rows: interpolated rows have no categories.
+    rows; with ``"any-feature"`` each row's is drawn. A numeric value is drawn from the real and
+    the interpolated rows of the class together, a categorical one from the real rows:
+    interpolated rows have no categories.
 
     Parameters
     ----------
     starts : Starts
         Values of the real and interpolated rows.
-    label : int
-        Code of the class.
+    label : int or None
+        Code of the class; None for prompts without a label, whose values are of any class.
 
     Notes
     -----
@@ -64,11 +66,17 @@ def draw_prompts(
     """
     n_columns = len(starts.schema)
     codes = np.full((n_rows, n_columns), ABSENT, dtype=np.int64)
-    codes[:, 0] = label
+    if label is not None:
+        codes[:, 0] = label
     features = starts.features(label)
     which = np.full(n_rows, LABEL_ONLY, dtype=np.int64)
-    if condition == "feature" and features:
-        which = np.resize(rng.permutation(features), n_rows)
+    if condition != "label" and features:
+        in_turn = condition == "feature"
+        which = (
+            np.resize(rng.permutation(features), n_rows)
+            if in_turn
+            else rng.choice(features, n_rows)
+        )
         for feature in features:
             rows = np.flatnonzero(which == feature)
             codes[rows, feature] = starts.draw(label, feature, len(rows), rng)
@@ -81,8 +89,9 @@ def draw_writing_orders(
 ) -> IntArray:
     """Draw the order in which each row is written.
 
-    The label first, then the condition, then what else is given, then the cells to be written:
-    in a random order, or in the order of the table with ``permutation="none"``.
+    The label first (last with ``permutation="label-last"``, nowhere with ``"no-label"``), then the
+    condition, then what else is given, then the cells to be written: in a random order, or in the
+    order of the table with ``"none"``.
 
     Parameters
     ----------
@@ -94,6 +103,7 @@ def draw_writing_orders(
     Returns
     -------
     ndarray of shape (n_rows, n_columns), int64
+        One column less with ``"no-label"``.
     """
     n_rows, n_columns = given.shape
     keys = rng.random((n_rows, n_columns))
@@ -101,5 +111,4 @@ def draw_writing_orders(
         keys = np.tile(np.arange(n_columns) / n_columns, (n_rows, 1))
     keys[given != ABSENT] -= 1.0
     keys[np.arange(n_rows), condition] = -2.0
-    keys[:, 0] = -3.0
-    return np.argsort(keys, axis=1, kind="stable")
+    return order_of(keys, "label-first" if permutation in ("all", "none") else permutation)

@@ -25,6 +25,7 @@ from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import Device
 from counterpoise.model.history import History, TimeLimit
 from counterpoise.model.training import TrainingPlan, train
+from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows, training_rows
 from counterpoise.oversample.writer import RowWriter
@@ -143,7 +144,8 @@ def learn(
     n_repeats = 1 + n_held_out / len(rows.corpus) if is_search else 0.0
     n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
     history = fit(rows, n_most, n_repeats)
-    writer = RowWriter(language, model, recipe, rows, device, history)
+    labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
+    writer = RowWriter(language, model, recipe, rows, device, history, labeller=labeller)
     if start is None:
         return writer
     model.load_state_dict(start)
@@ -191,5 +193,5 @@ def _most_presentations(
 def build_language(table: Table, backbone: Backbone, recipe: Recipe) -> Language:
     """Build the language in which `backbone` will write the rows of `table`."""
     if recipe.serialization == "text":
-        return text_language(table, backbone.tokenizer)
+        return text_language(table, backbone.tokenizer, recipe.numbers)
     return table_language(table, backbone.tokenizer if backbone.is_pretrained else None)

@@ -12,7 +12,7 @@ from typing import Any
 AS_RECIPE = "recipe"
 """In place of a parameter: what the recipe says."""
 
-_CHOICES: Mapping[str, tuple[Any, ...]] = {
+CHOICES: Mapping[str, tuple[Any, ...]] = {
     "train_on": ("minority", "all"),
     "interpolation": ("smotenc", None),
     "permutation": ("label-first", "label-last", "no-label", "all", "none"),
@@ -74,7 +74,7 @@ class Recipe:
     decoding: str = "grammar"
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
 
@@ -111,11 +111,34 @@ RECIPES: Mapping[str, Recipe] = {
     "great": Recipe(
         train_on="all", interpolation=None, permutation="all", condition="label", **_PUBLISHED
     ),
+    "taptap": Recipe(
+        train_on="all",
+        interpolation=None,
+        permutation="no-label",
+        condition="any-feature",
+        numbers="digits",
+        **_PUBLISHED,
+    ),
+    "predllm": Recipe(train_on="all", interpolation=None, permutation="label-last", **_PUBLISHED),
 }
 """The methods by name.
 
 ``"imbllm"`` and its ablations: arXiv 2510.09783. ``"great"``: GReaT, arXiv 2210.06280, prompted
-with the label. ``"counterpoise"``: what does best in our own experiments (``docs/log.md``).
+with the label. ``"taptap"``: TapTap, arXiv 2305.09696. ``"predllm"``: Pred-LLM, arXiv 2410.21717.
+``"counterpoise"``: what does best in our own experiments (``docs/log.md``).
+
+Where the code that accompanies the ImbLLM paper departs from these descriptions, or we from it:
+
+NOTE[DIFF] That code never draws again. Of Pred-LLM it keeps the rows that the model labels the
+minority and makes do with fewer than asked, possibly none; of TapTap it appends every row with the
+label that XGBoost gives it, majority rows too. Here rows are drawn until there are as many as
+asked for, and a `DecodingError` ends it where the minority (nearly) never comes.
+NOTE[DIFF] It starts TapTap's rows with a label that no sentence of the training had; here with a
+value of a feature, as TapTap itself does.
+NOTE[DIFF] It trains Pred-LLM on each row twice, shuffled and in the table's order, and asks for
+the label of a finished row in a second pass in that order. Here the model labels a row as it has
+just written it. Both draw the label at the temperature of the rest; neither takes the likeliest.
+NOTE[DIFF] It leaves `top_k` at the 50 of its generation library; here nothing is cut off.
 """
 
 CHANGEABLE = tuple(

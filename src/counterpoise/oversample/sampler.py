@@ -22,19 +22,24 @@ from sklearn_compat.utils.validation import validate_data
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import resolve_device
-from counterpoise.model.generation import Sampling
+from counterpoise.model.generation import Generated, Sampling
+from counterpoise.oversample.condition import Prompts
 from counterpoise.oversample.fingerprint import fingerprint
 from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels, with_labels
 from counterpoise.oversample.interpolation import N_NEIGHBORS
 from counterpoise.oversample.interruption import as_before_unless_done
 from counterpoise.oversample.learning import SMALLEST_CLASS_TO_HOLD_OUT, Length, learn
 from counterpoise.oversample.provenance import describe_origin
-from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
+from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, CHOICES, Recipe, as_recipe
+from counterpoise.oversample.redraw import SMALLEST_BOUND, Redraws, redraw
 from counterpoise.progress import make_progress
 from counterpoise.table import Column, Schema, Table, TextColumn
 
 if TYPE_CHECKING:
     from counterpoise.report.document import Report
+
+DRAWS_PER_LABELLED_ROW = 100
+"""How many draws a row may take on average where rows are labelled after they are written."""
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -57,7 +62,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     recipe : str or Recipe, default="counterpoise"
         The method: ``"counterpoise"``, what does best in our own experiments; ``"imbllm"`` as
         published [1]_, and its ablations ``"imbllm-no-interpolation"``,
-        ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``.
+        ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``,
+        ``"taptap"`` (needs xgboost) and ``"predllm"``, which are trained on every class; the last
+        two label a row when it is written, and draw until as many are of the class as are asked
+        for.
         It sets the parameters whose default is ``"recipe"``; each of them can be given a value of
         its own.
     serialization : {"recipe", "table", "text"}, default="recipe"
@@ -66,12 +74,14 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     interpolation : {"recipe", "smotenc", None}, default="recipe"
         First idea of the method: train on SMOTE-NC rows too, of which only the label and the
         numeric features are kept. ``None`` trains on real rows only.
-    permutation : {"recipe", "label-first", "all", "none"}, default="recipe"
+    permutation : {"recipe", "label-first", "label-last", "no-label", "all", "none"}, \
+            default="recipe"
         Second idea: the label first, then the features in a random order, new each time.
-        ``"all"`` shuffles the label along, ``"none"`` keeps the table's order.
-    condition : {"recipe", "feature", "label"}, default="recipe"
-        Third idea: a prompt is the label and the value of one feature, each feature in turn.
-        ``"label"`` prompts with the label alone.
+        ``"all"`` shuffles the label along, ``"none"`` keeps the table's order. Where the label is
+        last, the model labels the rows that it has written; where there is none, XGBoost does.
+    condition : {"recipe", "feature", "any-feature", "label"}, default="recipe"
+        Third idea: a prompt is the label and the value of one feature, each feature in turn or
+        (``"any-feature"``) drawn. ``"label"`` prompts with the label alone.
     train_on : {"recipe", "minority", "all"}, default="recipe"
         Train on the classes that are filled, as published, or on every class.
     epochs : int, "recipe" or "auto", default="recipe"
@@ -144,6 +154,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Losses by epoch, presentations, seconds.
     timings_ : dict of str to float
         ``training_s``, ``generation_s``, ``training_rows_per_s``, ``generation_rows_per_s``.
+    redraws_ : dict
+        For each class what it took to draw its rows: rows drawn and, where rows are labelled
+        after they are written, how many were labelled otherwise.
     provenance_ : DataFrame of shape (n_synthetic, 4)
         For each synthetic row its class, the column and value it was prompted with, and its
         log-likelihood in nats under the model, given the prompt.
@@ -168,11 +181,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         **BaseOverSampler._parameter_constraints,
         "model": [str],
         "recipe": [str, Recipe],
-        "serialization": [StrOptions({AS_RECIPE, "table", "text"})],
+        "serialization": [StrOptions({AS_RECIPE, *CHOICES["serialization"]})],
         "interpolation": [StrOptions({AS_RECIPE, "smotenc"}), None],
-        "permutation": [StrOptions({AS_RECIPE, "label-first", "all", "none"})],
-        "condition": [StrOptions({AS_RECIPE, "feature", "label"})],
-        "train_on": [StrOptions({AS_RECIPE, "minority", "all"})],
+        "permutation": [StrOptions({AS_RECIPE, *CHOICES["permutation"]})],
+        "condition": [StrOptions({AS_RECIPE, *CHOICES["condition"]})],
+        "train_on": [StrOptions({AS_RECIPE, *CHOICES["train_on"]})],
         "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
         "max_presentations": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -277,6 +290,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ValueError
             If a parameter, a column or a class cannot be used; the message names it. Raised
             before any training.
+        DecodingError
+            If rows are labelled after they are written, and too few of those drawn are of the
+            class that they are drawn for.
         """
         frame, labels = as_frame(X), as_labels(y)
         n_unlabelled = int(pd.isna(labels).sum(axis=None))
@@ -411,14 +427,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _sample_chunk(
         self, n: int, label: int, given: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Any, Any]:
-        generated, _ = self.writer_.write(
-            label,
-            n,
-            self._sampling(),
-            rng=rng,
-            progress=make_progress(self.verbose),
-            given=given,
-        )
+        generated, _, _ = self._draw(label, n, rng, given)
         frame = generated.table.to_frame()
         return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
 
@@ -506,15 +515,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Write the rows that each class lacks; label first."""
         started = time.perf_counter()
         parts, provenance = [], []
+        self.redraws_: dict[Any, Redraws] = {}
         for class_, n in n_rows.items():
             label = _label_code(self.writer_.language.schema, class_)
-            generated, prompts = self.writer_.write(
-                label,
-                n,
-                self._sampling(),
-                rng=self._rng,
-                progress=make_progress(self.verbose),
-            )
+            generated, prompts, redraws = self._draw(label, n, self._rng)
+            self.redraws_[class_] = redraws
             parts.append(generated.table.to_frame())
             provenance.append(describe_origin(generated, prompts, parts[-1]))
         self.provenance_ = pd.concat(provenance, ignore_index=True)
@@ -529,6 +534,36 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             "generation_rows_per_s": len(synthetic) / seconds,
         }
         return synthetic
+
+    def _draw(
+        self,
+        label: int,
+        n: int,
+        rng: np.random.Generator,
+        given: Mapping[int, int] | None = None,
+    ) -> tuple[Generated, Prompts, Redraws]:
+        """Write `n` rows of the class `label`, again where a row turns out to be of another."""
+        writer = self.writer_
+
+        def draw(n_rows: int) -> tuple[Generated, Prompts]:
+            return writer.write(
+                label,
+                n_rows,
+                self._sampling(),
+                rng=rng,
+                progress=make_progress(self.verbose),
+                given=given,
+            )
+
+        return redraw(
+            draw,
+            writer.acceptance(label),
+            n,
+            class_=writer.language.schema[0].decode(np.array([label])).iloc[0],
+            most_drawn=max(DRAWS_PER_LABELLED_ROW * n, SMALLEST_BOUND),
+            advice="ask for fewer rows, raise temperature, or use a recipe whose prompt holds the "
+            "label, such as recipe='imbllm'",
+        )
 
     def _recipe(self) -> Recipe:
         """Return the recipe with what the parameters change in it."""
@@ -570,7 +605,15 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return given
 
 
-_OF_ONE_FIT = ("writer_", "history_", "timings_", "provenance_", "model_name_", "model_reason_")
+_OF_ONE_FIT = (
+    "writer_",
+    "history_",
+    "timings_",
+    "provenance_",
+    "redraws_",
+    "model_name_",
+    "model_reason_",
+)
 """Attributes that a fit with nothing to fill would otherwise keep from the fit before."""
 
 

@@ -13,7 +13,9 @@ from counterpoise.model.generation import Generated, Sampling, generate
 from counterpoise.model.history import History
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.oversample.condition import Prompts, draw_prompts, draw_writing_orders
+from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
+from counterpoise.oversample.redraw import Accept
 from counterpoise.oversample.rows import TrainingRows
 from counterpoise.progress import Progress
 from counterpoise.table import ABSENT
@@ -39,6 +41,8 @@ class RowWriter:
         What happened in training.
     search : History or None
         What happened in the training that only found out how long to train.
+    labeller : XGBoostLabeller or None
+        What labels rows that are written without a label.
     """
 
     language: Language
@@ -48,6 +52,7 @@ class RowWriter:
     device: Device
     history: History
     search: History | None = None
+    labeller: XGBoostLabeller | None = None
 
     def write(
         self,
@@ -62,10 +67,12 @@ class RowWriter:
         """Write `n_rows` rows of the class `label`, and say what each was prompted with.
 
         `given` fixes the codes of some columns, by position; then nothing else is drawn as a
-        condition.
+        condition. Where rows are labelled after they are written, they may be of any class:
+        keep those that `acceptance` accepts.
         """
         condition = "label" if given else self.recipe.condition
-        prompts = draw_prompts(self.rows.starts, label, n_rows, condition, rng)
+        prompted = label if self.recipe.labelled_by == "prompt" else None
+        prompts = draw_prompts(self.rows.starts, prompted, n_rows, condition, rng)
         for position, code in (given or {}).items():
             prompts.table.codes[:, position] = code
         orders = draw_writing_orders(
@@ -81,5 +88,13 @@ class RowWriter:
             rng=rng,
             progress=progress,
         )
+        if self.labeller is not None:
+            generated.table.codes[:, 0] = self.labeller.label(generated.table)
         assert not (generated.table.codes == ABSENT).any()
         return generated, prompts
+
+    def acceptance(self, label: int) -> dict[str, Accept]:
+        """Return what a row must satisfy to be of the class `label`, by the reason if it is not."""
+        if self.recipe.labelled_by == "prompt":
+            return {}
+        return {"labelled otherwise": lambda table: table.codes[:, 0] == label}
