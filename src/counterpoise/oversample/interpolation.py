@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,8 +72,10 @@ def _interpolate_class(
     sizes = np.array([_unit_size(table.schema[position]) for position in numeric])
     numbers = table.codes[:, numeric] * sizes  # distances are between values, not codes
     gaps = table.codes[:, numeric] == MISSING
-    numbers[gaps] = np.nan
-    numbers = np.where(gaps, np.nan_to_num(np.nanmedian(numbers, axis=0)), numbers)
+    numbers[gaps | (table.codes[:, numeric] == ABSENT)] = np.nan
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        medians = np.nan_to_num(np.nanmedian(numbers, axis=0))  # of columns without a number too
+    numbers = np.where(np.isnan(numbers), medians, numbers)
     has_gaps = gaps.any(axis=0)
     categories = np.column_stack([table.codes[:, categorical], gaps[:, has_gaps]])
     X = np.column_stack([numbers, _as_ranks(categories)])

@@ -1,31 +1,69 @@
-"""Where synthetic rows came from."""
+"""Where synthetic rows came from, and which real rows they are near to."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from counterpoise.model.generation import Generated
+from counterpoise.oversample.combination import Layout
 from counterpoise.oversample.condition import LABEL_ONLY, Prompts
+from counterpoise.oversample.nearest import nearest
+from counterpoise.table import Table
 
 
-def describe_origin(generated: Generated, prompts: Prompts, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a synthetic row: class, condition column and value, log-likelihood.
+def describe_origin(
+    generated: Generated, prompts: Prompts, made: Table, observed: Table, layout: Layout
+) -> pd.DataFrame:
+    """Return one row a synthetic row of a single class.
 
     Parameters
     ----------
-    frame : DataFrame of shape (n_rows, 1 + n_features)
-        The generated rows, label first.
+    generated, prompts : Generated, Prompts
+        The rows as they were written, and what with.
+    made : Table
+        The same rows in the user's columns, label first.
+    observed : Table
+        The real rows in these columns, of every class.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, 6)
+        ``class``; ``condition_column`` and ``condition_value`` (None where the prompt was the
+        class alone; tuples for a fixed combination); ``log_likelihood`` in nats;
+        ``nearest_distance`` to the real rows of the class and ``nearest_row``, its position in X.
     """
-    names = [None, *(column.name for column in generated.table.schema.columns[1:])]
+    frame = made.to_frame()
+    names: list[Any] = [None]
+    for members in layout.members[1:]:
+        columns = tuple(made.schema[member].name for member in members)
+        names.append(columns if len(members) > 1 else columns[0])
+    condition_columns = pd.Series(
+        [names[position] for position in prompts.condition.tolist()], dtype=object
+    )
     values = [
-        None if position == LABEL_ONLY else frame.iat[row, position]
+        _value(frame, row, layout.members[position]) if position != LABEL_ONLY else None
         for row, position in enumerate(prompts.condition.tolist())
     ]
+    distance, row = np.empty(0), np.empty(0, dtype=np.int64)
+    if len(made):
+        of_class = np.flatnonzero(observed.codes[:, 0] == made.codes[0, 0])
+        distance, row = nearest(made, observed.take(of_class))
+        row = of_class[row]
     return pd.DataFrame(
         {
             "class": frame.iloc[:, 0].to_numpy(),
-            "condition_column": [names[position] for position in prompts.condition],
+            "condition_column": condition_columns,
             "condition_value": pd.Series(values, dtype=object),
             "log_likelihood": generated.log_likelihood,
+            "nearest_distance": distance,
+            "nearest_row": row,
         }
     )
+
+
+def _value(frame: pd.DataFrame, row: int, members: tuple[int, ...]) -> Any:
+    cells = tuple(frame.iat[row, member] for member in members)
+    return cells if len(cells) > 1 else cells[0]

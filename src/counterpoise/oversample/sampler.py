@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Iterator, Mapping
-from numbers import Integral, Real
-from os import PathLike
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,35 +10,32 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
-from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import resolve_device
-from counterpoise.model.generation import Generated, Sampling
-from counterpoise.oversample.condition import Prompts
+from counterpoise.model.generation import Sampling
+from counterpoise.oversample.caveats import check_size
+from counterpoise.oversample.filling import Pen, fill, label_code
 from counterpoise.oversample.fingerprint import fingerprint
-from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels, with_labels
-from counterpoise.oversample.interpolation import N_NEIGHBORS
+from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels
 from counterpoise.oversample.interruption import as_before_unless_done
-from counterpoise.oversample.learning import SMALLEST_CLASS_TO_HOLD_OUT, Length, learn
-from counterpoise.oversample.provenance import describe_origin
-from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, CHOICES, Recipe, as_recipe
-from counterpoise.oversample.redraw import SMALLEST_BOUND, Redraws, redraw
+from counterpoise.oversample.learning import Length, learn
+from counterpoise.oversample.more_rows import MoreRows, generator_of
+from counterpoise.oversample.parameters import PARAMETER_CONSTRAINTS
+from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
+from counterpoise.oversample.rules import Demands, forewarn, prepare
 from counterpoise.progress import make_progress
-from counterpoise.table import Column, Schema, Table, TextColumn
+from counterpoise.table import Table
 
 if TYPE_CHECKING:
     from counterpoise.report.document import Report
 
-DRAWS_PER_LABELLED_ROW = 100
-"""How many draws a row may take on average where rows are labelled after they are written."""
 
-
-class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
+class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
     """Over-sample with rows written by a language model that is fine-tuned on the table.
 
     The ImbLLM method [1]_, decoded under the table's grammar: every generated cell is valid (a
@@ -119,6 +112,23 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ``"duration"`` or ``"text"``.
     range_margin : float, default=0.0
         Widen the range of numeric columns by this share of it, on both sides.
+    ranges : dict, default=None
+        Allowed numbers, dates or durations: name -> (smallest, largest), either None to leave it
+        as observed. A wider range than the observed one lets more be generated; a narrower one
+        less: the real rows stay as they are, and their cells outside are not learned from.
+    categories : dict, default=None
+        Allowed categories: name -> list. As `ranges`; missing cells stay possible where there are
+        some.
+    fixed_combinations : list of tuple, default=None
+        Columns of which only combinations of values that some real row has may be generated, such
+        as ``[("state", "area_code")]``.
+    inequalities : list of tuple, default=None
+        What every synthetic row satisfies, such as ``[("min_price", "<=", "max_price")]``, with
+        ``<``, ``<=``, ``>`` or ``>=``, between two columns of numbers, dates or durations. A row
+        with one of them missing satisfies it. Rows that do not are drawn again (see `redraws_`).
+    allow_copies : bool, default=True
+        Whether a synthetic row may equal a real row of its class in every cell. If not, such rows
+        are drawn again.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, or another torch device.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -154,12 +164,18 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Losses by epoch, presentations, seconds.
     timings_ : dict of str to float
         ``training_s``, ``generation_s``, ``training_rows_per_s``, ``generation_rows_per_s``.
-    redraws_ : dict
-        For each class what it took to draw its rows: rows drawn and, where rows are labelled
-        after they are written, how many were labelled otherwise.
-    provenance_ : DataFrame of shape (n_synthetic, 4)
-        For each synthetic row its class, the column and value it was prompted with, and its
-        log-likelihood in nats under the model, given the prompt.
+    provenance_ : DataFrame of shape (n_synthetic, 6)
+        For each synthetic row its ``class``; the column and value it was prompted with
+        (``condition_column``, ``condition_value``; tuples for a fixed combination); its
+        ``log_likelihood`` in nats under the model, given the prompt; the distance to the nearest
+        real row of its class and that row's position in X (``nearest_distance``,
+        ``nearest_row``). The distance is Gower's, in [0, 1]: the mean over the columns of the
+        difference as a share of the column's range, or of 0 and 1 for equal and different
+        categories.
+    copy_rate_ : float
+        Share of the synthetic rows that equal a real row of their class in every cell.
+    redraws_ : dict of object to Redraws
+        By class, how many rows were drawn, and how many of them rejected for which reason.
 
     References
     ----------
@@ -179,34 +195,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
-        "model": [str],
-        "recipe": [str, Recipe],
-        "serialization": [StrOptions({AS_RECIPE, *CHOICES["serialization"]})],
-        "interpolation": [StrOptions({AS_RECIPE, "smotenc"}), None],
-        "permutation": [StrOptions({AS_RECIPE, *CHOICES["permutation"]})],
-        "condition": [StrOptions({AS_RECIPE, *CHOICES["condition"]})],
-        "train_on": [StrOptions({AS_RECIPE, *CHOICES["train_on"]})],
-        "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
-        "max_presentations": [Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "validation_fraction": [
-            Interval(Real, 0, 1, closed="left"),
-            StrOptions({AS_RECIPE, "auto"}),
-        ],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({AS_RECIPE})],
-        "top_p": [Interval(Real, 0, 1, closed="right")],
-        "generation_batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "lora_rank": [Interval(Integral, 1, None, closed="left"), None],
-        "column_kinds": [dict, None],
-        "range_margin": [Interval(Real, 0, None, closed="left")],
-        "device": [str],
-        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "checkpoint_dir": [str, PathLike, None],
-        "random_state": ["random_state"],
-        "verbose": ["boolean"],
+        **PARAMETER_CONSTRAINTS,
     }
 
     def __init__(
@@ -232,6 +221,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         lora_rank: int | None = None,
         column_kinds: Mapping[Any, str] | None = None,
         range_margin: float = 0.0,
+        ranges: Mapping[Any, tuple[Any, Any]] | None = None,
+        categories: Mapping[Any, Sequence[Any]] | None = None,
+        fixed_combinations: Sequence[Sequence[Any]] | None = None,
+        inequalities: Sequence[tuple[Any, str, Any]] | None = None,
+        allow_copies: bool = True,
         device: str = "auto",
         precision: str = "auto",
         max_time: float | None = None,
@@ -259,6 +253,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.lora_rank = lora_rank
         self.column_kinds = column_kinds
         self.range_margin = range_margin
+        self.ranges = ranges
+        self.categories = categories
+        self.fixed_combinations = fixed_combinations
+        self.inequalities = inequalities
+        self.allow_copies = allow_copies
         self.device = device
         self.precision = precision
         self.max_time = max_time
@@ -291,8 +290,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             If a parameter, a column or a class cannot be used; the message names it. Raised
             before any training.
         DecodingError
-            If rows are labelled after they are written, and too few of those drawn are of the
-            class that they are drawn for.
+            If `inequalities`, ``allow_copies=False`` or a labelling of the written rows reject so
+            many that too few are left of 50 draws a row (100 with a labelling).
         """
         frame, labels = as_frame(X), as_labels(y)
         n_unlabelled = int(pd.isna(labels).sum(axis=None))
@@ -308,94 +307,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if isinstance(X_resampled, pd.DataFrame) and isinstance(y_resampled, pd.Series):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
-
-    def sample(
-        self,
-        n: int,
-        *,
-        class_: Any = None,
-        condition: Mapping[Any, Any] | None = None,
-        random_state: Any = None,
-    ) -> tuple[Any, Any]:
-        """Write more rows without training again.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        class_ : object, optional
-            Their class; may be omitted if the model was trained on a single one. The model knows
-            the classes it was trained on: with ``train_on="all"``, all of them.
-        condition : mapping, optional
-            Values that all the rows have: column name -> value. They take the place of the
-            conditions that are otherwise drawn.
-        random_state : int, RandomState instance or None
-            Seed of these rows; None continues the stream of the fit, so that repeated calls
-            write different rows.
-
-        Returns
-        -------
-        X : DataFrame or ndarray of shape (n, n_features)
-            As the X of the fit.
-        y : Series or ndarray of shape (n,)
-            As the y of the fit.
-
-        Raises
-        ------
-        ValueError
-            If the class was not trained on, or the condition names an unknown column or a value
-            outside the column's domain.
-        """
-        whole = max(n, 1) if _is_count(n) else 1
-        return next(
-            self.sample_chunks(
-                n,
-                chunk_size=whole,
-                class_=class_,
-                condition=condition,
-                random_state=random_state,
-            )
-        )
-
-    def sample_chunks(
-        self,
-        n: int,
-        *,
-        chunk_size: int = 10_000,
-        class_: Any = None,
-        condition: Mapping[Any, Any] | None = None,
-        random_state: Any = None,
-    ) -> Iterator[tuple[Any, Any]]:
-        """Write more rows piece by piece, in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        n : int
-            How many in all.
-        chunk_size : int, default=10_000
-            How many at a time.
-        class_, condition, random_state
-            As in :meth:`sample`.
-
-        Yields
-        ------
-        X : DataFrame or ndarray of shape (at most chunk_size, n_features)
-        y : Series or ndarray of shape (at most chunk_size,)
-
-        Raises
-        ------
-        ValueError
-            As :meth:`sample`, at the call and not at the first chunk.
-        """
-        check_is_fitted(self, "writer_")
-        if not _is_count(n):
-            raise ValueError(f"n must be a whole number of rows, 0 or more; got {n!r}")
-        if not _is_count(chunk_size) or chunk_size == 0:
-            raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
-        rng = self._rng if random_state is None else _generator(random_state)
-        label, given = self._trained_label(class_), self._given_codes(condition or {})
-        sizes = [min(chunk_size, n - start) for start in range(0, n, chunk_size)] or [0]
-        return (self._sample_chunk(size, label, given, rng) for size in sizes)
 
     def report(self, *, title: str = "Table", holdout: tuple[Any, Any] | None = None) -> Report:
         """Show what the last `fit_resample` wrote beside the real rows.
@@ -424,13 +335,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         check_is_fitted(self, "n_synthetic_")
         return report_sampler(self, title=title, holdout=holdout)
 
-    def _sample_chunk(
-        self, n: int, label: int, given: Mapping[int, int], rng: np.random.Generator
-    ) -> tuple[Any, Any]:
-        generated, _, _ = self._draw(label, n, rng, given)
-        frame = generated.table.to_frame()
-        return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
-
     def _check_X_y(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, bool]:
         frame = as_frame(X)
         y, binarize_y = check_target_type(as_labels(y), indicate_one_vs_all=True)
@@ -452,33 +356,42 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
-        n_rows = {class_: n for class_, n in self.sampling_strategy_.items() if n > 0}
+        n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
         for class_ in n_rows:
-            _check_size(class_, int((labels == class_).sum()))
-        self.recipe_ = self._recipe()
+            check_size(class_, int((labels == class_).sum()))
         for name in _OF_ONE_FIT:
             self.__dict__.pop(name, None)
-        self.schema_ = Schema.infer(X, kinds=self.column_kinds, range_margin=self.range_margin)
+        self.recipe_ = self._recipe()
         self.classes_ = np.unique(labels)
-        table = with_labels(
-            Table.from_frame(X, self.schema_),
-            labels,
-            self._caller_types.target_name,
-            is_named=self._caller_types.names_columns,
-        )
-        synthetic = table.take(np.empty(0, dtype=np.int64)).to_frame()
+        types = self._caller_types
+        prepared = prepare(X, labels, types.target_name, types.names_columns, self._demands())
+        self.schema_, self._rules = prepared.schema, prepared.rules
+        synthetic = prepared.observed.take([]).to_frame()
         if n_rows:
-            checkpoint = self._learn(table, n_rows)
-            synthetic = self._write(n_rows)
+            codes = {class_: label_code(prepared.table.schema, class_) for class_ in n_rows}
+            forewarn(prepared, codes)
+            checkpoint = self._learn(prepared.table, n_rows)
+            synthetic = self._write(prepared.observed, n_rows)
             if checkpoint is not None:
                 checkpoint.remove()
         self.n_synthetic_ = len(synthetic)
-        whole = pd.concat([X, synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)], axis=0)
-        whole = whole.reset_index(drop=True)
+        features = synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
-        whole_labels = np.concatenate([labels, new_labels])
-        self._resampled = whole, whole_labels  # for `report`
-        return whole, whole_labels
+        whole = pd.concat([X, features], ignore_index=True)
+        self._resampled = whole, np.concatenate([labels, new_labels])  # for `report`
+        return self._resampled
+
+    def _demands(self) -> Demands:
+        """Return what the parameters say of the rows to write."""
+        return Demands(
+            self.column_kinds or {},
+            self.range_margin,
+            self.ranges or {},
+            self.categories or {},
+            () if self.fixed_combinations is None else self.fixed_combinations,
+            () if self.inequalities is None else self.inequalities,
+            self.allow_copies,
+        )
 
     def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
         """Train a model to write the rows of `table`; return the checkpoint, if there is one."""
@@ -486,8 +399,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         backbone = load_backbone(self.model, device=device, lora_rank=self.lora_rank)
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
         self._generation_batch_size = backbone.generation_batch_size
-        self._rng = _generator(self.random_state)
-        n_deficit = {_label_code(table.schema, class_): n for class_, n in n_rows.items()}
+        self._rng = generator_of(self.random_state)
+        n_deficit = {label_code(table.schema, class_): n for class_, n in n_rows.items()}
         checkpoint = None
         if self.checkpoint_dir is not None:
             taken = {"model": backbone.name, "device": device.device, "precision": device.precision}
@@ -511,98 +424,31 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.history_ = self.writer_.history
         return checkpoint
 
-    def _write(self, n_rows: Mapping[Any, int]) -> pd.DataFrame:
+    def _write(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Write the rows that each class lacks; label first."""
-        started = time.perf_counter()
-        parts, provenance = [], []
-        self.redraws_: dict[Any, Redraws] = {}
-        for class_, n in n_rows.items():
-            label = _label_code(self.writer_.language.schema, class_)
-            generated, prompts, redraws = self._draw(label, n, self._rng)
-            self.redraws_[class_] = redraws
-            parts.append(generated.table.to_frame())
-            provenance.append(describe_origin(generated, prompts, parts[-1]))
-        self.provenance_ = pd.concat(provenance, ignore_index=True)
-        synthetic = pd.concat(parts, ignore_index=True)
-        seconds = time.perf_counter() - started
+        filling = fill(self._pen(), observed, n_rows, self._rng)
+        self.provenance_, self.copy_rate_ = filling.provenance, filling.copy_rate
+        self.redraws_ = filling.redraws
         trainings = [h for h in (self.writer_.search, self.history_) if h is not None]
         training_s = sum(history.seconds for history in trainings)
         self.timings_ = {
             "training_s": training_s,
             "training_rows_per_s": sum(h.n_presentations for h in trainings) / training_s,
-            "generation_s": seconds,
-            "generation_rows_per_s": len(synthetic) / seconds,
+            "generation_s": filling.seconds,
+            "generation_rows_per_s": len(filling.rows) / filling.seconds,
         }
-        return synthetic
-
-    def _draw(
-        self,
-        label: int,
-        n: int,
-        rng: np.random.Generator,
-        given: Mapping[int, int] | None = None,
-    ) -> tuple[Generated, Prompts, Redraws]:
-        """Write `n` rows of the class `label`, again where a row turns out to be of another."""
-        writer = self.writer_
-
-        def draw(n_rows: int) -> tuple[Generated, Prompts]:
-            return writer.write(
-                label,
-                n_rows,
-                self._sampling(),
-                rng=rng,
-                progress=make_progress(self.verbose),
-                given=given,
-            )
-
-        return redraw(
-            draw,
-            writer.acceptance(label),
-            n,
-            class_=writer.language.schema[0].decode(np.array([label])).iloc[0],
-            most_drawn=max(DRAWS_PER_LABELLED_ROW * n, SMALLEST_BOUND),
-            advice="ask for fewer rows, raise temperature, or use a recipe whose prompt holds the "
-            "label, such as recipe='imbllm'",
-        )
+        return filling.rows
 
     def _recipe(self) -> Recipe:
         """Return the recipe with what the parameters change in it."""
         return as_recipe(self.recipe, **{name: getattr(self, name) for name in CHANGEABLE})
 
-    def _sampling(self) -> Sampling:
+    def _pen(self) -> Pen:
         size = self.generation_batch_size
         if size == "auto":
             size = self._generation_batch_size
-        return Sampling(self._recipe().temperature, self.top_p, int(size))
-
-    def _trained_label(self, class_: Any) -> int:
-        """Return the code of `class_`, which the model must have been trained on."""
-        schema = self.writer_.language.schema
-        trained = self.writer_.rows.starts.labels
-        names = schema[0].decode(trained).tolist()
-        if class_ is None and len(trained) == 1:
-            return int(trained[0])
-        if class_ is None or class_ not in names:
-            raise ValueError(
-                f"class_ must be one of the classes that the model was trained on, {names}; got "
-                f"{class_!r}. With train_on='all' it is trained on every class"
-            )
-        return _label_code(schema, class_)
-
-    def _given_codes(self, condition: Mapping[Any, Any]) -> dict[int, int]:
-        """Return the position and code of each value that the user fixed."""
-        schema = self.writer_.language.schema
-        names = [column.name for column in schema][1:]
-        given = {}
-        for name, value in condition.items():
-            if name not in names:
-                raise ValueError(f"condition names the column {name!r}; the columns are {names}")
-            position = names.index(name) + 1
-            column = schema[position]
-            if isinstance(column, TextColumn):
-                raise ValueError(f"column {name!r} holds free text, which cannot be a condition")
-            given[position] = _code_of(column, value)
-        return given
+        sampling = Sampling(self._recipe().temperature, self.top_p, int(size))
+        return Pen(self.writer_, self._rules, sampling, make_progress(self.verbose))
 
 
 _OF_ONE_FIT = (
@@ -610,6 +456,7 @@ _OF_ONE_FIT = (
     "history_",
     "timings_",
     "provenance_",
+    "copy_rate_",
     "redraws_",
     "model_name_",
     "model_reason_",
@@ -617,54 +464,6 @@ _OF_ONE_FIT = (
 """Attributes that a fit with nothing to fill would otherwise keep from the fit before."""
 
 
-def _check_size(class_: Any, n_rows: int) -> None:
-    """Refuse a class with a single row, and warn of what a tiny one can't be promised."""
-    if n_rows < 2:
-        raise ValueError(
-            f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect more rows "
-            "of it, or leave it out with sampling_strategy"
-        )
-    if n_rows >= SMALLEST_CLASS_TO_HOLD_OUT:
-        return
-    fallback = (
-        f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
-        if n_rows <= N_NEIGHBORS
-        else ""
-    )
-    warnings.warn(
-        f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
-        f"the model has learned enough, and its rows may be near copies{fallback}",
-        UserWarning,
-        stacklevel=2,
-    )
-
-
-def _code_of(column: Column, value: Any) -> int:
-    """Return the code of a value that the user fixed, which must be exactly in the domain."""
-    if column.kind == "datetime" and not pd.isna(value):
-        value = pd.Timestamp(value)
-    try:
-        code = column.encode(pd.Series([value], name=column.name).astype(column.dtype))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"condition: column {column.name!r} has no {value!r} ({error})") from error
-    back = column.decode(code).iloc[0]
-    same = pd.isna(value) if pd.isna(back) else back == value
-    is_boolean = isinstance(value, bool | np.bool_)
-    if not same or (column.kind == "boolean" and not is_boolean and not pd.isna(value)):
-        raise ValueError(f"condition: column {column.name!r} has no {value!r}")
-    return int(code[0])
-
-
-def _is_count(n: object) -> bool:
-    return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
-
-
-def _label_code(schema: Schema, class_: Any) -> int:
-    """Return the code of a class in the label column."""
-    label = schema[0]
-    return int(label.encode(pd.Series([class_], name=label.name, dtype=label.dtype))[0])
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """Return a generator seeded from scikit-learn's kinds of `random_state`."""
-    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
+def _plain(class_: Any) -> Any:
+    """Return a label of NumPy's as Python's own, which messages show as the user wrote it."""
+    return class_.item() if isinstance(class_, np.generic) else class_

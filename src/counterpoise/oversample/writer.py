@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from counterpoise.language.grammar import IntArray
 from counterpoise.language.language import Language
 from counterpoise.model.device import Device
 from counterpoise.model.generation import Generated, Sampling, generate
@@ -62,19 +63,19 @@ class RowWriter:
         *,
         rng: np.random.Generator,
         progress: Progress,
-        given: Mapping[int, int] | None = None,
+        given: Mapping[int, IntArray] | None = None,
     ) -> tuple[Generated, Prompts]:
         """Write `n_rows` rows of the class `label`, and say what each was prompted with.
 
-        `given` fixes the codes of some columns, by position; then nothing else is drawn as a
-        condition. Where rows are labelled after they are written, they may be of any class:
-        keep those that `acceptance` accepts.
+        `given` fixes the codes of some columns, by position, each of shape (n_rows,); then
+        nothing else is drawn as a condition. Where rows are labelled after they are written, they
+        may be of any class: keep those that `acceptance` accepts.
         """
         condition = "label" if given else self.recipe.condition
         prompted = label if self.recipe.labelled_by == "prompt" else None
         prompts = draw_prompts(self.rows.starts, prompted, n_rows, condition, rng)
-        for position, code in (given or {}).items():
-            prompts.table.codes[:, position] = code
+        for position, codes in (given or {}).items():
+            prompts.table.codes[:, position] = codes
         orders = draw_writing_orders(
             prompts.table.codes, prompts.condition, self.recipe.permutation, rng
         )

@@ -14,6 +14,7 @@ from counterpoise.table.column import (
     NumericColumn,
     TextColumn,
 )
+from counterpoise.table.restriction import restrict, with_observed
 from counterpoise.table.schema import Schema
 from counterpoise.table.table import Table
 
@@ -30,4 +31,6 @@ __all__ = [
     "Schema",
     "Table",
     "TextColumn",
+    "restrict",
+    "with_observed",
 ]

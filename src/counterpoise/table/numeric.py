@@ -227,24 +227,46 @@ class NumericColumn:
             self, low=max(self.low - added, lowest), high=min(self.high + added, highest)
         )
 
-    def _within(self, bounds: tuple[Any, Any]) -> NumericColumn:
-        """Take the bounds that the user gave, which must include what was observed."""
+    def limited(self, bounds: tuple[Any, Any]) -> NumericColumn:
+        """Return the column with another range, whatever was observed.
+
+        Parameters
+        ----------
+        bounds : tuple of two numbers
+            Smallest and largest allowed value; None leaves that end as it is.
+
+        Raises
+        ------
+        SchemaError
+            If they are no numbers, or the column has no number between them.
+        """
         try:
-            low = grid.ceil_to_grid(bounds[0], self.decimals)
-            high = grid.floor_to_grid(bounds[1], self.decimals)
+            low = self.low if bounds[0] is None else grid.ceil_to_grid(bounds[0], self.decimals)
+            high = self.high if bounds[1] is None else grid.floor_to_grid(bounds[1], self.decimals)
         except (ArithmeticError, ValueError, TypeError) as error:
             raise SchemaError(
                 f"The range of column {self.name!r} must be two finite numbers, got {bounds!r}.",
                 column=self.name,
             ) from error
-        if low > self.low or high < self.high:
+        if low > high:
+            raise SchemaError(
+                f"Column {self.name!r} was given the range {bounds!r}, in which there is no number "
+                f"with {self.decimals} decimals. Give the smaller end first.",
+                column=self.name,
+            )
+        return replace(self, low=low, high=high)
+
+    def _within(self, bounds: tuple[Any, Any]) -> NumericColumn:
+        """Take the bounds that the user gave, which must include what was observed."""
+        limited = self.limited(bounds)
+        if limited.low > self.low or limited.high < self.high:
             scale = 10**self.decimals
             raise SchemaError(
                 f"Column {self.name!r} was given the range {bounds!r}, but was observed from "
                 f"{self.low / scale} to {self.high / scale}. Widen the range, or drop those rows.",
                 column=self.name,
             )
-        return replace(self, low=low, high=high)
+        return limited
 
 
 def _holds_integers(dtype: Dtype) -> bool:

@@ -226,24 +226,48 @@ class DatetimeColumn:
             self, low=max(self.low - added, lowest), high=min(self.high + added, highest)
         )
 
-    def _within(self, bounds: tuple[Any, Any]) -> DatetimeColumn:
-        """Take the bounds that the user gave, which must include what was observed."""
+    def limited(self, bounds: tuple[Any, Any]) -> DatetimeColumn:
+        """Return the column with another range, whatever was observed.
+
+        Parameters
+        ----------
+        bounds : tuple
+            Earliest and latest, or shortest and longest, allowed value; None leaves that end as
+            it is.
+
+        Raises
+        ------
+        SchemaError
+            If they are no times, or the column has no value between them.
+        """
+        size = UNITS[self.unit]
         try:
-            earliest, latest = (self._nanoseconds(bound) for bound in bounds)
+            low = self.low if bounds[0] is None else -(-self._nanoseconds(bounds[0]) // size)
+            high = self.high if bounds[1] is None else self._nanoseconds(bounds[1]) // size
         except (ValueError, TypeError) as error:
             raise SchemaError(
                 f"The range of column {self.name!r} must be two points in time or two durations, "
                 f"got {bounds!r}.",
                 column=self.name,
             ) from error
-        low, high = -(-earliest // UNITS[self.unit]), latest // UNITS[self.unit]
-        if low > self.low or high < self.high:
+        if low > high:
+            raise SchemaError(
+                f"Column {self.name!r} was given the range {bounds!r}, in which there is no whole "
+                f"{self.unit!r}. Give the smaller end first.",
+                column=self.name,
+            )
+        return replace(self, low=low, high=high)
+
+    def _within(self, bounds: tuple[Any, Any]) -> DatetimeColumn:
+        """Take the bounds that the user gave, which must include what was observed."""
+        limited = self.limited(bounds)
+        if limited.low > self.low or limited.high < self.high:
             raise SchemaError(
                 f"Column {self.name!r} was given the range {bounds!r}, which leaves out observed "
                 "values. Widen the range, or drop those rows.",
                 column=self.name,
             )
-        return replace(self, low=low, high=high)
+        return limited
 
     def _nanoseconds(self, bound: Any) -> int:
         """Exact nanoseconds, since the epoch or long, of a bound that the user gave."""
