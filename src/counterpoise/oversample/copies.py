@@ -38,6 +38,17 @@ class RealRows:
         """Remember the rows of `table`."""
         return cls(frozenset(_keys(table)))
 
+    def count(self, label: int) -> int:
+        """Return how many distinct rows there are of the class with this code."""
+        start = np.int64(label).tobytes()
+        return sum(self._codes(key).startswith(start) for key in self.keys)
+
+    @staticmethod
+    def _codes(key: Hashable) -> bytes:
+        codes = key[0] if isinstance(key, tuple) else key
+        assert isinstance(codes, bytes)
+        return codes
+
     def has(self, table: Table) -> npt.NDArray[np.bool_]:
         """Say of each row of `table` whether it is one of these."""
         return np.fromiter((key in self.keys for key in _keys(table)), bool, len(table))

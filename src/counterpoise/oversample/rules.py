@@ -83,14 +83,17 @@ class Rules:
 
         return holds
 
-    def advice(self, schema: Schema) -> str:
-        """Say what to do when too few rows are accepted; `schema` is that of the rows learned."""
+    def advice(self, schema: Schema, label: int) -> list[str]:
+        """Say what to do when too few rows of a class are accepted.
+
+        `schema` is that of the rows as they are learned.
+        """
         said = []
         if self.inequalities:
             said.append("check that the inequalities are the right way round, or leave one out")
         if not self.allow_copies and self.real_rows is not None:
-            said.append(copies.advice(schema, len(self.real_rows.keys)))
-        return "; ".join(said)
+            said.append(copies.advice(schema, self.real_rows.count(label)))
+        return said
 
 
 @dataclass(frozen=True, slots=True)
