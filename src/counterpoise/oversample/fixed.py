@@ -47,8 +47,8 @@ class Fixed:
                 drawn[position] = np.full(n_rows, self.codes[members[0]])
                 continue
             matching = combination.matching(self.codes)
-            codes, counts = starts.values(label, position)
-            seen = np.repeat(codes, counts)[np.isin(np.repeat(codes, counts), matching)]
+            values = np.repeat(*starts.values(label, position))
+            seen = values[np.isin(values, matching)]
             drawn[position] = rng.choice(seen if len(seen) else matching, n_rows)
         return drawn
 
