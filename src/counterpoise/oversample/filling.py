@@ -20,7 +20,6 @@ from counterpoise.oversample.writer import RowWriter
 from counterpoise.progress import Progress
 from counterpoise.table import Schema, Table
 
-
 DRAWS_PER_LABELLED_ROW = 100
 """How many draws a row may take on average where rows are labelled after they are written."""
 
