@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from counterpoise.bench.sources import read_keel
@@ -92,3 +95,28 @@ def test_the_ten_are_there():
 def test_openml_has_the_columns(name, tmp_path):
     table = load_table(name, tmp_path, allow_network=True)
     assert set(PUBLISHED[name].numeric) <= set(table.X)
+
+
+PUBLISHED_COUNTS = {
+    "adult": {"<=50K": 22654, ">50K": 7508},
+    "bank": {"no": 4000, "yes": 521},
+    "car": {"unacc": 1210, "acc": 384, "good": 69, "vgood": 65},
+    "credit_card": {"Existing Customer": 8500, "Attrited Customer": 1627},
+    "fuel": {"high": 281, "low": 358},
+    "gem_price": {"high": 12751, "low": 13519},
+    "german": {"1": 700, "2": 300},
+    "housing": {"high": 8666, "low": 11767},
+    "insurance": {"high": 626, "low": 712},
+    "sick": {"negative": 3335, "sick": 225},
+}
+
+
+@pytest.mark.skipif(
+    "COUNTERPOISE_DATA_DIR" not in os.environ, reason="no folder of tables in COUNTERPOISE_DATA_DIR"
+)
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_ten_are_as_published(name):
+    table = load_table(name, Path(os.environ["COUNTERPOISE_DATA_DIR"]))
+    assert table.y.value_counts().to_dict() == PUBLISHED_COUNTS[name]
+    numeric = set(table.X) - set(table.categorical)
+    assert numeric == set(PUBLISHED[name].numeric)

@@ -72,7 +72,8 @@ PAPER = Protocol(
         "two-class tables (credit_card, fuel, gem_price, housing, insurance); with four classes "
         "(car) it is the average weighted by class size.",
         "Categories of the test rows are numbered apart from those of the training rows, so that "
-        "where a category is absent from one of them, others get wrong codes.",
+        "where a category is absent from one of them, others get wrong codes (fuel: 44 to 66 % of "
+        "the test rows' categorical cells on the three splits, housing: a quarter).",
         "Three seeds and one untuned classifier; no threshold is tuned, and much of what balancing "
         "gives is a moved threshold.",
         "The minority is cut in training only: the test rows have another balance of classes.",

@@ -16,7 +16,7 @@ from counterpoise.bench.machine import describe_machine, peak_memory_mib, reset_
 from counterpoise.bench.methods import FULL, build_method
 from counterpoise.bench.plan import Plan, read_plan, write_plan
 from counterpoise.bench.protocols import split_table
-from counterpoise.bench.run import perform
+from counterpoise.bench.run import Outcome, perform
 from counterpoise.bench.tables import load_table
 
 __all__ = ["Tally", "Task", "list_tasks", "run_benchmark", "run_task"]
@@ -39,6 +39,8 @@ class Task:
         Which run.
     limit_s
         Seconds after which it is ended.
+    allow_network
+        Whether a table may be fetched from OpenML.
     """
 
     output: Path
@@ -47,6 +49,7 @@ class Task:
     method: str
     split: int
     limit_s: float
+    allow_network: bool = False
 
     @property
     def folder(self) -> RunFolder:
@@ -69,13 +72,15 @@ class Tally:
     n_skipped: int
 
 
-def list_tasks(plan: Plan, output: Path, data_dir: Path | None) -> list[Task]:
+def list_tasks(
+    plan: Plan, output: Path, data_dir: Path | None, *, allow_network: bool = False
+) -> list[Task]:
     """Return the runs of a plan: every table and method on the first split, then on the next.
 
     ``full`` is left out where nothing was cut.
     """
     return [
-        Task(output, data_dir, table, method, split, plan.limit_s)
+        Task(output, data_dir, table, method, split, plan.limit_s, allow_network)
         for split in range(plan.resolved_protocol.n_splits)
         for table in plan.tables
         for method in plan.methods
@@ -89,6 +94,7 @@ def run_benchmark(
     *,
     data_dir: Path | None = None,
     n_jobs: int = 1,
+    allow_network: bool = False,
     note: Callable[[str], None] | None = None,
 ) -> Tally:
     """Make every run of a plan that is not finished.
@@ -102,6 +108,8 @@ def run_benchmark(
         Folder of the tables' files.
     n_jobs
         Runs at a time, through joblib: a backend that is registered with it can spread them.
+    allow_network
+        Whether tables that are nowhere else may be fetched from OpenML.
     note
         Is told of each run as it ends.
 
@@ -113,9 +121,9 @@ def run_benchmark(
     """
     from joblib import Parallel, delayed
 
-    tasks = list_tasks(plan, output, data_dir)
+    tasks = list_tasks(plan, output, data_dir, allow_network=allow_network)
     for table in plan.tables:
-        load_table(table, data_dir, own=plan.own_tables)
+        load_table(table, data_dir, own=plan.own_tables, allow_network=allow_network)
     for method in plan.methods:
         build_method(method, plan.method, plan.llm_arguments)
     for task in tasks:
@@ -170,24 +178,16 @@ def run_task(task: Task) -> tuple[Task, bool, str]:
 def _perform_task(task: Task) -> None:
     """Make a run; the body of its process."""
     reset_peak_memory()
-    warnings.simplefilter("ignore")
     try:
-        plan = read_plan(task.output / PLAN_FILE)
-        protocol = plan.resolved_protocol
-        table = load_table(task.table, task.data_dir, own=plan.own_tables)
-        started = time.perf_counter()
-        outcome = perform(
-            build_method(task.method, plan.method, plan.llm_arguments),
-            table,
-            split_table(table, protocol, task.split, plan.max_train_rows or None),
-            protocol,
-            seed=task.split,
-            tune=plan.tune,
-            diversity=plan.diversity,
-        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            started = time.perf_counter()
+            outcome = _outcome(task)
         about = describe_machine()
         about["whole_s"] = time.perf_counter() - started
         about["peak_memory_mib"] = peak_memory_mib()
+        about["warnings"] = sorted({str(warning.message) for warning in caught})
         task.folder.finish(outcome, about)
     except Exception as error:  # noqa: BLE001 - a failed run is a result
         task.folder.fail(
@@ -198,6 +198,23 @@ def _perform_task(task: Task) -> None:
                 **describe_machine(),
             }
         )
+
+
+def _outcome(task: Task) -> Outcome:
+    plan = read_plan(task.output / PLAN_FILE)
+    protocol = plan.resolved_protocol
+    table = load_table(
+        task.table, task.data_dir, own=plan.own_tables, allow_network=task.allow_network
+    )
+    return perform(
+        build_method(task.method, plan.method, plan.llm_arguments),
+        table,
+        split_table(table, protocol, task.split, plan.max_train_rows or None),
+        protocol,
+        seed=task.split,
+        tune=plan.tune,
+        diversity=plan.diversity,
+    )
 
 
 def _config(task: Task, plan: Plan) -> dict[str, Any]:

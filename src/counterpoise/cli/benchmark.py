@@ -46,6 +46,9 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+OpenML = Annotated[
+    bool, typer.Option("--openml", help="Fetch tables that are nowhere else from OpenML.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Runs at a time.", min=1)]
 Reference = Annotated[
     str | None,
@@ -92,6 +95,7 @@ def bench(
     what: What,
     folder: Folder = None,
     data_dir: DataDir = None,
+    openml: OpenML = False,
     output: Output = None,
     jobs: Jobs = 1,
     tables: Tables = None,
@@ -134,7 +138,8 @@ def bench(
         if folder is None:
             folder = output or Path(f"bench-{Path(what).stem}")
             plan = _plan(what, {key: value for key, value in changes.items() if value is not None})
-            n_failed = _run(plan, folder, data_dir, jobs, verbose=verbose)
+            where = {"data_dir": data_dir, "allow_network": openml}
+            n_failed = _run(plan, folder, where, jobs, verbose=verbose)
         typer.echo(write_report(folder, reference=reference))
     if n_failed:
         raise typer.Exit(FAILURE)
@@ -158,12 +163,12 @@ def _plan(what: str, changes: dict[str, Any]) -> "Plan":
     return replace(read_plan(path), **changes)
 
 
-def _run(plan: "Plan", output: Path, data_dir: Path | None, n_jobs: int, *, verbose: bool) -> int:
+def _run(plan: "Plan", output: Path, where: dict[str, Any], n_jobs: int, *, verbose: bool) -> int:
     """Make the runs, and return how many failed."""
     from counterpoise.bench.runner import run_benchmark
 
     note = say if verbose else None
-    tally = run_benchmark(plan, output, data_dir=data_dir, n_jobs=n_jobs, note=note)
+    tally = run_benchmark(plan, output, **where, n_jobs=n_jobs, note=note)
     if verbose:
         say(
             f"{tally.n_done} runs done, {tally.n_failed} failed, {tally.n_skipped} had been "
