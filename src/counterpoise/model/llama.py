@@ -1,7 +1,10 @@
-"""The Llama architecture, for inference without detours.
+"""The Llama architecture, for short sentences of a table's tokens, without detours.
 
-Weights are converted to the precision once, projections of one input are one product, the cache is
-allocated ahead, and each row's tokens lie in it without gaps, however far apart the rows are.
+Projections of one input are one product, the output layer runs only where a token is scored, and
+what a general implementation has for other architectures is left out. It gives the numbers that
+`transformers` gives for the same weights.
+
+Shapes below: B rows, T tokens a row, H heads, K key-value heads, D the width of a head.
 """
 
 from __future__ import annotations
@@ -9,213 +12,245 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterpoise.language.grammar import IntArray
-from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
 
-_FIRST_CAPACITY = 32
+_INITIAL_DEVIATION = 0.02
 
 
-def is_plain_llama(model: LanguageModel) -> bool:
-    """Return whether `model` computes what :class:`LlamaReader` does, and nothing more."""
-    config = model.network.config
-    if getattr(config, "model_type", None) != "llama" or not model.head_is_plain:
-        return False
-    rope = getattr(config, "rope_parameters", None) or {}
-    projections = [m for m in model.network.modules() if hasattr(m, "in_features")]
-    return (
-        rope.get("rope_type") == "default"
-        and config.hidden_act == "silu"
-        and not config.attention_bias
-        and not config.mlp_bias
-        and all(type(module) is nn.Linear for module in projections)  # no adapters on top
-    )
+@dataclass(frozen=True, slots=True)
+class LlamaShape:
+    """Size of a Llama, and its few constants.
 
-
-class LlamaReader:
-    """A batch of sentences, read by a plain Llama; see `counterpoise.model.reader.Reader`.
-
-    Shapes below: B rows, L new tokens a row, T tokens in the cache, H heads, K key-value heads,
-    D the width of a head.
+    Attributes
+    ----------
+    n_tokens, width, n_layers, n_heads, n_kv_heads, head_width, feed_forward : int
+    epsilon : float
+        Of the normalisations.
+    rope_theta : float
+        Base of the rotary positions.
+    is_tied : bool
+        Whether the output layer is the embedding.
+    longest : int or None
+        Most tokens of a sentence that the model was made for; None if there is no limit.
     """
 
-    def __init__(self, weights: LlamaWeights, n_rows: int, device: Device) -> None:
-        self._device = device
-        self._weights = weights
-        self._n_read = np.zeros(n_rows, dtype=np.int64)
-        shape = self._weights.cache_shape(n_rows, _FIRST_CAPACITY)
-        self._cache = torch.zeros(shape, dtype=device.cache_precision, device=device.device)
-
-    def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
-        """Read further tokens, and score the successors of the last one of `rows`."""
-        to, weights = self._device.tensor, self._weights
-        n_new = tokens.shape[1]
-        n_keys = int(self._n_read.max()) + n_new
-        self._reserve(n_keys)
-        # 1. each token goes behind what its row has read. Padding goes there too: the row's next
-        #    tokens take its place, and no token attends to what lies behind itself
-        place = to(self._n_read[:, None] + np.arange(n_new))  # (B, L)
-        in_step = bool((self._n_read == self._n_read[0]).all())
-        where = slice(n_keys - n_new, n_keys) if in_step else place
-        bias = None
-        if n_new > 1 or not in_step:
-            behind = torch.arange(n_keys, device=place.device) > place[..., None]
-            bias = torch.zeros(behind.shape, dtype=self._cache.dtype, device=place.device)
-            bias = bias.masked_fill_(behind, -torch.inf)[:, None]  # (B, 1, L, T)
-        # 2. the layers
-        rotation = weights.rotation(place)
-        hidden = weights.embed(to(tokens), to(cues))  # (B, L, width)
-        for layer, cache in zip(weights.layers, self._cache, strict=True):
-            hidden = layer.forward(hidden, rotation, cache, where, n_keys, bias)
-        self._n_read += lengths
-        # 3. the output layer, at the last token of the rows that are asked for
-        return weights.score(hidden[to(rows), to(lengths[rows] - 1)])
-
-    def _reserve(self, n_keys: int) -> None:
-        capacity = self._cache.shape[-2]
-        if n_keys > capacity:
-            more = (0, 0, 0, max(n_keys - capacity, capacity))
-            self._cache = functional.pad(self._cache, more)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """One layer; matrices in the order of ``functional.linear``, those of one input stacked."""
-
+    n_tokens: int
+    width: int
+    n_layers: int
     n_heads: int
     n_kv_heads: int
-    epsilon: float
-    attention_norm: Tensor
-    qkv: Tensor
-    output: Tensor
-    mlp_norm: Tensor
-    gate_up: Tensor
-    down: Tensor
-
-    def forward(
-        self,
-        hidden: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        cache: Tensor,
-        where: slice | Tensor,
-        n_keys: int,
-        bias: Tensor | None,
-    ) -> Tensor:
-        """Return the layer's output (B, L, width), storing keys and values in the cache.
-
-        Parameters
-        ----------
-        cache : Tensor of shape (2, B, K, T, D)
-            Keys and values; changed in place.
-        where : slice or Tensor of shape (B, L)
-            Where the new tokens go in the cache: a slice where all rows are in step.
-        bias : Tensor of shape (B, 1, L, n_keys), optional
-            Added to the scores.
-        """
-        n_rows, n_new, width = hidden.shape
-        h, k = self.n_heads, self.n_kv_heads
-        normed = functional.rms_norm(hidden, (width,), self.attention_norm, self.epsilon)
-        heads = functional.linear(normed, self.qkv).view(n_rows, n_new, h + 2 * k, -1)
-        heads = heads.transpose(1, 2)  # (B, H + 2 K, L, D)
-        turned = _rotate(heads[:, : h + k], rotation)
-        new = torch.stack([turned[:, h:], heads[:, h + k :]]).to(cache.dtype)  # (2, B, K, L, D)
-        if isinstance(where, slice):
-            cache[:, :, :, where] = new
-        else:
-            rows = torch.arange(n_rows, device=where.device)[:, None]
-            cache[:, rows, :, where] = new.permute(1, 3, 0, 2, 4)  # (B, L, 2, K, D)
-        keys, values = cache[:, :, :, :n_keys]
-        queries = turned[:, :h].to(cache.dtype)
-        # heads that share keys and values stand together: (B, K, H / K * L, D)
-        queries = queries.reshape(n_rows, k, h // k * n_new, -1)
-        scores = queries @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5
-        if bias is not None:
-            scores = scores.view(n_rows, h, n_new, n_keys) + bias
-            scores = scores.view(n_rows, k, -1, n_keys)
-        mixed = scores.softmax(dim=-1) @ values  # (B, K, H / K * L, D)
-        mixed = mixed.to(hidden.dtype).view(n_rows, h, n_new, -1)
-        mixed = mixed.transpose(1, 2).reshape(n_rows, n_new, -1)
-        hidden = hidden + functional.linear(mixed, self.output)
-        normed = functional.rms_norm(hidden, (width,), self.mlp_norm, self.epsilon)
-        gate, up = functional.linear(normed, self.gate_up).chunk(2, dim=-1)
-        return hidden + functional.linear(functional.silu(gate) * up, self.down)
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaWeights:
-    """The weights of a plain Llama in the precision of a device."""
-
-    layers: list[_Layer]
-    embedding: Tensor
-    norm: Tensor
-    head: Tensor
     head_width: int
-    inverse_frequency: Tensor
+    feed_forward: int
+    epsilon: float = 1e-6
+    rope_theta: float = 10_000.0
+    is_tied: bool = False
+    longest: int | None = None
 
-    @classmethod
+
+class Llama(LanguageModel):
+    """A decoder of the Llama architecture; its weights are not set.
+
+    Parameters
+    ----------
+    shape : LlamaShape
+        Its size.
+    fused_attention : bool
+        Use torch's fused attention; on a processor, plain products are faster for sentences of
+        a few dozen tokens.
+    """
+
+    def __init__(self, shape: LlamaShape, *, fused_attention: bool = False) -> None:
+        super().__init__()
+        self.shape = shape
+        self.fused_attention = fused_attention
+        self.embedding = nn.Parameter(torch.empty(shape.n_tokens, shape.width))
+        self.layers = nn.ModuleList(LlamaLayer(shape) for _ in range(shape.n_layers))
+        self.norm = nn.Parameter(torch.ones(shape.width))
+        if not shape.is_tied:
+            self.untied_head = nn.Parameter(torch.empty(shape.n_tokens, shape.width))
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of a sentence that the model can read; None if there is no limit."""
+        return self.shape.longest
+
+    @property
+    def head(self) -> Tensor:
+        """Weights of the output layer, shape (n_tokens, width)."""
+        return self.embedding if self.shape.is_tied else self.untied_head
+
     @torch.no_grad()
-    def of(cls, model: LanguageModel, device: Device) -> LlamaWeights:
-        """Gather the weights of `model`."""
-        network: Any = model.network
-        config, body = network.config, network.base_model
+    def draw_weights(self, generator: torch.Generator) -> None:
+        """Draw all weights anew."""
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0.0, _INITIAL_DEVIATION, generator=generator)
 
-        def gather(*modules: nn.Module) -> Tensor:
-            stacked = torch.cat([module.get_parameter("weight") for module in modules])
-            return stacked.to(device.precision)
-
-        layers = [
-            _Layer(
-                n_heads=config.num_attention_heads,
-                n_kv_heads=config.num_key_value_heads,
-                epsilon=config.rms_norm_eps,
-                attention_norm=gather(layer.input_layernorm),
-                qkv=gather(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-                output=gather(layer.self_attn.o_proj),
-                mlp_norm=gather(layer.post_attention_layernorm),
-                gate_up=gather(layer.mlp.gate_proj, layer.mlp.up_proj),
-                down=gather(layer.mlp.down_proj),
-            )
-            for layer in body.layers
-        ]
-        return cls(
-            layers=layers,
-            embedding=gather(network.get_input_embeddings()),
-            norm=gather(body.norm),
-            head=gather(model.head),
-            head_width=layers[0].output.shape[1] // config.num_attention_heads,
-            inverse_frequency=body.rotary_emb.inv_freq.float(),
-        )
-
-    def cache_shape(self, n_rows: int, capacity: int) -> tuple[int, ...]:
-        """Return the shape of a cache of `capacity` tokens: (layers, 2, B, K, T, D)."""
-        n_kv_heads = self.layers[0].n_kv_heads
-        return len(self.layers), 2, n_rows, n_kv_heads, capacity, self.head_width
-
-    def rotation(self, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Return cosine and sine of the rotary embedding at `place`, each (B, 1, L, D)."""
-        angle = place[:, None, :, None] * self.inverse_frequency
-        angle = torch.cat([angle, angle], dim=-1)
-        return angle.cos().to(self.embedding.dtype), angle.sin().to(self.embedding.dtype)
+    def forward(self, tokens: Tensor, cues: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+        """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
+        hidden = self.embed(tokens, cues)
+        place = torch.arange(tokens.shape[1], device=tokens.device)
+        rotation = rotary(place, self.shape)
+        bias = None if self.fused_attention else causal_bias(place)
+        for layer in self.layers:
+            hidden = layer(hidden, rotation, bias)
+        return self.score(hidden[at])
 
     def embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
         """Return the embeddings of the tokens, their cues added."""
-        embedded = functional.embedding(tokens, self.embedding)
-        cued = functional.embedding(cues.clamp(min=0), self.embedding)
-        return embedded + cued * (cues >= 0)[..., None]
+        return embed(tokens, cues, self.embedding)
 
     def score(self, hidden: Tensor) -> Tensor:
         """Return the logits of the last layer's output, float32."""
-        epsilon = self.layers[0].epsilon
-        normed = functional.rms_norm(hidden, hidden.shape[-1:], self.norm, epsilon)
+        normed = normalise(hidden, self.norm, self.shape.epsilon)
         return functional.linear(normed, self.head).float()
 
 
-def _rotate(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    cosine, sine = rotation
+class LlamaLayer(nn.Module):
+    """One layer; matrices in the order of ``functional.linear``, those of one input stacked."""
+
+    def __init__(self, shape: LlamaShape) -> None:
+        super().__init__()
+        self.shape = shape
+        inner = shape.n_heads * shape.head_width
+        stacked = inner + 2 * shape.n_kv_heads * shape.head_width
+        self.attention_norm = nn.Parameter(torch.ones(shape.width))
+        self.qkv = nn.Parameter(torch.empty(stacked, shape.width))
+        self.output = nn.Parameter(torch.empty(shape.width, inner))
+        self.mlp_norm = nn.Parameter(torch.ones(shape.width))
+        self.gate_up = nn.Parameter(torch.empty(2 * shape.feed_forward, shape.width))
+        self.down = nn.Parameter(torch.empty(shape.width, shape.feed_forward))
+
+    def forward(
+        self, hidden: Tensor, rotation: tuple[Tensor, Tensor], bias: Tensor | None
+    ) -> Tensor:
+        """Return the layer's output, (B, T, width).
+
+        Parameters
+        ----------
+        rotation : pair of Tensors
+            As `rotary` returns.
+        bias : Tensor of shape (T, T), optional
+            Added to the scores; None takes the fused causal attention.
+        """
+        n_rows, n_tokens, width = hidden.shape
+        h, k = self.shape.n_heads, self.shape.n_kv_heads
+        normed = normalise(hidden, self.attention_norm, self.shape.epsilon)
+        heads = functional.linear(normed, self.qkv).view(n_rows, n_tokens, h + 2 * k, -1)
+        heads = heads.transpose(1, 2)  # (B, H + 2 K, T, D)
+        turned = rotate(heads[:, : h + k], rotation)
+        queries, keys, values = turned[:, :h], turned[:, h:], heads[:, h + k :]
+        if bias is None:
+            mixed = functional.scaled_dot_product_attention(
+                queries, keys, values, is_causal=True, enable_gqa=h != k
+            )
+        else:
+            mixed = attend(queries, keys, values, bias)
+        mixed = mixed.transpose(1, 2).reshape(n_rows, n_tokens, -1)
+        hidden = hidden + functional.linear(mixed, self.output)
+        normed = normalise(hidden, self.mlp_norm, self.shape.epsilon)
+        return hidden + feed_forward(normed, self.gate_up, self.down)
+
+
+def embed(tokens: Tensor, cues: Tensor, weight: Tensor) -> Tensor:
+    """Return the embeddings of `tokens`, with those of their cues (negative: none) added."""
+    embedded = functional.embedding(tokens, weight)
+    cued = functional.embedding(cues.clamp(min=0), weight)
+    return embedded + cued * (cues >= 0)[..., None]
+
+
+def causal_bias(place: Tensor) -> Tensor:
+    """Return what is added to the scores of each token for each, shape (T, T)."""
+    bias = torch.zeros(len(place), len(place), device=place.device)
+    return bias.masked_fill_(place > place[:, None], -torch.inf)
+
+
+def rotary(place: Tensor, shape: LlamaShape) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine of the rotary positions at `place`, each (..., D / 2), float32."""
+    exponent = torch.arange(0, shape.head_width, 2, device=place.device) / shape.head_width
+    angle = place[..., None] * shape.rope_theta**-exponent
+    return angle.cos(), angle.sin()
+
+
+def rotate(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn `heads` (..., T, D) by the rotary positions of their tokens."""
+    return _Rotation.apply(heads, *(part.to(heads.dtype) for part in rotation))  # type: ignore[no-any-return,no-untyped-call]
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the mixed values, (B, H, L, D), of attention in plain products.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (B, H, L, D)
+    keys, values : Tensors of shape (B, K, T, D)
+    bias : Tensor that broadcasts to (B, H, L, T), optional
+        Added to the scores.
+    """
+    n_rows, h, n_new, head_width = queries.shape
+    k, n_keys = keys.shape[1:3]
+    # heads that share keys and values stand together
+    queries = (queries * head_width**-0.5).reshape(n_rows, k, h // k * n_new, head_width)
+    scores = queries @ keys.transpose(-1, -2)
+    if bias is not None:
+        scores = (scores.view(n_rows, h, n_new, n_keys) + bias).view(n_rows, k, -1, n_keys)
+    mixed = scores.softmax(dim=-1).to(values.dtype) @ values
+    return mixed.view(n_rows, h, n_new, head_width)
+
+
+def feed_forward(normed: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
+    """Return the output of a layer's gated perceptron."""
+    gate, up = functional.linear(normed, gate_up).chunk(2, dim=-1)
+    return functional.linear(functional.silu(gate) * up, down)
+
+
+def normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    """Return `hidden` over its root mean square in the last dimension, times `weight`."""
+    return _RootMeanSquareNorm.apply(hidden, weight, epsilon)  # type: ignore[no-any-return,no-untyped-call]
+
+
+class _RootMeanSquareNorm(torch.autograd.Function):
+    """As ``functional.rms_norm``, whose derivative on a processor takes twice as many passes."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        scale = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=torch.float32)
+        scale = scale.square_().div_(hidden.shape[-1]).add_(epsilon).rsqrt_().to(hidden.dtype)
+        normed = hidden * scale
+        ctx.save_for_backward(normed, weight, scale)
+        return normed * weight
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        normed, weight, scale = ctx.saved_tensors
+        weighted = gradient * weight
+        along = torch.linalg.vecdot(weighted, normed)[..., None] / normed.shape[-1]
+        of_weight = torch.linalg.vecdot(gradient.flatten(0, -2).T, normed.flatten(0, -2).T)
+        return torch.addcmul(weighted, normed, along, value=-1).mul_(scale), of_weight, None
+
+
+class _Rotation(torch.autograd.Function):
+    """Rotary positions; the derivative is the rotation back."""
+
+    @staticmethod
+    def forward(ctx: Any, heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        ctx.save_for_backward(cosine, sine)
+        return _turn(heads, cosine, sine)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        cosine, sine = ctx.saved_tensors
+        return _turn(gradient, cosine, -sine), None, None
+
+
+def _turn(heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     one, other = heads.chunk(2, dim=-1)
-    return heads * cosine + torch.cat([-other, one], dim=-1) * sine
+    turned = torch.empty_like(heads)
+    first, second = turned.chunk(2, dim=-1)
+    torch.mul(one, cosine, out=first).addcmul_(other, sine, value=-1)
+    torch.mul(other, cosine, out=second).addcmul_(one, sine)
+    return turned
