@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from counterpoise.errors import MissingDependencyError, ModelError
 from counterpoise.language.tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.language.vocabulary import Entry
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from counterpoise.model.huggingface import HuggingFaceModel
 
 COMPACT = "compact"
 SMOLLM2 = "smollm2-135m"
@@ -94,12 +97,10 @@ def _choose(device: Device) -> tuple[str, str]:
 
 
 def _compact(reason: str, device: Device) -> Backbone:
-    from counterpoise.model.compact import compact_network
+    from counterpoise.model.compact import compact_model
 
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
-        network = compact_network(len(entries), seed)
-        network.set_attn_implementation(device.attention)
-        return LanguageModel(network, entries, pretrained=False)
+        return compact_model(len(entries), seed, fused_attention=device.fuses_attention)
 
     return Backbone(
         COMPACT,
@@ -116,16 +117,19 @@ def _compact(reason: str, device: Device) -> Backbone:
 
 def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) -> Backbone:
     from counterpoise.model.embedded import PACKAGE
+    from counterpoise.model.huggingface import HuggingFaceModel, is_plain_llama, plain_llama
     from counterpoise.model.tokenizer import HuggingFaceTokenizer
 
     source = _source(model)
     network, tokenizer = _load(model, source)
-    network.set_attn_implementation(device.attention)
+    network.set_attn_implementation("sdpa" if device.fuses_attention else "eager")
 
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
-        language_model = LanguageModel(network, entries, pretrained=True)
+        language_model = HuggingFaceModel(network, entries)
         if lora_rank is not None:
             _add_adapters(language_model, lora_rank, seed)
+        elif is_plain_llama(language_model):
+            return plain_llama(language_model, fused_attention=device.fuses_attention)
         return language_model
 
     if model == SMOLLM2:
@@ -192,7 +196,7 @@ def _not_loaded(model: str, error: Exception) -> str:
     )
 
 
-def _add_adapters(model: LanguageModel, rank: int, seed: int) -> None:
+def _add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
     """Freeze all but the embeddings and low-rank adapters of every inner linear layer."""
     try:
         from peft import LoraConfig, inject_adapter_in_model

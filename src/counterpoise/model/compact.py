@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+
+from counterpoise.model.llama import Llama, LlamaShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,24 +19,20 @@ class CompactSize:
     feed_forward: int = 384
 
 
-def compact_network(n_tokens: int, seed: int, size: CompactSize | None = None) -> Any:
-    """Return a Llama-architecture model with random weights drawn from `seed`."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
+def compact_model(
+    n_tokens: int, seed: int, size: CompactSize | None = None, *, fused_attention: bool = False
+) -> Llama:
+    """Return a model for `n_tokens` tokens, with random weights drawn from `seed`."""
     size = size or CompactSize()
-    config = LlamaConfig(
-        vocab_size=n_tokens,
-        hidden_size=size.width,
-        num_hidden_layers=size.n_layers,
-        num_attention_heads=size.n_heads,
-        num_key_value_heads=size.n_heads,
-        intermediate_size=size.feed_forward,
-        tie_word_embeddings=False,
-        max_position_embeddings=1_000_000,  # rotary positions have no table to run out of
-        bos_token_id=None,
-        eos_token_id=None,
-        pad_token_id=None,
+    shape = LlamaShape(
+        n_tokens=n_tokens,
+        width=size.width,
+        n_layers=size.n_layers,
+        n_heads=size.n_heads,
+        n_kv_heads=size.n_heads,
+        head_width=size.width // size.n_heads,
+        feed_forward=size.feed_forward,
     )
-    with torch.random.fork_rng():  # transformers draws from the global stream
-        torch.manual_seed(seed)
-        return LlamaForCausalLM(config)
+    model = Llama(shape, fused_attention=fused_attention)
+    model.draw_weights(torch.Generator().manual_seed(seed))
+    return model

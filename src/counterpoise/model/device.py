@@ -28,13 +28,13 @@ class Device:
     precision: torch.dtype
 
     @property
-    def attention(self) -> str:
-        """Which of the implementations of attention that `transformers` has is fastest here.
+    def fuses_attention(self) -> bool:
+        """Whether torch's fused attention is the fastest here.
 
         On a processor the fused kernel's backward pass in bfloat16 is slower than everything else
         of a step together; sentences are short, so plain matrix products win.
         """
-        return "eager" if self.device.type == "cpu" else "sdpa"
+        return self.device.type != "cpu"
 
     @property
     def cache_precision(self) -> torch.dtype:

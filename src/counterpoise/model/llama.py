@@ -137,7 +137,7 @@ class LlamaLayer(nn.Module):
         bias : Tensor of shape (T, T), optional
             Added to the scores; None takes the fused causal attention.
         """
-        n_rows, n_tokens, width = hidden.shape
+        n_rows, n_tokens = hidden.shape[:2]
         h, k = self.shape.n_heads, self.shape.n_kv_heads
         normed = normalise(hidden, self.attention_norm, self.shape.epsilon)
         heads = functional.linear(normed, self.qkv).view(n_rows, n_tokens, h + 2 * k, -1)

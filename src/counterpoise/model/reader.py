@@ -7,7 +7,7 @@ Two readers, one interface: `LlamaReader` for the architecture of both our own b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +15,11 @@ from torch import Tensor
 from counterpoise.language.grammar import IntArray
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
-from counterpoise.model.llama import LlamaReader, LlamaWeights, is_plain_llama
+from counterpoise.model.llama import Llama
+from counterpoise.model.llama_reader import LlamaReader, LlamaWeights
+
+if TYPE_CHECKING:
+    from counterpoise.model.huggingface import HuggingFaceModel
 
 
 class Reader(Protocol):
@@ -46,16 +50,16 @@ def prepare(model: LanguageModel, device: Device) -> Callable[[int], Reader]:
 
     What can be prepared for all batches, such as weights in the precision of the device, is.
     """
-    if is_plain_llama(model):
+    if isinstance(model, Llama):
         weights = LlamaWeights.of(model, device)
         return lambda n_rows: LlamaReader(weights, n_rows, device)
-    return lambda n_rows: NetworkReader(model, n_rows, device)
+    return lambda n_rows: NetworkReader(cast("HuggingFaceModel", model), n_rows, device)
 
 
 class NetworkReader:
     """Any Hugging Face model, with its own cache; padding stays in the cache, masked."""
 
-    def __init__(self, model: LanguageModel, n_rows: int, device: Device) -> None:
+    def __init__(self, model: HuggingFaceModel, n_rows: int, device: Device) -> None:
         self._model = model
         self._device = device
         self._cache: Any = None
@@ -72,7 +76,7 @@ class NetworkReader:
         self._n_read += lengths
         to = self._device.tensor
         with self._device.autocast():
-            scored: tuple[Tensor, Any] = self._model(
+            scored: tuple[Tensor, Any] = self._model.read(
                 to(tokens),
                 to(cues),
                 (to(rows), to(lengths[rows] - 1)),

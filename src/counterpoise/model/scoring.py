@@ -94,7 +94,7 @@ class Scorer:
         cues = self._device.tensor(sentences.cues)
         rows_, columns_ = self._device.tensor(rows), self._device.tensor(columns)
         with self._device.autocast():
-            logits, _ = self._model(tokens[:, :-1], cues[:, :-1], (rows_, columns_))
+            logits = self._model(tokens[:, :-1], cues[:, :-1], (rows_, columns_))
         logits = logits.masked_fill(~self._allowed[sets], -torch.inf)
         targets = tokens[rows_, columns_ + 1]
         scores = -functional.cross_entropy(logits / temperature, targets, reduction="none")

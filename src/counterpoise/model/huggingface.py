@@ -1,0 +1,209 @@
+"""Any causal language model of `transformers`, with a table's vocabulary in place of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from counterpoise.errors import ModelError
+from counterpoise.language.vocabulary import Entry
+from counterpoise.model.language_model import LanguageModel
+from counterpoise.model.llama import Llama, LlamaShape
+
+
+class HuggingFaceModel(LanguageModel):
+    """A Hugging Face causal language model whose vocabulary is that of one table.
+
+    The embedding (and the output layer) keeps a row for each token that can occur and drops the
+    rest of the pre-trained vocabulary. A token that stands for several pre-trained pieces starts
+    from the mean of their embeddings.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        The model; it is changed in place.
+    entries : sequence of Entry
+        The table's tokens.
+    """
+
+    def __init__(self, model: Any, entries: Sequence[Entry]) -> None:
+        super().__init__()
+        self.network = model
+        parameters = inspect.signature(model.forward).parameters
+        if "past_key_values" not in parameters or "attention_mask" not in parameters:
+            raise ModelError(
+                f"{type(model).__name__} keeps no key-value cache; counterpoise needs a "
+                "decoder-only transformer"
+            )
+        self._takes_positions = "position_ids" in parameters
+        _restrict_vocabulary(model, entries)
+        self.head_is_plain = self._probe_head()
+
+    @property
+    def head(self) -> nn.Module:
+        """The output layer."""
+        head: nn.Module = self.network.get_output_embeddings()
+        return head
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of a sentence that the model can read; None if there is no limit."""
+        longest: int | None = getattr(self.network.config, "max_position_embeddings", None)
+        return longest
+
+    def forward(self, tokens: Tensor, cues: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+        """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
+        return self.read(tokens, cues, at)[0]
+
+    def read(
+        self,
+        tokens: Tensor,
+        cues: Tensor,
+        at: tuple[Tensor, Tensor],
+        *,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        cache: Any = None,
+        use_cache: bool = False,
+    ) -> tuple[Tensor, Any]:
+        """Score the tokens that may follow chosen places, with a key-value cache.
+
+        Parameters
+        ----------
+        tokens, cues, at
+            As in `forward`; with a `cache`, what was added since.
+        positions : Tensor of shape (n_rows, length), optional
+            Position of each token in its sentence; consecutive from 0 if omitted.
+        attention_mask : Tensor of shape (n_rows, cached + length), optional
+            1 for tokens, 0 for padding; all ones if omitted.
+
+        Returns
+        -------
+        logits : Tensor of shape (n_places, n_tokens), float32
+        cache : object
+            The key-value cache, if `use_cache`.
+        """
+        arguments: dict[str, Any] = {
+            "inputs_embeds": self._embed(tokens, cues),
+            "attention_mask": attention_mask,
+            "past_key_values": cache,
+            "use_cache": use_cache,
+        }
+        if self._takes_positions:
+            arguments["position_ids"] = positions
+        if self.head_is_plain:
+            output = self.network.base_model(**arguments)
+            logits = self.head(output.last_hidden_state[at])
+        else:
+            output = self.network(**arguments)
+            logits = output.logits[at]
+        return logits.float(), output.past_key_values if use_cache else None
+
+    def _embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
+        embedding = self.network.get_input_embeddings()
+        embedded: Tensor = embedding(tokens)
+        if bool((cues >= 0).any()):
+            embedded = embedded + embedding(cues.clamp(min=0)) * (cues >= 0)[..., None]
+        return embedded
+
+    @torch.no_grad()
+    def _probe_head(self) -> bool:
+        """Whether logits are the output layer of the last hidden state, and nothing else.
+
+        Some architectures scale or squash them; those run whole.
+        """
+        device = next(self.network.parameters()).device
+        n_tokens = self.network.get_input_embeddings().weight.shape[0]
+        tokens = torch.arange(min(16, n_tokens), device=device)[None]
+        training = self.network.training
+        self.network.eval()
+        whole = self.network(input_ids=tokens, use_cache=False).logits
+        body = self.network.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+        self.network.train(training)
+        return torch.allclose(self.head(body), whole, rtol=1e-3, atol=1e-5)
+
+
+@torch.no_grad()
+def _restrict_vocabulary(model: Any, entries: Sequence[Entry]) -> None:
+    """Keep one embedding a token of the table: the mean of its pieces' pre-trained ones."""
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    tied = head is not None and head.weight is embedding.weight
+    embedding.weight = nn.Parameter(_means(embedding.weight, entries))
+    embedding.num_embeddings = len(entries)
+    embedding.padding_idx = None
+    if tied:
+        head.weight = embedding.weight
+    else:
+        head.weight = nn.Parameter(_means(head.weight, entries))
+    head.out_features = len(entries)
+    if getattr(head, "bias", None) is not None:
+        head.bias = nn.Parameter(_means(head.bias[:, None], entries)[:, 0])
+    model.config.vocab_size = len(entries)
+    for special in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        setattr(model.config, special, None)
+
+
+def _means(weight: Tensor, entries: Sequence[Entry]) -> Tensor:
+    average = weight.mean(dim=0)
+    rows = [weight[list(e.pieces)].mean(dim=0) if e.pieces else average for e in entries]
+    return torch.stack(rows).contiguous()
+
+
+def is_plain_llama(model: HuggingFaceModel) -> bool:
+    """Return whether `model` computes what :class:`Llama` does, and nothing more."""
+    config = model.network.config
+    if getattr(config, "model_type", None) != "llama" or not model.head_is_plain:
+        return False
+    rope = getattr(config, "rope_parameters", None) or {}
+    projections = [m for m in model.network.modules() if hasattr(m, "in_features")]
+    return (
+        rope.get("rope_type") == "default"
+        and config.hidden_act == "silu"
+        and not config.attention_bias
+        and not config.mlp_bias
+        and not config.attention_dropout
+        and all(type(module) is nn.Linear for module in projections)  # no adapters on top
+    )
+
+
+@torch.no_grad()
+def plain_llama(model: HuggingFaceModel, *, fused_attention: bool) -> Llama:
+    """Return the :class:`Llama` with the weights of a `model` for which `is_plain_llama` holds."""
+    network, head = model.network, model.head
+    config, body = network.config, network.base_model
+    embedding = network.get_input_embeddings().weight
+    shape = LlamaShape(
+        n_tokens=len(embedding),
+        width=config.hidden_size,
+        n_layers=len(body.layers),
+        n_heads=config.num_attention_heads,
+        n_kv_heads=config.num_key_value_heads,
+        head_width=body.layers[0].self_attn.head_dim,
+        feed_forward=config.intermediate_size,
+        epsilon=config.rms_norm_eps,
+        rope_theta=config.rope_parameters["rope_theta"],
+        is_tied=head.weight is embedding,
+        longest=model.longest,
+    )
+    llama = Llama(shape, fused_attention=fused_attention)
+    llama.embedding.copy_(embedding)
+    llama.norm.copy_(body.norm.weight)
+    if not shape.is_tied:
+        llama.untied_head.copy_(head.get_parameter("weight"))
+    for ours, theirs in zip(llama.layers, body.layers, strict=True):
+        attention, mlp = theirs.self_attn, theirs.mlp
+        stacks = {
+            "attention_norm": (theirs.input_layernorm,),
+            "qkv": (attention.q_proj, attention.k_proj, attention.v_proj),
+            "output": (attention.o_proj,),
+            "mlp_norm": (theirs.post_attention_layernorm,),
+            "gate_up": (mlp.gate_proj, mlp.up_proj),
+            "down": (mlp.down_proj,),
+        }
+        for name, modules in stacks.items():
+            ours.get_parameter(name).copy_(torch.cat([module.weight for module in modules]))
+    return llama
