@@ -11,12 +11,13 @@ from counterpoise.model.llama import Llama, LlamaShape
 
 @dataclass(frozen=True, slots=True)
 class CompactSize:
-    """Size of a compact model; about 0.6 million parameters beside the embeddings."""
+    """Size of a compact model; about 0.1 million parameters beside the embeddings."""
 
-    width: int = 128
-    n_layers: int = 3
+    width: int = 64
+    n_layers: int = 2
     n_heads: int = 4
-    feed_forward: int = 384
+    n_kv_heads: int = 1
+    feed_forward: int = 192
 
 
 def compact_model(
@@ -29,7 +30,7 @@ def compact_model(
         width=size.width,
         n_layers=size.n_layers,
         n_heads=size.n_heads,
-        n_kv_heads=size.n_heads,
+        n_kv_heads=size.n_kv_heads,
         head_width=size.width // size.n_heads,
         feed_forward=size.feed_forward,
     )
