@@ -93,6 +93,13 @@ def measure_matrix_rate(dtype: Any, device: Any, sizes: Sequence[int] = _SIZES) 
 
 def network_size(model: Any) -> NetworkSize:
     """Return the size of a `LanguageModel`."""
+    from counterpoise.model.llama import Llama
+
+    if isinstance(model, Llama):
+        shape = model.shape
+        n_layers = sum(parameter.numel() for parameter in model.layers.parameters())
+        attention_width = shape.n_heads * shape.head_width
+        return NetworkSize(n_layers, model.head.numel(), shape.n_layers, attention_width)
     network = model.network
     config = network.config
     n_inner = sum(parameter.numel() for parameter in network.base_model.parameters())

@@ -15,7 +15,7 @@ class CompactSize:
 
     width: int = 64
     n_layers: int = 2
-    n_heads: int = 4
+    n_heads: int = 2
     n_kv_heads: int = 1
     feed_forward: int = 192
 
