@@ -37,7 +37,7 @@ def main() -> None:
     assert task.weights is not None
     tokenizer = AutoTokenizer.from_pretrained(task.weights, padding_side="left")
     model: Any = AutoModelForCausalLM.from_pretrained(task.weights, dtype=torch.float32)
-    model.set_attn_implementation(device.attention)
+    model.set_attn_implementation("sdpa" if device.fuses_attention else "eager")
     model.to(device.device)
     minority = frame[frame[task.target] == task.minority]
     corpus = _corpus(frame, task)

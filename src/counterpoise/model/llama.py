@@ -222,7 +222,8 @@ class _RootMeanSquareNorm(torch.autograd.Function):
         scale = scale.square_().div_(hidden.shape[-1]).add_(epsilon).rsqrt_().to(hidden.dtype)
         normed = hidden * scale
         ctx.save_for_backward(normed, weight, scale)
-        return normed * weight
+        result: Tensor = normed * weight
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
