@@ -100,6 +100,24 @@ def test_adapters_leave_the_rest_frozen(tmp_path):
         load_backbone("compact", device=CPU, lora_rank=2)
 
 
+def test_fewer_layers_of_a_pre_trained_model(tmp_path):
+    """The first layers stay what they were; generation and training see the shorter model."""
+    folder = str(save_gpt2(tmp_path))
+    entries = [Entry("", (i,)) for i in range(9)]
+    whole = load_backbone(folder, device=CPU).build(entries, 0).network
+    short = load_backbone(folder, device=CPU, n_layers=1).build(entries, 0).network
+    assert (len(whole.base_model.h), len(short.base_model.h)) == (2, 1)
+    tokens = torch.arange(5)[None]
+    hidden = whole(tokens, output_hidden_states=True).hidden_states[1]
+    found = short.base_model(tokens).last_hidden_state
+    torch.testing.assert_close(found, whole.base_model.ln_f(hidden))
+    for n_layers in (0, 3):
+        with pytest.raises(ModelError, match="n_layers must be 1 to 2"):
+            load_backbone(folder, device=CPU, n_layers=n_layers)
+    with pytest.raises(ModelError, match="n_layers is for pre-trained"):
+        load_backbone("compact", device=CPU, n_layers=1)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [("compakt", "did you mean 'compact'"), ("no such/model/at all", "no hub id")],

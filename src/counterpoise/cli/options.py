@@ -206,6 +206,16 @@ LoraRank = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+NLayers = Annotated[
+    int | None,
+    typer.Option(
+        "--n-layers",
+        help="Keep only the first layers of a pre-trained model.",
+        min=1,
+        show_default=False,
+        rich_help_panel=_MODEL,
+    ),
+]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"],
     typer.Option("--device", help="Where to compute.", rich_help_panel=_MODEL),

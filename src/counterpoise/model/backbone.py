@@ -60,7 +60,9 @@ class Backbone:
     build: Callable[[Sequence[Entry], int], LanguageModel]
 
 
-def load_backbone(model: str, *, device: Device, lora_rank: int | None = None) -> Backbone:
+def load_backbone(
+    model: str, *, device: Device, lora_rank: int | None = None, n_layers: int | None = None
+) -> Backbone:
     """Find the backbone called `model`.
 
     Parameters
@@ -70,6 +72,8 @@ def load_backbone(model: str, *, device: Device, lora_rank: int | None = None) -
         Face causal language model.
     lora_rank : int, optional
         Train low-rank adapters of this rank (and the embeddings) instead of all weights.
+    n_layers : int, optional
+        Keep only the first layers of a pre-trained model: cheaper, and weaker.
 
     Raises
     ------
@@ -80,10 +84,11 @@ def load_backbone(model: str, *, device: Device, lora_rank: int | None = None) -
     if model == "auto":
         model, reason = _choose(device)
     if model == COMPACT:
-        if lora_rank is not None:
-            raise ModelError("lora_rank is for pre-trained models; the compact one starts afresh")
+        for name, value in {"lora_rank": lora_rank, "n_layers": n_layers}.items():
+            if value is not None and reason == "asked for":
+                raise ModelError(f"{name} is for pre-trained models; the compact one starts afresh")
         return _compact(reason, device)
-    return _pretrained(model, reason, lora_rank, device)
+    return _pretrained(model, reason, lora_rank, n_layers, device)
 
 
 def _choose(device: Device) -> tuple[str, str]:
@@ -115,13 +120,17 @@ def _compact(reason: str, device: Device) -> Backbone:
     )
 
 
-def _pretrained(model: str, reason: str, lora_rank: int | None, device: Device) -> Backbone:
+def _pretrained(
+    model: str, reason: str, lora_rank: int | None, n_layers: int | None, device: Device
+) -> Backbone:
     from counterpoise.model.embedded import PACKAGE
     from counterpoise.model.huggingface import HuggingFaceModel, is_plain_llama, plain_llama
     from counterpoise.model.tokenizer import HuggingFaceTokenizer
 
     source = _source(model)
     network, tokenizer = _load(model, source)
+    if n_layers is not None:
+        _keep_first_layers(network, n_layers, model)
     network.set_attn_implementation("sdpa" if device.fuses_attention else "eager")
 
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
@@ -178,6 +187,23 @@ def _load(model: str, source: str) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(_not_loaded(model, error)) from error
     return network, tokenizer
+
+
+def _keep_first_layers(network: Any, n_layers: int, model: str) -> None:
+    """Drop all but the first `n_layers` layers of `network`; the output layer stays."""
+    from torch import nn
+
+    body, depth = network.base_model, network.config.num_hidden_layers
+    if not 1 <= n_layers <= depth:
+        raise ModelError(f"n_layers must be 1 to {depth} for model={model!r}; got {n_layers}")
+    for name, module in body.named_children():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            setattr(body, name, module[:n_layers])
+            network.config.num_hidden_layers = n_layers
+            if getattr(network.config, "layer_types", None) is not None:
+                network.config.layer_types = network.config.layer_types[:n_layers]
+            return
+    raise ModelError(f"model={model!r}: found no list of its {depth} layers to shorten")
 
 
 def _not_loaded(model: str, error: Exception) -> str:

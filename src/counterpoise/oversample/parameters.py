@@ -31,6 +31,7 @@ PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
     "top_p": [Interval(Real, 0, 1, closed="right")],
     "generation_batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "lora_rank": [Interval(Integral, 1, None, closed="left"), None],
+    "n_layers": [Interval(Integral, 1, None, closed="left"), None],
     "column_kinds": [dict, None],
     "range_margin": [Interval(Real, 0, None, closed="left")],
     "ranges": [dict, None],

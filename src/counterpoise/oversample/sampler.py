@@ -106,6 +106,8 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         Rows are the same for the same seed *and* batch size.
     lora_rank : int, default=None
         With a pre-trained model: train low-rank adapters of this rank instead of all weights.
+    n_layers : int, default=None
+        With a pre-trained model: keep its first layers only, which is faster and weaker.
     column_kinds : dict, default=None
         Kinds of columns where the inferred one is wrong: name -> ``"categorical"``,
         ``"ordered"``, ``"boolean"``, ``"integer"``, ``"decimal"``, ``"datetime"``,
@@ -219,6 +221,7 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         top_p: float = 1.0,
         generation_batch_size: int | str = "auto",
         lora_rank: int | None = None,
+        n_layers: int | None = None,
         column_kinds: Mapping[Any, str] | None = None,
         range_margin: float = 0.0,
         ranges: Mapping[Any, tuple[Any, Any]] | None = None,
@@ -251,6 +254,7 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         self.top_p = top_p
         self.generation_batch_size = generation_batch_size
         self.lora_rank = lora_rank
+        self.n_layers = n_layers
         self.column_kinds = column_kinds
         self.range_margin = range_margin
         self.ranges = ranges
@@ -396,7 +400,9 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
     def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
         """Train a model to write the rows of `table`; return the checkpoint, if there is one."""
         device = resolve_device(self.device, self.precision)
-        backbone = load_backbone(self.model, device=device, lora_rank=self.lora_rank)
+        backbone = load_backbone(
+            self.model, device=device, lora_rank=self.lora_rank, n_layers=self.n_layers
+        )
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
         self._generation_batch_size = backbone.generation_batch_size
         self._rng = generator_of(self.random_state)
