@@ -160,13 +160,19 @@ def test_the_report_has_every_part(finished):
     folder, _, _ = finished
     path = write_report(folder / "out", reference="none")
     text = path.read_text()
-    for part in ("threshold tuned", "PR-AUC", "Mean ranks over 2 tables", "## Cost"):
+    for part in (
+        "| t0 | 60 | 4 | 20 | 2 |",
+        "threshold tuned",
+        "PR-AUC",
+        "Mean ranks over 2 tables",
+        "## Cost",
+    ):
         assert part in text
     names = {entry.name for entry in path.parent.iterdir()}
     assert {"runs.csv", "scores.csv", "diversity.csv", "tables-logistic-regression.tex"} <= names
     assert "ranks-pr_auc-logistic-regression.svg" in names
     scores = pd.read_csv(path.parent / "scores.csv")
-    one = scores.query("table == 't0' and method == 'none' and metric == 'pr_auc'")["value"]
+    one = scores.query("table == 't0' and method == 'none'")["pr_auc"]
     assert len(one) == 2
     assert f"{one.mean():.3f}" in text
 

@@ -5,6 +5,7 @@ from counterpoise.bench.figures import cliques, draw_ranking
 from counterpoise.bench.results import Results
 from counterpoise.bench.summaries import (
     difference_table,
+    mean_row,
     paired_means,
     rank,
     score_table,
@@ -46,6 +47,7 @@ def test_means_spreads_and_how_many_splits():
 def test_only_splits_that_every_method_has_are_compared():
     means = paired_means(FOUND, "pr_auc", "c")
     assert means.to_dict() == {"none": {"t0": 0.5, "t1": 0.3}, "smote": {"t0": 0.8, "t1": 0.1}}
+    assert mean_row(FOUND, "pr_auc", "c", ["none", "smote", "full"]) == ["0.400", "0.450", "-"]
     (found,) = difference_table(FOUND, "pr_auc", "c", "none")
     assert found.mean_difference == pytest.approx(0.05)
     assert difference_table(FOUND, "pr_auc", "c", "absent") == []

@@ -104,7 +104,7 @@ def draw_ranking(ranking: Ranking, title: str, paths: Sequence[Path]) -> None:
         va="bottom",
         fontsize=8,
     )
-    with mpl.rc_context({"svg.hashsalt": "counterpoise", "svg.fonttype": "path"}):
+    with mpl.rc_context({"svg.hashsalt": "counterpoise", "svg.fonttype": "none"}):
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else {}
             figure.savefig(path, dpi=150, metadata=metadata)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +18,12 @@ from counterpoise.bench.summaries import (
     cost_table,
     difference_table,
     diversity_table,
+    in_order,
+    mean_row,
     paired_means,
     rank,
     score_table,
+    size_table,
     table_differences,
 )
 from counterpoise.errors import MissingDependencyError
@@ -72,8 +76,14 @@ def write_report(output: Path, *, reference: str | None = None) -> Path:
     folder = output / "report"
     folder.mkdir(exist_ok=True)
     results.runs.to_csv(folder / "runs.csv", index=False, float_format="%.6g")
-    results.scores.to_csv(folder / "scores.csv", index=False, float_format="%.6g")
-    parts = [_head(results, plan)]
+    _wide(results).to_csv(folder / "scores.csv", float_format="%.6g")
+    parts = [
+        _head(results, plan),
+        "## Tables",
+        markdown_table(size_table(results, plan.tables), "table"),
+        "Caps on training rows hold for all methods, caps on rows presented in training for "
+        "language models (one more batch can begin before a cap).",
+    ]
     protocol = str(results.about.get("protocol", plan.protocol))
     for classifier in results.scores["classifier"].unique():
         parts += _of_classifier(results, plan, protocol, str(classifier), reference, folder)
@@ -96,16 +106,17 @@ def write_report(output: Path, *, reference: str | None = None) -> Path:
     return path
 
 
+def _wide(results: Results) -> pd.DataFrame:
+    """Return the scores with a column each."""
+    key = ["table", "method", "split", "classifier"]
+    return results.scores.pivot(index=key, columns="metric", values="value")
+
+
 def _head(results: Results, plan: Plan) -> str:
     about = results.about
     done = results.runs[results.runs["status"] == "done"]
     protocol = PROTOCOLS[str(about.get("protocol", plan.protocol))]
     versions = ", ".join(f"{name} {v}" for name, v in about.get("versions", {}).items())
-    limits = []
-    if plan.max_train_rows:
-        limits.append(f"at most {plan.max_train_rows:,} training rows a table, for all methods")
-    if plan.max_presentations:
-        limits.append(f"at most {plan.max_presentations:,} row presentations a language model")
     lines = [
         f"# Benchmark, protocol `{protocol.name}`",
         "",
@@ -115,7 +126,7 @@ def _head(results: Results, plan: Plan) -> str:
         f"OMP_NUM_THREADS={about.get('threads')}. {versions}. "
         f"Rendered {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
         "",
-        f"Language models: {plan.model}; {'; '.join(limits) or 'no limits but their own'}.",
+        f"Backbone of the language models: {plan.model}.",
         "",
         "What is wrong with this protocol:",
         "",
@@ -132,7 +143,8 @@ def _of_classifier(
     present = set(results.scores[results.scores["classifier"] == classifier]["metric"])
     for metric in [name for name in _METRICS[protocol] if name in present]:
         table = score_table(results, metric, classifier, plan.methods)
-        table = table.loc[[name for name in plan.tables if name in table.index] or table.index]
+        table = table.loc[in_order([str(name) for name in table.index], plan.tables)]
+        table.loc["mean"] = mean_row(results, metric, classifier, list(table.columns))
         parts += [f"### {_TITLES[metric]}", markdown_table(table, "table")]
         latex.append(_latex(table, f"{_TITLES[metric]}, {classifier}"))
         parts += _ranks(results, metric, classifier, folder)
@@ -146,10 +158,10 @@ def _ranks(results: Results, metric: str, classifier: str, folder: Path) -> list
     if ranking.n_tables < 2 or len(ranking.mean_ranks) < 2:
         return []
     listed = ", ".join(f"{name} {mean:.2f}" for name, mean in ranking.mean_ranks.items())
+    friedman = "" if math.isnan(ranking.p_value) else f"Friedman p = {ranking.p_value:.2g}; "
     text = (
-        f"Mean ranks over {ranking.n_tables} tables (1 is best): {listed}. Friedman p = "
-        f"{ranking.p_value:.2g}; critical difference (Nemenyi, {ranking.alpha:g}) "
-        f"{ranking.critical_difference:.2f}."
+        f"Mean ranks over {ranking.n_tables} tables (1 is best): {listed}. {friedman}critical "
+        f"difference (Nemenyi, {ranking.alpha:g}) {ranking.critical_difference:.2f}."
     )
     name = f"ranks-{metric}-{classifier}"
     try:

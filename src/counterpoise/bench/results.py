@@ -29,6 +29,8 @@ _RUN_COLUMNS = (
     "whole_s",
     "peak_memory_mib",
     "n_presentations",
+    "most_train_rows",
+    "most_presentations",
 )
 _SCORE_COLUMNS = (*_KEY, "classifier", "metric", "value")
 _TUNED = "_tuned"
@@ -114,6 +116,8 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "whole_s": report["whole_s"],
         "peak_memory_mib": report["peak_memory_mib"],
         "n_presentations": report["method"].get("n_presentations"),
+        "most_train_rows": config["max_train_rows"] or None,
+        "most_presentations": config["arguments"].get("max_presentations"),
     }
     for name, figure in (report.get("diversity") or {}).items():
         for part, value in figure.items():

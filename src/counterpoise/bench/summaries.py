@@ -22,9 +22,12 @@ __all__ = [
     "cost_table",
     "difference_table",
     "diversity_table",
+    "in_order",
+    "mean_row",
     "paired_means",
     "rank",
     "score_table",
+    "size_table",
     "table_differences",
 ]
 
@@ -93,6 +96,30 @@ def paired_means(results: Results, metric: str, classifier: str) -> pd.DataFrame
     most = n_tables.max()
     kept = scores[[name for name in scores.columns if n_tables[name] > most / 2]]
     return kept.dropna().groupby(level="table").mean()
+
+
+def size_table(results: Results, tables: Sequence[str]) -> pd.DataFrame:
+    """Return a row a table: sizes, splits that were run, and what was capped."""
+    done = results.runs[results.runs["status"] == "done"]
+    full = done["method"] == FULL
+    groups = done[~full].groupby("table")
+    sizes = pd.DataFrame(
+        {
+            "training rows": groups["n_train"].median(),
+            "of the minority": groups["n_minority"].median(),
+            "test rows": groups["n_test"].median(),
+            "splits": groups["split"].nunique(),
+            "training rows, at most": groups["most_train_rows"].max(),
+            "rows presented, at most": groups["most_presentations"].max(),
+        }
+    )
+    return sizes.loc[in_order([str(name) for name in sizes.index], tables)]
+
+
+def mean_row(results: Results, metric: str, classifier: str, methods: Sequence[str]) -> list[str]:
+    """Return the means over the tables and splits that all the compared methods have."""
+    means = paired_means(results, metric, classifier).mean()
+    return [f"{means[name]:.3f}" if name in means else "-" for name in methods]
 
 
 def rank(results: Results, metric: str, classifier: str) -> Ranking:
