@@ -22,7 +22,13 @@ from counterpoise.bench.tables import load_table
 __all__ = ["Tally", "Task", "list_tasks", "run_benchmark", "run_task"]
 
 PLAN_FILE = "bench.toml"
-_PRELOADED = ["counterpoise.bench.runner", "counterpoise.oversample.sampler", "xgboost"]
+_PRELOADED = [
+    "counterpoise.bench.runner",
+    "counterpoise.model.compact",
+    "counterpoise.oversample.sampler",
+    "torch._dynamo",  # torch's optimizers import it when they are made, which takes seconds
+    "xgboost",
+]
 
 
 @dataclass(frozen=True, slots=True)
