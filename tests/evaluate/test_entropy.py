@@ -148,6 +148,14 @@ def test_start_and_rest_are_the_entropies_of_the_parts(with_starts: bool) -> Non
         assert found.start.error == 0.0
 
 
+def test_bounds_from_fewer_rows_enclose_the_entropy_too() -> None:
+    rows = known_rows(2, with_starts=True)
+    found = enclose(rows, 1500, 2, np.random.default_rng(7), n_bounded=300)
+    exact = entropy(rows.whole())
+    assert found.lower.value <= exact + 4 * found.lower.error
+    assert found.upper.value >= exact - 4 * found.upper.error
+
+
 def test_cross_entropy_of_other_rows() -> None:
     rows = known_rows(6, n_orders=3, with_starts=True)
     rng = np.random.default_rng(0)

@@ -44,6 +44,23 @@ class Nats:
             return cls(float(values.mean()), float("inf"))
         return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
+    @classmethod
+    def mean_by(cls, values: FloatArray, strata: IntArray, n_strata: int) -> Nats:
+        """Take the mean of the means of equally probable strata.
+
+        What the strata differ by is then no part of the error. Where one of them has fewer than
+        two of the values, the plain mean is taken.
+        """
+        sizes = np.bincount(strata, minlength=n_strata)
+        if sizes.min() < 2 or not np.isfinite(values).all():
+            return cls.mean(values)
+        parts = [cls.mean(values[strata == at]) for at in range(n_strata)]
+        error = np.sqrt(sum(part.error**2 for part in parts)) / n_strata
+        return cls(float(np.mean([part.value for part in parts])), float(error))
+
+    def __add__(self, other: Nats) -> Nats:
+        return Nats(self.value + other.value, float(np.hypot(self.error, other.error)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
@@ -126,7 +143,12 @@ class RowEntropy:
 
 
 def enclose(
-    rows: RowDistribution, n_rows: int, n_ways: int, rng: np.random.Generator
+    rows: RowDistribution,
+    n_rows: int,
+    n_ways: int,
+    rng: np.random.Generator,
+    *,
+    n_bounded: int | None = None,
 ) -> RowEntropy:
     """Enclose the entropy of a mixture whose parts have known log-probabilities.
 
@@ -148,6 +170,10 @@ def enclose(
         Ways a stratum to average over, at least one.
     rng : numpy.random.Generator
         Draws both.
+    n_bounded : int, default=None
+        Rows that the bounds are worked out on, at least two; None for all. Bounds take
+        ``n_ways`` times the number of strata as long as the rest: the other rows then tell of
+        them by how probable they are given their way.
 
     References
     ----------
@@ -159,32 +185,61 @@ def enclose(
     own = rows.log_probabilities(written.codes, written.orders)
     start = own[np.arange(n_rows), written.orders[:, 1]]
     whole = own.sum(axis=1)
-    n_ways = 1 if rows.is_single else n_ways
-    parts = _log_parts(rows, written.codes, n_ways, rng)
-    upper = -_log_mean(parts)
-    parts[np.arange(n_rows), written.strata * n_ways] = whole
-    lower = -_log_mean(parts)
-    rest = Nats.mean(start - whole)
+
+    def mean(values: FloatArray) -> Nats:
+        return Nats.mean_by(values, written.strata[: len(values)], rows.n_strata)
+
     exact = rows.start_entropies()
-    starts: list[Nats | None]
     if exact is None:
-        of_start, given_way = Nats.mean(-start), Nats.mean(-whole)
-        by_stratum = [-start[written.strata == at] for at in range(rows.n_strata)]
-        starts = [Nats.mean(part) if len(part) > 1 else None for part in by_stratum]
+        of_start, given_way = mean(-start), mean(-whole)
+        parts = [-start[written.strata == at] for at in range(rows.n_strata)]
+        starts = tuple(Nats.mean(part) if len(part) > 1 else None for part in parts)
     else:
         of_start = Nats(float(exact.mean()))
-        given_way = Nats(of_start.value + rest.value, rest.error)
-        starts = [Nats(float(value)) for value in exact]
+        given_way = of_start + mean(start - whole)
+        starts = tuple(Nats(float(value)) for value in exact)
+    n_ways = 1 if rows.is_single else n_ways
+    n_bounded = n_rows if n_bounded is None else min(n_bounded, n_rows)
+    bounds = _bounds(rows, written, whole[:n_bounded], n_ways, rng)
+    if n_bounded < n_rows:
+        # what the rows without bounds tell of the mean goes in by regression on their -log P
+        known = -whole[:n_bounded]
+        slopes = [_slope(known, bound, written.strata[:n_bounded]) for bound in bounds]
+        lower, upper = (
+            mean(bound - slope * known) + Nats(slope * given_way.value, slope * given_way.error)
+            for bound, slope in zip(bounds, slopes, strict=True)
+        )
+    else:
+        lower, upper = (mean(bound) for bound in bounds)
     return RowEntropy(
-        of_start,
-        rest,
-        given_way,
-        Nats.mean(lower),
-        Nats.mean(upper),
-        tuple(starts),
-        n_rows,
-        n_ways,
+        of_start, mean(start - whole), given_way, lower, upper, starts, n_rows, n_ways
     )
+
+
+def _slope(known: FloatArray, values: FloatArray, strata: IntArray) -> float:
+    """Slope of the regression of `values` on `known` within strata, in [0, 1]."""
+    sizes = np.bincount(strata)
+    known, values = (
+        part - (np.bincount(strata, part) / np.maximum(sizes, 1))[strata]
+        for part in (known, values)
+    )
+    spread = float(known @ known)
+    return float(np.clip(known @ values / spread, 0.0, 1.0)) if spread > 0 else 0.0
+
+
+def _bounds(
+    rows: RowDistribution,
+    written: Written,
+    whole: FloatArray,
+    n_ways: int,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bound of H(X), row by row, of the first ``len(whole)`` rows."""
+    n_rows = len(whole)
+    parts = _log_parts(rows, written.codes[:n_rows], n_ways, rng)
+    upper = -_log_mean(parts)
+    parts[np.arange(n_rows), written.strata[:n_rows] * n_ways] = whole
+    return -_log_mean(parts), upper
 
 
 def cross_entropy(

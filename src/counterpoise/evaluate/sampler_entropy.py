@@ -34,6 +34,7 @@ def measure_entropy(
     temperature: float | None = None,
     n_rows: int = 500,
     n_ways: int = 2,
+    n_bounded: int | None = None,
     random_state: int = 0,
 ) -> RowEntropy:
     """Measure the entropy of the rows that a fitted over-sampler writes.
@@ -58,6 +59,8 @@ def measure_entropy(
         Rows to draw.
     n_ways : int, default=2
         Orders a feature that the bounds are taken over.
+    n_bounded : int, default=None
+        Rows that the bounds are worked out on; None for all. They take most of the time.
     random_state : int, default=0
         Seed.
 
@@ -69,10 +72,12 @@ def measure_entropy(
     Raises
     ------
     ValueError
-        If the table has free text, the class was not trained on, or the sampler uses ``top_p``.
+        If the table has free text, the class was not trained on, the label is not in the prompt,
+        or the sampler uses ``top_p``.
     """
     rows = SamplerRows(sampler, class_, condition, temperature)
-    return enclose(rows, n_rows, n_ways, np.random.default_rng(random_state))
+    rng = np.random.default_rng(random_state)
+    return enclose(rows, n_rows, n_ways, rng, n_bounded=n_bounded)
 
 
 def measure_cross_entropy(
@@ -151,6 +156,11 @@ class SamplerRows:
             raise ValueError("entropies can't be measured on a table with free text")
         if sampler.top_p != 1.0:
             raise ValueError(f"entropies can't be measured with top_p; got top_p={sampler.top_p}")
+        if recipe.permutation not in ("label-first", "all", "none"):
+            raise ValueError(
+                "entropies can be measured where the label is in the prompt, and the sampler has "
+                f"permutation={recipe.permutation!r}"
+            )
         self._condition = recipe.condition if condition is None else condition
         if self._condition not in ("feature", "label"):
             raise ValueError(f"condition must be 'feature' or 'label'; got {self._condition!r}")
