@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.entropy_figure import draw_figure, summary_table
+from benchmarks.entropy_figure import draw_figure, effects_table, summary_table
 from benchmarks.machine import describe_machine
 from benchmarks.protocol import (
     TABLES,
@@ -104,8 +104,8 @@ def main() -> None:
     names = ["german", "sick", "insurance"]
     parser.add_argument("--tables", nargs="+", default=names, choices=TABLES)
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1")
-    parser.add_argument("--rows", type=int, default=600, help="rows drawn a measurement")
-    parser.add_argument("--bounded", type=int, default=150, help="of them, for the bounds")
+    parser.add_argument("--rows", type=int, default=300, help="rows drawn a measurement")
+    parser.add_argument("--bounded", type=int, default=50, help="of them, for the bounds")
     parser.add_argument("--max-presentations", type=int, default=10_000)
     parser.add_argument("--output", type=Path, default=Path("results/entropy.jsonl"))
     parser.add_argument("--figure", type=Path, help="an SVG file to draw")
@@ -116,8 +116,8 @@ def main() -> None:
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with args.output.open("w", encoding="utf-8") as lines:
             lines.write(json.dumps({"machine": describe_machine()}) + "\n")
-            for name, table in tables.items():
-                for seed in range(args.seeds):
+            for seed in range(args.seeds):
+                for name, table in tables.items():
                     sizes = args.rows, args.bounded, args.max_presentations
                     for run in measure_table(table, seed, *sizes):
                         line = json.dumps({"table": name, "seed": seed, **run})
@@ -126,7 +126,7 @@ def main() -> None:
                         note(line)
     written = args.output.read_text(encoding="utf-8").splitlines()
     runs = [json.loads(line) for line in written[1:]]
-    say(summary_table(runs))
+    say(effects_table(runs) + "\n\n" + summary_table(runs))
     if args.figure:
         draw_figure(runs, args.figure)
 

@@ -33,6 +33,7 @@ __all__ = [
     "FloatArray",
     "IntArray",
     "Rows",
+    "closest",
     "column_order",
     "distances",
     "encode",
@@ -56,7 +57,7 @@ class Rows:
     schema : Schema
         The columns.
     numbers : ndarray of shape (n_rows, n_numeric), float64
-        Values of the numeric columns (see :func:`is_numeric`), on their grids; NaN where missing.
+        Values of the numeric columns (see :func:`is_numeric`); NaN where missing.
     positions : ndarray of shape (n_rows, n_numeric), float64
         The same as mid-ranks among the real rows, in [0, 1] within their range; NaN where missing.
     codes : ndarray of shape (n_rows, n_other), int64
@@ -79,7 +80,11 @@ class Rows:
     def keys(self) -> list[bytes]:
         """One value a row; equal for rows that are equal in every cell, on the columns' grids."""
         gaps = np.isnan(self.numbers)
-        numbers = np.where(gaps, 0.0, self.numbers) + 0.0  # adding 0 makes -0 a 0
+        numbers = np.where(gaps, 0.0, self.numbers)
+        for at, column in enumerate(column_order(self.schema)[: numbers.shape[1]]):
+            if isinstance(column, NumericColumn):
+                numbers[:, at] = np.round(numbers[:, at], column.decimals)
+        numbers += 0.0  # makes a -0 a 0
         cells = np.hstack([numbers.view(np.int64), gaps.astype(np.int64), self.codes])
         return [row.tobytes() for row in np.ascontiguousarray(cells)]
 
@@ -187,6 +192,19 @@ def nearest(
     return result
 
 
+def closest(rows: Rows, others: Rows) -> tuple[npt.NDArray[np.float32], IntArray]:
+    """Distance of each of `rows` to the closest of `others`, and which one that is."""
+    gaps = np.empty(len(rows), dtype=np.float32)
+    which = np.empty(len(rows), dtype=np.int64)
+    step = max(1, _CELLS_A_CHUNK // max(1, len(others)))
+    for start in range(0, len(rows), step):
+        chunk = slice(start, start + step)
+        matrix = _distances(rows.take(np.arange(len(rows))[chunk]), others)
+        which[chunk] = matrix.argmin(axis=1)
+        gaps[chunk] = matrix.min(axis=1)
+    return gaps, which
+
+
 def _distances(rows: Rows, others: Rows) -> npt.NDArray[np.float32]:
     total = np.zeros((len(rows), len(others)), dtype=np.float32)
     for at in range(rows.positions.shape[1]):
@@ -205,12 +223,11 @@ def _distances(rows: Rows, others: Rows) -> npt.NDArray[np.float32]:
 
 
 def _numbers(column: Column, series: pd.Series[Any]) -> FloatArray:
-    """Values of a numeric column as floats, NaN where missing, numbers rounded to the grid."""
+    """Values of a numeric column as floats, NaN where missing."""
     missing = series.isna().to_numpy(dtype=bool)
     numbers: FloatArray
     if isinstance(column, NumericColumn):
-        values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        numbers = np.round(values, column.decimals)
+        numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     elif isinstance(column, DatetimeColumn):
         convert: Any = pd.to_timedelta if column.kind is Kind.DURATION else pd.to_datetime
         arguments = {} if column.kind is Kind.DURATION else {"utc": True}

@@ -23,13 +23,17 @@ def share_with_interval(n_hits: float, n: float) -> tuple[float, Interval]:
     return float(share), (max(0.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
-def auc_with_interval(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> tuple[float, Interval]:
+def auc_with_interval(
+    positives: npt.ArrayLike, negatives: npt.ArrayLike, *, widened: float = 1.0
+) -> tuple[float, Interval]:
     """Return the area under the ROC curve of scores, and its interval (95 %) after DeLong [1]_.
 
     Parameters
     ----------
     positives, negatives : array-like of shape (n_positives,), (n_negatives,)
         Scores; ties count half. At least two each.
+    widened : float
+        Factor of the interval's width, where scores are not independent.
 
     References
     ----------
@@ -39,7 +43,7 @@ def auc_with_interval(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> tup
     above = _placements(high, low)
     below = 1 - _placements(low, high)
     auc = float(above.mean())
-    error = np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))
+    error = widened * np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))
     return auc, (max(0.0, float(auc - _Z * error)), min(1.0, float(auc + _Z * error)))
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.errors import MissingDependencyError
-from counterpoise.evaluate.distance import Rows, distances, encode, nearest
+from counterpoise.evaluate.distance import Rows, closest, encode, nearest
 from counterpoise.evaluate.interval import Interval, auc_with_interval, share_with_interval
 from counterpoise.table import Schema, TextColumn
 
@@ -34,7 +34,6 @@ _NEAR = 0.05
 """Near is nearer than this share of training rows are to another training row."""
 _SIMILAR = 0.9
 """Texts are near copies from this normalised similarity on."""
-_N_DRAWS = 20
 _ROWS_A_CHUNK = 500
 
 Gaps = npt.NDArray[np.float32]
@@ -86,23 +85,20 @@ def near_copies(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) ->
 
 
 def closer_to_training(
-    train: pd.DataFrame,
-    holdout: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    schema: Schema,
-    *,
-    rng: np.random.Generator | None = None,
+    train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
 ) -> Estimate:
     """Share of the synthetic rows whose closest real row is a training row, not a holdout row.
 
-    Of equal numbers of both, since the larger set comes closer by its size alone: from the larger,
-    as many rows as the smaller has are drawn, 20 times, and the mean is taken. A tie counts half.
-    Without leakage, 0.5 is to be expected.
+    As if there were as many of both: of n training and h holdout rows, the closest one is a
+    training row with probability ``n / (n + h)`` where the generator has not learned single rows,
+    so from the share p the value ``(p / n) / (p / n + (1 - p) / h)`` is made. Without leakage it
+    is 0.5, with copies only it is 1. A tie counts as chance has it.
 
-    Interval: Wilson's (95 %), where synthetic rows that have one closest real row between them
-    count as the one observation that they are: ``(sum c)**2 / sum c**2`` observations for rows
-    that share their closest real row with c rows. So it allows for the chance in which real rows
-    were held out, which is the larger part where they are few.
+    Interval: Wilson's (95 %) of the share, made into the value's, where synthetic rows that have
+    one closest real row between them count as the one observation that they are:
+    ``(sum c)**2 / sum c**2`` observations for real rows that are the closest of c rows each. So
+    it allows for the chance in which real rows were held out, which is the larger part where they
+    are few.
 
     Parameters
     ----------
@@ -112,11 +108,9 @@ def closer_to_training(
         What it wrote.
     schema : Schema
         What the columns are.
-    rng : numpy.random.Generator, default=None
-        Draws the rows of the larger set; None starts one from 0.
     """
     rows, held, sample = encode(schema, [train, holdout], [synthetic])
-    return closer_to_training_of(rows, held, sample, rng or np.random.default_rng(0))
+    return closer_to_training_of(rows, held, sample)
 
 
 def membership_inference(
@@ -183,41 +177,25 @@ def near_copies_of(radius: float, closest: Gaps) -> Estimate:
     return Estimate(*share_with_interval(n_near, len(closest)))
 
 
-def closer_to_training_of(
-    train: Rows, holdout: Rows, sample: Rows, rng: np.random.Generator
-) -> Estimate:
+def closer_to_training_of(train: Rows, holdout: Rows, sample: Rows) -> Estimate:
     """As :func:`closer_to_training`."""
-    n = min(len(train), len(holdout))
-    n_draws = 1 if len(train) == len(holdout) else _N_DRAWS
-    draws = [[rng.permutation(len(rows))[:n] for rows in (train, holdout)] for _ in range(n_draws)]
-    closer = np.zeros((n_draws, len(sample)))
-    closest = np.zeros((n_draws, len(sample)), dtype=np.int64)
-    for start in range(0, len(sample), _ROWS_A_CHUNK):
-        chunk = slice(start, start + _ROWS_A_CHUNK)
-        rows = sample.take(np.arange(len(sample))[chunk])
-        gaps = [distances(rows, real) for real in (train, holdout)]
-        for at, (one, other) in enumerate(draws):
-            found = _closer(gaps[0][:, one], gaps[1][:, other])
-            closer[at, chunk], closest[at, chunk] = found
-    value = float(closer.mean())
-    sizes = [np.bincount(clusters).astype(float) for clusters in closest]
-    n_effective = float(np.mean([len(sample) ** 2 / (size @ size) for size in sizes]))
-    return Estimate(*share_with_interval(value * n_effective, n_effective))
+    chance = len(train) / (len(train) + len(holdout))
+    (gap, at), (other_gap, other_at) = (closest(sample, rows) for rows in (train, holdout))
+    closer = np.where(gap == other_gap, chance, (gap < other_gap).astype(float))
+    sizes = np.bincount(np.where(gap <= other_gap, at, len(train) + other_at)).astype(float)
+    n_effective = float(len(sample) ** 2 / (sizes @ sizes))
+    share, (low, high) = share_with_interval(float(closer.mean()) * n_effective, n_effective)
+
+    def as_if_equal(share: float) -> float:
+        return share * (1 - chance) / (share * (1 - chance) + (1 - share) * chance)
+
+    return Estimate(as_if_equal(share), (as_if_equal(low), as_if_equal(high)))
 
 
 def membership_inference_of(train: Rows, holdout: Rows, sample: Rows) -> Estimate:
     """As :func:`membership_inference`."""
     closeness = [-nearest(rows, sample)[:, 0] for rows in (train, holdout)]
     return Estimate(*auc_with_interval(closeness[0], closeness[1]))
-
-
-def _closer(to_train: Gaps, to_holdout: Gaps) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Whether each row is closer to training (a tie: half), and which real row is the closest."""
-    at_train, at_holdout = to_train.argmin(axis=1), to_holdout.argmin(axis=1)
-    rows = np.arange(len(to_train))
-    one, other = to_train[rows, at_train], to_holdout[rows, at_holdout]
-    closer = np.where(one == other, 0.5, (one < other).astype(float))
-    return closer, np.where(one <= other, at_train, to_train.shape[1] + at_holdout)
 
 
 def _texts(series: pd.Series[Any]) -> list[str]:

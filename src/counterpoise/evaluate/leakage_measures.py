@@ -149,7 +149,7 @@ def _against_holdout(
     train: Rows, holdout: Rows, synthetic: Rows, repeated: Rows, rng: np.random.Generator
 ) -> _Found:
     def share(held: Rows, rows: Rows) -> Estimate:
-        return leakage.closer_to_training_of(train, held, rows, rng)
+        return leakage.closer_to_training_of(train, held, rows)
 
     def attack(held: Rows, rows: Rows) -> Estimate:
         return leakage.membership_inference_of(train, held, rows)
