@@ -17,6 +17,7 @@ from counterpoise.evaluate.classifiers import CLASSIFIERS
 __all__ = ["Plan", "default_plan", "read_plan", "write_plan"]
 
 _RIVALS = ("none", "full", "random", "smote", "smotenc", "adasyn", "ctgan", "tvae")
+_CAPS = {"max_train_rows", "max_presentations"}
 _HONEST_TABLES = ("fuel", "german", "insurance", "car", "sick", "bank")
 _HONEST_NATURAL = ("abalone9-18", "yeast6", "flare-F", "car-good", "attrition", "mortgage", "churn")
 
@@ -54,6 +55,8 @@ class Plan:
     method
         Name -> arguments of methods of one's own: those of ``LLMOverSampler`` (such as ``recipe``
         and ``temperature``), or of ``BaselineOverSampler`` where ``method`` is among them.
+    cap
+        Name of a table -> its own ``max_train_rows`` and ``max_presentations``.
     table
         Tables of one's own, see `TableSpec.from_mapping`.
     """
@@ -72,6 +75,7 @@ class Plan:
     diversity: bool = True
     llm: Mapping[str, Any] = field(default_factory=dict)
     method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cap: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     table: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
@@ -80,6 +84,9 @@ class Plan:
         unknown = [name for name in self.classifiers if name not in CLASSIFIERS]
         if unknown:
             raise ValueError(f"no classifier {unknown[0]!r}; there are {', '.join(CLASSIFIERS)}")
+        for name, limits in self.cap.items():
+            if not set(limits) <= _CAPS:
+                raise ValueError(f"cap.{name} may have {', '.join(sorted(_CAPS))}; got {limits}")
         known = {*TABLES, *self.own_tables}
         unknown = [name for name in self.tables if name not in known]
         if unknown:
@@ -103,13 +110,15 @@ class Plan:
             changes["threshold_folds"] = self.threshold_folds
         return replace(protocol, **changes)
 
-    @property
-    def llm_arguments(self) -> dict[str, Any]:
-        """Arguments that every language model gets."""
+    def train_rows_of(self, table: str) -> int:
+        """Return how many training rows a table has at most; 0 for no limit."""
+        return self.cap.get(table, {}).get("max_train_rows", self.max_train_rows)
+
+    def llm_arguments_of(self, table: str) -> dict[str, Any]:
+        """Return the arguments that every language model gets on a table."""
         arguments: dict[str, Any] = {"model": self.model, **self.llm}
-        if self.max_presentations:
-            arguments["max_presentations"] = self.max_presentations
-        return arguments
+        most = self.cap.get(table, {}).get("max_presentations", self.max_presentations)
+        return {**arguments, "max_presentations": most} if most else arguments
 
 
 def default_plan(protocol: str) -> Plan:
@@ -147,11 +156,13 @@ def read_plan(path: Path) -> Plan:
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan such that `read_plan` reads the same."""
     content = asdict(plan)
-    nested = {key: content.pop(key) for key in ("llm", "method", "table")}
+    nested = {key: content.pop(key) for key in ("llm", "method", "cap", "table")}
     lines = [f"{key} = {_toml(value)}" for key, value in content.items()]
     lines += _section("llm", nested["llm"])
     for name, arguments in nested["method"].items():
         lines += _section(f"method.{json.dumps(name)}", arguments)
+    for name, limits in nested["cap"].items():
+        lines += _section(f"cap.{json.dumps(name)}", limits)
     for given in nested["table"]:
         lines += ["", "[[table]]", *(f"{key} = {_toml(value)}" for key, value in given.items())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -131,7 +131,7 @@ def run_benchmark(
     for table in plan.tables:
         load_table(table, data_dir, own=plan.own_tables, allow_network=allow_network)
     for method in plan.methods:
-        build_method(method, plan.method, plan.llm_arguments)
+        build_method(method, plan.method, {})
     for task in tasks:
         task.folder.check(_config(task, plan))
     waiting = [task for task in tasks if not task.folder.is_done]
@@ -213,9 +213,9 @@ def _outcome(task: Task) -> Outcome:
         task.table, task.data_dir, own=plan.own_tables, allow_network=task.allow_network
     )
     return perform(
-        build_method(task.method, plan.method, plan.llm_arguments),
+        build_method(task.method, plan.method, plan.llm_arguments_of(task.table)),
         table,
-        split_table(table, protocol, task.split, plan.max_train_rows or None),
+        split_table(table, protocol, task.split, plan.train_rows_of(task.table) or None),
         protocol,
         seed=task.split,
         tune=plan.tune,
@@ -225,7 +225,7 @@ def _outcome(task: Task) -> Outcome:
 
 def _config(task: Task, plan: Plan) -> dict[str, Any]:
     """Return everything that a run's result depends on, but for versions and the machine."""
-    method = build_method(task.method, plan.method, plan.llm_arguments)
+    method = build_method(task.method, plan.method, plan.llm_arguments_of(task.table))
     protocol = plan.resolved_protocol
     return {
         "table": task.table,
@@ -237,7 +237,7 @@ def _config(task: Task, plan: Plan) -> dict[str, Any]:
         "protocol": protocol.name,
         "classifiers": list(protocol.classifiers),
         "threshold_folds": protocol.threshold_folds,
-        "max_train_rows": plan.max_train_rows,
+        "max_train_rows": plan.train_rows_of(task.table),
         "tune": plan.tune,
     }
 
