@@ -111,7 +111,7 @@ def draw_figure(runs: Runs, path: Path) -> None:
         axis.set_title(table)
         axis.set_yticks(places, names)
         axis.grid(axis="x", color="0.9")
-    axes[0][len(tables) // 2].set_xlabel("nats that the idea adds (a mark a seed, a bar the mean)")
+    figure.supxlabel("nats that the idea adds (mark: a seed, bar: mean)", fontsize="medium")
     handles, labels = axes[0][0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="upper center", ncols=2, frameon=False)
