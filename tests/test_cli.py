@@ -140,7 +140,8 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         ],
         *["--range-margin", "0.1", "--device", "cpu", "--precision", "float32", "--seed", "7"],
         *["--serialization", "text", "--generation-batch-size", "16", "--kind", "fee=ordered"],
-        *["--categorical", "id", "--recipe", "imbllm", "--max-presentations", "900"],
+        *["--categorical", "id", "--recipe", "imbllm", "--decoding", "free"],
+        *["--max-presentations", "900"],
     )
     assert code == 0
     assert shell.sampler.arguments == {
@@ -148,6 +149,7 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         "model": "compact",
         "recipe": "imbllm",
         "serialization": "text",
+        "decoding": "free",
         "interpolation": None,
         "permutation": "all",
         "condition": "label",

@@ -15,7 +15,7 @@ from counterpoise.language.table_language import table_language
 from counterpoise.model.backbone import load_backbone
 from counterpoise.model.device import resolve_device
 from counterpoise.model.scoring import Scorer
-from counterpoise.oversample import sampler as sampler_module
+from counterpoise.oversample import filling
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, RECIPES, Recipe, as_recipe
 from counterpoise.oversample.rows import training_rows
@@ -218,8 +218,8 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
 
 def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
     monkeypatch.setattr(XGBoostLabeller, "label", lambda self, table: np.zeros(len(table), int))
-    monkeypatch.setattr(sampler_module, "DRAWS_PER_LABELLED_ROW", 2)
-    monkeypatch.setattr(sampler_module, "SMALLEST_BOUND", 1)
+    monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
     with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
         LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
 

@@ -196,6 +196,14 @@ Serialization = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+Decoding = Annotated[
+    Literal["recipe", "grammar", "free"],
+    typer.Option(
+        "--decoding",
+        help="What may be written: what the table allows, or anything, which is then repaired.",
+        rich_help_panel=_MODEL,
+    ),
+]
 LoraRank = Annotated[
     int | None,
     typer.Option(

@@ -68,6 +68,11 @@ class Corpus:
         """The most tokens that a sentence of any of the spelled cells can have."""
         return 1 + int(self.lengths(self.segments).max(axis=0, initial=0).sum())
 
+    @property
+    def longest_row(self) -> int:
+        """The most tokens that the sentence of a row has."""
+        return 1 + int(self.lengths(self.segments).sum(axis=1).max(initial=0))
+
     def take(self, rows: IntArray) -> Corpus:
         """Return the corpus of `rows` (indices), sharing the spelled cells."""
         return replace(self, segments=self.segments[rows])

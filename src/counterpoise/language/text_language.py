@@ -164,7 +164,7 @@ class _SpellNumeral:
 
 def _category_cell(column: CategoricalColumn, writer: _Writer) -> Cell:
     end = writer.write(_END)
-    words = [writer.write(" " + _quoted(text)) + end for text in category_texts(column)]
+    words = [writer.write(" " + text) + end for text in written_categories(column)]
     try:
         return Cell(from_sequences(dict(enumerate(words))), words.__getitem__)
     except AmbiguousSequencesError as error:
@@ -191,6 +191,11 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
 
 def _iso(code: int, unit: str) -> str:
     return "".join(map(calendar.iso_text, calendar.spell_instant(code, unit)))
+
+
+def written_categories(column: CategoricalColumn) -> list[str]:
+    """Return each category as it stands in a sentence."""
+    return [_quoted(text) for text in category_texts(column)]
 
 
 def _quoted(text: str) -> str:

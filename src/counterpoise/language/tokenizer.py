@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -28,6 +29,14 @@ class Tokenizer(Protocol):
         """Return the pieces that write only characters of `alphabet`, with the text of each."""
         ...
 
+    def pieces(self) -> list[int]:
+        """Return every piece that a model may write of itself."""
+        ...
+
+    def decode(self, pieces: Sequence[int]) -> str:
+        """Return the text that `pieces` write together; special ones write nothing."""
+        ...
+
 
 class CharacterTokenizer:
     """One piece a character: the tokenizer of models that start from scratch."""
@@ -45,3 +54,11 @@ class CharacterTokenizer:
     def pieces_over(self, alphabet: str) -> dict[int, str]:
         """Return the code points of `alphabet`."""
         return {ord(character): character for character in alphabet}
+
+    def pieces(self) -> list[int]:
+        """Return none: a model from scratch knows the characters of its table."""
+        return []
+
+    def decode(self, pieces: Sequence[int]) -> str:
+        """Return the characters of these code points."""
+        return "".join(map(chr, pieces))

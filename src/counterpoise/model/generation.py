@@ -52,20 +52,27 @@ class Generated:
         The rows, label first; every cell is within the schema.
     log_likelihood : ndarray of shape (n_rows,), float64
         Log-probability, in nats, of what the model chose given the prompt, at temperature 1.
+    n_invalid : ndarray of shape (n_rows,), int64, or None
+        How many cells of each row were not possible as they were written, and were filled in;
+        None where a grammar sees to it that there are none.
     """
 
     table: Table
     log_likelihood: FloatArray
+    n_invalid: IntArray | None = None
 
     def take(self, rows: IntArray) -> Generated:
         """Select rows by position."""
-        return Generated(self.table.take(rows), self.log_likelihood[rows])
+        n_invalid = None if self.n_invalid is None else self.n_invalid[rows]
+        return Generated(self.table.take(rows), self.log_likelihood[rows], n_invalid)
 
     @classmethod
     def concat(cls, parts: Sequence[Generated]) -> Generated:
         """Stack rows of one schema; at least one part."""
         table = Table.concat([part.table for part in parts])
-        return cls(table, np.concatenate([part.log_likelihood for part in parts]))
+        counted = [part.n_invalid for part in parts if part.n_invalid is not None]
+        n_invalid = np.concatenate(counted) if counted else None
+        return cls(table, np.concatenate([part.log_likelihood for part in parts]), n_invalid)
 
 
 def generate(

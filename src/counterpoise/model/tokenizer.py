@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -63,6 +64,18 @@ class HuggingFaceTokenizer:
             if text and not set(text) - set(alphabet):
                 texts.setdefault(text, piece)
         return {piece: text for text, piece in texts.items()}
+
+    def pieces(self) -> list[int]:
+        """Return every piece but those that stand for no text."""
+        special = set(self._tokenizer.all_special_ids)
+        return sorted(set(self._tokenizer.get_vocab().values()) - special)
+
+    def decode(self, pieces: Sequence[int]) -> str:
+        """Return the text that `pieces` write together; special ones write nothing."""
+        text: str = self._tokenizer.decode(
+            list(pieces), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
 
 
 def _encodable(text: str) -> str:

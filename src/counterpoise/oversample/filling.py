@@ -63,7 +63,7 @@ class Pen:
             )
 
         labelling = self.writer.acceptance(label)
-        advice = [_LABELLING_ADVICE] if labelling else []
+        advice = self.writer.advice()
         return redraw(
             draw,
             {**labelling, **self.rules.accept()},
@@ -72,12 +72,6 @@ class Pen:
             most_drawn=max(DRAWS_PER_LABELLED_ROW * n_rows, SMALLEST_BOUND) if labelling else None,
             advice="; ".join([*advice, *self.rules.advice(schema, label)]),
         )
-
-
-_LABELLING_ADVICE = (
-    "ask for fewer rows, raise temperature, or use a recipe whose prompt holds the label, such as "
-    "recipe='imbllm'"
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from counterpoise.language.language import Language
-from counterpoise.language.sentences import spell
+from counterpoise.language.sentences import Corpus, spell
 from counterpoise.language.table_language import table_language
 from counterpoise.language.text_language import text_language
+from counterpoise.language.tokenizer import Tokenizer
+from counterpoise.language.unconstrained import all_chosen, anything, with_every_piece
 from counterpoise.model.backbone import Backbone
 from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import Device
 from counterpoise.model.history import History, TimeLimit
 from counterpoise.model.training import TrainingPlan, train
+from counterpoise.oversample.free import FreeReader
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows, training_rows
@@ -110,6 +113,11 @@ def learn(
     language = build_language(table, backbone, recipe)
     model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
     model.to(device.device)
+    is_free = recipe.decoding == "free"
+
+    def spelled(rows: Table) -> Corpus:
+        corpus = spell(rows, language)
+        return all_chosen(corpus) if is_free else corpus
 
     def fit(rows: TrainingRows, n_presentations: int, n_repeats: float = 0.0) -> History:
         n_held_out = 0 if rows.held_out is None else len(rows.held_out)
@@ -121,13 +129,13 @@ def learn(
             check_every=max(min(len(rows.corpus), 500), 4 * n_held_out),
             patience=length.patience,
         )
-        held_out = None if rows.held_out is None else spell(rows.held_out, language)
-        corpus = spell(rows.corpus, language)
+        held_out = None if rows.held_out is None else spelled(rows.held_out)
+        corpus = spelled(rows.corpus)
         model.check_length(corpus.longest)
         return train(
             model,
             corpus,
-            language.grammar,
+            anything(language) if is_free else language.grammar,
             plan,
             device=device,
             rng=rng,
@@ -145,13 +153,25 @@ def learn(
     n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
     history = fit(rows, n_most, n_repeats)
     labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
-    writer = RowWriter(language, model, recipe, rows, device, history, labeller=labeller)
+    reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None
+    writer = RowWriter(
+        language, model, recipe, rows, device, history, labeller=labeller, reader=reader
+    )
     if start is None:
         return writer
     model.load_state_dict(start)
     every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
     n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
     return replace(writer, rows=every, history=fit(every, n_best), search=history)
+
+
+def _free_reader(
+    table: Table, rows: TrainingRows, language: Language, tokenizer: Tokenizer
+) -> FreeReader:
+    """Return what reads rows from text, filled in from all real rows of the trained classes."""
+    is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
+    real = table.take(np.flatnonzero(is_trained))
+    return FreeReader.of(language, tokenizer, real, spell(real, language).longest_row)
 
 
 def _held_out_share(length: Length) -> Callable[[int], float]:
@@ -193,5 +213,8 @@ def _most_presentations(
 def build_language(table: Table, backbone: Backbone, recipe: Recipe) -> Language:
     """Build the language in which `backbone` will write the rows of `table`."""
     if recipe.serialization == "text":
-        return text_language(table, backbone.tokenizer, recipe.numbers)
+        language = text_language(table, backbone.tokenizer, recipe.numbers)
+        if recipe.decoding == "free":
+            return with_every_piece(language, backbone.tokenizer)
+        return language
     return table_language(table, backbone.tokenizer if backbone.is_pretrained else None)

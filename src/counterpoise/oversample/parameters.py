@@ -14,6 +14,7 @@ PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
     "model": [str],
     "recipe": [str, Recipe],
     "serialization": [StrOptions({AS_RECIPE, *CHOICES["serialization"]})],
+    "decoding": [StrOptions({AS_RECIPE, *CHOICES["decoding"]})],
     "interpolation": [StrOptions({AS_RECIPE, "smotenc"}), None],
     "permutation": [StrOptions({AS_RECIPE, *CHOICES["permutation"]})],
     "condition": [StrOptions({AS_RECIPE, *CHOICES["condition"]})],

@@ -34,6 +34,8 @@ def describe_origin(
         ``class``; ``condition_column`` and ``condition_value`` (None where the prompt was the
         class alone; tuples for a fixed combination); ``log_likelihood`` in nats;
         ``nearest_distance`` to the real rows of the class and ``nearest_row``, its position in X.
+        Where rows were read from free text also ``invalid_cells``, how many cells were not
+        possible as they were written.
     """
     frame = made.to_frame()
     names: list[Any] = [None]
@@ -52,7 +54,7 @@ def describe_origin(
         of_class = np.flatnonzero(observed.codes[:, 0] == made.codes[0, 0])
         distance, row = nearest(made, observed.take(of_class))
         row = of_class[row]
-    return pd.DataFrame(
+    origin = pd.DataFrame(
         {
             "class": frame.iloc[:, 0].to_numpy(),
             "condition_column": condition_columns,
@@ -62,6 +64,9 @@ def describe_origin(
             "nearest_row": row,
         }
     )
+    if generated.n_invalid is not None:
+        origin["invalid_cells"] = generated.n_invalid
+    return origin
 
 
 def _value(frame: pd.DataFrame, row: int, members: tuple[int, ...]) -> Any:

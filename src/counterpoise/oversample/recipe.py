@@ -19,7 +19,7 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
     "condition": ("feature", "any-feature", "label"),
     "numbers": ("plain", "digits"),
     "serialization": ("table", "text"),
-    "decoding": ("grammar",),
+    "decoding": ("grammar", "free"),
 }
 
 
@@ -53,8 +53,10 @@ class Recipe:
         Sampling temperature.
     serialization : {"table", "text"}
         In a vocabulary of the table's own, or in the model's.
-    decoding : {"grammar"}
-        Only what the table allows may be written.
+    decoding : {"grammar", "free"}
+        ``"grammar"``: only what the table allows may be written. ``"free"``: the model may write
+        anything, and what it wrote is read, dropped and filled in as published; with
+        ``serialization="text"``.
 
     Raises
     ------
@@ -77,6 +79,11 @@ class Recipe:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
+        if self.decoding == "free" and self.serialization != "text":
+            raise ValueError(
+                "decoding='free' reads text, so it needs serialization='text'; got "
+                f"serialization={self.serialization!r}"
+            )
 
     @property
     def labelled_by(self) -> str:
@@ -141,9 +148,7 @@ just written it. Both draw the label at the temperature of the rest; neither tak
 NOTE[DIFF] It leaves `top_k` at the 50 of its generation library; here nothing is cut off.
 """
 
-CHANGEABLE = tuple(
-    field.name for field in fields(Recipe) if field.name not in ("numbers", "decoding")
-)
+CHANGEABLE = tuple(field.name for field in fields(Recipe) if field.name != "numbers")
 """What parameters of the over-sampler of the same name can change in a recipe."""
 
 

@@ -22,11 +22,13 @@ from counterpoise.oversample.caveats import check_size
 from counterpoise.oversample.filling import Pen, fill, label_code
 from counterpoise.oversample.fingerprint import fingerprint
 from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels
+from counterpoise.oversample.free import share_by_fate
 from counterpoise.oversample.interruption import as_before_unless_done
 from counterpoise.oversample.learning import Length, learn
 from counterpoise.oversample.more_rows import MoreRows, generator_of
 from counterpoise.oversample.parameters import PARAMETER_CONSTRAINTS
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
+from counterpoise.oversample.redraw import Redraws
 from counterpoise.oversample.rules import Demands, forewarn, prepare
 from counterpoise.progress import make_progress
 from counterpoise.table import Table
@@ -64,6 +66,11 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
     serialization : {"recipe", "table", "text"}, default="recipe"
         ``"table"``: a vocabulary of the table's own, one token a column and a category, digits
         for numbers. ``"text"``: the published sentence in the model's own tokens.
+    decoding : {"recipe", "grammar", "free"}, default="recipe"
+        ``"grammar"``: the model chooses among what the table allows, cell by cell. ``"free"``: as
+        published, and with ``serialization="text"`` only. The model may write anything; a row with
+        a number that is none is dropped and drawn again, and what else is no possible cell becomes
+        the most frequent category or the mean. ``free_yield_`` says how often.
     interpolation : {"recipe", "smotenc", None}, default="recipe"
         First idea of the method: train on SMOTE-NC rows too, of which only the label and the
         numeric features are kept. ``None`` trains on real rows only.
@@ -178,6 +185,9 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         Share of the synthetic rows that equal a real row of their class in every cell.
     redraws_ : dict of object to Redraws
         By class, how many rows were drawn, and how many of them rejected for which reason.
+    free_yield_ : dict of str to float
+        With ``decoding="free"``: shares of the rows drawn that were valid as the model wrote them,
+        repaired, dropped, or rejected otherwise.
 
     References
     ----------
@@ -207,6 +217,7 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         model: str = "auto",
         recipe: str | Recipe = "counterpoise",
         serialization: str = AS_RECIPE,
+        decoding: str = AS_RECIPE,
         interpolation: str | None = AS_RECIPE,
         permutation: str = AS_RECIPE,
         condition: str = AS_RECIPE,
@@ -240,6 +251,7 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         self.model = model
         self.recipe = recipe
         self.serialization = serialization
+        self.decoding = decoding
         self.interpolation = interpolation
         self.permutation = permutation
         self.condition = condition
@@ -435,6 +447,10 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         filling = fill(self._pen(), observed, n_rows, self._rng)
         self.provenance_, self.copy_rate_ = filling.provenance, filling.copy_rate
         self.redraws_ = filling.redraws
+        if self.recipe_.decoding == "free":
+            n_invalid = filling.provenance["invalid_cells"].to_numpy()
+            redraws = sum(filling.redraws.values(), start=Redraws())
+            self.free_yield_ = share_by_fate(n_invalid, redraws)
         trainings = [h for h in (self.writer_.search, self.history_) if h is not None]
         training_s = sum(history.seconds for history in trainings)
         self.timings_ = {
@@ -464,6 +480,7 @@ _OF_ONE_FIT = (
     "provenance_",
     "copy_rate_",
     "redraws_",
+    "free_yield_",
     "model_name_",
     "model_reason_",
 )

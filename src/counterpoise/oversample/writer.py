@@ -9,17 +9,20 @@ import numpy as np
 
 from counterpoise.language.grammar import IntArray
 from counterpoise.language.language import Language
+from counterpoise.language.sentences import spell
 from counterpoise.model.device import Device
+from counterpoise.model.free_text import write_text
 from counterpoise.model.generation import Generated, Sampling, generate
 from counterpoise.model.history import History
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.oversample.condition import Prompts, draw_prompts, draw_writing_orders
+from counterpoise.oversample.free import FLAWED, FreeReader
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.redraw import Accept
 from counterpoise.oversample.rows import TrainingRows
 from counterpoise.progress import Progress
-from counterpoise.table import ABSENT
+from counterpoise.table import ABSENT, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class RowWriter:
         What happened in the training that only found out how long to train.
     labeller : XGBoostLabeller or None
         What labels rows that are written without a label.
+    reader : FreeReader or None
+        What reads rows from text that is written without a grammar.
     """
 
     language: Language
@@ -54,6 +59,7 @@ class RowWriter:
     history: History
     search: History | None = None
     labeller: XGBoostLabeller | None = None
+    reader: FreeReader | None = None
 
     def write(
         self,
@@ -69,7 +75,8 @@ class RowWriter:
 
         `given` fixes the codes of some columns, by position, each of shape (n_rows,); then
         nothing else is drawn as a condition. Where rows are labelled after they are written, they
-        may be of any class: keep those that `acceptance` accepts.
+        may be of any class, and where there is no grammar, a row may not have come off: keep those
+        that `acceptance` accepts.
         """
         condition = "label" if given else self.recipe.condition
         prompted = label if self.recipe.labelled_by == "prompt" else None
@@ -79,23 +86,67 @@ class RowWriter:
         orders = draw_writing_orders(
             prompts.table.codes, prompts.condition, self.recipe.permutation, rng
         )
-        generated = generate(
+        if self.reader is not None:
+            generated = self._write_freely(
+                self.reader, prompts.table, orders, sampling, rng=rng, progress=progress
+            )
+        else:
+            generated = generate(
+                self.model,
+                self.language,
+                prompts.table,
+                orders,
+                sampling,
+                device=self.device,
+                rng=rng,
+                progress=progress,
+            )
+        if self.labeller is not None:
+            generated.table.codes[:, 0] = self.labeller.label(generated.table)
+        assert self.reader is not None or not (generated.table.codes == ABSENT).any()
+        return generated, prompts
+
+    def _write_freely(
+        self,
+        reader: FreeReader,
+        prompts: Table,
+        orders: IntArray,
+        sampling: Sampling,
+        *,
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> Generated:
+        """Let the model write what it likes, and read rows from it."""
+        corpus = spell(prompts, self.language)
+        tokens, log_likelihood = write_text(
             self.model,
-            self.language,
-            prompts.table,
-            orders,
+            corpus.sentences(np.arange(len(prompts)), orders),
+            reader.n_tokens,
             sampling,
             device=self.device,
             rng=rng,
             progress=progress,
         )
-        if self.labeller is not None:
-            generated.table.codes[:, 0] = self.labeller.label(generated.table)
-        assert not (generated.table.codes == ABSENT).any()
-        return generated, prompts
+        reading = reader.read(tokens, prompts)
+        return Generated(reading.table, log_likelihood, reading.n_invalid)
 
     def acceptance(self, label: int) -> dict[str, Accept]:
         """Return what a row must satisfy to be of the class `label`, by the reason if it is not."""
-        if self.recipe.labelled_by == "prompt":
-            return {}
-        return {"labelled otherwise": lambda table: table.codes[:, 0] == label}
+        accept: dict[str, Accept] = {}
+        if self.reader is not None:
+            accept[FLAWED] = lambda table: ~(table.codes[:, 1:] == ABSENT).any(axis=1)
+        if self.recipe.labelled_by != "prompt":
+            accept["labelled otherwise"] = lambda table: table.codes[:, 0] == label
+        return accept
+
+    def advice(self) -> list[str]:
+        """Return what to do where too few rows are accepted."""
+        advice = []
+        if self.reader is not None:
+            advice.append("train for longer, or use decoding='grammar'")
+        if self.recipe.labelled_by != "prompt":
+            advice.append(
+                "ask for fewer rows, raise temperature, or use a recipe whose prompt holds the "
+                "label, such as recipe='imbllm'"
+            )
+        return advice

@@ -1,0 +1,270 @@
+"""The search for a recipe that raises PR-AUC over doing nothing, on the development tables only.
+
+A model is trained once for each table and split and writes a pool of rows; candidates are ways to
+use the pool, so many of them cost little. Scores are those of the honest protocol (test rows of the
+minority weigh a fifth), without its inner folds: PR-AUC needs no threshold, and ``f1_prior`` is F1
+where as many test rows are called positive as the training rows' share of positives says, which
+looks at no test label. What looks good here has still to be compared under the whole protocol.
+
+    python -m benchmarks.recipe_search --data-dir FOLDER --seeds 5 --output results/search.jsonl
+    python -m benchmarks.recipe_search --summarise results/search.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from benchmarks.results import markdown_table, note, say
+from counterpoise import LLMOverSampler
+from counterpoise.bench.protocols import HONEST, split_table
+from counterpoise.bench.tables import BenchTable, load_table
+from counterpoise.evaluate.classifiers import TableClassifier
+from counterpoise.evaluate.scores import scores
+from counterpoise.oversample.baselines import BaselineOverSampler
+
+DEVELOPMENT_TABLES = ("german", "insurance", "car", "sick", "bank")
+"""The tables that recipes are chosen on; the other five and the natural ones are not looked at."""
+CLASSIFIERS = ("xgboost", "logistic-regression")
+_MAX_PRESENTATIONS = 12_000
+
+Rows = tuple[pd.DataFrame, "pd.Series[Any]"]
+
+
+def candidates(table: BenchTable, train: Rows, seed: int) -> Iterator[tuple[str, Rows]]:
+    """Yield the name of each candidate and the rows that it trains a classifier on."""
+    X, y = train
+    n_lacking = int(y.value_counts().max() - (y == table.positive).sum())
+    rng = np.random.default_rng(seed)
+
+    def with_positives(rows: pd.DataFrame) -> Rows:
+        return _stack(train, (rows, pd.Series([table.positive] * len(rows))))
+
+    yield "none", train
+    yield "class weights", train
+    for method in ("random", "smotenc"):
+        sampler = BaselineOverSampler(
+            method,
+            sampling_strategy={table.positive: n_lacking + int((y == table.positive).sum())},
+            categorical=table.categorical,
+            random_state=seed,
+        )
+        yield method, sampler.fit_resample(X, y)
+    writer, pool = _written(table, train, seed)
+    yield "default", with_positives(pool[:n_lacking])
+    for share in (0.5, 0.25, 0.1):
+        yield f"default, {share:g} of the deficit", with_positives(pool[: int(share * n_lacking)])
+    agreement = _agreement(table, train, pool)
+    best = np.argsort(-agreement, kind="stable")
+    yield "likeliest half of twice as many", with_positives(pool.iloc[np.sort(best[:n_lacking])])
+    drawn = rng.choice(len(pool), n_lacking, replace=False, p=agreement / agreement.sum())
+    yield "drawn by agreement", with_positives(pool.iloc[np.sort(drawn)])
+    yield (
+        "likeliest half, 0.25 of the deficit",
+        with_positives(pool.iloc[best[: int(0.25 * n_lacking)]]),
+    )
+    realness = _realness(table, X[y == table.positive], pool)
+    best = np.argsort(-realness, kind="stable")
+    yield "most real half of twice as many", with_positives(pool.iloc[np.sort(best[:n_lacking])])
+    cooler, _ = writer.set_params(temperature=0.7).sample(n_lacking, class_=table.positive)
+    yield "temperature 0.7", with_positives(cooler)
+    _, pool = _written(table, train, seed, interpolation=None)
+    yield "no interpolation", with_positives(pool[:n_lacking])
+    yield (
+        "no interpolation, 0.25 of the deficit",
+        with_positives(pool[: int(0.25 * n_lacking)]),
+    )
+    writer, pool = _written(table, train, seed, interpolation=None, train_on="all")
+    yield "all classes", with_positives(pool[:n_lacking])
+    yield "all classes, 0.25 of the deficit", with_positives(pool[: int(0.25 * n_lacking)])
+    n_more = n_lacking // 2
+    balanced = with_positives(pool[: n_lacking + n_more])
+    others = y[y != table.positive].value_counts(normalize=True)
+    for class_, share in others.items():
+        rows, labels = writer.sample(round(share * n_more), class_=class_)
+        balanced = _stack(balanced, (rows, labels))
+    yield "all classes, majority rows written too", balanced
+
+
+def _written(
+    table: BenchTable, train: Rows, seed: int, **changes: Any
+) -> tuple[LLMOverSampler, pd.DataFrame]:
+    """Train a model, and return it with twice as many rows of the minority as are lacking."""
+    counts = train[1].value_counts()
+    sampler = LLMOverSampler(
+        model="compact",
+        sampling_strategy={table.positive: int(counts.max())},
+        column_kinds=table.column_kinds,
+        max_presentations=_MAX_PRESENTATIONS,
+        random_state=seed,
+        **changes,
+    )
+    n_real = len(train[0])
+    first = sampler.fit_resample(*train)[0].iloc[n_real:]
+    more, _ = sampler.sample(len(first), class_=table.positive)
+    return sampler, pd.concat([first, more], ignore_index=True)
+
+
+def _agreement(table: BenchTable, train: Rows, pool: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the probability that each row of `pool` is of the minority, by the real rows alone."""
+    return _mean_probability(table, train, pool, table.positive)
+
+
+def _realness(table: BenchTable, real: pd.DataFrame, pool: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return how real each row of `pool` looks, by a classifier that did not train on it."""
+    rows = pd.concat([real, pool], ignore_index=True)
+    labels = pd.Series(["real"] * len(real) + ["written"] * len(pool))
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    found = np.zeros(len(rows))
+    for train, judged in folds.split(rows, labels):
+        model = _classifier("xgboost", table, "balanced")
+        model.fit(rows.iloc[train].reset_index(drop=True), labels.iloc[train])
+        found[judged] = model.probability_of(rows.iloc[judged], "real")
+    return found[len(real) :]
+
+
+def _mean_probability(
+    table: BenchTable, train: Rows, rows: pd.DataFrame, class_: Any
+) -> npt.NDArray[np.float64]:
+    """Average over three classifiers, each trained without a third of the rows."""
+    X, y = train
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    found = np.zeros(len(rows))
+    for part, _ in folds.split(X, y):
+        model = _classifier("xgboost", table, "balanced")
+        model.fit(X.iloc[part].reset_index(drop=True), y.iloc[part].reset_index(drop=True))
+        found += model.probability_of(rows, class_) / 3
+    return found
+
+
+def _classifier(name: str, table: BenchTable, class_weight: str | None) -> TableClassifier:
+    return TableClassifier(
+        name, categorical=table.categorical, class_weight=class_weight, random_state=0
+    )
+
+
+def _stack(one: Rows, other: Rows) -> Rows:
+    return (
+        pd.concat([one[0], other[0]], ignore_index=True),
+        pd.concat([one[1], other[1]], ignore_index=True),
+    )
+
+
+def run(table: BenchTable, seed: int) -> Iterator[dict[str, Any]]:
+    """Score each candidate on one split of `table`."""
+    split = split_table(table, HONEST, seed)
+    train = (
+        table.X.iloc[split.train].reset_index(drop=True),
+        table.y.iloc[split.train].reset_index(drop=True),
+    )
+    X_test, y_test = table.X.iloc[split.test], table.y.iloc[split.test]
+    prior = float((train[1] == table.positive).mean())
+    started = time.perf_counter()
+    for name, balanced in candidates(table, train, seed):
+        seconds = time.perf_counter() - started
+        for which in CLASSIFIERS:
+            weight = "balanced" if name == "class weights" else None
+            model = _classifier(which, table, weight).fit(*balanced)
+            probability = model.probability_of(X_test, table.positive)
+            weights = split.test_weight
+            threshold = _quantile(probability, 1 - prior, weights)
+            plain, at_prior = (
+                scores(
+                    y_test,
+                    probability,
+                    at,
+                    positive=table.positive,
+                    sample_weight=split.test_weight,
+                )
+                for at in (0.5, threshold)
+            )
+            yield {
+                "table": table.spec.name,
+                "seed": seed,
+                "candidate": name,
+                "classifier": which,
+                "pr_auc": plain["pr_auc"],
+                "roc_auc": plain["roc_auc"],
+                "f1": plain["f1"],
+                "f1_prior": at_prior["f1"],
+                "seconds": seconds,
+            }
+        started = time.perf_counter()
+
+
+def _quantile(
+    values: npt.NDArray[np.float64], share: float, weights: npt.NDArray[np.float64] | None
+) -> float:
+    """Return the value that `share` of the weight lies below."""
+    order = np.argsort(values)
+    weight = np.ones(len(values)) if weights is None else weights[order]
+    reached = np.cumsum(weight) / weight.sum()
+    at = min(int(np.searchsorted(reached, share)), len(values) - 1)
+    return float(values[order][at])
+
+
+def summarise(lines: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return a row a candidate: mean difference to doing nothing, over splits of each table.
+
+    Beside it the standard error over the tables' means, which is what another table would show.
+    """
+    key = ("table", "seed", "classifier")
+    none = {tuple(r[k] for k in key): r for r in lines if r["candidate"] == "none"}
+    rows = []
+    for name in dict.fromkeys(r["candidate"] for r in lines):
+        of_name = [r for r in lines if r["candidate"] == name]
+        row = {"candidate": name, "runs": str(len(of_name))}
+        for score in ("pr_auc", "roc_auc", "f1_prior", "f1"):
+            by_table: dict[str, list[float]] = {}
+            for r in of_name:
+                base = none[tuple(r[k] for k in key)]
+                by_table.setdefault(r["table"], []).append(r[score] - base[score])
+            means = {table: fmean(values) for table, values in by_table.items()}
+            error = stdev(means.values()) / len(means) ** 0.5 if len(means) > 1 else 0.0
+            row[score] = f"{fmean(means.values()):+.3f} ± {error:.3f}"
+            if score == "pr_auc":
+                row |= {table: f"{value:+.3f}" for table, value in means.items()}
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    """Run and write a line a score, or sum up what was written."""
+    keep_lines = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=keep_lines)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--tables", nargs="+", default=DEVELOPMENT_TABLES)
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--output", type=Path, default=Path("results/search.jsonl"))
+    parser.add_argument("--summarise", type=Path, metavar="FILE")
+    args = parser.parse_args()
+    if args.summarise is not None:
+        lines = [json.loads(line) for line in args.summarise.read_text().splitlines()]
+        for which in CLASSIFIERS:
+            say(f"\n{which}: difference to doing nothing\n")
+            say(markdown_table(summarise([r for r in lines if r["classifier"] == which])))
+        return
+    warnings.filterwarnings("ignore", message="class .* too few to hold any out")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with args.output.open("a", encoding="utf-8") as file:
+        for seed in range(args.seeds):
+            for name in args.tables:
+                for line in run(load_table(name, args.data_dir), seed):
+                    file.write(json.dumps(line) + "\n")
+                    file.flush()
+                note(f"{name}, seed {seed}: done")
+
+
+if __name__ == "__main__":
+    main()
