@@ -16,7 +16,7 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -42,59 +42,75 @@ _MAX_PRESENTATIONS = 12_000
 Rows = tuple[pd.DataFrame, "pd.Series[Any]"]
 
 
-def candidates(table: BenchTable, train: Rows, seed: int) -> Iterator[tuple[str, Rows]]:
+def candidates(
+    table: BenchTable, train: Rows, seed: int, groups: Sequence[str]
+) -> Iterator[tuple[str, Rows]]:
     """Yield the name of each candidate and the rows that it trains a classifier on."""
-    X, y = train
-    n_lacking = int(y.value_counts().max() - (y == table.positive).sum())
-    rng = np.random.default_rng(seed)
-
-    def with_positives(rows: pd.DataFrame) -> Rows:
-        return _stack(train, (rows, pd.Series([table.positive] * len(rows))))
-
+    n_lacking = int(train[1].value_counts().max() - (train[1] == table.positive).sum())
     yield "none", train
-    yield "class weights", train
-    for method in ("random", "smotenc"):
-        sampler = BaselineOverSampler(
-            method,
-            sampling_strategy={table.positive: n_lacking + int((y == table.positive).sum())},
-            categorical=table.categorical,
-            random_state=seed,
-        )
-        yield method, sampler.fit_resample(X, y)
-    writer, pool = _written(table, train, seed)
-    yield "default", with_positives(pool[:n_lacking])
-    for share in (0.5, 0.25, 0.1):
-        yield f"default, {share:g} of the deficit", with_positives(pool[: int(share * n_lacking)])
-    agreement = _agreement(table, train, pool)
+    if "baselines" in groups:
+        yield "class weights", train
+        for method in ("random", "smotenc"):
+            sampler = BaselineOverSampler(
+                method,
+                sampling_strategy={table.positive: int(train[1].value_counts().max())},
+                categorical=table.categorical,
+                random_state=seed,
+            )
+            yield method, sampler.fit_resample(*train)
+    for group, changes in TRAINED.items():
+        if group not in groups:
+            continue
+        writer, pool = _written(table, train, seed, **changes)
+        for use, rows in _uses(table, train, pool, n_lacking, seed):
+            yield f"{group}, {use}", _stack(train, _labelled(rows, table.positive))
+        if changes.get("train_on") == "all":
+            yield f"{group}, majority written too", _both(table, train, writer, pool, n_lacking)
+        cooler, _ = writer.set_params(temperature=0.7).sample(n_lacking, class_=table.positive)
+        yield f"{group}, temperature 0.7", _stack(train, _labelled(cooler, table.positive))
+
+
+TRAINED: Mapping[str, Mapping[str, Any]] = {
+    "no interpolation": {"interpolation": None},
+    "default": {},
+    "all classes": {"interpolation": None, "train_on": "all"},
+}
+"""What is trained, and how it differs from the default recipe when this was run."""
+
+
+def _uses(
+    table: BenchTable, train: Rows, pool: pd.DataFrame, n_lacking: int, seed: int
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield ways to choose among twice as many rows as are lacking."""
+    yield "whole deficit", pool[:n_lacking]
+    for share in (0.25, 0.1):
+        yield f"{share:g} of it", pool[: max(1, int(share * n_lacking))]
+    agreement = _mean_probability(table, train, pool, table.positive)
     best = np.argsort(-agreement, kind="stable")
-    yield "likeliest half of twice as many", with_positives(pool.iloc[np.sort(best[:n_lacking])])
-    drawn = rng.choice(len(pool), n_lacking, replace=False, p=agreement / agreement.sum())
-    yield "drawn by agreement", with_positives(pool.iloc[np.sort(drawn)])
-    yield (
-        "likeliest half, 0.25 of the deficit",
-        with_positives(pool.iloc[best[: int(0.25 * n_lacking)]]),
-    )
-    realness = _realness(table, X[y == table.positive], pool)
+    yield "likeliest half", pool.iloc[np.sort(best[:n_lacking])]
+    yield "likeliest eighth", pool.iloc[np.sort(best[: max(1, n_lacking // 4)])]
+    chance = agreement / agreement.sum()
+    drawn = np.random.default_rng(seed).choice(len(pool), n_lacking, replace=False, p=chance)
+    yield "drawn by agreement", pool.iloc[np.sort(drawn)]
+    realness = _realness(table, train[0][train[1] == table.positive], pool)
     best = np.argsort(-realness, kind="stable")
-    yield "most real half of twice as many", with_positives(pool.iloc[np.sort(best[:n_lacking])])
-    cooler, _ = writer.set_params(temperature=0.7).sample(n_lacking, class_=table.positive)
-    yield "temperature 0.7", with_positives(cooler)
-    _, pool = _written(table, train, seed, interpolation=None)
-    yield "no interpolation", with_positives(pool[:n_lacking])
-    yield (
-        "no interpolation, 0.25 of the deficit",
-        with_positives(pool[: int(0.25 * n_lacking)]),
-    )
-    writer, pool = _written(table, train, seed, interpolation=None, train_on="all")
-    yield "all classes", with_positives(pool[:n_lacking])
-    yield "all classes, 0.25 of the deficit", with_positives(pool[: int(0.25 * n_lacking)])
+    yield "most real half", pool.iloc[np.sort(best[:n_lacking])]
+
+
+def _both(
+    table: BenchTable, train: Rows, writer: LLMOverSampler, pool: pd.DataFrame, n_lacking: int
+) -> Rows:
+    """Add rows of all classes, so that being written says nothing of the class; balanced."""
     n_more = n_lacking // 2
-    balanced = with_positives(pool[: n_lacking + n_more])
-    others = y[y != table.positive].value_counts(normalize=True)
+    whole = _stack(train, _labelled(pool[: n_lacking + n_more], table.positive))
+    others = train[1][train[1] != table.positive].value_counts(normalize=True)
     for class_, share in others.items():
-        rows, labels = writer.sample(round(share * n_more), class_=class_)
-        balanced = _stack(balanced, (rows, labels))
-    yield "all classes, majority rows written too", balanced
+        whole = _stack(whole, writer.sample(max(1, round(share * n_more)), class_=class_))
+    return whole
+
+
+def _labelled(rows: pd.DataFrame, class_: Any) -> Rows:
+    return rows, pd.Series([class_] * len(rows))
 
 
 def _written(
@@ -114,11 +130,6 @@ def _written(
     first = sampler.fit_resample(*train)[0].iloc[n_real:]
     more, _ = sampler.sample(len(first), class_=table.positive)
     return sampler, pd.concat([first, more], ignore_index=True)
-
-
-def _agreement(table: BenchTable, train: Rows, pool: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return the probability that each row of `pool` is of the minority, by the real rows alone."""
-    return _mean_probability(table, train, pool, table.positive)
 
 
 def _realness(table: BenchTable, real: pd.DataFrame, pool: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -161,7 +172,9 @@ def _stack(one: Rows, other: Rows) -> Rows:
     )
 
 
-def run(table: BenchTable, seed: int) -> Iterator[dict[str, Any]]:
+def run(
+    table: BenchTable, seed: int, groups: Sequence[str], classifiers: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """Score each candidate on one split of `table`."""
     split = split_table(table, HONEST, seed)
     train = (
@@ -171,9 +184,9 @@ def run(table: BenchTable, seed: int) -> Iterator[dict[str, Any]]:
     X_test, y_test = table.X.iloc[split.test], table.y.iloc[split.test]
     prior = float((train[1] == table.positive).mean())
     started = time.perf_counter()
-    for name, balanced in candidates(table, train, seed):
+    for name, balanced in candidates(table, train, seed, groups):
         seconds = time.perf_counter() - started
-        for which in CLASSIFIERS:
+        for which in classifiers:
             weight = "balanced" if name == "class weights" else None
             model = _classifier(which, table, weight).fit(*balanced)
             probability = model.probability_of(X_test, table.positive)
@@ -245,22 +258,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=keep_lines)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--tables", nargs="+", default=DEVELOPMENT_TABLES)
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--groups", nargs="+", default=["baselines", *TRAINED])
+    parser.add_argument("--classifiers", nargs="+", default=CLASSIFIERS)
     parser.add_argument("--output", type=Path, default=Path("results/search.jsonl"))
     parser.add_argument("--summarise", type=Path, metavar="FILE")
     args = parser.parse_args()
     if args.summarise is not None:
         lines = [json.loads(line) for line in args.summarise.read_text().splitlines()]
-        for which in CLASSIFIERS:
+        for which in dict.fromkeys(r["classifier"] for r in lines):
             say(f"\n{which}: difference to doing nothing\n")
             say(markdown_table(summarise([r for r in lines if r["classifier"] == which])))
         return
     warnings.filterwarnings("ignore", message="class .* too few to hold any out")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     with args.output.open("a", encoding="utf-8") as file:
-        for seed in range(args.seeds):
+        for seed in range(args.first_seed, args.first_seed + args.seeds):
             for name in args.tables:
-                for line in run(load_table(name, args.data_dir), seed):
+                table = load_table(name, args.data_dir)
+                for line in run(table, seed, args.groups, args.classifiers):
                     file.write(json.dumps(line) + "\n")
                     file.flush()
                 note(f"{name}, seed {seed}: done")
