@@ -7,6 +7,7 @@ cell is replaced by the most frequent category or the mean.
 
 from __future__ import annotations
 
+import math
 import time
 
 import pandas as pd
@@ -22,14 +23,16 @@ def main() -> None:
     frame = task.training_frame()
     X, y = frame.drop(columns=task.target), frame[task.target]
     assert task.weights is not None
-    n_rows = min(task.n_rows, task.n_free_rows)
+    n_minority = int((y == task.minority).sum())
+    n_rows = min(task.n_rows, task.n_free_rows)  # as many rows are interpolated: a smaller corpus
     sampler = LLMOverSampler(
         recipe="imbllm",
         serialization="text",
         decoding="free",
         model=task.weights,
-        sampling_strategy={task.minority: int((y == task.minority).sum()) + n_rows},
-        epochs=task.epochs,
+        sampling_strategy={task.minority: n_minority + n_rows},
+        epochs=math.ceil(task.n_presentations / (n_minority + n_rows)),
+        max_presentations=task.n_presentations,
         batch_size=task.batch_size,
         column_kinds={name: "categorical" for name in X if name not in task.numeric},
         random_state=task.seed,
