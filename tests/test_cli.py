@@ -142,6 +142,8 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         *["--serialization", "text", "--generation-batch-size", "16", "--kind", "fee=ordered"],
         *["--categorical", "id", "--recipe", "imbllm", "--decoding", "free"],
         *["--max-presentations", "900"],
+        *["--between", "fee=1..9.5", "--allowed", 'left=["no"]', "--together", "id, fee"],
+        *["--require", "fee <= id", "--no-copies"],
     )
     assert code == 0
     assert shell.sampler.arguments == {
@@ -167,11 +169,23 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         "n_layers": 8,
         "column_kinds": {"id": "categorical", "fee": "ordered"},
         "range_margin": 0.1,
+        "ranges": {"fee": (1, 9.5)},
+        "categories": {"left": ["no"]},
+        "fixed_combinations": [("id", "fee")],
+        "inequalities": [("fee", "<=", "id")],
+        "allow_copies": False,
         "device": "cpu",
         "precision": "float32",
         "random_state": 7,
         "verbose": True,
     }
+
+
+def test_provenance_of_nothing_is_an_empty_table(shell: Shell) -> None:
+    name = shell.write("even.csv", "x,y\n1,a\n2,b\n")
+    code, _, _ = shell("resample", name, "--target", "y", "--provenance", "origin.csv")
+    assert code == 0
+    assert shell.read("origin.csv").startswith("class,condition_column,condition_value")
 
 
 def test_every_argument_of_the_sampler_is_an_option_with_its_default(
@@ -300,6 +314,11 @@ def test_missing_spelling_can_be_given(shell: Shell) -> None:
         (["dates.csv", "--target", "y", "--kind", "d=datetime"], "'03/04/2020': only ISO dates"),
         (["dates.csv", "--target", "y", "--kind", "d=duration"], "as a number"),
         (["table.csv", "--target", "left", "--bogus"], "No such option"),
+        (["table.csv", "--target", "left", "--between", "fee=3"], "COLUMN=LOW..HIGH"),
+        (["table.csv", "--target", "left", "--allowed", "fee=[a]"], "COLUMN=["),
+        (["table.csv", "--target", "left", "--require", "fee=id"], "COLUMN <= COLUMN"),
+        (["table.csv", "--target", "left", "--provenance", "there.csv"], "exists already"),
+        (["table.csv", "--target", "left", "--provenance", "a.txt"], "a.txt"),
         (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
     ],
 )
@@ -493,6 +512,7 @@ def test_real_sampler(tmp_path: Path) -> None:
         [
             *[sys.executable, "-m", "counterpoise", "resample", "t.csv", "--target", "y"],
             *["--model", "compact", "--epochs", "1", "--device", "cpu", "--seed", "0"],
+            *["--between", "n=2..4", "--together", "n,c", "--provenance", "origin.csv"],
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -503,5 +523,9 @@ def test_real_sampler(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert "\n".join(lines[1:81]) + "\n" == rows
     assert [line.split(",")[-1] for line in lines[81:]] == ["yes"] * 40
+    assert {int(line.split(",")[0]) for line in lines[81:]} <= {2, 3, 4}
+    origin = pd.read_csv(tmp_path / "origin.csv")
+    assert len(origin) == 40
+    assert set(origin["condition_column"]) == {"n, c", "x"}
     assert "model: compact" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from counterpoise.cli import options
+from counterpoise.cli import demands, options
 from counterpoise.cli.benchmark import bench
 from counterpoise.cli.terminal import reported
 from counterpoise.cli.values import column_kinds, number_or, parse_strategy
@@ -53,6 +53,7 @@ def resample(
     mark_synthetic: options.MarkSynthetic = None,
     synthetic_only: options.SyntheticOnly = False,
     report: options.ReportFile = None,
+    provenance: options.ProvenanceFile = None,
     strategy: options.Strategy = "auto",
     recipe: options.Recipe = "counterpoise",
     interpolation: options.Interpolation = "recipe",
@@ -60,6 +61,11 @@ def resample(
     condition: options.Condition = "recipe",
     train_on: options.TrainOn = "recipe",
     range_margin: options.RangeMargin = 0.0,
+    between: options.Between = None,
+    allowed: options.Allowed = None,
+    together: options.Together = None,
+    require: options.Require = None,
+    copies: options.Copies = True,
     model: options.Model = "auto",
     serialization: options.Serialization = "recipe",
     decoding: options.Decoding = "recipe",
@@ -107,6 +113,11 @@ def resample(
         "lora_rank": lora_rank,
         "n_layers": n_layers,
         "range_margin": range_margin,
+        "ranges": demands.column_ranges(between or ()),
+        "categories": demands.allowed_categories(allowed or ()),
+        "fixed_combinations": demands.combinations(together or ()),
+        "inequalities": demands.inequalities(require or ()),
+        "allow_copies": copies,
         "device": device,
         "precision": precision,
         "random_state": seed,
@@ -130,6 +141,7 @@ def resample(
                 mark_synthetic=mark_synthetic,
                 synthetic_only=synthetic_only,
                 report=report,
+                provenance=provenance,
                 strategy=wanted_strategy,
                 sampler=sampler,
                 verbose=verbose,

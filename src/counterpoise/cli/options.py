@@ -121,6 +121,16 @@ ReportFile = Annotated[
         rich_help_panel=_TABLES,
     ),
 ]
+ProvenanceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--provenance",
+        help="Write where each synthetic row came from: .csv, .tsv or .parquet.",
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=_TABLES,
+    ),
+]
 SyntheticOnly = Annotated[
     bool,
     typer.Option(
@@ -175,6 +185,55 @@ RangeMargin = Annotated[
         "--range-margin",
         help="How far a number may leave its column's range, as a share of the range.",
         min=0.0,
+        rich_help_panel=_ROWS,
+    ),
+]
+Between = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--between",
+        help="The numbers or dates that a column may get; an end may be left out. Repeatable.",
+        metavar="COLUMN=LOW..HIGH",
+        show_default=False,
+        rich_help_panel=_ROWS,
+    ),
+]
+Allowed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed",
+        help="The categories that a column may get, as a JSON list. Repeatable.",
+        metavar="COLUMN=LIST",
+        show_default=False,
+        rich_help_panel=_ROWS,
+    ),
+]
+Together = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--together",
+        help="Columns that only get combinations of values that some row has. Repeatable.",
+        metavar="COLUMN,COLUMN",
+        show_default=False,
+        rich_help_panel=_ROWS,
+    ),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require",
+        help="What each synthetic row satisfies: '<', '<=', '>' or '>=' between two columns. "
+        "Repeatable.",
+        metavar="'COLUMN <= COLUMN'",
+        show_default=False,
+        rich_help_panel=_ROWS,
+    ),
+]
+Copies = Annotated[
+    bool,
+    typer.Option(
+        "--copies/--no-copies",
+        help="Whether a synthetic row may equal a real one.",
         rich_help_panel=_ROWS,
     ),
 ]

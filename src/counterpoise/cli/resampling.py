@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import typer
 
+from counterpoise.cli.provenance import write_provenance
 from counterpoise.cli.reports import check_report, write_report
 from counterpoise.cli.terminal import aligned, say
 from counterpoise.cli.values import column_names, strategy_for_classes
@@ -38,6 +39,7 @@ class Resampling:
     mark_synthetic: str | None
     synthetic_only: bool
     report: Path | None
+    provenance: Path | None
     strategy: str | float | dict[str, int]
     sampler: Mapping[str, Any]
     verbose: bool
@@ -66,6 +68,8 @@ def run(task: Resampling) -> None:
         check_output(task.output, overwrite=task.overwrite)
     if task.report is not None:
         check_report(task.report, overwrite=task.overwrite)
+    if task.provenance is not None:
+        check_output(task.provenance, overwrite=task.overwrite)
     table = _read(task)
     kinds = _check_columns(task, table.frame)
     if table.text is not None:
@@ -86,6 +90,10 @@ def run(task: Resampling) -> None:
         say(_summary(y, synthetic[task.target], sampler))
         if task.output is not None:
             say(f"wrote {len(result):,} rows to {task.output}")
+    if task.provenance is not None:
+        write_provenance(sampler, task.provenance)
+        if task.verbose:
+            say(f"wrote where they came from to {task.provenance}")
     if task.report is not None:
         write_report(sampler.report(title=task.data.stem), task.report)
         if task.verbose:
