@@ -109,9 +109,9 @@ def main() -> None:
     parser.add_argument("--max-presentations", type=int, default=10_000)
     parser.add_argument("--output", type=Path, default=Path("results/entropy.jsonl"))
     parser.add_argument("--figure", type=Path, help="an SVG file to draw")
-    parser.add_argument("--draw-only", action="store_true", help="from what --output holds")
+    parser.add_argument("--draw", type=Path, nargs="+", help="measure nothing; from these files")
     args = parser.parse_args()
-    if not args.draw_only:
+    if not args.draw:
         tables = {name: load_table(name, data_folder(args.data_dir)) for name in args.tables}
         args.output.parent.mkdir(parents=True, exist_ok=True)
         with args.output.open("w", encoding="utf-8") as lines:
@@ -124,8 +124,10 @@ def main() -> None:
                         lines.write(line + "\n")
                         lines.flush()
                         note(line)
-    written = args.output.read_text(encoding="utf-8").splitlines()
-    runs = [json.loads(line) for line in written[1:]]
+    runs = []
+    for path in args.draw or [args.output]:
+        written = path.read_text(encoding="utf-8").splitlines()
+        runs += [json.loads(line) for line in written[1:]]
     say(effects_table(runs) + "\n\n" + summary_table(runs))
     if args.figure:
         draw_figure(runs, args.figure)
