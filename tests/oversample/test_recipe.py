@@ -17,6 +17,7 @@ from counterpoise.model.device import resolve_device
 from counterpoise.model.scoring import Scorer
 from counterpoise.oversample import filling
 from counterpoise.oversample.labeller import XGBoostLabeller
+from counterpoise.oversample.learning import build_language
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, RECIPES, Recipe, as_recipe
 from counterpoise.oversample.rows import training_rows
 from counterpoise.table import Table
@@ -168,6 +169,35 @@ def test_unknown_names_are_refused(churn):
         LLMOverSampler(recipe="graet").fit_resample(*churn)
     with pytest.raises(ValueError, match="permutation must be one of"):
         Recipe(permutation="label-second")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"epochs": "many"},
+        {"temperature": 0},
+        {"temperature": True},
+        {"temperature": "auto"},
+        {"validation_fraction": 1.0},
+        {"validation_fraction": None},
+    ],
+)
+def test_a_recipe_checks_its_numbers(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name} must be .*; got {value!r}"):
+        Recipe(**wrong)
+
+
+def test_taptap_writes_numbers_digit_by_digit_in_text():
+    table = labelled_table(*mixed_frame())
+    backbone = load_backbone("compact", device=CPU)
+    language = build_language(table, backbone, as_recipe("taptap", serialization="text"))
+    entries = language.vocabulary.entries
+    written = [chr(entries[t].pieces[0]) for t in language.segment(1, table.codes[0, 1])]
+    age = str(mixed_frame()[0]["age"].iloc[0])
+    assert "".join(written) == f" age is {' '.join(age)},"
 
 
 def test_presentations_can_be_capped_whatever_the_epochs(churn):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, TypeGuard
 
 AS_RECIPE = "recipe"
 """In place of a parameter: what the recipe says."""
@@ -79,6 +80,13 @@ class Recipe:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
+        if self.epochs != "auto" and not (_is_number(self.epochs, int) and self.epochs >= 1):
+            raise ValueError(f"epochs must be 1 or more, or 'auto'; got {self.epochs!r}")
+        share = self.validation_fraction
+        if share != "auto" and not (_is_number(share, float) and 0 <= share < 1):
+            raise ValueError(f"validation_fraction must be in [0, 1), or 'auto'; got {share!r}")
+        if not (_is_number(self.temperature, float) and self.temperature > 0):
+            raise ValueError(f"temperature must be above 0; got {self.temperature!r}")
         if self.decoding == "free" and self.serialization != "text":
             raise ValueError(
                 "decoding='free' reads text, so it needs serialization='text'; got "
@@ -97,6 +105,11 @@ class Recipe:
     def changed(self, **changes: Any) -> Recipe:
         """Return the recipe with other values, those that are ``"recipe"`` left as they are."""
         return replace(self, **{k: v for k, v in changes.items() if not _is_unset(v)})
+
+
+def _is_number(value: object, kind: type[int] | type[float]) -> TypeGuard[float]:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole or (kind is float and isinstance(value, Real) and not isinstance(value, bool))
 
 
 def _is_unset(value: Any) -> bool:
