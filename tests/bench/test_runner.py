@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from counterpoise.bench.folder import RunFolder
-from counterpoise.bench.plan import Plan
+from counterpoise.bench.plan import Plan, write_plan
 from counterpoise.bench.report import write_report
 from counterpoise.bench.results import collect
-from counterpoise.bench.runner import list_tasks, run_benchmark
+from counterpoise.bench.runner import list_tasks, run_benchmark, run_task
 from tests.bench_doubles import small_frame
 
 
@@ -147,6 +147,16 @@ def test_the_first_split_of_every_table_comes_first_and_full_needs_a_cut(tmp_pat
     assert order == sorted(order)
     assert len(order) == 12
     assert len(list_tasks(natural, tmp_path, None)) == 8
+
+
+def test_a_run_goes_by_its_own_plan_whatever_the_folder_says(tmp_path):
+    plan = tiny_plan(tmp_path, tables=("t0",), methods=("none",), n_splits=1)
+    (task,) = list_tasks(plan, tmp_path / "out", None)
+    (tmp_path / "out").mkdir()
+    write_plan(replace(plan, threshold_folds=0, limit_s=0.001), tmp_path / "out/bench.toml")
+    assert run_task(task)[1]
+    assert task.folder.config["threshold_folds"] == 2
+    assert task.folder.report["classifiers"]["logistic-regression"]["threshold"] is not None
 
 
 def test_classifiers_can_be_tuned(tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 from counterpoise.bench.folder import RunFolder
 from counterpoise.bench.machine import describe_machine, peak_memory_mib, reset_peak_memory
 from counterpoise.bench.methods import FULL, build_method
-from counterpoise.bench.plan import Plan, read_plan, write_plan
+from counterpoise.bench.plan import Plan, write_plan
 from counterpoise.bench.protocols import split_table
 from counterpoise.bench.run import Outcome, perform
 from counterpoise.bench.tables import load_table
@@ -37,24 +37,25 @@ class Task:
 
     Attributes
     ----------
+    plan
+        What it is a part of. A run goes by this and not by the folder's ``bench.toml``, which
+        another benchmark may have written meanwhile.
     output
-        Folder of the benchmark; its ``bench.toml`` is the plan.
+        Folder of the benchmark.
     data_dir
         Folder of the tables' files, or None.
     table, method, split
         Which run.
-    limit_s
-        Seconds after which it is ended.
     allow_network
         Whether a table may be fetched from OpenML.
     """
 
+    plan: Plan
     output: Path
     data_dir: Path | None
     table: str
     method: str
     split: int
-    limit_s: float
     allow_network: bool = False
 
     @property
@@ -86,7 +87,7 @@ def list_tasks(
     ``full`` is left out where nothing was cut.
     """
     return [
-        Task(output, data_dir, table, method, split, plan.limit_s, allow_network)
+        Task(plan, output, data_dir, table, method, split, allow_network)
         for split in range(plan.resolved_protocol.n_splits)
         for table in plan.tables
         for method in plan.methods
@@ -133,7 +134,7 @@ def run_benchmark(
     for method in plan.methods:
         build_method(method, plan.method, {})
     for task in tasks:
-        task.folder.check(_config(task, plan))
+        task.folder.check(_config(task))
     waiting = [task for task in tasks if not task.folder.is_done]
     output.mkdir(parents=True, exist_ok=True)
     write_plan(plan, output / PLAN_FILE)
@@ -160,17 +161,16 @@ def run_task(task: Task) -> tuple[Task, bool, str]:
     text
         How it ended, in one line.
     """
-    plan = read_plan(task.output / PLAN_FILE)
     folder = task.folder
-    folder.begin(_config(task, plan))
+    folder.begin(_config(task))
     started = time.perf_counter()
     process = _context().Process(target=_perform_task, args=(task,))
     process.start()
-    process.join(task.limit_s)
+    process.join(task.plan.limit_s)
     if process.is_alive():
         process.kill()
         process.join()
-        folder.fail({"error": "TimeLimit", "message": f"not done after {task.limit_s:g} s"})
+        folder.fail({"error": "TimeLimit", "message": f"not done after {task.plan.limit_s:g} s"})
     elif not folder.is_done and not folder.has_failed:
         message = f"the process ended with exit code {process.exitcode}"
         folder.fail({"error": "Died", "message": message})
@@ -207,7 +207,7 @@ def _perform_task(task: Task) -> None:
 
 
 def _outcome(task: Task) -> Outcome:
-    plan = read_plan(task.output / PLAN_FILE)
+    plan = task.plan
     protocol = plan.resolved_protocol
     table = load_table(
         task.table, task.data_dir, own=plan.own_tables, allow_network=task.allow_network
@@ -223,8 +223,9 @@ def _outcome(task: Task) -> Outcome:
     )
 
 
-def _config(task: Task, plan: Plan) -> dict[str, Any]:
+def _config(task: Task) -> dict[str, Any]:
     """Return everything that a run's result depends on, but for versions and the machine."""
+    plan = task.plan
     method = build_method(task.method, plan.method, plan.llm_arguments_of(task.table))
     protocol = plan.resolved_protocol
     return {
