@@ -27,6 +27,23 @@ Spell = Callable[[int], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
+class TextParts:
+    """What is known of a column of free text: what new text is made of, and how long it may be.
+
+    Attributes
+    ----------
+    parts : tuple of (str, tuple of int)
+        The parts that its strings are cut into, by first appearance, with the pieces of each.
+    shortest, longest : int
+        Length of its strings, in characters.
+    """
+
+    parts: tuple[tuple[str, tuple[int, ...]], ...]
+    shortest: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """How the cells of one column are written: name or cue, what may follow, and spelling."""
 
@@ -34,6 +51,7 @@ class Cell:
     spell: Spell
     name: tuple[int, ...] = ()
     cue: int = NO_CUE
+    parts: TextParts | None = None
 
     def or_missing(self, word: Sequence[int]) -> Cell:
         """Return the cell with `word` as a further way to fill it, with the code ``MISSING``."""
@@ -58,12 +76,15 @@ class Language:
         How each column is written.
     grammar : Grammar
         What may follow what, compiled from the cells.
+    tokenizer : Tokenizer or None
+        The model's own, where rows are written with it.
     """
 
     schema: Schema
     vocabulary: Vocabulary
     cells: tuple[Cell, ...]
     grammar: Grammar
+    tokenizer: Tokenizer | None = None
 
     def segment(self, column: int, code: int) -> list[int]:
         """Return the tokens of one cell, its name first where names are written.
@@ -79,7 +100,12 @@ class Language:
         return "".join(self.vocabulary.entries[token].text for token in tokens)
 
 
-def compile_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cell]) -> Language:
+def compile_language(
+    schema: Schema,
+    vocabulary: Vocabulary,
+    cells: Sequence[Cell],
+    tokenizer: Tokenizer | None = None,
+) -> Language:
     """Compile `cells`, one a column of `schema`, into a language."""
     grammar = compile_grammar(
         [cell.name for cell in cells],
@@ -87,11 +113,11 @@ def compile_language(schema: Schema, vocabulary: Vocabulary, cells: Sequence[Cel
         [cell.automaton for cell in cells],
         len(vocabulary),
     )
-    return Language(schema, vocabulary, tuple(cells), grammar)
+    return Language(schema, vocabulary, tuple(cells), grammar, tokenizer)
 
 
 def text_cell(
-    texts: Sequence[str],
+    texts: Sequence[str] | TextParts,
     tokenizer: Tokenizer,
     token: Callable[[str, tuple[int, ...]], int],
     end: int,
@@ -99,17 +125,20 @@ def text_cell(
     """Write free text: any of the parts seen in `texts`, no shorter or longer than they are.
 
     `token` numbers a part, given its text and its pieces; `end` is a token apart from all of them,
-    so that the end of a cell cannot be mistaken.
+    so that the end of a cell cannot be mistaken. Where only the parts of the texts are known, no
+    code can be spelled.
     """
-    lengths: dict[Hashable, int] = {}
     written = []
-    for text in texts:
-        parts = tokenizer.cut(text)
-        tokens = [token(part, pieces) for part, pieces in parts]
-        lengths.update(zip(tokens, (len(part) for part, _ in parts), strict=True))
-        written.append([*tokens, end])
-    automaton = repeat(lengths, end, min(map(len, texts)), max(map(len, texts)))
-    return Cell(automaton, written.__getitem__)
+    if isinstance(texts, TextParts):
+        known = texts
+    else:
+        cut = [tokenizer.cut(text) for text in texts]
+        distinct = dict.fromkeys(part for parts in cut for part in parts)
+        known = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
+        written = [[*(token(part, pieces) for part, pieces in parts), end] for parts in cut]
+    lengths: dict[Hashable, int] = {token(part, pieces): len(part) for part, pieces in known.parts}
+    automaton = repeat(lengths, end, known.shortest, known.longest)
+    return Cell(automaton, written.__getitem__, parts=known)
 
 
 # Spelling is by functions of modules and their arguments, not by closures: a language pickles.

@@ -19,6 +19,7 @@ from counterpoise.language.language import (
     MISSING_WORD,
     Cell,
     Language,
+    TextParts,
     category_texts,
     compile_language,
     text_cell,
@@ -30,7 +31,11 @@ from counterpoise.table import CategoricalColumn, Column, DatetimeColumn, Table,
 SpellSymbols = Callable[[int], list[Hashable]]
 
 
-def table_language(table: Table, tokenizer: Tokenizer | None = None) -> Language:
+def table_language(
+    table: Table,
+    tokenizer: Tokenizer | None = None,
+    parts: Mapping[int, TextParts] | None = None,
+) -> Language:
     """Build the language with a vocabulary of the table's own.
 
     Parameters
@@ -40,6 +45,8 @@ def table_language(table: Table, tokenizer: Tokenizer | None = None) -> Language
         free-text columns (their parts are what new text is made of).
     tokenizer : Tokenizer, optional
         The pre-trained model's, to know which of its embeddings each new token starts from.
+    parts : mapping of int to TextParts, optional
+        By position of each column of free text, what takes the place of its strings.
     """
     vocabulary = Vocabulary()
     start = None if tokenizer is None else tokenizer.start
@@ -58,7 +65,7 @@ def table_language(table: Table, tokenizer: Tokenizer | None = None) -> Language
         if isinstance(column, TextColumn):
             cutter = tokenizer or CharacterTokenizer()
             end = word((position, "end"), "\n")
-            cell = text_cell(table.texts[position], cutter, part, end)
+            cell = text_cell((parts or table.texts)[position], cutter, part, end)
         else:
             cell = _cell(position, column, word)
         if column.has_missing:

@@ -25,6 +25,7 @@ from counterpoise.language.language import (
     MISSING_WORD,
     Cell,
     Language,
+    TextParts,
     category_texts,
     compile_language,
     text_cell,
@@ -45,7 +46,12 @@ _END_OF_TEXT = "\n"
 _NUMERALS = " -.:0123456789"
 
 
-def text_language(table: Table, tokenizer: Tokenizer, number_style: str = "plain") -> Language:
+def text_language(
+    table: Table,
+    tokenizer: Tokenizer,
+    number_style: str = "plain",
+    parts: Mapping[int, TextParts] | None = None,
+) -> Language:
     """Build the language of the published sentence, in the pieces of `tokenizer`.
 
     Parameters
@@ -58,6 +64,8 @@ def text_language(table: Table, tokenizer: Tokenizer, number_style: str = "plain
     number_style : {"plain", "digits"}
         ``"plain"``: as the tokenizer cuts them, ``is 12.5,``. ``"digits"``: a space before each
         digit, point and sign, ``is 1 2 . 5,``, so that each is a token of its own.
+    parts : mapping of int to TextParts, optional
+        By position of each column of free text, what takes the place of its strings.
 
     Raises
     ------
@@ -72,7 +80,7 @@ def text_language(table: Table, tokenizer: Tokenizer, number_style: str = "plain
     cells = []
     for position, column in enumerate(table.schema):
         if isinstance(column, TextColumn):
-            texts = table.texts[position]
+            texts = (parts or table.texts)[position]
             cell = text_cell(texts, tokenizer, writer.part, writer.sign("end", _END_OF_TEXT))
             missing = [writer.sign(MISSING_WORD, " " + MISSING_WORD)]
         else:
@@ -80,7 +88,7 @@ def text_language(table: Table, tokenizer: Tokenizer, number_style: str = "plain
             missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
         cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
-    return compile_language(table.schema, writer.vocabulary, cells)
+    return compile_language(table.schema, writer.vocabulary, cells, tokenizer)
 
 
 @dataclass(frozen=True, slots=True)

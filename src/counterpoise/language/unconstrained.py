@@ -20,7 +20,9 @@ def with_every_piece(language: Language, tokenizer: Tokenizer) -> Language:
     """
     for piece in tokenizer.pieces():
         language.vocabulary.token(piece, "", (piece,))
-    return compile_language(language.schema, language.vocabulary, language.cells)
+    return compile_language(
+        language.schema, language.vocabulary, language.cells, language.tokenizer
+    )
 
 
 def anything(language: Language) -> Grammar:

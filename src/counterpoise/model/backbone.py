@@ -136,7 +136,7 @@ def _pretrained(
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
         language_model = HuggingFaceModel(network, entries)
         if lora_rank is not None:
-            _add_adapters(language_model, lora_rank, seed)
+            add_adapters(language_model, lora_rank, seed)
         elif is_plain_llama(language_model):
             return plain_llama(language_model, fused_attention=device.fuses_attention)
         return language_model
@@ -222,7 +222,7 @@ def _not_loaded(model: str, error: Exception) -> str:
     )
 
 
-def _add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
+def add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
     """Freeze all but the embeddings and low-rank adapters of every inner linear layer."""
     try:
         from peft import LoraConfig, inject_adapter_in_model

@@ -236,14 +236,12 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
 
 def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:
     """Return the weights of `module` by name, those with several names (tied ones) once."""
-    seen: set[tuple[int, torch.Size]] = set()
+    seen: set[int] = set()
     distinct = {}
-    for name, tensor in module.state_dict().items():
-        place = (tensor.data_ptr(), tensor.shape)
-        if place in seen and tensor.numel():
-            continue
-        seen.add(place)
-        distinct[name] = tensor
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            distinct[name] = tensor.detach()
     return distinct
 
 

@@ -21,6 +21,29 @@ class HuggingFaceTokenizer:
             )
         self._tokenizer = tokenizer
 
+    @classmethod
+    def from_json(cls, text: str) -> HuggingFaceTokenizer:
+        """Make the tokenizer that `to_json` wrote; it begins no text.
+
+        Raises
+        ------
+        ModelError
+            If the text is no tokenizer.
+        """
+        from tokenizers import Tokenizer
+        from transformers import PreTrainedTokenizerFast
+
+        wrap: Any = PreTrainedTokenizerFast
+        try:
+            return cls(wrap(tokenizer_object=Tokenizer.from_str(text)))
+        except Exception as error:
+            raise ModelError(f"the saved tokenizer cannot be read ({error})") from error
+
+    def to_json(self) -> str:
+        """Return the tokenizer as `tokenizers` writes it."""
+        text: str = self._tokenizer.backend_tokenizer.to_str()
+        return text
+
     @cached_property
     def start(self) -> int | None:
         """The piece that begins a text: the begin token, or else the end token."""

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from counterpoise.language.language import Language
+from counterpoise.language.language import Language, TextParts
 from counterpoise.language.sentences import Corpus, spell
 from counterpoise.language.table_language import table_language
 from counterpoise.language.text_language import text_language
-from counterpoise.language.tokenizer import Tokenizer
+from counterpoise.language.tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.language.unconstrained import all_chosen, anything, with_every_piece
 from counterpoise.model.backbone import Backbone
 from counterpoise.model.checkpoint import Checkpoint
@@ -110,7 +110,8 @@ def learn(
     deadline : float
         When training has to end, on the clock of ``time.perf_counter``.
     """
-    language = build_language(table, backbone, recipe)
+    tokenizer = backbone.tokenizer if backbone.is_pretrained else None
+    language = build_language(table, tokenizer, recipe)
     model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
     model.to(device.device)
     is_free = recipe.decoding == "free"
@@ -210,11 +211,23 @@ def _most_presentations(
     return n_presentations if most is None else min(n_presentations, most)
 
 
-def build_language(table: Table, backbone: Backbone, recipe: Recipe) -> Language:
-    """Build the language in which `backbone` will write the rows of `table`."""
+def build_language(
+    table: Table,
+    tokenizer: Tokenizer | None,
+    recipe: Recipe,
+    parts: Mapping[int, TextParts] | None = None,
+) -> Language:
+    """Build the language in which the rows of `table` are written.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer or None
+        The pre-trained model's; None for a model from scratch.
+    parts : mapping of int to TextParts, optional
+        By position of each column of free text, what takes the place of its strings.
+    """
     if recipe.serialization == "text":
-        language = text_language(table, backbone.tokenizer, recipe.numbers)
-        if recipe.decoding == "free":
-            return with_every_piece(language, backbone.tokenizer)
-        return language
-    return table_language(table, backbone.tokenizer if backbone.is_pretrained else None)
+        own = tokenizer or CharacterTokenizer()
+        language = text_language(table, own, recipe.numbers, parts)
+        return with_every_piece(language, own) if recipe.decoding == "free" else language
+    return table_language(table, tokenizer, parts)

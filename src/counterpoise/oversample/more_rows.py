@@ -112,7 +112,7 @@ class MoreRows:
             raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
         rng = self._rng if random_state is None else generator_of(random_state)
         fixed = read_fixed(self._rules.layout, condition or {}) if condition else None
-        self._rules.accept()  # for its error
+        self._pen().rules.accept()  # for its error
         label = self._trained_class(class_)
         sizes = [min(chunk_size, n - start) for start in range(0, n, chunk_size)] or [0]
         return (self._sample_chunk(size, label, fixed, rng) for size in sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +31,7 @@ from counterpoise.oversample.parameters import PARAMETER_CONSTRAINTS
 from counterpoise.oversample.recipe import AS_RECIPE, CHANGEABLE, Recipe, as_recipe
 from counterpoise.oversample.redraw import Redraws
 from counterpoise.oversample.rules import Demands, forewarn, prepare
+from counterpoise.oversample.storable import Storable
 from counterpoise.progress import make_progress
 from counterpoise.table import Table
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from counterpoise.report.document import Report
 
 
-class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
+class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     """Over-sample with rows written by a language model that is fine-tuned on the table.
 
     The ImbLLM method [1]_, decoded under the table's grammar: every generated cell is valid (a
@@ -470,7 +472,8 @@ class LLMOverSampler(MoreRows, BaseOverSampler):  # type: ignore[misc]
         if size == "auto":
             size = self._generation_batch_size
         sampling = Sampling(self._recipe().temperature, self.top_p, int(size))
-        return Pen(self.writer_, self._rules, sampling, make_progress(self.verbose))
+        rules = replace(self._rules, allow_copies=self.allow_copies)  # set_params may change it
+        return Pen(self.writer_, rules, sampling, make_progress(self.verbose))
 
 
 _OF_ONE_FIT = (

@@ -150,9 +150,20 @@ def _read_numpy(content: Any) -> np.generic:
     return number
 
 
+def _read_none(content: Any) -> None:
+    if content is not None:
+        raise TypeError(f"expected nothing, got {content!r}")
+
+
+def _read_float(content: Any) -> float:
+    if type(content) is not str:
+        raise TypeError(f"expected a number as text, got {content!r}")
+    return float(content)
+
+
 _READERS: dict[str, Any] = {
-    "none": lambda _: None,
-    "float": lambda content: float(str(content)),
+    "none": _read_none,
+    "float": _read_float,
     "tuple": lambda content: tuple(untag_value(item) for item in content),
     "bytes": lambda content: bytes.fromhex(content),
     "number": lambda content: decimal.Decimal(str(content)),
