@@ -10,7 +10,6 @@ start, uses every row.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -27,6 +26,7 @@ from counterpoise.model.checkpoint import Checkpoint
 from counterpoise.model.device import Device
 from counterpoise.model.history import History, TimeLimit
 from counterpoise.model.training import TrainingPlan, train
+from counterpoise.oversample.foresight import Budget
 from counterpoise.oversample.free import FreeReader
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
@@ -91,7 +91,7 @@ def learn(
     rng: np.random.Generator,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
-    deadline: float = math.inf,
+    budget: Budget | None = None,
 ) -> RowWriter:
     """Train `backbone` to write rows of `table`.
 
@@ -107,8 +107,8 @@ def learn(
         Of the training.
     checkpoint : Checkpoint, optional
         Where a killed training goes on from.
-    deadline : float
-        When training has to end, on the clock of ``time.perf_counter``.
+    budget : Budget, optional
+        What training and writing may take.
     """
     tokenizer = backbone.tokenizer if backbone.is_pretrained else None
     language = build_language(table, tokenizer, recipe)
@@ -120,9 +120,9 @@ def learn(
         corpus = spell(rows, language)
         return all_chosen(corpus) if is_free else corpus
 
-    def fit(rows: TrainingRows, n_presentations: int, n_repeats: float = 0.0) -> History:
+    def plan_of(rows: TrainingRows, n_presentations: int) -> TrainingPlan:
         n_held_out = 0 if rows.held_out is None else len(rows.held_out)
-        plan = TrainingPlan(
+        return TrainingPlan(
             n_presentations=n_presentations,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -130,6 +130,8 @@ def learn(
             check_every=max(min(len(rows.corpus), 500), 4 * n_held_out),
             patience=length.patience,
         )
+
+    def fit(rows: TrainingRows, plan: TrainingPlan, limit: TimeLimit | None) -> History:
         held_out = None if rows.held_out is None else spelled(rows.held_out)
         corpus = spelled(rows.corpus)
         model.check_length(corpus.longest)
@@ -142,7 +144,7 @@ def learn(
             rng=rng,
             progress=progress,
             held_out=held_out,
-            limit=None if math.isinf(deadline) else TimeLimit(deadline, n_repeats),
+            limit=limit,
             checkpoint=checkpoint,
         )
 
@@ -152,18 +154,20 @@ def learn(
     n_held_out = 0 if rows.held_out is None else len(rows.held_out)
     n_repeats = 1 + n_held_out / len(rows.corpus) if is_search else 0.0
     n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
-    history = fit(rows, n_most, n_repeats)
+    plan = plan_of(rows, n_most)
+    writer = RowWriter(language, model, recipe, rows, device, History())
+    limit = None if budget is None else budget.limit(writer, plan, n_repeats, progress)
+    history = fit(rows, plan, limit)
     labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
     reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None
-    writer = RowWriter(
-        language, model, recipe, rows, device, history, labeller=labeller, reader=reader
-    )
+    writer = replace(writer, history=history, labeller=labeller, reader=reader)
     if start is None:
         return writer
     model.load_state_dict(start)
     every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
     n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
-    return replace(writer, rows=every, history=fit(every, n_best), search=history)
+    again = fit(every, plan_of(every, n_best), limit and replace(limit, repeats=0.0))
+    return replace(writer, rows=every, history=again, search=history)
 
 
 def _free_reader(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from counterpoise.model.generation import Sampling
 from counterpoise.oversample.caveats import check_size
 from counterpoise.oversample.filling import Pen, fill, label_code
 from counterpoise.oversample.fingerprint import fingerprint
+from counterpoise.oversample.foresight import Budget, warn_if_stopped
 from counterpoise.oversample.frames import CallerTypes, as_frame, as_labels
 from counterpoise.oversample.free import share_by_fate
 from counterpoise.oversample.interruption import as_before_unless_done
@@ -311,11 +313,13 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             If `inequalities`, ``allow_copies=False`` or a labelling of the written rows reject so
             many that too few are left of 50 draws a row (100 with a labelling).
         """
+        started = time.perf_counter()
         frame, labels = as_frame(X), as_labels(y)
         n_unlabelled = int(pd.isna(labels).sum(axis=None))
         if n_unlabelled:
             raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
         with as_before_unless_done(self):
+            self._started = started
             self._caller_types = CallerTypes.of(X, y)
             whole, whole_labels = super().fit_resample(frame, labels, **params)
         X_resampled = self._caller_types.extended_frame(X, whole.iloc[len(frame) :])
@@ -440,8 +444,10 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             rng=self._rng,
             progress=make_progress(self.verbose),
             checkpoint=checkpoint,
+            budget=Budget(n_deficit, self._sampling(), self.max_time, self._started),
         )
         self.history_ = self.writer_.history
+        warn_if_stopped(self.history_, self.writer_.search, self.max_time)
         return checkpoint
 
     def _write(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
@@ -467,13 +473,15 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         """Return the recipe with what the parameters change in it."""
         return as_recipe(self.recipe, **{name: getattr(self, name) for name in CHANGEABLE})
 
-    def _pen(self) -> Pen:
+    def _sampling(self) -> Sampling:
         size = self.generation_batch_size
         if size == "auto":
             size = self._generation_batch_size
-        sampling = Sampling(self._recipe().temperature, self.top_p, int(size))
+        return Sampling(self._recipe().temperature, self.top_p, int(size))
+
+    def _pen(self) -> Pen:
         rules = replace(self._rules, allow_copies=self.allow_copies)  # set_params may change it
-        return Pen(self.writer_, rules, sampling, make_progress(self.verbose))
+        return Pen(self.writer_, rules, self._sampling(), make_progress(self.verbose))
 
 
 _OF_ONE_FIT = (
