@@ -25,6 +25,12 @@ def small_compact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "CompactSize", lambda: tiny)
 
 
+@pytest.fixture(autouse=True)
+def no_weights_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that names no model is not to load 135 million parameters where they are at hand."""
+    monkeypatch.setattr("counterpoise.model.embedded.is_at_hand", lambda: False)
+
+
 @pytest.fixture
 def sampler_class() -> type[CopyingSampler]:
     return CopyingSampler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -33,7 +34,7 @@ def fitted(folder: Path | None, **parameters: Any) -> tuple[LLMOverSampler, str]
 def stop_at_step(step: int, stop: Any) -> None:
     """Have `stop` called when `step` steps were trained; checkpoints are written all the time."""
     checkpoint.SECONDS_BETWEEN = 0.0
-    checkpoint._SHARE_OF_TIME = 1.0
+    checkpoint._SHARE_OF_TIME = math.inf
     n_steps = 0
 
     def counted(self: Checkpoint, training: checkpoint.Training) -> None:

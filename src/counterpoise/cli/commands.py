@@ -82,6 +82,9 @@ def resample(
     temperature: options.Temperature = "recipe",
     top_p: options.TopP = 1.0,
     generation_batch_size: options.GenerationBatchSize = "auto",
+    max_time: options.MaxTime = None,
+    checkpoint_dir: options.CheckpointDir = None,
+    save: options.Save = None,
     seed: options.Seed = None,
     verbose: options.Verbose = True,
     debug: options.Debug = False,
@@ -120,6 +123,8 @@ def resample(
         "allow_copies": copies,
         "device": device,
         "precision": precision,
+        "max_time": max_time,
+        "checkpoint_dir": None if checkpoint_dir is None else str(checkpoint_dir),
         "random_state": seed,
         "verbose": verbose,
     }
@@ -142,8 +147,39 @@ def resample(
                 synthetic_only=synthetic_only,
                 report=report,
                 provenance=provenance,
+                save=save,
                 strategy=wanted_strategy,
                 sampler=sampler,
+                verbose=verbose,
+            )
+        )
+
+
+@app.command()
+def sample(
+    folder: options.SavedFolder,
+    n: options.NumberOfRows,
+    class_: options.SampledClass = None,
+    output: options.Output = None,
+    force: options.Force = False,
+    device: options.Device = "auto",
+    seed: options.Seed = None,
+    verbose: options.Verbose = True,
+    debug: options.Debug = False,
+) -> None:
+    """Write further rows with a sampler that was kept, without its table."""
+    with reported(debug=debug):
+        from counterpoise.cli.sampling import Sample, run
+
+        run(
+            Sample(
+                folder=folder,
+                n=n,
+                class_=class_,
+                output=None if output == Path("-") else output,
+                overwrite=force,
+                device=device,
+                seed=seed,
                 verbose=verbose,
             )
         )

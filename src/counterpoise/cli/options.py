@@ -367,6 +367,54 @@ GenerationBatchSize = Annotated[
     ),
 ]
 
+MaxTime = Annotated[
+    float | None,
+    typer.Option(
+        "--max-time",
+        help="Seconds that it may take; training stops in time for the rows to be written.",
+        metavar="SECONDS",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+]
+CheckpointDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint-dir",
+        help="Where training keeps its state: the same command, once killed, goes on from there.",
+        metavar="FOLDER",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        "--save",
+        help="Keep the trained sampler in a new folder, without the rows, for counterpoise sample.",
+        metavar="FOLDER",
+        show_default=False,
+        rich_help_panel=_RUN,
+    ),
+]
+SavedFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="A sampler that resample --save kept.", metavar="FOLDER", show_default=False
+    ),
+]
+NumberOfRows = Annotated[
+    int, typer.Option("--rows", "-n", help="How many rows.", min=0, show_default=False)
+]
+SampledClass = Annotated[
+    str | None,
+    typer.Option(
+        "--class",
+        help="Their class; not needed where the sampler learned a single one.",
+        metavar="CLASS",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(

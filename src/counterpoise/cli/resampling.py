@@ -14,7 +14,7 @@ from counterpoise.cli.provenance import write_provenance
 from counterpoise.cli.reports import check_report, write_report
 from counterpoise.cli.terminal import aligned, say
 from counterpoise.cli.values import column_names, strategy_for_classes
-from counterpoise.errors import SchemaError
+from counterpoise.errors import ModelError, SchemaError
 from counterpoise.files import Table, check_column, check_output, read_table, write_table
 from counterpoise.spelling import first_undated
 
@@ -40,6 +40,7 @@ class Resampling:
     synthetic_only: bool
     report: Path | None
     provenance: Path | None
+    save: Path | None
     strategy: str | float | dict[str, int]
     sampler: Mapping[str, Any]
     verbose: bool
@@ -70,6 +71,8 @@ def run(task: Resampling) -> None:
         check_report(task.report, overwrite=task.overwrite)
     if task.provenance is not None:
         check_output(task.provenance, overwrite=task.overwrite)
+    if task.save is not None and task.save.exists():
+        raise ModelError(f"{task.save} exists. Name a new folder for --save, or move it away.")
     table = _read(task)
     kinds = _check_columns(task, table.frame)
     if table.text is not None:
@@ -94,6 +97,10 @@ def run(task: Resampling) -> None:
         write_provenance(sampler, task.provenance)
         if task.verbose:
             say(f"wrote where they came from to {task.provenance}")
+    if task.save is not None:
+        sampler.save(task.save)
+        if task.verbose:
+            say(f"kept the sampler in {task.save}")
     if task.report is not None:
         write_report(sampler.report(title=task.data.stem), task.report)
         if task.verbose:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMPACT = "compact"
 SMOLLM2 = "smollm2-135m"
+MAX_PRETRAINED_PRESENTATIONS = 6_000
 _SMOLLM2_ON_HUB = "HuggingFaceTB/SmolLM2-135M"
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -61,7 +62,12 @@ class Backbone:
 
 
 def load_backbone(
-    model: str, *, device: Device, lora_rank: int | None = None, n_layers: int | None = None
+    model: str,
+    *,
+    device: Device,
+    lora_rank: int | None = None,
+    n_layers: int | None = None,
+    reason: str = "asked for",
 ) -> Backbone:
     """Find the backbone called `model`.
 
@@ -74,13 +80,14 @@ def load_backbone(
         Train low-rank adapters of this rank (and the embeddings) instead of all weights.
     n_layers : int, optional
         Keep only the first layers of a pre-trained model: cheaper, and weaker.
+    reason : str
+        Why it is taken.
 
     Raises
     ------
     ModelError
         If there is no such model, or it cannot be loaded.
     """
-    reason = "asked for"
     if model == "auto":
         model, reason = _choose(device)
     if model == COMPACT:
@@ -153,7 +160,7 @@ def _pretrained(
         is_pretrained=True,
         learning_rate=5e-4 if lora_rank is None else 2e-3,
         batch_size=32,
-        max_presentations=6_000,
+        max_presentations=MAX_PRETRAINED_PRESENTATIONS,
         generation_batch_size=256,
         build=build,
     )

@@ -57,6 +57,8 @@ class Checkpoint:
     rng : numpy.random.Generator
         The run's generator, before it has drawn anything. Where there is a checkpoint, it is put
         to where the run that wrote it began.
+    backbone : str
+        Name of the model, which a run that chooses it by measurement has to go on with.
 
     Raises
     ------
@@ -65,10 +67,15 @@ class Checkpoint:
     """
 
     def __init__(
-        self, folder: Path, fingerprint: Mapping[str, str], rng: np.random.Generator
+        self,
+        folder: Path,
+        fingerprint: Mapping[str, str],
+        rng: np.random.Generator,
+        backbone: str,
     ) -> None:
         self._path = folder / FILE_NAME
         self._fingerprint = dict(fingerprint)
+        self._backbone = backbone
         self._phase = 0
         self._done: list[dict[str, Any]] = []
         self._standing: dict[str, Any] | None = None
@@ -178,6 +185,7 @@ class Checkpoint:
         facts = {
             "format": _FORMAT,
             "fingerprint": self._fingerprint,
+            "backbone": self._backbone,
             "rng_at_start": self._rng_at_start,
             "done": self._done,
             "standing": standing,

@@ -38,6 +38,11 @@ def is_at_hand() -> bool:
     return find_gguf() is not None and readers
 
 
+def conversion_s() -> float:
+    """Return about how many seconds the conversion on first use will take; 0 where it is done."""
+    return 0.0 if (cache_folder() / _CONVERTED / "config.json").is_file() else 30.0
+
+
 def cache_folder() -> Path:
     """Return where converted weights are kept: ``COUNTERPOISE_CACHE_DIR`` or the user's cache."""
     from platformdirs import user_cache_path

@@ -78,6 +78,48 @@ class Length:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a training begins with.
+
+    Attributes
+    ----------
+    writer : RowWriter
+        With a model that has learned nothing yet.
+    n_presentations : int
+        At most so many rows are presented in the first training.
+    n_repeats : float
+        How often what it has presented is presented again in a second one, on all rows; 0 where
+        there is a single training.
+    """
+
+    writer: RowWriter
+    n_presentations: int
+    n_repeats: float
+
+
+def begin(
+    table: Table,
+    n_deficit: Mapping[int, int],
+    backbone: Backbone,
+    recipe: Recipe,
+    length: Length,
+    device: Device,
+    rng: np.random.Generator,
+) -> Beginning:
+    """Build the model and choose the rows that it learns from; see `learn`."""
+    tokenizer = backbone.tokenizer if backbone.is_pretrained else None
+    language = build_language(table, tokenizer, recipe)
+    model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
+    model.to(device.device)
+    rows = training_rows(table, n_deficit, recipe, _held_out_share(length), rng)
+    n_held_out = 0 if rows.held_out is None else len(rows.held_out)
+    n_repeats = 1 + n_held_out / len(rows.corpus) if _is_search(rows, length) else 0.0
+    n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
+    writer = RowWriter(language, model, recipe, rows, device, History())
+    return Beginning(writer, n_most, n_repeats)
+
+
 def learn(
     table: Table,
     n_deficit: Mapping[int, int],
@@ -110,10 +152,9 @@ def learn(
     budget : Budget, optional
         What training and writing may take.
     """
-    tokenizer = backbone.tokenizer if backbone.is_pretrained else None
-    language = build_language(table, tokenizer, recipe)
-    model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
-    model.to(device.device)
+    beginning = begin(table, n_deficit, backbone, recipe, length, device, rng)
+    writer, rows = beginning.writer, beginning.writer.rows
+    language, model = writer.language, writer.model
     is_free = recipe.decoding == "free"
 
     def spelled(rows: Table) -> Corpus:
@@ -148,15 +189,9 @@ def learn(
             checkpoint=checkpoint,
         )
 
-    rows = training_rows(table, n_deficit, recipe, _held_out_share(length), rng)
-    is_search = _is_search(rows, length)
-    start = copy.deepcopy(model.state_dict()) if is_search else None
-    n_held_out = 0 if rows.held_out is None else len(rows.held_out)
-    n_repeats = 1 + n_held_out / len(rows.corpus) if is_search else 0.0
-    n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
-    plan = plan_of(rows, n_most)
-    writer = RowWriter(language, model, recipe, rows, device, History())
-    limit = None if budget is None else budget.limit(writer, plan, n_repeats, progress)
+    start = copy.deepcopy(model.state_dict()) if beginning.n_repeats else None
+    plan = plan_of(rows, beginning.n_presentations)
+    limit = None if budget is None else budget.limit(writer, plan, beginning.n_repeats, progress)
     history = fit(rows, plan, limit)
     labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
     reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None

@@ -16,11 +16,12 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
-from counterpoise.model.backbone import load_backbone
-from counterpoise.model.checkpoint import Checkpoint
-from counterpoise.model.device import resolve_device
+from counterpoise.model.backbone import Backbone, load_backbone
+from counterpoise.model.checkpoint import Checkpoint, read_facts
+from counterpoise.model.device import Device, resolve_device
 from counterpoise.model.generation import Sampling
 from counterpoise.oversample.caveats import check_size
+from counterpoise.oversample.choice import Fit, choose_backbone
 from counterpoise.oversample.filling import Pen, fill, label_code
 from counterpoise.oversample.fingerprint import fingerprint
 from counterpoise.oversample.foresight import Budget, warn_if_stopped
@@ -56,8 +57,11 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         every class but the largest up to the largest.
     model : str, default="auto"
         ``"compact"`` (a small model from scratch), ``"smollm2-135m"``, or the folder or hub id of
-        any Hugging Face causal language model. ``"auto"`` takes SmolLM2 where there is a GPU and
-        the weights are at hand, else the compact model; ``model_reason_`` says why.
+        any Hugging Face causal language model. ``"auto"`` takes SmolLM2 where the weights are
+        at hand and its fit ends well within `max_time` (60 s if that is not given), by the size
+        of the table and a few timed steps on this machine, else the compact model;
+        ``model_reason_`` has the figures. On a faster machine the choice may be another, and with
+        it the rows.
     recipe : str or Recipe, default="counterpoise"
         The method: ``"counterpoise"``, what does best in our own experiments; ``"imbllm"`` as
         published [1]_, and its ablations ``"imbllm-no-interpolation"``,
@@ -204,7 +208,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     >>> from counterpoise import LLMOverSampler
     >>> X = pd.DataFrame({"age": range(20, 60), "plan": ["basic", "plus"] * 20})
     >>> y = pd.Series(["stays"] * 32 + ["leaves"] * 8)
-    >>> X_balanced, y_balanced = LLMOverSampler(epochs=2, random_state=0).fit_resample(X, y)
+    >>> sampler = LLMOverSampler(model="compact", epochs=2, random_state=0)
+    >>> X_balanced, y_balanced = sampler.fit_resample(X, y)
     >>> y_balanced.value_counts().to_dict()
     {'stays': 32, 'leaves': 32}
     """
@@ -418,19 +423,17 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
         """Train a model to write the rows of `table`; return the checkpoint, if there is one."""
         device = resolve_device(self.device, self.precision)
-        backbone = load_backbone(
-            self.model, device=device, lora_rank=self.lora_rank, n_layers=self.n_layers
-        )
+        n_deficit = {label_code(table.schema, class_): n for class_, n in n_rows.items()}
+        backbone = self._backbone(table, n_deficit, device)
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
         self._generation_batch_size = backbone.generation_batch_size
         self._rng = generator_of(self.random_state)
-        n_deficit = {label_code(table.schema, class_): n for class_, n in n_rows.items()}
         checkpoint = None
         if self.checkpoint_dir is not None:
             taken = {"model": backbone.name, "device": device.device, "precision": device.precision}
             seeded = None if self.random_state is None else self._rng
             parts = fingerprint(table, n_deficit, {**self.get_params(deep=False), **taken}, seeded)
-            checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng)
+            checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng, backbone.name)
         rate, batch_size = self.learning_rate, self.batch_size
         self.writer_ = learn(
             table,
@@ -449,6 +452,31 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         self.history_ = self.writer_.history
         warn_if_stopped(self.history_, self.writer_.search, self.max_time)
         return checkpoint
+
+    def _backbone(self, table: Table, n_deficit: Mapping[int, int], device: Device) -> Backbone:
+        """Load the model that was asked for, or for "auto" the one that fits the budget."""
+        model, facts = self.model, None
+        if model == "auto" and self.checkpoint_dir is not None:
+            facts = read_facts(Path(self.checkpoint_dir))
+        if facts is not None:  # what was begun is gone on with, however fast the machine is now
+            model = facts.get("backbone", model)
+        if model != "auto":
+            return load_backbone(
+                model, device=device, lora_rank=self.lora_rank, n_layers=self.n_layers
+            )
+        size, rows = self.batch_size, self.generation_batch_size
+        fit = Fit(
+            table,
+            n_deficit,
+            self.recipe_,
+            Length.of(self.recipe_, self.patience, self.max_presentations),
+            device,
+            batch_size=None if size == "auto" else int(size),
+            generation_batch_size=None if rows == "auto" else int(rows),
+            lora_rank=self.lora_rank,
+            n_layers=self.n_layers,
+        )
+        return choose_backbone(fit, self.max_time)
 
     def _write(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Write the rows that each class lacks; label first."""
