@@ -455,14 +455,18 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
 
     def _backbone(self, table: Table, n_deficit: Mapping[int, int], device: Device) -> Backbone:
         """Load the model that was asked for, or for "auto" the one that fits the budget."""
-        model, facts = self.model, None
+        model, reason = self.model, "asked for"
         if model == "auto" and self.checkpoint_dir is not None:
-            facts = read_facts(Path(self.checkpoint_dir))
-        if facts is not None:  # what was begun is gone on with, however fast the machine is now
-            model = facts.get("backbone", model)
+            begun = read_facts(Path(self.checkpoint_dir)) or {}
+            # what was begun is gone on with, however fast the machine is now
+            model, reason = begun.get("backbone", model), "the checkpoint is of it"
         if model != "auto":
             return load_backbone(
-                model, device=device, lora_rank=self.lora_rank, n_layers=self.n_layers
+                model,
+                device=device,
+                lora_rank=self.lora_rank,
+                n_layers=self.n_layers,
+                reason=reason,
             )
         size, rows = self.batch_size, self.generation_batch_size
         fit = Fit(
