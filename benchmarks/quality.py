@@ -5,7 +5,7 @@ r"""Quality of variants of the over-sampler: a classifier's scores, and held-out
         --variant 'cooler={"temperature": 0.7}'
 
 A variant is a name and the arguments of `LLMOverSampler` that differ from ``model="compact"``, as
-JSON. A line of JSON is written as each run ends; the Markdown table has means ± standard
+JSON; ``"compact_size": {"width": 128, ...}`` makes the compact model of another size. A line of JSON is written as each run ends; the Markdown table has means ± standard
 deviations over the seeds.
 """
 
@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ from benchmarks.results import markdown_table, mean_and_deviation, note, say
 from counterpoise import LLMOverSampler
 from counterpoise.errors import SchemaError
 from counterpoise.language.sentences import spell
+from counterpoise.model import compact
 from counterpoise.model.scoring import Scorer
 from counterpoise.table import Table
 
@@ -106,11 +108,11 @@ def run_variant(
     if name == "smotenc":
         X, y = SMOTENC(table.categorical, random_state=seed).fit_resample(X, y)
     elif name != "none":
-        sampler = LLMOverSampler(
-            **{"model": "compact", "random_state": seed, **arguments},
-            column_kinds=table.column_kinds,
-        )
-        X, y = sampler.fit_resample(X, y)
+        arguments = {"model": "compact", "random_state": seed, **arguments}
+        size = compact.CompactSize(**arguments.pop("compact_size", {}))
+        sampler = LLMOverSampler(**arguments, column_kinds=table.column_kinds)
+        with patch.object(compact, "CompactSize", lambda: size):
+            X, y = sampler.fit_resample(X, y)
         cut = table.X.iloc[split.cut]
         run |= {**sampler.timings_, "n_presentations": sampler.history_.n_presentations}
         run["seconds"] = time.perf_counter() - started
