@@ -5,8 +5,8 @@ r"""Quality of variants of the over-sampler: a classifier's scores, and held-out
         --variant 'cooler={"temperature": 0.7}'
 
 A variant is a name and the arguments of `LLMOverSampler` that differ from ``model="compact"``, as
-JSON; ``"compact_size": {"width": 128, ...}`` makes the compact model of another size. A line of JSON is written as each run ends; the Markdown table has means ± standard
-deviations over the seeds.
+JSON; ``"compact_size": {"width": 128}`` makes the compact model of another size. A line of JSON is
+written as each run ends; the Markdown table has means ± standard deviations over the seeds.
 """
 
 from __future__ import annotations
