@@ -17,7 +17,7 @@ class CompactSize:
     n_layers: int = 2
     n_heads: int = 2
     n_kv_heads: int = 1
-    feed_forward: int = 192
+    feed_forward: int = 128
 
 
 def compact_model(
