@@ -11,7 +11,7 @@ from counterpoise.model.llama import Llama, LlamaShape
 
 @dataclass(frozen=True, slots=True)
 class CompactSize:
-    """Size of a compact model; about 0.1 million parameters beside the embeddings."""
+    """Size of a compact model; about 75,000 parameters beside the embeddings."""
 
     width: int = 64
     n_layers: int = 2
