@@ -36,6 +36,7 @@ from benchmarks.protocol import (
 )
 from benchmarks.results import ABSENT, markdown_table, median_and_range, note, say, write_json
 from counterpoise.evaluate.validity import check_validity
+from counterpoise.model.device import resolve_device
 from counterpoise.model.embedded import converted_folder
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -85,10 +86,11 @@ ARMS = {
 }
 
 
-def peers_weights(folder: Path, copy: Path) -> Path:
+def peers_weights(folder: Path, copy: Path, dtype: str) -> Path:
     """Return a model folder like `folder` whose text ends with the mark that be-great knows.
 
-    The chat model's end mark, which be-great would leave in the last cell of a row, is replaced
+    It is loaded in the number format `dtype`, which is ours: a processor that does not multiply
+    in bfloat16, the format of the weights, takes ten times as long in it. The chat model's end mark, which be-great would leave in the last cell of a row, is replaced
     by the one that the weights were pre-trained with.
     """
     copy.mkdir()
@@ -96,6 +98,7 @@ def peers_weights(folder: Path, copy: Path) -> Path:
         (copy / file.name).symlink_to(file.resolve())
     for name in ("config.json", "generation_config.json"):
         _replace(copy / name, {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0})
+    _replace(copy / "config.json", {"dtype": dtype})
     marks = dict.fromkeys(["bos_token", "eos_token", "pad_token"], _END_OF_TEXT)
     _replace(copy / "tokenizer_config.json", marks)
     return copy
@@ -345,8 +348,9 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory(prefix="benchmark-weights-") as scratch:
         weights = converted_folder()
-        copy = None if weights is None else str(peers_weights(weights, Path(scratch) / "weights"))
-        args.weights = copy
+        dtype = str(resolve_device().precision).removeprefix("torch.")
+        copy = Path(scratch) / "weights"
+        args.weights = None if weights is None else str(peers_weights(weights, copy, dtype))
         for repeat in range(args.repeats):
             for name in args.arms:
                 note(f"repeat {repeat + 1}, {name}")
