@@ -90,8 +90,9 @@ def peers_weights(folder: Path, copy: Path, dtype: str) -> Path:
     """Return a model folder like `folder` whose text ends with the mark that be-great knows.
 
     It is loaded in the number format `dtype`, which is ours: a processor that does not multiply
-    in bfloat16, the format of the weights, takes ten times as long in it. The chat model's end mark, which be-great would leave in the last cell of a row, is replaced
-    by the one that the weights were pre-trained with.
+    in bfloat16, the format of the weights, takes many times as long in it. The chat model's end
+    mark, which be-great would leave in the last cell of a row, is replaced by the one that the
+    weights were pre-trained with.
     """
     copy.mkdir()
     for file in folder.iterdir():
