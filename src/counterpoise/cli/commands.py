@@ -78,7 +78,7 @@ def resample(
     batch_size: options.BatchSize = "auto",
     learning_rate: options.LearningRate = "auto",
     validation_fraction: options.ValidationFraction = "recipe",
-    patience: options.Patience = 5,
+    patience: options.Patience = 3,
     temperature: options.Temperature = "recipe",
     top_p: options.TopP = 1.0,
     generation_batch_size: options.GenerationBatchSize = "auto",

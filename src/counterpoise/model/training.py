@@ -55,7 +55,7 @@ class TrainingPlan:
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     check_every: int = 500
-    patience: int = 5
+    patience: int = 3
 
 
 def train(

@@ -63,7 +63,7 @@ class Length:
 
     epochs: int | None = None
     held_out_share: float | None = None
-    patience: int = 5
+    patience: int = 3
     most_presentations: int | None = None
 
     @classmethod

@@ -109,7 +109,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         Given a share, the best weights are kept and there is no second training. ``"auto"``: a
         tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
         with 20 to 199.
-    patience : int, default=5
+    patience : int, default=3
         Looks at the held-out rows without a better loss before training stops. It looks after
         each epoch, and every 500 rows (or more, where many are held out) of a longer one.
     temperature : float or "recipe", default="recipe"
@@ -236,7 +236,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
         validation_fraction: float | str = AS_RECIPE,
-        patience: int = 5,
+        patience: int = 3,
         temperature: float | str = AS_RECIPE,
         top_p: float = 1.0,
         generation_batch_size: int | str = "auto",
