@@ -30,6 +30,11 @@ from counterpoise.errors import MissingDependencyError
 
 __all__ = ["markdown_table", "write_report"]
 
+_REFERENCES = ("counterpoise", "none")
+_READING = """\
+Means ± standard deviations over splits, and over how many in brackets where not over all. In bold
+the best on the splits that all methods of the table share; the last row, the ranks and the
+differences are over those splits, too, and of methods that have been run on most tables."""
 _METRICS = {
     "paper": ("published_f1", "published_auc", "f1", "pr_auc"),
     "honest": ("f1", "f1_tuned", "pr_auc", "roc_auc", "brier"),
@@ -53,8 +58,8 @@ def write_report(output: Path, *, reference: str | None = None) -> Path:
     output
         Folder of the benchmark.
     reference
-        The method that the others are compared with; ``counterpoise`` by default, or ``none``
-        where it was not run.
+        The method that the others are compared with; by default ``counterpoise``, and then
+        ``none``, where they were run.
 
     Returns
     -------
@@ -69,9 +74,10 @@ def write_report(output: Path, *, reference: str | None = None) -> Path:
     results = collect(output)
     plan = read_plan(output / PLAN_FILE)
     ran = set(results.runs["method"])
-    if reference is None:
-        reference = "counterpoise" if "counterpoise" in ran else "none"
-    if reference not in ran:
+    references = [name for name in _REFERENCES if name in ran]
+    if reference is not None:
+        references = [reference]
+    if reference is not None and reference not in ran:
         raise ValueError(f"no runs of {reference!r}; there are runs of {', '.join(sorted(ran))}")
     folder = output / "report"
     folder.mkdir(exist_ok=True)
@@ -86,7 +92,7 @@ def write_report(output: Path, *, reference: str | None = None) -> Path:
     ]
     protocol = str(results.about.get("protocol", plan.protocol))
     for classifier in results.scores["classifier"].unique():
-        parts += _of_classifier(results, plan, protocol, str(classifier), reference, folder)
+        parts += _of_classifier(results, plan, protocol, str(classifier), references, folder)
     parts += ["## Cost", markdown_table(cost_table(results, plan.methods), "method")]
     parts.append(
         "Seconds are medians and the most over runs, of balancing alone (training and writing); "
@@ -136,9 +142,14 @@ def _head(results: Results, plan: Plan) -> str:
 
 
 def _of_classifier(
-    results: Results, plan: Plan, protocol: str, classifier: str, reference: str, folder: Path
+    results: Results,
+    plan: Plan,
+    protocol: str,
+    classifier: str,
+    references: list[str],
+    folder: Path,
 ) -> list[str]:
-    parts = [f"## {classifier}"]
+    parts = [f"## {classifier}", _READING]
     latex = []
     present = set(results.scores[results.scores["classifier"] == classifier]["metric"])
     for metric in [name for name in _METRICS[protocol] if name in present]:
@@ -148,7 +159,8 @@ def _of_classifier(
         parts += [f"### {_TITLES[metric]}", markdown_table(table, "table")]
         latex.append(_latex(table, f"{_TITLES[metric]}, {classifier}"))
         parts += _ranks(results, metric, classifier, folder)
-        parts += _differences(results, metric, classifier, reference)
+        for reference in references:
+            parts += _differences(results, metric, classifier, reference)
     (folder / f"tables-{classifier}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
     return parts
 

@@ -34,6 +34,9 @@ __all__ = [
 _TEST_TO_TRAIN = 0.25
 """Test rows over training rows in a split of 80 to 20."""
 
+_FEWEST_SPLITS = 5
+"""An interval over fewer says nothing: two or three differences can agree by chance."""
+
 _DIVERSITY = (
     "column_entropy",
     "joint_entropy",
@@ -56,20 +59,20 @@ def score_table(
 ) -> pd.DataFrame:
     """Return mean ± standard deviation over splits: a row a table, a column a method.
 
-    The best mean is in bold, ``full`` aside; ``(n)`` says how many splits it is of where that is
-    not all that the table has, a dash that there is none.
+    In bold is the method that is best on the splits that all of the table's methods have, ``full``
+    aside; ``(n)`` says how many splits a mean is of where that is not all that the table has, a
+    dash that there is none.
     """
     scores = results.pivot(metric, classifier)
     names = in_order([str(name) for name in scores.columns], methods)
     sign = 1 if higher_is_better(metric) else -1
     rows = {}
     for table, of_table in scores.groupby(level="table", sort=False):
-        means = of_table.mean()
-        rivals = (sign * means).drop(FULL, errors="ignore")
-        best = rivals.max()
+        rivals = of_table.drop(columns=FULL, errors="ignore").dropna(axis="columns", how="all")
+        shared = sign * rivals.dropna().mean()
         n_splits = len(of_table)
         rows[table] = {
-            name: _cell(of_table[name].dropna(), n_splits, is_best=rivals.get(name) == best)
+            name: _cell(of_table[name].dropna(), n_splits, is_best=shared.get(name) == shared.max())
             for name in names
         }
     return pd.DataFrame.from_dict(rows, orient="index", columns=names)
@@ -170,7 +173,7 @@ def table_differences(
     for table, of_table in scores.groupby(level="table", sort=False):
         for method in of_table.columns.drop(reference):
             difference = (of_table[method] - of_table[reference]).dropna().to_numpy()
-            if len(difference) < 2:
+            if len(difference) < _FEWEST_SPLITS:
                 continue
             interval = corrected_interval(difference, _TEST_TO_TRAIN)
             mean = float(difference.mean())
