@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from counterpoise.oversample.sampler import LLMOverSampler
+    from counterpoise.report.comparison import compare
 
     __version__: str
 
-__all__ = ["LLMOverSampler", "__version__"]
+__all__ = ["LLMOverSampler", "__version__", "compare"]
 
-_HOMES = {"LLMOverSampler": "counterpoise.oversample.sampler"}
+_HOMES = {
+    "LLMOverSampler": "counterpoise.oversample.sampler",
+    "compare": "counterpoise.report.comparison",
+}
 """Public name -> the module that defines it."""
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from counterpoise.evaluate.tested import TestedWay
+from counterpoise.evaluate.verdict import Verdict
 from counterpoise.report.build import Rows, describe_run, summarize
-from counterpoise.report.summary import Summary, TestedArm, VerdictSection
+from counterpoise.report.summary import Summary
 from counterpoise.table import Schema
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -33,19 +35,20 @@ def make_rows(n: int, seed: int, *, shift: float = 0.0) -> Rows:
     return Rows(X, pd.Series(np.where(np.arange(n) % 3 == 0, "leaves", "stays"), name="left"))
 
 
-def make_verdict() -> VerdictSection:
+def make_verdict() -> Verdict:
     scores = {"PR-AUC": 0.57, "F1": 0.5}
-    return VerdictSection(
+    return Verdict(
         decision="use",
+        way="counterpoise",
         sentence=f"Use counterpoise on {CLOSING}.",
         reasons=("Because.",),
         score="PR-AUC",
         smallest_difference=0.01,
         arms={
             "trees": (
-                TestedArm("nothing", scores, None, None, None, 0.1),
-                TestedArm("SMOTENC", scores, -0.01, (-0.04, 0.02), 0.6, 0.2),
-                TestedArm("counterpoise", scores, 0.04, (0.02, 0.06), 0.001, 9.0),
+                TestedWay("nothing", scores, 0.57, None, None, None, 0.1),
+                TestedWay("SMOTENC", scores, 0.56, -0.01, (-0.04, 0.02), 0.6, 0.2),
+                TestedWay("counterpoise", scores, 0.61, 0.04, (0.02, 0.06), 0.001, 9.0),
             )
         },
         method="Five folds.",

@@ -7,6 +7,7 @@ import typer
 
 from counterpoise.cli import demands, options
 from counterpoise.cli.benchmark import bench
+from counterpoise.cli.comparison import compare
 from counterpoise.cli.terminal import reported
 from counterpoise.cli.values import column_kinds, number_or, parse_strategy
 
@@ -131,18 +132,21 @@ def resample(
     wanted_strategy, kinds = parse_strategy(strategy), column_kinds(kind or ())
     with reported(debug=debug):
         from counterpoise.cli.resampling import Resampling, run
+        from counterpoise.cli.source import Source
 
         run(
             Resampling(
-                data=data,
-                target=target,
+                source=Source(
+                    data=data,
+                    target=target,
+                    missing=tuple(missing or ()),
+                    delimiter=delimiter,
+                    encoding=encoding,
+                    categorical=tuple(categorical or ()),
+                    kinds=kinds,
+                ),
                 output=None if output == Path("-") else output,
                 overwrite=force,
-                missing=tuple(missing or ()),
-                delimiter=delimiter,
-                encoding=encoding,
-                categorical=tuple(categorical or ()),
-                kinds=kinds,
                 mark_synthetic=mark_synthetic,
                 synthetic_only=synthetic_only,
                 report=report,
@@ -212,4 +216,5 @@ def demo(
         typer.echo(report)
 
 
+app.command()(compare)
 app.command()(bench)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import typer
 
 from counterpoise.cli.provenance import write_provenance
 from counterpoise.cli.reports import check_report, write_report
+from counterpoise.cli.source import Source
 from counterpoise.cli.terminal import aligned, say
-from counterpoise.cli.values import column_names, strategy_for_classes
-from counterpoise.errors import ModelError, SchemaError
-from counterpoise.files import Table, check_column, check_output, read_table, write_table
-from counterpoise.spelling import first_undated
+from counterpoise.cli.values import strategy_for_classes
+from counterpoise.errors import ModelError
+from counterpoise.files import Table, check_output, write_table
 
 __all__ = ["Resampling", "build_sampler", "run"]
 
@@ -27,15 +27,9 @@ _TEXT_SUFFIXES = (".csv", ".tsv")
 class Resampling:
     """What is to be done; an attribute for each option, and the sampler's arguments in one."""
 
-    data: Path
-    target: str
+    source: Source
     output: Path | None
     overwrite: bool
-    missing: tuple[str, ...]
-    delimiter: str | None
-    encoding: str
-    categorical: tuple[str, ...]
-    kinds: Mapping[str, str]
     mark_synthetic: str | None
     synthetic_only: bool
     report: Path | None
@@ -73,24 +67,26 @@ def run(task: Resampling) -> None:
         check_output(task.provenance, overwrite=task.overwrite)
     if task.save is not None and task.save.exists():
         raise ModelError(f"{task.save} exists. Name a new folder for --save, or move it away.")
-    table = _read(task)
-    kinds = _check_columns(task, table.frame)
-    if table.text is not None:
-        _check_times(kinds, table.text, task.missing)
-    y = table.frame[task.target]
-    _check_target(y)
+    source = task.source
+    table, kinds = source.read()
+    if task.mark_synthetic in table.frame.columns:
+        raise typer.BadParameter(
+            f"the table has a column {task.mark_synthetic!r} already",
+            param_hint="--mark-synthetic",
+        )
+    y = table.frame[source.target]
     strategy = strategy_for_classes(task.strategy, y.unique().tolist())
     sampler = build_sampler(
         {**task.sampler, "sampling_strategy": strategy, "column_kinds": kinds or None}
     )
-    X_resampled, y_resampled = sampler.fit_resample(table.frame.drop(columns=task.target), y)
+    X_resampled, y_resampled = sampler.fit_resample(table.frame.drop(columns=source.target), y)
     synthetic = X_resampled.iloc[len(y) :].copy()
-    synthetic[task.target] = y_resampled.iloc[len(y) :].array
+    synthetic[source.target] = y_resampled.iloc[len(y) :].array
     result = _compose(task, table, synthetic)
-    is_alike = task.output_suffix == task.data.suffix.lower()
+    is_alike = task.output_suffix == source.data.suffix.lower()
     write_table(result, task.output, delimiter=table.delimiter if is_alike else None)
     if task.verbose:
-        say(_summary(y, synthetic[task.target], sampler))
+        say(_summary(y, synthetic[source.target], sampler))
         if task.output is not None:
             say(f"wrote {len(result):,} rows to {task.output}")
     if task.provenance is not None:
@@ -102,85 +98,9 @@ def run(task: Resampling) -> None:
         if task.verbose:
             say(f"kept the sampler in {task.save}")
     if task.report is not None:
-        write_report(sampler.report(title=task.data.stem), task.report)
+        write_report(sampler.report(title=source.data.stem), task.report)
         if task.verbose:
             say(f"wrote a report to {task.report}")
-
-
-def _read(task: Resampling) -> Table:
-    named = {name for name, kind in task.kinds.items() if kind in ("categorical", "text")}
-    for text in task.categorical:
-        named |= {text, *column_names([text], ())}
-    return read_table(
-        task.data,
-        missing=task.missing,
-        as_text=named,
-        delimiter=task.delimiter,
-        encoding=task.encoding,
-    )
-
-
-def _check_columns(task: Resampling, frame: pd.DataFrame) -> dict[str, str]:
-    """Check that every column an option names is there; return the kinds of columns."""
-    columns = list(frame.columns)
-    check_column(task.target, columns, "target")
-    if len(columns) == 1:
-        raise SchemaError(f"The table has the target {task.target!r} and no other column.")
-    kinds = dict(task.kinds)
-    for name in kinds:
-        check_column(name, columns, "column of --kind")
-    for name in column_names(task.categorical, columns):
-        check_column(name, columns, "column of --categorical")
-        if kinds.setdefault(name, "categorical") != "categorical":
-            raise typer.BadParameter(
-                f"{name!r} cannot be both categorical and {kinds[name]}",
-                param_hint="--categorical",
-            )
-    if task.target in kinds:
-        raise typer.BadParameter(
-            f"{task.target!r} is the target, whose values are classes anyway",
-            param_hint="--kind / --categorical",
-        )
-    if task.mark_synthetic in columns:
-        raise typer.BadParameter(
-            f"the table has a column {task.mark_synthetic!r} already",
-            param_hint="--mark-synthetic",
-        )
-    return kinds
-
-
-def _check_times(kinds: Mapping[str, str], text: pd.DataFrame, missing: Collection[str]) -> None:
-    """Raise where a column of a text file is to hold times that no text file is read with."""
-    for name, kind in kinds.items():
-        if kind == "duration":
-            raise SchemaError(
-                f"Column {name!r} cannot be a duration: none is read from a text file. Write it "
-                "as a number, or give the table as .parquet.",
-                column=name,
-            )
-        undated = first_undated(text[name], missing=missing) if kind == "datetime" else None
-        if undated is not None:
-            raise SchemaError(
-                f"Column {name!r} holds {undated!r}: only ISO dates are read from a text file, "
-                "such as 2024-01-31, 2024-01-31 23:59 or 2024-01-31T23:59:59, and of one form in "
-                "a column. Rewrite them, or give the table as .parquet.",
-                column=name,
-            )
-
-
-def _check_target(y: pd.Series[Any]) -> None:
-    n_missing = int(y.isna().sum())
-    if n_missing:
-        raise SchemaError(
-            f"The target {y.name!r} is missing in {n_missing:,} of {len(y):,} rows. "
-            "Fill these cells or take the rows out.",
-            column=y.name,
-        )
-    if y.nunique() == 1:
-        raise SchemaError(
-            f"The target {y.name!r} is {y.iloc[0]!r} in every row: there is nothing to balance.",
-            column=y.name,
-        )
 
 
 def _compose(task: Resampling, table: Table, synthetic: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from counterpoise.evaluate.association import association_matrix
 from counterpoise.evaluate.measure import Quality
 from counterpoise.evaluate.quality import measure_quality
+from counterpoise.evaluate.verdict import Verdict
 from counterpoise.report.columns import column_facts, compare_columns
 from counterpoise.report.row_map import draw_map
 from counterpoise.report.summary import (
@@ -24,7 +25,6 @@ from counterpoise.report.summary import (
     Origin,
     Run,
     Summary,
-    VerdictSection,
 )
 from counterpoise.report.wording import notes_for
 from counterpoise.table import Schema
@@ -75,7 +75,7 @@ def summarize(
     target: str,
     holdout: Rows | None = None,
     provenance: pd.DataFrame | None = None,
-    verdict: VerdictSection | None = None,
+    verdict: Verdict | None = None,
     notes: Sequence[str] = (),
     random_state: int = 0,
 ) -> Summary:

@@ -14,13 +14,13 @@ from typing import Final
 from markupsafe import Markup
 
 from counterpoise.evaluate.measure import Measure
+from counterpoise.evaluate.tested import TestedWay
 from counterpoise.report.summary import (
     Association,
     ColumnComparison,
     Origin,
     RowMap,
     Share,
-    TestedArm,
 )
 
 __all__ = [
@@ -179,7 +179,7 @@ def measure_chart(measure: Measure) -> Markup:
     return _svg("measure", width, height, label, body)
 
 
-def forest_chart(arms: Sequence[TestedArm], score: str, smallest_difference: float) -> Markup:
+def forest_chart(arms: Sequence[TestedWay], score: str, smallest_difference: float) -> Markup:
     """Draw each arm's difference from doing nothing, with its interval."""
     shown = [arm for arm in arms if arm.difference is not None]
     ends = [
@@ -207,7 +207,7 @@ def forest_chart(arms: Sequence[TestedArm], score: str, smallest_difference: flo
 
 
 def _forest_row(
-    arm: TestedArm, score: str, scale: _Scale, y: float, left: float, width: float
+    arm: TestedWay, score: str, scale: _Scale, y: float, left: float, width: float
 ) -> Markup:
     assert arm.difference is not None
     tip = f"{arm.name}: {arm.difference:+.3g} in {score}"

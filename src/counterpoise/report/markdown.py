@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from counterpoise.evaluate.measure import Quality
+from counterpoise.evaluate.verdict import Verdict
 from counterpoise.report.numerals import count, figure, interval, p_value, percent, signed
-from counterpoise.report.summary import ClassSection, Summary, VerdictSection
+from counterpoise.report.summary import ClassSection, Summary
 from counterpoise.report.wording import findings, lead
 
 __all__ = ["to_markdown"]
@@ -40,7 +41,7 @@ def to_markdown(summary: Summary) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(verdict: VerdictSection) -> list[str]:
+def _verdict(verdict: Verdict) -> list[str]:
     parts = [f"## Verdict: {verdict.decision}", f"**{_text(verdict.sentence)}**"]
     parts += [_text(reason) for reason in verdict.reasons]
     parts += ["## The comparison behind it", _text(verdict.method)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from counterpoise.evaluate.measure import Quality
+from counterpoise.evaluate.verdict import Verdict
 
 __all__ = [
     "Association",
@@ -21,8 +22,6 @@ __all__ = [
     "Run",
     "Share",
     "Summary",
-    "TestedArm",
-    "VerdictSection",
 ]
 
 FORMAT: Final = 1
@@ -188,63 +187,6 @@ class ClassSection:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedArm:
-    """One way to treat the imbalance, as it did in the comparison.
-
-    Attributes
-    ----------
-    name
-        What was done.
-    scores
-        Mean of each score over the splits, by name.
-    difference, interval
-        Of the score that the verdict is about, from doing nothing, with its 95 % interval.
-    p_value
-        Of no difference, adjusted for the number of arms.
-    seconds
-        Mean time to balance and train, in seconds.
-    """
-
-    name: str
-    scores: dict[str, float]
-    difference: float | None
-    interval: tuple[float, float] | None
-    p_value: float | None
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictSection:
-    """What to do, and the evidence for it.
-
-    Attributes
-    ----------
-    decision
-        ``"use"``, ``"don't"`` or ``"can't tell"``.
-    sentence
-        The verdict in one sentence.
-    reasons
-        What speaks for it, in plain words; one paragraph each.
-    score
-        Name of the score that the verdict is about.
-    smallest_difference
-        The difference in that score that is worth having.
-    arms
-        By classifier.
-    method
-        How it was found: splits, tests, intervals.
-    """
-
-    decision: str
-    sentence: str
-    reasons: tuple[str, ...]
-    score: str
-    smallest_difference: float
-    arms: dict[str, tuple[TestedArm, ...]]
-    method: str
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """How the rows were made.
 
@@ -300,7 +242,7 @@ class Summary:
     facts: tuple[ColumnFacts, ...]
     sections: tuple[ClassSection, ...]
     run: Run
-    verdict: VerdictSection | None = None
+    verdict: Verdict | None = None
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
