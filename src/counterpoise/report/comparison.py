@@ -90,7 +90,8 @@ def compare(
         What writes rows; ``LLMOverSampler()`` by default. Cloned and seeded anew for each split.
     classifiers : str, classifier, sequence or mapping, default="hist-gradient-boosting"
         A name (``"hist-gradient-boosting"``, ``"logistic-regression"``, ``"random-forest"``,
-        ``"xgboost"``), any scikit-learn classifier, several names, or classifiers by names of your own.
+        ``"xgboost"``), any scikit-learn classifier, several names, or classifiers by names of your
+        own.
     positive : object, default=None
         The class that matters; the smallest by default.
     n_folds, n_repeats : int, default=5, 2
