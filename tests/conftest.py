@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.doubles import CopyingSampler, Shell
+from tests.doubles import CopyingSampler, RecombiningSampler, Shell
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -40,7 +40,7 @@ def sampler_class() -> type[CopyingSampler]:
 def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
-    from counterpoise.cli import resampling
+    from counterpoise.cli import comparing, resampling
 
     samplers: list[CopyingSampler] = []
 
@@ -51,6 +51,7 @@ def shell(
     environment = dict(os.environ)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(resampling, "build_sampler", build)
+    monkeypatch.setattr(comparing, "build_sampler", lambda arguments: RecombiningSampler())
     yield Shell(tmp_path, samplers, capsys)
     os.environ.clear()
     os.environ.update(environment)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 
 
 class CopyingSampler:
@@ -69,3 +70,19 @@ class Shell:
     def names(self) -> list[str]:
         """The names of all files in the folder."""
         return sorted(entry.name for entry in self.folder.iterdir())
+
+
+class RecombiningSampler(BaseEstimator):
+    """Fills the smallest class with rows whose cells are each drawn from another row of it."""
+
+    def __init__(self, random_state: int | None = None) -> None:
+        self.random_state = random_state
+
+    def fit_resample(self, X: pd.DataFrame, y: pd.Series[Any]) -> tuple[pd.DataFrame, Any]:
+        rng = np.random.default_rng(self.random_state)
+        counts = y.value_counts()
+        class_, n = counts.index[-1], int(counts.iloc[0] - counts.iloc[-1])
+        own = X[(y == class_).to_numpy()]
+        made = pd.DataFrame({c: own[c].to_numpy()[rng.integers(len(own), size=n)] for c in X})
+        whole = pd.concat([X, made], ignore_index=True)
+        return whole, pd.concat([y, pd.Series([class_] * n)], ignore_index=True)

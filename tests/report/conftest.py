@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.evaluate.tested import TestedWay
+from counterpoise.evaluate.tested import JudgedWay
 from counterpoise.evaluate.verdict import Verdict
 from counterpoise.report.build import Rows, describe_run, summarize
 from counterpoise.report.summary import Summary
@@ -46,9 +46,9 @@ def make_verdict() -> Verdict:
         smallest_difference=0.01,
         arms={
             "trees": (
-                TestedWay("nothing", scores, 0.57, None, None, None, 0.1),
-                TestedWay("SMOTENC", scores, 0.56, -0.01, (-0.04, 0.02), 0.6, 0.2),
-                TestedWay("counterpoise", scores, 0.61, 0.04, (0.02, 0.06), 0.001, 9.0),
+                JudgedWay("nothing", scores, 0.57, None, None, None, 0.1),
+                JudgedWay("SMOTENC", scores, 0.56, -0.01, (-0.04, 0.02), 0.6, 0.2),
+                JudgedWay("counterpoise", scores, 0.61, 0.04, (0.02, 0.06), 0.001, 9.0),
             )
         },
         method="Five folds.",

@@ -12,7 +12,7 @@ import typer
 from counterpoise.cli.reports import check_report, write_report
 from counterpoise.cli.source import Source
 from counterpoise.cli.terminal import aligned, say
-from counterpoise.evaluate.tested import TestedWay
+from counterpoise.evaluate.tested import JudgedWay
 from counterpoise.evaluate.verdict import Verdict
 from counterpoise.report.numerals import figure, interval, p_value, signed
 
@@ -83,7 +83,7 @@ def _in_text(verdict: Verdict) -> str:
     return "\n\n".join([*parts, *verdict.reasons, verdict.method])
 
 
-def _table(arms: Sequence[TestedWay]) -> str:
+def _table(arms: Sequence[JudgedWay]) -> str:
     columns = list(arms[0].scores)[:4]
     header = ["", *columns, "difference", "95 % interval", "p (Holm)", "seconds"]
     rows = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from counterpoise.evaluate.contest import Contest
 from counterpoise.evaluate.statistics import corrected_interval
-from counterpoise.evaluate.tested import LEVEL, SCORES, TestedWay, decide
+from counterpoise.evaluate.tested import LEVEL, SCORES, JudgedWay, decide
 from counterpoise.evaluate.ways import NOTHING
 
 __all__ = ["Case"]
@@ -22,12 +22,12 @@ class Case:
     score: str
     least: float
     classifier: str
-    arms: Mapping[str, Sequence[TestedWay]]
+    arms: Mapping[str, Sequence[JudgedWay]]
     decision: str
-    way: TestedWay | None
+    way: JudgedWay | None
 
     @property
-    def own(self) -> Sequence[TestedWay]:
+    def own(self) -> Sequence[JudgedWay]:
         """The ways, with the classifier that the verdict is about."""
         return self.arms[self.classifier]
 
@@ -82,7 +82,7 @@ class Case:
     def _title(self) -> str:
         return SCORES[self.score].title
 
-    def _against(self, arm: TestedWay) -> str:
+    def _against(self, arm: JudgedWay) -> str:
         """Say a way's score against that of doing nothing, with the interval."""
         nothing = self.own[0]
         assert arm.interval is not None

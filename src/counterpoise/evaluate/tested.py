@@ -15,7 +15,7 @@ from counterpoise.evaluate.contest import Contest
 from counterpoise.evaluate.statistics import corrected_interval, corrected_p_value, holm
 from counterpoise.evaluate.ways import NOTHING
 
-__all__ = ["LEVEL", "SCORES", "TestedWay", "against_nothing", "decide"]
+__all__ = ["LEVEL", "SCORES", "JudgedWay", "against_nothing", "decide"]
 
 LEVEL: Final = 0.05
 """Chance of calling a way better that is not, over all ways and classifiers."""
@@ -52,7 +52,7 @@ _SHOWN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class TestedWay:
+class JudgedWay:
     """One way to treat imbalance, as it did in the comparison.
 
     Attributes
@@ -83,7 +83,7 @@ class TestedWay:
 
 def against_nothing(
     contest: Contest, tables: Mapping[str, pd.DataFrame], sign: int
-) -> dict[str, tuple[TestedWay, ...]]:
+) -> dict[str, tuple[JudgedWay, ...]]:
     """Hold every way against doing nothing; the p-values adjusted together."""
     gains = {
         (name, str(way)): (sign * (table[way] - table[NOTHING])).dropna().to_numpy(dtype=float)
@@ -115,13 +115,13 @@ def _tested(
     way: str,
     gain: npt.NDArray[np.float64] | None,
     p_values: Mapping[tuple[str, str], float],
-) -> TestedWay:
+) -> JudgedWay:
     runs = contest.runs
     own = runs[(runs["classifier"] == classifier) & (runs["way"] == way)]
     shown = {title: float(own[column].mean()) for title, column in _SHOWN.items()}
     if "cost" in own:
         shown = {"Cost per 1,000 rows": 1000 * float(own["cost"].mean()), **shown}
-    return TestedWay(
+    return JudgedWay(
         name=way,
         scores=shown,
         value=float(table[way].mean()),
@@ -132,7 +132,7 @@ def _tested(
     )
 
 
-def decide(arms: Sequence[TestedWay], least: float) -> tuple[str, TestedWay | None]:
+def decide(arms: Sequence[JudgedWay], least: float) -> tuple[str, JudgedWay | None]:
     """Return ``"use"`` and what, ``"don't"`` or ``"can't tell"``; see `judge` for the rule."""
     tried = [arm for arm in arms if arm.difference is not None and arm.interval is not None]
     worth_it = [

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from counterpoise.evaluate.contest import Contest
 from counterpoise.evaluate.reasons import Case
-from counterpoise.evaluate.tested import SCORES, TestedWay, against_nothing, decide
+from counterpoise.evaluate.tested import SCORES, JudgedWay, against_nothing, decide
+from counterpoise.evaluate.trial import Plan
 from counterpoise.evaluate.ways import NOTHING
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "choose_score", "judge"]
 
 _SHARE_OF_COST = 0.01
 """Of what doing nothing costs: the saving that is worth having, unless another is given."""
@@ -45,8 +46,18 @@ class Verdict:
     reasons: tuple[str, ...]
     score: str
     smallest_difference: float
-    arms: dict[str, tuple[TestedWay, ...]]
+    arms: dict[str, tuple[JudgedWay, ...]]
     method: str
+
+
+def choose_score(score: str | None, plan: Plan) -> str:
+    """Return what to judge by; ValueError if there is no such score, or no costs to judge by."""
+    score = score or ("pr_auc" if plan.costs is None else "cost")
+    if score not in SCORES:
+        raise ValueError(f"score must be one of {', '.join(SCORES)}; got {score!r}")
+    if score == "cost" and plan.costs is None:
+        raise ValueError("there are no costs to judge by: give cost_fn and cost_fp")
+    return score
 
 
 def judge(
@@ -81,11 +92,7 @@ def judge(
     ValueError
         If there is no such score, or no costs were given to judge by.
     """
-    score = score or ("pr_auc" if contest.plan.costs is None else "cost")
-    if score not in SCORES:
-        raise ValueError(f"score must be one of {', '.join(SCORES)}; got {score!r}")
-    if score == "cost" and contest.plan.costs is None:
-        raise ValueError("there are no costs to judge by: give cost_fn and cost_fp")
+    score = choose_score(score, contest.plan)
     tables = {
         name: contest.table(name, SCORES[score].column) * (1000 if score == "cost" else 1)
         for name in dict.fromkeys(contest.runs["classifier"])

@@ -14,7 +14,7 @@ from typing import Final
 from markupsafe import Markup
 
 from counterpoise.evaluate.measure import Measure
-from counterpoise.evaluate.tested import TestedWay
+from counterpoise.evaluate.tested import JudgedWay
 from counterpoise.report.summary import (
     Association,
     ColumnComparison,
@@ -179,7 +179,7 @@ def measure_chart(measure: Measure) -> Markup:
     return _svg("measure", width, height, label, body)
 
 
-def forest_chart(arms: Sequence[TestedWay], score: str, smallest_difference: float) -> Markup:
+def forest_chart(arms: Sequence[JudgedWay], score: str, smallest_difference: float) -> Markup:
     """Draw each arm's difference from doing nothing, with its interval."""
     shown = [arm for arm in arms if arm.difference is not None]
     ends = [
@@ -207,7 +207,7 @@ def forest_chart(arms: Sequence[TestedWay], score: str, smallest_difference: flo
 
 
 def _forest_row(
-    arm: TestedWay, score: str, scale: _Scale, y: float, left: float, width: float
+    arm: JudgedWay, score: str, scale: _Scale, y: float, left: float, width: float
 ) -> Markup:
     assert arm.difference is not None
     tip = f"{arm.name}: {arm.difference:+.3g} in {score}"
@@ -238,7 +238,7 @@ class _Scale:
 
 def _upright(shares: Sequence[Share], label: str) -> Markup:
     """Draw bars side by side, in order."""
-    floor, top = _HEIGHT - 20.0, 8.0
+    floor, top = _HEIGHT - 20.0, 16.0
     most = _most(shares)
     step = _WIDTH / max(len(shares), 1)
     body = Markup()

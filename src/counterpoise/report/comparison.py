@@ -14,7 +14,7 @@ from counterpoise.evaluate.classifiers import CLASSIFIERS
 from counterpoise.evaluate.contest import Contest, hold_contest
 from counterpoise.evaluate.costs import Costs
 from counterpoise.evaluate.trial import Plan
-from counterpoise.evaluate.verdict import Verdict, judge
+from counterpoise.evaluate.verdict import Verdict, choose_score, judge
 from counterpoise.evaluate.ways import usual_ways
 from counterpoise.oversample.frames import as_frame, as_labels
 from counterpoise.oversample.sampler import LLMOverSampler
@@ -151,6 +151,7 @@ def compare(
         max_time_s=max_time_s,
         random_state=random_state,
     )
+    score = choose_score(score, plan)  # a mistake is told before the long work
     started = time.perf_counter()
     contest = hold_contest(
         frame,

@@ -75,14 +75,14 @@ def percent(share: float | None) -> str:
     Examples
     --------
     >>> percent(0.1234), percent(0.5), percent(0.0004), percent(0.0)
-    ('12 %', '50 %', '0.04 %', '0 %')
+    ('12%', '50%', '0.04%', '0%')
     """
     if share is None or math.isnan(share):
         return _NONE
     hundred = 100 * share
     if hundred and abs(hundred) < 1:
-        return f"{hundred:.1g} %"
-    return f"{hundred:.0f} %"
+        return f"{hundred:.1g}%"
+    return f"{hundred:.0f}%"
 
 
 def p_value(p: float | None) -> str:

@@ -1,0 +1,110 @@
+"""`counterpoise.compare` and the command: from a table to a verdict and its page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+import counterpoise
+from counterpoise.cli import comparing, main
+from counterpoise.report.comparison import Comparison
+from tests.doubles import RecombiningSampler
+from tests.evaluate.known_truths import noise
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    X, y = noise(0, n_rows=120, n_rare=36)
+    return counterpoise.compare(
+        X, y, sampler=RecombiningSampler(), classifiers=GaussianNB(), n_folds=2, n_repeats=1
+    )
+
+
+def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Comparison) -> None:
+    summary = comparison.report.summary
+    assert summary.verdict is comparison.verdict
+    assert str(comparison) == comparison.verdict.sentence
+    assert set(comparison.verdict.arms) == {"GaussianNB"}
+    assert [arm.name for arm in comparison.verdict.arms["GaussianNB"]] == [
+        "nothing",
+        "class weights",
+        "random",
+        "SMOTENC",
+        "counterpoise",
+    ]
+    (section,) = summary.sections
+    assert (section.name, section.n_real, section.n_synthetic) == ("rare", 18, 24)
+    assert section.quality is not None
+    assert section.quality.n_holdout == 18
+    assert "first of 2 splits" in summary.notes[0]
+    page = comparison.report.to_html()
+    assert comparison.verdict.sentence.split(":")[0].replace("'", "&#39;") in page
+    assert json.loads(comparison.report.to_json())["verdict"]["decision"] in page.replace(
+        "&#39;", "'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classifiers": "forest"}, "there is no classifier 'forest'"),
+        ({"classifiers": []}, "must be a classifier"),
+        ({"score": "cost"}, "no costs to judge by"),
+        ({"score": "accuracy"}, "score must be one of"),
+        ({"cost_fn": 3.0}, "give both cost_fn and cost_fp"),
+        ({"positive": "x"}, "positive must be one of"),
+    ],
+)
+def test_mistakes_are_refused(arguments: dict[str, object], message: str) -> None:
+    X, y = noise(0)
+    with pytest.raises(ValueError, match=message):
+        counterpoise.compare(X, y, sampler=RecombiningSampler(), **arguments)  # type: ignore[arg-type]
+
+
+def test_missing_labels_are_refused() -> None:
+    X, y = noise(0)
+    with pytest.raises(ValueError, match="1 of the labels"):
+        counterpoise.compare(X, y.where(np.arange(len(y)) > 0))
+
+
+def test_command_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "build_sampler", lambda arguments: RecombiningSampler())
+    X, y = noise(0, n_rows=120, n_rare=36)
+    table = tmp_path / "noise.csv"
+    X.assign(kind=y).to_csv(table, index=False)
+    page, record = tmp_path / "page.html", tmp_path / "record.json"
+    command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
+    command += ["--folds", "2", "--repeats", "1", "--cost-fn", "20", "--cost-fp", "1"]
+    assert main([*command, "--report", str(page), "--json", str(record)]) == 0
+    said = capsys.readouterr()
+    found = json.loads(record.read_text(encoding="utf-8"))
+    assert said.out.startswith(found["verdict"]["sentence"])
+    assert "Cost per 1,000 rows" in said.out
+    assert "counterpoise" in said.out
+    assert "comparing" in said.err
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert main([*command, "--report", str(page)]) == 2
+    assert "--force" in capsys.readouterr().err
+
+
+def test_command_refuses_before_any_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    pd.DataFrame({"a": [1, 2, 3], "y": ["n", "n", "p"]}).to_csv(table, index=False)
+    for option, message in (
+        (["--positive", "q"], "no class 'q'; it has 'n', 'p'"),
+        (["--report", "x.pdf"], "name it .html, .md or .json"),
+        (["--score", "cost"], "no costs to judge by"),
+    ):
+        assert main(["compare", str(table), "--target", "y", *option]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert message in error
