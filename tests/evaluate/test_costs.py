@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from counterpoise.evaluate.costs import Costs
 
-ROWS = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.4, 0.9])), min_size=1)
+ROWS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.4, 0.9])), min_size=1, max_size=20
+)
 
 
 @given(ROWS, st.floats(0, 10), st.floats(0.1, 10))
