@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -129,3 +130,22 @@ def test_shows_itself_in_a_notebook(summary: Summary) -> None:
     assert tag == "iframe"
     assert attributes["sandbox"] == "allow-scripts"
     assert attributes["srcdoc"] == to_html(summary)
+
+
+def test_what_is_not_known_is_not_drawn(summary: Summary) -> None:
+    # one split has no interval, and a measure may have no value: no chart has a place that is NaN
+    assert summary.verdict is not None
+    (arms,) = summary.verdict.arms.values()
+    unknown = tuple(replace(arm, interval=None, p_value=float("nan")) for arm in arms)
+    verdict = replace(summary.verdict, arms={"trees": unknown})
+    (section,) = summary.sections
+    assert section.quality is not None
+    measures = tuple(
+        replace(m, value=float("nan"), interval=(float("nan"),) * 2, real_anchor=None)
+        for m in section.quality.measures
+    )
+    blank = replace(section, quality=replace(section.quality, measures=measures))
+    page = to_html(replace(summary, verdict=verdict, sections=(blank,)))
+    places = re.findall(r'(?:x|y|x1|x2|y1|y2|cx|cy|d|width|height)="([^"]*)"', page)
+    assert len(places) > 100
+    assert not [place for place in places if "nan" in place or "inf" in place]

@@ -68,7 +68,7 @@ class Case:
         n_folds = round(1 / contest.test_to_train) + 1
         cut = "" if contest.n_splits >= n_folds * plan.n_repeats else ", the others not in time"
         return (
-            f"Repeated stratified cross-validation ({planned} planned), {contest.n_splits} splits "
+            f"Repeated stratified cross-validation ({planned} planned), {contest.n_splits} "
             f"done{cut}; class {contest.positive!r} against the rest. Over-samplers, encoders and "
             f"thresholds saw training rows only; the threshold was tuned out of fold "
             f"({plan.n_inner_folds} inner folds, over-sampled anew) for every way. Differences are "
@@ -85,15 +85,15 @@ class Case:
     def _against(self, arm: JudgedWay) -> str:
         """Say a way's score against that of doing nothing, with the interval."""
         nothing = self.own[0]
-        assert arm.interval is not None
-        low, high = arm.interval
         what = "of the difference" if self.score != "cost" else "of the saving"
         title = {"cost": "a cost per 1,000 rows of "}.get(self.score, f"{self._title} ")
-        return (
-            f"{title}{_number(arm.value, self.score)} against "
-            f"{_number(nothing.value, self.score)} (95 % interval {what} "
-            f"{_signed(low, self.score)} to {_signed(high, self.score)})"
+        text = (
+            f"{title}{_number(arm.value, self.score)} against {_number(nothing.value, self.score)}"
         )
+        if arm.interval is None:
+            return text
+        low, high = (_signed(end, self.score) for end in arm.interval)
+        return f"{text} (95 % interval {what} {low} to {high})"
 
     def _threshold(self) -> str:
         """Say what the threshold alone brings."""

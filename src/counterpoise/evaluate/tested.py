@@ -65,7 +65,7 @@ class JudgedWay:
         Mean of the score that the verdict is about.
     difference, interval
         Of that score from doing nothing, and its 95 % interval; of a cost, what is saved. None
-        for doing nothing itself.
+        for doing nothing itself; there is no interval with fewer than two splits.
     p_value
         Of no difference, adjusted for the number of ways and classifiers.
     seconds
@@ -116,7 +116,7 @@ def _tested(
     gain: npt.NDArray[np.float64] | None,
     p_values: Mapping[tuple[str, str], float],
 ) -> JudgedWay:
-    runs = contest.runs
+    runs, ratio = contest.runs, contest.test_to_train
     own = runs[(runs["classifier"] == classifier) & (runs["way"] == way)]
     shown = {title: float(own[column].mean()) for title, column in _SHOWN.items()}
     if "cost" in own:
@@ -126,7 +126,7 @@ def _tested(
         scores=shown,
         value=float(table[way].mean()),
         difference=None if gain is None else float(gain.mean()),
-        interval=None if gain is None else corrected_interval(gain, contest.test_to_train),
+        interval=None if gain is None or len(gain) < 2 else corrected_interval(gain, ratio),
         p_value=None if gain is None else p_values[classifier, way],
         seconds=float(own["seconds"].mean()),
     )

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from counterpoise.evaluate.measure import Measure
 from counterpoise.evaluate.tested import JudgedWay
+from counterpoise.report.numerals import signed
 from counterpoise.report.summary import (
     Association,
     ColumnComparison,
@@ -153,7 +154,9 @@ def measure_chart(measure: Measure) -> Markup:
     """Draw a figure beside its anchors on one line."""
     width, height, edge = 190.0, 22.0, 8.0
     anchors = {"held-out real": measure.real_anchor, "repeated": measure.duplicate_anchor}
-    ends = measure.interval or (measure.value, measure.value)
+    ends = measure.interval
+    if ends is None or not all(map(math.isfinite, ends)):
+        ends = (measure.value, measure.value)
     numbers = [n for n in (measure.value, *ends, *anchors.values()) if n is not None and n == n]
     low, high = min([0.0, *numbers]), max([0.0, *numbers])
     scale = _Scale(low, 1.0 if low == 0 and high <= 1 else high, edge, width - edge)
@@ -167,7 +170,7 @@ def measure_chart(measure: Measure) -> Markup:
         body += Markup('<path class="duplicated" d="M{} {}l4 7h-8z"/>').format(
             _n(x), _n(middle - 4)
         )
-    if measure.interval is not None:
+    if ends[0] < ends[1]:
         body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
     if measure.value == measure.value:  # not NaN
         body += Markup('<path class="value" d="M{} {}l5 5l-5 5l-5-5z"/>').format(
@@ -221,7 +224,7 @@ def _forest_row(
     body += Markup('<circle class="value" cx="{}" cy="{}" r="5" data-tip="{}"/>').format(
         _n(scale(arm.difference)), _n(y), tip
     )
-    return body + _text(width - 80, y + 4, f"{arm.difference:+.3g}", "")
+    return body + _text(width - 80, y + 4, signed(arm.difference), "")
 
 
 class _Scale:
