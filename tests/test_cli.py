@@ -176,6 +176,8 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         "allow_copies": False,
         "device": "cpu",
         "precision": "float32",
+        "max_time": None,
+        "checkpoint_dir": None,
         "random_state": 7,
         "verbose": True,
     }
