@@ -34,7 +34,7 @@ _REFERENCES = ("counterpoise", "none")
 _READING = """\
 Means ± standard deviations over splits, and over how many in brackets where not over all. In bold
 the best on the splits that all methods of the table share; the last row, the ranks and the
-differences are over those splits, too, and of methods that have been run on most tables."""
+differences are over those splits, too, and of methods run on at least four in five tables."""
 _METRICS = {
     "paper": ("published_f1", "published_auc", "f1", "pr_auc"),
     "honest": ("f1", "f1_tuned", "pr_auc", "roc_auc", "brier"),

@@ -34,6 +34,8 @@ __all__ = [
 _TEST_TO_TRAIN = 0.25
 """Test rows over training rows in a split of 80 to 20."""
 
+_MOST_TABLES = 0.8
+"""A method with scores on a smaller share of the tables would cost the others their tables."""
 _FEWEST_SPLITS = 5
 """An interval over fewer says nothing: two or three differences can agree by chance."""
 
@@ -91,13 +93,13 @@ def _cell(values: pd.Series[float], n_splits: int, *, is_best: bool) -> str:
 def paired_means(results: Results, metric: str, classifier: str) -> pd.DataFrame:
     """Return means over splits that can be compared: a row a table, a column a method.
 
-    A method counts if it has scores on most of the tables; a table's means are over the splits on
-    which every such method has a score. ``full`` is no method to be compared with.
+    A method counts if it has scores on at least four in five tables; a table's means are over the
+    splits on which every such method has a score. ``full`` is no method to be compared with.
     """
     scores = results.pivot(metric, classifier).drop(columns=FULL, errors="ignore")
     n_tables = scores.groupby(level="table").count().gt(0).sum()
     most = n_tables.max()
-    kept = scores[[name for name in scores.columns if n_tables[name] > most / 2]]
+    kept = scores[[name for name in scores.columns if n_tables[name] >= _MOST_TABLES * most]]
     return kept.dropna().groupby(level="table").mean()
 
 
@@ -231,6 +233,8 @@ def diversity_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
 def _over_tables(done: pd.DataFrame, column: str) -> pd.Series[float]:
     means = done.pivot_table(index="table", columns="method", values=column, aggfunc="mean")
     n_tables = means.notna().sum()
-    kept = means[[name for name in means.columns if n_tables[name] > n_tables.max() / 2]]
+    kept = means[
+        [name for name in means.columns if n_tables[name] >= _MOST_TABLES * n_tables.max()]
+    ]
     found: pd.Series[float] = kept.dropna().mean()
     return found
