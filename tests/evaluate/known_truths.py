@@ -22,7 +22,7 @@ def noise(seed: int, n_rows: int = 200, n_rare: int = 40) -> Labelled:
     return X, pd.Series(y, name="kind")
 
 
-def missing_variety(seed: int, n_rows: int = 1000, n_rare: int = 45) -> Labelled:
+def missing_variety(seed: int, n_rows: int = 700, n_rare: int = 45) -> Labelled:
     """Sub-groups of the rare class combine three independent factors, and most are never seen.
 
     Each factor has 12 values. A rare row has one of 6 in every factor: 216 sub-groups, and at most
