@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format clean
+.PHONY: help demo test test-all test-browser lint format clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## Balance a churn table and compare: a few minutes, offline
 	HF_HUB_OFFLINE=1 $(BIN)/counterpoise demo --force
@@ -19,6 +19,9 @@ test: lint  ## Lint, check types, and run the quick tests
 
 test-all: lint  ## The same with the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu and not network"
+
+test-browser: $(STAMP)  ## Open a report in Chromium; as root, install it first where apt can
+	COUNTERPOISE_INSTALL_CHROMIUM=1 $(BIN)/python -m pytest tests/report/test_in_browser.py
 
 lint: $(STAMP)  ## Lint and check types
 	$(BIN)/ruff check

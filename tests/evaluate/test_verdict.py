@@ -69,16 +69,6 @@ def test_missing_variety_is_worth_writing(seed: int) -> None:
     assert tested["random"].difference < 0.1
 
 
-@pytest.mark.slow
-def test_language_model_writes_the_missing_variety() -> None:
-    from counterpoise import LLMOverSampler
-
-    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
-    ways = [Way("nothing"), Way("counterpoise", resample_with(LLMOverSampler(model="compact")))]
-    verdict = judge(hold_contest(*missing_variety(0), ways, NEAREST, plan))
-    assert (verdict.decision, verdict.way) == ("use", "counterpoise"), verdict.sentence
-
-
 def test_interval_and_test_are_those_of_the_paired_differences(on_noise: Contest) -> None:
     contest = on_noise
     table = contest.table("bayes", "pr_auc")

@@ -60,7 +60,7 @@ _WIDTH = 300
 _HEIGHT = 132
 _LABELS = 104
 """Room for the labels of horizontal bars."""
-_LONGEST_LABEL = 17
+_LONGEST_LABEL = 16
 
 
 def column_chart(column: ColumnComparison) -> Markup:
@@ -87,7 +87,7 @@ def origin_chart(origins: Sequence[Origin]) -> Markup:
     for origin in origins:
         name = origin.column or "(the class alone)"
         width = origin.n_rows / most * (_WIDTH - _LABELS - 40)
-        body += _text(_LABELS - 6, y + 10, _short(name), "end")
+        body += _text(_LABELS - 6, y + 10, _short(name), "end small")
         body += _bar("synthetic", _LABELS, y + 1, width, 11, f"{name}: {origin.n_rows:,} rows")
         body += _text(_LABELS + width + 4, y + 10, f"{origin.n_rows:,}", "small")
         y += 18

@@ -86,7 +86,7 @@ def _judged(measure: Measure) -> str:
     low, high = measure.interval
     if low <= measure.real_anchor <= high:
         return ": no difference that the draw of rows does not explain"
-    return ": a real difference"
+    return ": a difference that the draw of rows does not explain"
 
 
 def _leakage(quality: Quality) -> str:
@@ -111,5 +111,5 @@ def notes_for(*, has_verdict: bool) -> tuple[str, ...]:
     )
     if has_verdict:
         return notes
-    untested = "Nothing here says that balancing helps. That is what `counterpoise compare` is for."
+    untested = "Nothing here says that balancing helps. That is what counterpoise compare is for."
     return (untested, *notes)
