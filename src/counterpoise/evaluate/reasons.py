@@ -48,7 +48,8 @@ class Case:
             return f"Can't tell with {n}: every way to balance failed."
         best = max(tried, key=lambda arm: arm.difference or 0.0)
         return (
-            f"Can't tell with {n} whether balancing helps: the best way, {best.name}, reaches "
+            f"Can't tell with {n} whether balancing helps: the best way to balance, "
+            f"{best.name}, reaches "
             f"{self._against(best)}. Until you have more rows, tune the threshold, which is cheap."
         )
 
