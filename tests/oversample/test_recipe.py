@@ -193,7 +193,7 @@ def test_a_recipe_checks_its_numbers(wrong):
 def test_taptap_writes_numbers_digit_by_digit_in_text():
     table = labelled_table(*mixed_frame())
     backbone = load_backbone("compact", device=CPU)
-    language = build_language(table, backbone, as_recipe("taptap", serialization="text"))
+    language = build_language(table, backbone.tokenizer, as_recipe("taptap", serialization="text"))
     entries = language.vocabulary.entries
     written = [chr(entries[t].pieces[0]) for t in language.segment(1, table.codes[0, 1])]
     age = str(mixed_frame()[0]["age"].iloc[0])

@@ -79,6 +79,8 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import pandas as pd
     >>> from imblearn.over_sampling import RandomOverSampler
     >>> from sklearn.linear_model import LogisticRegression
     >>> X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0] * 25})
