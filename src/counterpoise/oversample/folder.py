@@ -1,7 +1,8 @@
 """A folder of files that were written together: whole, unchanged, and of a known version.
 
 The names of the files are fixed here and never read from the folder; the manifest says how long
-each is and what its SHA-256 is, and is itself in the one spelling that its content has.
+each is and what its SHA-256 is, and has a SHA-256 of its own. This finds damage; who changes files
+on purpose can seal them anew, so what is read is checked for what it says, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from counterpoise.errors import ModelError
 MANIFEST = "manifest.json"
 FORMAT = 1
 _KIND = "counterpoise sampler"
+_SEAL = "sha256"
 _CHUNK = 1 << 20
 
 
@@ -64,7 +66,7 @@ def seal(folder: Path, version: str) -> None:
         for path in sorted(folder.iterdir())
     }
     manifest = {"files": files, "format": FORMAT, "kind": _KIND, "written_by": version}
-    (folder / MANIFEST).write_bytes(_spelled(manifest))
+    (folder / MANIFEST).write_bytes(_spelled({**manifest, _SEAL: _seal_of(manifest)}))
 
 
 def check(folder: Path, required: frozenset[str], optional: frozenset[str]) -> frozenset[str]:
@@ -92,8 +94,11 @@ def check(folder: Path, required: frozenset[str], optional: frozenset[str]) -> f
             f"{manifest.get('written_by')!r}), and this version reads format {FORMAT}"
         )
     files = manifest.get("files")
-    if raw != _spelled(manifest) or not isinstance(files, dict) or len(manifest) != 4:
+    manifest.pop(_SEAL, None)
+    is_whole = isinstance(files, dict) and len(manifest) == 4
+    if not is_whole or raw != _spelled({**manifest, _SEAL: _seal_of(manifest)}):
         raise ModelError(f"{folder / MANIFEST} was changed after it was written")
+    assert isinstance(files, dict)
     names = frozenset(files)
     if not required <= names <= required | optional:
         raise ModelError(
@@ -131,6 +136,10 @@ def _check_file(path: Path, listed: Any) -> None:
         raise ModelError(f"{path} has {size} bytes, and was written with {listed['bytes']!r}")
     if _digest(path) != listed["sha256"]:
         raise ModelError(f"{path} was changed after it was written: its checksum differs")
+
+
+def _seal_of(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_spelled(manifest)).hexdigest()
 
 
 def _digest(path: Path) -> str:

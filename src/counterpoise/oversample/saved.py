@@ -67,6 +67,7 @@ _TOKENIZER, _ROWS, _ROW_TEXTS = "tokenizer.json", "rows.safetensors", "rows.json
 _REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _STARTS})
 _OPTIONAL = frozenset({_TOKENIZER, _ROWS, _ROW_TEXTS})
 
+_TIMINGS = ("training_s", "training_rows_per_s", "generation_s", "generation_rows_per_s")
 _LONGEST_TEXT = 1_000_000
 """Characters; a made-up length must not fill the memory."""
 
@@ -134,7 +135,6 @@ def _describe(sampler: Any) -> dict[str, Any]:
     if callable(parameters["sampling_strategy"]):
         parameters["sampling_strategy"] = dict(sampler.sampling_strategy_)
     language = writer.language
-    names = getattr(sampler, "feature_names_in_", None)
     return {
         "parameters": {name: tag_parameter(name, value) for name, value in parameters.items()},
         "recipe": asdict(writer.recipe),
@@ -159,7 +159,6 @@ def _describe(sampler: Any) -> dict[str, Any]:
         "strategy": [[tag_value(c), int(n)] for c, n in sampler.sampling_strategy_.items()],
         "n_synthetic": int(sampler.n_synthetic_),
         "n_features_in": int(sampler.n_features_in_),
-        "feature_names_in": None if names is None else [str(name) for name in names],
         "caller": tag_caller(sampler._caller_types),
         "history": asdict(writer.history),
         "search": None if writer.search is None else asdict(writer.search),
@@ -185,8 +184,8 @@ def _load(make: Any, folder: Path, names: frozenset[str], device: str | None) ->
     }
     sampler.n_synthetic_ = fields.whole("n_synthetic")
     sampler.n_features_in_ = fields.whole("n_features_in", low=1)
-    feature_names = fields.optional("feature_names_in", fields.items)
-    if feature_names is not None:
+    feature_names = [column.name for column in sampler.schema_]
+    if all(isinstance(name, str) for name in feature_names):  # as scikit-learn has it
         sampler.feature_names_in_ = np.array(feature_names, dtype=object)
     sampler.model_name_, sampler.model_reason_ = (
         fields.text("model_name"),
@@ -195,7 +194,8 @@ def _load(make: Any, folder: Path, names: frozenset[str], device: str | None) ->
     sampler._generation_batch_size = fields.whole("generation_batch_size", low=1)
     sampler._caller_types = untag_caller(fields.record("caller"), len(sampler.schema_))
     timings = fields.record("timings")
-    sampler.timings_ = {name: timings.number(name) for name in timings.names()}
+    sampler.timings_ = {name: timings.number(name) for name in _TIMINGS}
+    timings.done()
     sampler._rng = untag_generator(fields.raw("generator"))
     sampler.writer_ = _load_writer(sampler, fields, folder, names)
     sampler.history_ = sampler.writer_.history

@@ -113,8 +113,14 @@ def untag_caller(fields: Fields, n_features: int) -> CallerTypes:
         types.columns is not None and len(types.columns) != n_features
     ):
         raise ModelError("the names of the columns do not fit the columns")
-    if (types.arrow_schema is not None) != is_frame:
-        raise ModelError("the types of a frame do not fit its kind")
+    is_other = types.target_kind not in ("pandas", "array", "list")
+    if (
+        (types.arrow_schema is not None) != is_frame
+        or (types.target_arrow_schema is not None) != is_other
+        or (types.target_kind == "pandas" and types.target_dtype is None)
+        or (types.kind in ("array", "list")) != (types.array_dtype is not None)
+    ):
+        raise ModelError("the types of X or y do not fit their kinds")
     return types
 
 
