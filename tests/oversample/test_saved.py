@@ -254,12 +254,16 @@ def damage_bytes(folder: Path, chance: random.Random) -> str:
     return f"{how} {name}"
 
 
+def json_type(value) -> type:
+    return float if type(value) is int else type(value)
+
+
 def damage_json(folder: Path, chance: random.Random) -> str:
     """Give a value of the JSON another type, drop it or add one, with the right checksum."""
     document = json.loads((folder / "sampler.json").read_text())
     path = chance.choice(paths(document))
     holder, value = at(document, path[:-1]), at(document, path)
-    other = [bad for bad in BAD if type(bad) is not type(value)]
+    other = [bad for bad in BAD if json_type(bad) is not json_type(value)]
     how = chance.choice(["other", "other", "other", "drop", "add"])
     is_parameter = path[0] == "parameters" and len(path) == 2  # an older version has fewer
     if how == "drop" and isinstance(holder, dict) and not is_parameter:

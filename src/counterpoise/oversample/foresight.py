@@ -50,7 +50,7 @@ class Foresight:
     def __str__(self) -> str:
         return (
             f"training up to {_duration(self.training_s)}, writing about "
-            f"{_duration(self.writing_s)}, memory about {self.n_bytes / 2**30:.1f} GiB"
+            f"{_duration(self.writing_s)}, memory about {self.n_bytes / 2**20:,.0f} MiB"
         )
 
 

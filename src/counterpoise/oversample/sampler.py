@@ -480,7 +480,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             lora_rank=self.lora_rank,
             n_layers=self.n_layers,
         )
-        return choose_backbone(fit, self.max_time)
+        return choose_backbone(fit, self.max_time, self._started)
 
     def _write(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Write the rows that each class lacks; label first."""
