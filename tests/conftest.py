@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from tests.doubles import CopyingSampler, RecombiningSampler, Shell
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# no test is judged by its time: a busy machine is no mistake
+settings.register_profile("counterpoise", deadline=None)
+settings.load_profile("counterpoise")
 
 
 @pytest.fixture
