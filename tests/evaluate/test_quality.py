@@ -15,6 +15,7 @@ import pytest
 from counterpoise.evaluate.measure import Quality
 from counterpoise.evaluate.quality import measure_quality
 from counterpoise.table import Schema
+from tests.evaluate.frames import with_noise
 
 FOLDER = Path(
     os.environ.get("COUNTERPOISE_DATA_DIR")
@@ -41,16 +42,6 @@ def made_rows(n_rows: int, seed: int) -> pd.DataFrame:
     frame.loc[random.random(n_rows) < 0.2, "weight"] = np.nan
     frame.loc[random.random(n_rows) < 0.1, "colour"] = None
     return frame
-
-
-def with_noise(train: pd.DataFrame, n_rows: int, seed: int) -> pd.DataFrame:
-    """The cheat: training rows, with noise of 1 % of a column's standard deviation in numbers."""
-    random = np.random.default_rng(seed)
-    rows = train.iloc[random.integers(len(train), size=n_rows)].reset_index(drop=True)
-    for name in rows.select_dtypes(["integer", "floating"]).columns:
-        numbers = rows[name].astype(float)
-        rows[name] = numbers + random.normal(0, 0.01 * numbers.std(), n_rows)
-    return rows
 
 
 def test_the_cheat_is_caught_and_real_rows_are_not() -> None:

@@ -14,7 +14,7 @@ from counterpoise.cli.source import Source
 from counterpoise.cli.terminal import aligned, say
 from counterpoise.evaluate.tested import JudgedWay
 from counterpoise.evaluate.verdict import Verdict
-from counterpoise.report.numerals import figure, interval, p_value, signed
+from counterpoise.report.wording import judged_row
 
 __all__ = ["Comparing", "build_sampler", "run"]
 
@@ -86,15 +86,4 @@ def _in_text(verdict: Verdict) -> str:
 def _table(arms: Sequence[JudgedWay]) -> str:
     columns = list(arms[0].scores)[:4]
     header = ["", *columns, "difference", "95 % interval", "p (Holm)", "seconds"]
-    rows = [
-        [
-            arm.name,
-            *(figure(arm.scores[column]) for column in columns),
-            signed(arm.difference),
-            interval(arm.interval, is_difference=True),
-            p_value(arm.p_value),
-            figure(arm.seconds),
-        ]
-        for arm in arms
-    ]
-    return aligned([header, *rows])
+    return aligned([header, *(judged_row(arm, columns) for arm in arms)])

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from counterpoise.evaluate.measure import Quality
 from counterpoise.evaluate.verdict import Verdict
-from counterpoise.report.numerals import count, figure, interval, p_value, percent, signed
+from counterpoise.report.numerals import count, figure, interval, percent
 from counterpoise.report.summary import ClassSection, Summary
-from counterpoise.report.wording import findings, lead
+from counterpoise.report.wording import findings, judged_row, lead
 
 __all__ = ["to_markdown"]
 
@@ -48,17 +48,7 @@ def _verdict(verdict: Verdict) -> list[str]:
     for classifier, arms in verdict.arms.items():
         names = list(arms[0].scores)
         header = ("way", *names, "difference", "95 % interval", "p, adjusted", "seconds")
-        rows = [
-            (
-                arm.name,
-                *(figure(arm.scores[name]) for name in names),
-                signed(arm.difference),
-                interval(arm.interval, is_difference=True),
-                p_value(arm.p_value),
-                figure(arm.seconds),
-            )
-            for arm in arms
-        ]
+        rows = [judged_row(arm, names) for arm in arms]
         parts += [f"### {_text(classifier)}", _table(header, rows)]
     return parts
 

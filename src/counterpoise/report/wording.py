@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from counterpoise.evaluate.measure import Measure, Quality
-from counterpoise.report.numerals import count, figure, percent
+from counterpoise.evaluate.tested import JudgedWay
+from counterpoise.report.numerals import count, figure, interval, p_value, percent, signed
 from counterpoise.report.summary import ClassSection, Summary
 
 __all__ = ["findings", "lead", "notes_for"]
@@ -97,6 +98,18 @@ def _leakage(quality: Quality) -> str:
     if not quality.n_holdout:
         return "No sign in copies and near copies; without held-out rows, no more can be told."
     return "No sign that the rows give away those they were learned from."
+
+
+def judged_row(way: JudgedWay, scores: Iterable[str]) -> list[str]:
+    """Return the cells of a way in a table of the comparison, with the `scores` named."""
+    return [
+        way.name,
+        *(figure(way.scores[name]) for name in scores),
+        signed(way.difference),
+        interval(way.interval, is_difference=True),
+        p_value(way.p_value),
+        figure(way.seconds),
+    ]
 
 
 def notes_for(*, has_verdict: bool) -> tuple[str, ...]:
