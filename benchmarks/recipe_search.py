@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.results import markdown_table, note, say
@@ -48,61 +50,132 @@ def candidates(
     """Yield the name of each candidate and the rows that it trains a classifier on."""
     n_lacking = int(train[1].value_counts().max() - (train[1] == table.positive).sum())
     yield "none", train
+    judges = {name: Judge(table, train, of) for name, of in JUDGES.items()}
     if "baselines" in groups:
         yield "class weights", train
         for method in ("random", "smotenc"):
-            sampler = BaselineOverSampler(
-                method,
-                sampling_strategy={table.positive: int(train[1].value_counts().max())},
-                categorical=table.categorical,
-                random_state=seed,
-            )
-            yield method, sampler.fit_resample(*train)
+            pool = _drawn_by(method, table, train, n_lacking, seed)
+            yield method, _stack(train, _labelled(pool[:n_lacking], table.positive))
+            for use, rows in _judged(pool, judges, n_lacking):
+                yield f"{method}, {use}", _stack(train, _labelled(rows, table.positive))
     for group, changes in TRAINED.items():
         if group not in groups:
             continue
         writer, pool = _written(table, train, seed, **changes)
-        for use, rows in _uses(table, train, pool, n_lacking, seed):
+        uses = {
+            "whole deficit": pool[:n_lacking],
+            "a tenth of it": pool[: max(1, n_lacking // 10)],
+            **dict(_judged(pool, judges, n_lacking)),
+        }
+        for use, rows in uses.items():
             yield f"{group}, {use}", _stack(train, _labelled(rows, table.positive))
         if changes.get("train_on") == "all":
-            yield f"{group}, majority written too", _both(table, train, writer, pool, n_lacking)
-        cooler, _ = writer.set_params(temperature=0.7).sample(n_lacking, class_=table.positive)
-        yield f"{group}, temperature 0.7", _stack(train, _labelled(cooler, table.positive))
+            for use in ("whole deficit", "agreed by three kinds"):
+                both = _both(table, train, writer, uses[use], n_lacking)
+                yield f"{group}, {use}, majority written too", both
 
 
 TRAINED: Mapping[str, Mapping[str, Any]] = {
     "no interpolation": {"interpolation": None},
     "default": {},
     "all classes": {"interpolation": None, "train_on": "all"},
+    "temperature 1.3": {"interpolation": None, "temperature": 1.3},
+    "temperature 0.8": {"interpolation": None, "temperature": 0.8},
 }
 """What is trained, and how it differs from the default recipe when this was run."""
 
+JUDGES: Mapping[str, Sequence[TableClassifier]] = {
+    "xgboost": (TableClassifier("xgboost"),),
+    "histogram boosting": (TableClassifier("hist-gradient-boosting"),),
+    "histogram boosting, leaves of 1": (
+        TableClassifier(
+            "hist-gradient-boosting", parameters={"min_samples_leaf": 1, "learning_rate": 0.3}
+        ),
+    ),
+    "gradient boosting": (
+        TableClassifier(GradientBoostingClassifier(max_depth=6, learning_rate=0.3, subsample=0.8)),
+    ),
+    "extra trees": (TableClassifier(ExtraTreesClassifier(200, min_samples_leaf=2)),),
+    "forest": (TableClassifier("random-forest"),),
+    "forest, leaves of 3": (TableClassifier("random-forest", parameters={"min_samples_leaf": 3}),),
+    "three kinds": (
+        TableClassifier("xgboost"),
+        TableClassifier("random-forest"),
+        TableClassifier("logistic-regression"),
+    ),
+}
+"""Classifiers of the real training rows that say which written rows are kept."""
 
-def _uses(
-    table: BenchTable, train: Rows, pool: pd.DataFrame, n_lacking: int, seed: int
+RANKING = ("xgboost", "three kinds")
+"""The judges whose probabilities are also used in other ways than by half."""
+
+_POOL = 4
+"""Rows written for each one that is lacking."""
+
+
+class Judge:
+    """How likely rows are of the minority, by classifiers of real rows with balanced weights.
+
+    Each kind of classifier is trained three times, without a third of the rows; probabilities
+    are averaged.
+    """
+
+    def __init__(self, table: BenchTable, train: Rows, kinds: Sequence[TableClassifier]) -> None:
+        X, y = train
+        given = {"categorical": table.categorical, "class_weight": "balanced", "random_state": 0}
+        folds = StratifiedKFold(3, shuffle=True, random_state=0)
+        self._positive = table.positive
+        self._models = [
+            clone(kind)
+            .set_params(**given)
+            .fit(X.iloc[part].reset_index(drop=True), y.iloc[part].reset_index(drop=True))
+            for part, _ in folds.split(X, y)
+            for kind in kinds
+        ]
+
+    def __call__(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Return the probability of each row."""
+        found = [model.probability_of(rows, self._positive) for model in self._models]
+        return np.asarray(np.mean(found, axis=0))
+
+
+def _judged(
+    pool: pd.DataFrame, judges: Mapping[str, Judge], n_lacking: int
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield ways to choose among twice as many rows as are lacking."""
-    yield "whole deficit", pool[:n_lacking]
-    for share in (0.25, 0.1):
-        yield f"{share:g} of it", pool[: max(1, int(share * n_lacking))]
-    agreement = _mean_probability(table, train, pool, table.positive)
-    best = np.argsort(-agreement, kind="stable")
-    yield "likeliest half", pool.iloc[np.sort(best[:n_lacking])]
-    yield "likeliest eighth", pool.iloc[np.sort(best[: max(1, n_lacking // 4)])]
-    chance = agreement / agreement.sum()
-    drawn = np.random.default_rng(seed).choice(len(pool), n_lacking, replace=False, p=chance)
-    yield "drawn by agreement", pool.iloc[np.sort(drawn)]
-    realness = _realness(table, train[0][train[1] == table.positive], pool)
-    best = np.argsort(-realness, kind="stable")
-    yield "most real half", pool.iloc[np.sort(best[:n_lacking])]
+    """Yield ways to choose among the written rows by what the judges say of them."""
+    for name, judge in judges.items():
+        probability = judge(pool)
+        yield f"agreed by {name}", pool[probability >= 0.5][:n_lacking]
+        if name in RANKING:
+            yield f"half, agreed by {name}", pool[probability >= 0.5][: max(1, n_lacking // 2)]
+            yield f"0.2 agreed by {name}", pool[probability >= 0.2][:n_lacking]
+            yield f"0.8 agreed by {name}", pool[probability >= 0.8][:n_lacking]
+            best = np.argsort(-probability[: 2 * n_lacking], kind="stable")[:n_lacking]
+            yield f"likeliest half by {name}", pool.iloc[np.sort(best)]
+
+
+def _drawn_by(
+    method: str, table: BenchTable, train: Rows, n_lacking: int, seed: int
+) -> pd.DataFrame:
+    """Return as many rows by a method that learns no model as a model writes."""
+    n_minority = int((train[1] == table.positive).sum())
+    sampler = BaselineOverSampler(
+        method,
+        sampling_strategy={table.positive: n_minority + _POOL * n_lacking},
+        categorical=table.categorical,
+        random_state=seed,
+    )
+    whole, _ = sampler.fit_resample(*train)
+    rows = whole.iloc[len(train[0]) :]
+    return rows.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
 def _both(
-    table: BenchTable, train: Rows, writer: LLMOverSampler, pool: pd.DataFrame, n_lacking: int
+    table: BenchTable, train: Rows, writer: LLMOverSampler, rows: pd.DataFrame, n_lacking: int
 ) -> Rows:
-    """Add rows of all classes, so that being written says nothing of the class; balanced."""
+    """Add rows of the others too, so that being written says nothing of the class."""
     n_more = n_lacking // 2
-    whole = _stack(train, _labelled(pool[: n_lacking + n_more], table.positive))
+    whole = _stack(train, _labelled(rows, table.positive))
     others = train[1][train[1] != table.positive].value_counts(normalize=True)
     for class_, share in others.items():
         whole = _stack(whole, writer.sample(max(1, round(share * n_more)), class_=class_))
@@ -116,7 +189,7 @@ def _labelled(rows: pd.DataFrame, class_: Any) -> Rows:
 def _written(
     table: BenchTable, train: Rows, seed: int, **changes: Any
 ) -> tuple[LLMOverSampler, pd.DataFrame]:
-    """Train a model, and return it with twice as many rows of the minority as are lacking."""
+    """Train a model, and return it with `_POOL` times the rows of the minority that are lacking."""
     counts = train[1].value_counts()
     sampler = LLMOverSampler(
         model="compact",
@@ -128,35 +201,8 @@ def _written(
     )
     n_real = len(train[0])
     first = sampler.fit_resample(*train)[0].iloc[n_real:]
-    more, _ = sampler.sample(len(first), class_=table.positive)
+    more, _ = sampler.sample((_POOL - 1) * len(first), class_=table.positive)
     return sampler, pd.concat([first, more], ignore_index=True)
-
-
-def _realness(table: BenchTable, real: pd.DataFrame, pool: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return how real each row of `pool` looks, by a classifier that did not train on it."""
-    rows = pd.concat([real, pool], ignore_index=True)
-    labels = pd.Series(["real"] * len(real) + ["written"] * len(pool))
-    folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    found = np.zeros(len(rows))
-    for train, judged in folds.split(rows, labels):
-        model = _classifier("xgboost", table, "balanced")
-        model.fit(rows.iloc[train].reset_index(drop=True), labels.iloc[train])
-        found[judged] = model.probability_of(rows.iloc[judged], "real")
-    return found[len(real) :]
-
-
-def _mean_probability(
-    table: BenchTable, train: Rows, rows: pd.DataFrame, class_: Any
-) -> npt.NDArray[np.float64]:
-    """Average over three classifiers, each trained without a third of the rows."""
-    X, y = train
-    folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    found = np.zeros(len(rows))
-    for part, _ in folds.split(X, y):
-        model = _classifier("xgboost", table, "balanced")
-        model.fit(X.iloc[part].reset_index(drop=True), y.iloc[part].reset_index(drop=True))
-        found += model.probability_of(rows, class_) / 3
-    return found
 
 
 def _classifier(name: str, table: BenchTable, class_weight: str | None) -> TableClassifier:
@@ -173,10 +219,14 @@ def _stack(one: Rows, other: Rows) -> Rows:
 
 
 def run(
-    table: BenchTable, seed: int, groups: Sequence[str], classifiers: Sequence[str]
+    table: BenchTable,
+    seed: int,
+    groups: Sequence[str],
+    classifiers: Sequence[str],
+    max_train_rows: int | None,
 ) -> Iterator[dict[str, Any]]:
     """Score each candidate on one split of `table`."""
-    split = split_table(table, HONEST, seed)
+    split = split_table(table, HONEST, seed, max_train_rows)
     train = (
         table.X.iloc[split.train].reset_index(drop=True),
         table.y.iloc[split.train].reset_index(drop=True),
@@ -235,6 +285,7 @@ def summarise(lines: list[dict[str, Any]]) -> list[dict[str, str]]:
     key = ("table", "seed", "classifier")
     none = {tuple(r[k] for k in key): r for r in lines if r["candidate"] == "none"}
     rows = []
+    tables = list(dict.fromkeys(r["table"] for r in lines))
     for name in dict.fromkeys(r["candidate"] for r in lines):
         of_name = [r for r in lines if r["candidate"] == name]
         row = {"candidate": name, "runs": str(len(of_name))}
@@ -247,7 +298,7 @@ def summarise(lines: list[dict[str, Any]]) -> list[dict[str, str]]:
             error = stdev(means.values()) / len(means) ** 0.5 if len(means) > 1 else 0.0
             row[score] = f"{fmean(means.values()):+.3f} ± {error:.3f}"
             if score == "pr_auc":
-                row |= {table: f"{value:+.3f}" for table, value in means.items()}
+                row |= {t: f"{means[t]:+.3f}" if t in means else "" for t in tables}
         rows.append(row)
     return rows
 
@@ -260,6 +311,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", default=DEVELOPMENT_TABLES)
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--max-train-rows", type=int, metavar="N")
     parser.add_argument("--groups", nargs="+", default=["baselines", *TRAINED])
     parser.add_argument("--classifiers", nargs="+", default=CLASSIFIERS)
     parser.add_argument("--output", type=Path, default=Path("results/search.jsonl"))
@@ -277,7 +329,7 @@ def main() -> None:
         for seed in range(args.first_seed, args.first_seed + args.seeds):
             for name in args.tables:
                 table = load_table(name, args.data_dir)
-                for line in run(table, seed, args.groups, args.classifiers):
+                for line in run(table, seed, args.groups, args.classifiers, args.max_train_rows):
                     file.write(json.dumps(line) + "\n")
                     file.flush()
                 note(f"{name}, seed {seed}: done")

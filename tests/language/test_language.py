@@ -220,3 +220,19 @@ def spelled(language, column, code):
     """The pieces of a cell."""
     entries = language.vocabulary.entries
     return [piece for token in language.segment(column, code) for piece in entries[token].pieces]
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_a_mean_that_gaps_were_filled_with_is_written_beside_short_numbers(name):
+    values = [0.2, -0.5, 1.1, 12.8, 2.4] * 5 + [2.01350433] * 20 + [None]
+    frame = pd.DataFrame({"filled": values, "other": list(range(46))})
+    table = labelled_table(frame, pd.Series(["yes", "no"] * 23, name="y"))
+    column, cell = table.schema[1], LANGUAGES[name](table).cells[1]
+    lengths = {}
+    for code in np.unique(table.codes[:, 1]).tolist():
+        written = list(cell.spell(code))
+        assert cell.automaton.read(written) == code
+        lengths[code] = len(written)
+    assert lengths[column.exceptions[0]] == 1 or not name.startswith("table")
+    assert lengths[240_000_000] <= 6, "no trailing zeros"
+    assert cell.automaton.read(list(cell.spell(240_000_001))) is None

@@ -1,7 +1,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.language.numbers import fixed_number, plain_number, spell_fixed, spell_plain
+from counterpoise.language.numbers import (
+    fixed_number,
+    fixed_numbers,
+    plain_number,
+    plain_numbers,
+    spell_fixed,
+    spell_fixed_numbers,
+    spell_plain,
+)
 from tests.language.test_automaton import accepted
 
 small_ranges = st.tuples(st.integers(-250, 1200), st.integers(0, 300)).map(
@@ -42,3 +50,24 @@ def test_wide_ranges_keep_every_digit_and_reject_what_is_outside(bounds):
         assert plain.read(spell_plain(code, 2) + ",") == code
     for code in (low - 1, high + 1):
         assert plain.read(spell_plain(code, 2) + ",") is None
+
+
+off_grid = st.lists(st.integers(-40_000, 40_000).filter(lambda code: code % 100), unique=True)
+
+
+@given(small_ranges, off_grid)
+def test_exceptions_stand_beside_the_multiples_of_a_step(bounds, exceptions):
+    multiples = range(bounds[0] // 10, bounds[1] // 10)
+    codes = [code * 100 for code in multiples] + exceptions
+    if not codes:
+        return
+    words = {code: spell_plain(code, 3) for code in exceptions}
+    fixed = {tuple(spell_fixed_numbers(c, multiples, 100, words)): c for c in codes}
+    assert accepted(fixed_numbers(multiples, 100, words)) == fixed
+    plain = {(*spell_plain(code, 3, 100), ","): code for code in codes}
+    assert len(plain) == len(codes)
+    assert accepted(plain_numbers(multiples, 100, exceptions, 3, ",")) == plain
+
+
+def test_usual_numbers_are_written_with_usual_decimals():
+    assert [spell_plain(code, 3, 100) for code in (2100, 2137, -300)] == ["2.1", "2.137", "-0.3"]

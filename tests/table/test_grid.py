@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +107,28 @@ def test_numbers_of_codes_print_short(code: int, decimals: int) -> None:
 def test_bounds_are_rounded_inwards(bound: float, decimals: int, low: int, high: int) -> None:
     assert grid.ceil_to_grid(bound, decimals) == low
     assert grid.floor_to_grid(bound, decimals) == high
+
+
+def test_a_value_that_repeats_off_a_coarse_grid_is_an_exception() -> None:
+    measured = np.arange(40) * 10_000_000
+    filled = np.full(30, 201_350_433)
+    assert grid.coarsen(np.concatenate([measured, filled]), 8) == (10**7, (201_350_433,))
+
+
+@pytest.mark.parametrize(
+    ("measured", "others"),
+    [
+        (np.arange(40) * 10**7, np.arange(1, 31)),  # values that do not repeat
+        (np.arange(20) * 10**7, np.full(30, 201_350_433)),  # most cells are the exception
+        (np.arange(400) * 10**7, np.repeat(np.arange(1, 18), 12)),  # too many of them
+        (np.arange(40) * 100, np.full(30, 33)),  # two decimals are not worth it
+    ],
+)
+def test_other_columns_keep_their_grid(
+    measured: npt.NDArray[np.int64], others: npt.NDArray[np.int64]
+) -> None:
+    assert grid.coarsen(np.concatenate([measured, others]), 8) == (1, ())
+
+
+def test_more_decimals_than_codes_have_digits_are_no_grid() -> None:
+    assert grid.coarsen(np.array([1, 2, 3]), grid.MAX_DECIMALS) == (1, ())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import decimal
 from typing import Any
 
@@ -240,3 +241,59 @@ def test_a_million_rows_are_fast() -> None:
     series = pd.Series(np.random.default_rng(0).normal(size=10**6), name="x")
     column = NumericColumn.infer(series)
     assert len(column.decode(column.encode(series))) == 10**6
+
+
+MEASURED = [0.2, 0.5, 1.1, 1.8, 2.4, 2.9, 3.3, 10.6] * 5
+FILLED = [2.01350433] * 30
+
+
+def test_a_mean_that_gaps_were_filled_with_does_not_lengthen_the_others() -> None:
+    series = pd.Series([*MEASURED, *FILLED, np.nan], name="x")
+    column = NumericColumn.infer(series)
+    assert (column.step, column.exceptions) == (10**7, (201350433,))
+    assert (column.usual_decimals, column.n_values) == (1, 105 + 1)
+    pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
+
+
+def test_cells_off_the_coarse_grid_come_to_the_nearest_that_is_possible() -> None:
+    column = infer([*MEASURED, *FILLED])
+    cells = pd.Series([2.0135, 2.0136, 1.97, 0.24999, 10.6], name="x")
+    decoded = column.decode(column.encode(cells)).tolist()
+    assert decoded == [2.01350433, 2.01350433, 2.0, 0.2, 10.6]
+
+
+def test_only_the_coarse_grid_and_the_exceptions_are_possible() -> None:
+    column = infer([*MEASURED, *FILLED])
+    possible = column.contains(np.array([201350433, 201350434, 30_000_000, 30_000_001]))
+    assert possible.tolist() == [True, False, True, False]
+
+
+def test_ends_of_a_range_move_to_what_is_possible() -> None:
+    column = infer([*MEASURED, *FILLED]).limited((0.25, 2.015))
+    assert (column.low, column.high) == (30_000_000, 201350433)
+    only = column.limited((2.01, 2.05))
+    assert only.n_values == 1
+    assert only.nearest(np.array([0, 201350433, 10**9])).tolist() == [201350433] * 3
+    with pytest.raises(SchemaError, match="no number with 1 decimals"):
+        column.limited((2.02, 2.05))
+
+
+def test_decimals_that_were_asked_for_are_kept() -> None:
+    assert infer([*MEASURED, *FILLED], decimals=8).step == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": 3},
+        {"step": 10**9},
+        {"exceptions": (201350433, 201350433)},
+        {"exceptions": (20_000_000,)},
+        {"exceptions": (10**12 + 1,)},
+        {"low": 1},
+    ],
+)
+def test_steps_and_exceptions_that_cannot_be_are_rejected(changes: dict[str, Any]) -> None:
+    column = infer([*MEASURED, *FILLED])
+    with pytest.raises(SchemaError, match="step"):
+        dataclasses.replace(column, **changes)

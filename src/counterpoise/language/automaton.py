@@ -144,6 +144,19 @@ def union(*automata: Automaton) -> Automaton:
     return from_steps(tuple((which, 0) for which in range(len(automata))), steps)
 
 
+def multiplied(automaton: Automaton, factor: int) -> Automaton:
+    """Accept the same with codes that are `factor` times as large."""
+    if factor == 1:
+        return automaton
+
+    def by(edge: Edge) -> Edge:
+        if edge.target != END:
+            return edge
+        return Edge(edge.symbol, END, edge.scale * factor, edge.add * factor)
+
+    return Automaton(tuple(tuple(map(by, out)) for out in automaton.edges))
+
+
 def expand(automaton: Automaton, spelling: Callable[[Hashable], Sequence[Hashable]]) -> Automaton:
     """Replace each symbol by the sequence `spelling(symbol)`, sharing common prefixes.
 

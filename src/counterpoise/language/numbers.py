@@ -7,11 +7,19 @@ decimals, an end character). Both permit exactly the numbers from `low` to `high
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from counterpoise.language.automaton import Automaton, Step, framed, from_steps, union
+from counterpoise.language.automaton import (
+    Automaton,
+    Step,
+    framed,
+    from_sequences,
+    from_steps,
+    multiplied,
+    union,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,19 @@ def fixed_number(low: int, high: int) -> Automaton:
     return from_steps("start" if signed else _Prefix(n_places, 1, True, True), steps)
 
 
+def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) -> Automaton:
+    """Accept multiples of `step`, divided by it, as `fixed_number` does, and exceptions as words.
+
+    The symbol of an exception (code -> text) is ``("value", text)``.
+    """
+    words = {code: [("value", text)] for code, text in exceptions.items()}
+    parts = [from_sequences(words)] if words else []
+    if multiples:
+        digits = fixed_number(multiples[0], multiples[-1])
+        parts.insert(0, multiplied(digits, step))
+    return union(*parts) if len(parts) > 1 else parts[0]
+
+
 def spell_fixed(code: int, low: int, high: int) -> list[Hashable]:
     """Return the symbols of `code` in ``fixed_number(low, high)``."""
     digits = str(abs(code)).zfill(width(low, high))
@@ -87,6 +108,15 @@ def spell_fixed(code: int, low: int, high: int) -> list[Hashable]:
         (len(digits) - 1 - position, int(digit)) for position, digit in enumerate(digits)
     ]
     return [("sign", "-" if code < 0 else "+"), *places] if low < 0 else places
+
+
+def spell_fixed_numbers(
+    code: int, multiples: range, step: int, exceptions: Mapping[int, str]
+) -> list[Hashable]:
+    """Return the symbols of `code` in ``fixed_numbers(multiples, step, exceptions)``."""
+    if code in exceptions or code % step:
+        return [("value", exceptions.get(code))]
+    return spell_fixed(code // step, multiples[0], multiples[-1])
 
 
 def plain_number(low: int, high: int, decimals: int, end: str) -> Automaton:
@@ -104,6 +134,40 @@ def plain_number(low: int, high: int, decimals: int, end: str) -> Automaton:
                 magnitudes = _plain_of_length(first, last, sign, n_digits, decimals, end)
                 parts.append(framed(magnitudes, "-") if sign < 0 else magnitudes)
     return union(*parts)
+
+
+def plain_numbers(
+    multiples: range, step: int, exceptions: Sequence[int], decimals: int, end: str
+) -> Automaton:
+    """Accept multiples of `step` with as many decimals as they need, and exceptions with all.
+
+    What is read is in units of ``10**-decimals``, whichever it is.
+    """
+    parts = [_plain_exactly(exceptions, decimals, end)] if exceptions else []
+    if multiples:
+        usual = plain_number(multiples[0], multiples[-1], decimals - _power(step), end)
+        parts.insert(0, multiplied(usual, step))
+    return union(*parts) if len(parts) > 1 else parts[0]
+
+
+def _plain_exactly(codes: Sequence[int], decimals: int, end: str) -> Automaton:
+    texts = [spell_plain(code, decimals) + end for code in codes]
+
+    def steps(written: Hashable) -> Iterable[Step]:
+        prefix = cast(str, written)
+        following = {text[len(prefix)] for text in texts if text.startswith(prefix)}
+        sign = -1 if prefix.startswith("-") else 1
+        for mark in sorted(following):
+            target = None if mark == end else prefix + mark
+            scale, add = (10, sign * int(mark)) if mark.isdigit() else (1, 0)
+            yield mark, target, scale, add
+
+    return from_steps("", steps)
+
+
+def _power(step: int) -> int:
+    """Return the exponent of a power of ten."""
+    return len(str(step)) - 1
 
 
 def _plain_of_length(
@@ -126,8 +190,10 @@ def _plain_of_length(
     return from_steps(_Prefix(n_digits, sign, True, True), steps)
 
 
-def spell_plain(code: int, decimals: int) -> str:
-    """Return `code` units of ``10**-decimals`` as `plain_number` writes it, ends aside."""
+def spell_plain(code: int, decimals: int, step: int = 1) -> str:
+    """Return `code` units of ``10**-decimals`` as `plain_numbers` writes it, ends aside."""
+    if step > 1 and code % step == 0:
+        return spell_plain(code // step, decimals - _power(step))
     digits = str(abs(code)).zfill(decimals + 1)
     whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
     return ("-" if code < 0 else "") + whole + ("." + fraction if decimals else "")

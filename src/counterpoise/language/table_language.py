@@ -100,4 +100,12 @@ def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
     if isinstance(column, DatetimeColumn) and calendar.covers(column):
         unit = column.unit
         return calendar.instants(low, high, unit), partial(calendar.spell_instant, unit=unit)
-    return numbers.fixed_number(low, high), partial(numbers.spell_fixed, low=low, high=high)
+    if isinstance(column, DatetimeColumn):
+        return numbers.fixed_number(low, high), partial(numbers.spell_fixed, low=low, high=high)
+    exceptions = {code: numbers.spell_plain(code, column.decimals) for code in column.exceptions}
+    how = (column.multiples, column.step, exceptions)
+    return numbers.fixed_numbers(*how), partial(_spell_number, how=how)
+
+
+def _spell_number(code: int, how: tuple[range, int, Mapping[int, str]]) -> list[Hashable]:
+    return numbers.spell_fixed_numbers(code, *how)

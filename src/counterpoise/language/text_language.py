@@ -131,17 +131,24 @@ def _cell(column: Column, writer: _Writer) -> Cell:
 
 def _split_number_cell(column: NumericColumn, writer: _Writer) -> Cell:
     """Write each character of a number behind a space."""
-    described = numbers.plain_number(column.low, column.high, column.decimals, _END)
+    described = _plain_numbers(column)
     end = writer.write(_END)
     tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"} | {_END: tuple(end)}
     automaton = expand(described, lambda mark: tokens[str(mark)])
-    return Cell(automaton, partial(_spell_split, tokens=tokens, decimals=column.decimals))
+    spell = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
+    return Cell(automaton, partial(_spell_split, spell=spell, tokens=tokens))
+
+
+def _plain_numbers(column: NumericColumn) -> Automaton:
+    return numbers.plain_numbers(
+        column.multiples, column.step, column.exceptions, column.decimals, _END
+    )
 
 
 def _spell_split(
-    code: int, *, tokens: Mapping[str, tuple[int, ...]], decimals: int
+    code: int, *, spell: Callable[[int], str], tokens: Mapping[str, tuple[int, ...]]
 ) -> Sequence[int]:
-    text = numbers.spell_plain(code, decimals) + _END
+    text = spell(code) + _END
     return [token for mark in text for token in tokens[mark]]
 
 
@@ -192,9 +199,14 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
         unit = column.unit
         instants = expand(calendar.instants(low, high, unit), calendar.iso_text)
         return framed(instants, " ", _END), partial(_iso, unit=unit)
-    decimals = column.decimals if isinstance(column, NumericColumn) else 0
-    automaton = framed(numbers.plain_number(low, high, decimals, _END), " ")
-    return automaton, partial(numbers.spell_plain, decimals=decimals)
+    if isinstance(column, DatetimeColumn):
+        return framed(numbers.plain_number(low, high, 0, _END), " "), _whole
+    spell = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
+    return framed(_plain_numbers(column), " "), spell
+
+
+def _whole(code: int) -> str:
+    return numbers.spell_plain(code, 0)
 
 
 def _iso(code: int, unit: str) -> str:

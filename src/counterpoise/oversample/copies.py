@@ -13,6 +13,7 @@ from counterpoise.errors import SchemaError
 from counterpoise.table import (
     ABSENT,
     CategoricalColumn,
+    NumericColumn,
     Schema,
     Table,
     TextColumn,
@@ -80,6 +81,8 @@ def n_possible_rows(schema: Schema) -> float:
             return float("inf")
         if isinstance(column, CategoricalColumn):
             size = len(column.categories)
+        elif isinstance(column, NumericColumn):
+            size = column.n_values
         else:
             size = column.high - column.low + 1
         n *= size + column.has_missing

@@ -200,6 +200,8 @@ def _read(
     if not math.isfinite(number):
         return None, False
     code = round(min(max(number, column.low), column.high))
+    if isinstance(column, NumericColumn):
+        code = int(column.nearest(np.array([code]))[0])
     return code, abs(code - number) < 1e-6 * max(1.0, abs(number))
 
 

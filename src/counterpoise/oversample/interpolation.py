@@ -86,6 +86,9 @@ def _interpolate_class(
     low, high = np.array(bounds).T
     codes: IntArray = np.clip(np.rint(new[:, : len(numeric)] / sizes), low, high).astype(np.int64)
     codes = np.clip(codes, low, high)  # once more: floats do not hold every long integer
+    for at, column in enumerate(ranged):
+        if isinstance(column, NumericColumn):
+            codes[:, at] = column.nearest(codes[:, at])
     new_gaps = np.zeros(codes.shape, dtype=bool)
     new_gaps[:, has_gaps] = new[:, X.shape[1] - has_gaps.sum() :] > 0.5
     codes[new_gaps] = MISSING

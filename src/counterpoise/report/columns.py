@@ -11,7 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.report.summary import ColumnComparison, ColumnFacts, Share
-from counterpoise.table import CategoricalColumn, Column, DatetimeColumn, Kind, Schema, TextColumn
+from counterpoise.table import (
+    CategoricalColumn,
+    Column,
+    DatetimeColumn,
+    Kind,
+    NumericColumn,
+    Schema,
+    TextColumn,
+)
 
 __all__ = ["column_facts", "compare_columns", "numbers_of"]
 
@@ -176,8 +184,10 @@ def _domain(column: Column) -> str:
         return _some([str(category) for category in column.categories])
     ends = column.decode(np.array([column.low, column.high]))
     text = f"{ends.iloc[0]} to {ends.iloc[1]}"
-    n_decimals = getattr(column, "decimals", 0)
-    return f"{text}, {n_decimals} decimals" if n_decimals else text
+    if isinstance(column, NumericColumn):
+        text += f", {column.usual_decimals} decimals" if column.usual_decimals else ""
+        text += f", or one of {len(column.exceptions)} others" if column.exceptions else ""
+    return text
 
 
 def _some(names: Sequence[str]) -> str:

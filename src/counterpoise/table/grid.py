@@ -14,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "LARGEST_POWER",
     "MAX_DECIMALS",
+    "MAX_EXCEPTIONS",
     "MAX_SIGNIFICANT_DIGITS",
     "ceil_to_grid",
+    "coarsen",
     "fit_decimals",
     "floor_to_grid",
     "inner_bounds",
@@ -36,6 +39,18 @@ _NOISE_EPSILONS: Final = 4
 
 _NOISE_SHARE: Final = 0.01
 """Noise is forgiven only up to this share of a grid unit; finer grids must fit exactly."""
+
+LARGEST_POWER: Final = 18
+"""Of ten that an int64 holds."""
+
+MAX_EXCEPTIONS: Final = 16
+"""Values that may lie off the grid of nearly all others."""
+
+_REPEATED: Final = 10
+"""Cells for each such value, on average: it is a value that came from elsewhere, such as a mean."""
+
+_FEWEST_SAVED: Final = 3
+"""Decimals that a coarser grid must save."""
 
 _BOUND_NOISE: Final = Decimal("1e-15")
 """Relative error of a bound that a user computed, such as 0.1 + 0.2."""
@@ -100,6 +115,42 @@ def to_codes(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> npt.NDArr
 def to_numbers(codes: npt.NDArray[np.int64], decimals: int) -> npt.NDArray[np.float64]:
     """Numbers of grid units: the float64 nearest to each decimal, so that it prints short."""
     return codes / 10.0**decimals
+
+
+def coarsen(codes: npt.NDArray[np.int64], decimals: int) -> tuple[int, tuple[int, ...]]:
+    """Find a coarser grid that holds all codes but a few values, which repeat.
+
+    A column of measurements with one decimal whose gaps were filled with the mean needs nine
+    decimals for that one value. It is better described as one decimal, and the mean besides.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), dtype int64
+        Multiples of ``10**-decimals``.
+    decimals : int
+        The fewest that hold all of them.
+
+    Returns
+    -------
+    step : int
+        A power of ten. All codes but the exceptions are its multiples; 1 where no coarser grid
+        saves three decimals or more, or where fewer than half of the codes lie on it.
+    exceptions : tuple of int
+        The distinct others, ascending; 16 at most, and repeated ten times on average.
+
+    Examples
+    --------
+    >>> coarsen(np.array([1_000_000, 1_200_000, 3_100_000, 5_300_000] * 10 + [2_137_513] * 10), 6)
+    (100000, (2137513,))
+    """
+    for kept in range(max(0, decimals - LARGEST_POWER), decimals - _FEWEST_SAVED + 1):
+        step = 10 ** (decimals - kept)
+        off = codes[codes % step != 0]
+        values = np.unique(off)
+        is_exceptional = len(off) <= len(codes) / 2 and len(values) * _REPEATED <= len(off)
+        if is_exceptional and len(values) <= MAX_EXCEPTIONS:
+            return step, tuple(int(value) for value in values)
+    return 1, ()
 
 
 def ceil_to_grid(bound: Any, decimals: int) -> int:

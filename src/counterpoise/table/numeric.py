@@ -53,6 +53,10 @@ class NumericColumn:
         The code of a value is its multiple of ``10**-decimals``; 0 for kind integer.
     marker : {"nan", "none", "na", "nat"}, default="nan"
         What an object column holds in a missing cell.
+    step : int, default=1
+        A power of ten. Codes are its multiples, apart from the exceptions.
+    exceptions : tuple of int, default=()
+        Further codes, ascending, that are no multiples of `step`.
     """
 
     name: Hashable
@@ -63,6 +67,8 @@ class NumericColumn:
     high: int
     decimals: int
     marker: str = "nan"
+    step: int = 1
+    exceptions: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in (Kind.INTEGER, Kind.DECIMAL):
@@ -90,6 +96,36 @@ class NumericColumn:
                 f"in {lowest} to {highest}.",
                 column=self.name,
             )
+        self._check_step()
+
+    def _check_step(self) -> None:
+        steps = [10**power for power in range(min(self.decimals, grid.LARGEST_POWER) + 1)]
+        is_sorted = list(self.exceptions) == sorted(set(self.exceptions))
+        off_grid = all(code % self.step for code in self.exceptions) if self.step in steps else True
+        ends = np.array([self.low, self.high, *self.exceptions])
+        if self.step not in steps or not (is_sorted and off_grid and self.contains(ends).all()):
+            raise SchemaError(
+                f"Column {self.name!r} has the step {self.step} with the exceptions "
+                f"{self.exceptions}: the step must be a power of ten up to 10**{self.decimals}, "
+                "the exceptions ascending codes within the range that are no multiples of it, and "
+                "both ends of the range must be possible.",
+                column=self.name,
+            )
+
+    @property
+    def usual_decimals(self) -> int:
+        """Decimals of all values but the exceptions."""
+        return self.decimals - (len(str(self.step)) - 1)
+
+    @property
+    def multiples(self) -> range:
+        """The multiples of `step` that are codes, each divided by it; an empty range if none."""
+        return range(-(-self.low // self.step), self.high // self.step + 1)
+
+    @property
+    def n_values(self) -> int:
+        """How many values a cell that is not missing can have."""
+        return len(self.multiples) + len(self.exceptions)
 
     @classmethod
     def infer(
@@ -116,6 +152,11 @@ class NumericColumn:
         margin : float, default=0.0
             Share of the observed span by which the range is widened on both sides.
 
+        Notes
+        -----
+        Where nearly all values have far fewer decimals than a few that repeat, such as a mean
+        that gaps were filled with, and `decimals` is not given, these become `exceptions`.
+
         Returns
         -------
         NumericColumn
@@ -136,6 +177,10 @@ class NumericColumn:
             decimals=fit.decimals,
             marker=missing_marker(series),
         )
+        if decimals is None and fitted.kind is Kind.DECIMAL:
+            codes = fitted.encode(series)
+            step, exceptions = grid.coarsen(codes[codes != MISSING], fitted.decimals)
+            fitted = replace(fitted, step=step, exceptions=exceptions)
         return fitted._widened(margin) if bounds is None else fitted._within(bounds)
 
     def encode(self, series: pd.Series[Any]) -> Codes:
@@ -149,8 +194,8 @@ class NumericColumn:
         Returns
         -------
         ndarray of shape (n_rows,), dtype int64
-            Multiples of ``10**-decimals``, rounded and clipped to the range; MISSING for a
-            missing cell.
+            Multiples of ``10**-decimals``, brought to the nearest that the column can have;
+            MISSING for a missing cell.
 
         Raises
         ------
@@ -169,7 +214,7 @@ class NumericColumn:
         check_missing(missing, self.has_missing, self.name)
         if (outside := outside & ~missing).any():
             raise self._outside(series.iloc[int(outside.argmax())])
-        return np.where(missing, MISSING, np.clip(codes, self.low, self.high))
+        return np.where(missing, MISSING, self.nearest(codes))
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
@@ -187,7 +232,24 @@ class NumericColumn:
     def contains(self, codes: Codes) -> npt.NDArray[np.bool_]:
         """Whether each of an array of codes stands for a cell that this column can have."""
         inside = (codes >= self.low) & (codes <= self.high)
+        if self.step > 1:
+            inside &= (codes % self.step == 0) | np.isin(codes, self.exceptions)
         return inside | (codes == MISSING) if self.has_missing else inside
+
+    def nearest(self, codes: npt.NDArray[Any]) -> Codes:
+        """Bring whole numbers to the nearest code that the column can have, shape kept."""
+        inside: Codes = np.clip(codes, self.low, self.high)
+        if self.step == 1:
+            return inside
+        steps = self.multiples
+        if steps:
+            found = np.rint(inside / self.step).astype(np.int64).clip(steps[0], steps[-1])
+            found *= self.step
+        else:
+            found = np.full_like(inside, self.exceptions[0])
+        for exception in self.exceptions:
+            found = np.where(abs(inside - exception) < abs(inside - found), exception, found)
+        return found
 
     def _place(
         self, numbers: npt.NDArray[Any]
@@ -223,9 +285,21 @@ class NumericColumn:
         lowest, highest = code_limits(self.dtype, self.decimals, self.kind is Kind.INTEGER)
         if self.low >= 0:
             lowest = 0
-        return replace(
-            self, low=max(self.low - added, lowest), high=min(self.high + added, highest)
-        )
+        return self._between(max(self.low - added, lowest), min(self.high + added, highest))
+
+    def _between(self, low: int, high: int) -> NumericColumn:
+        """Take another range, its ends moved inwards to what is possible.
+
+        Raises
+        ------
+        ValueError
+            If nothing is possible in it.
+        """
+        steps = range(-(-low // self.step), high // self.step + 1)
+        exceptions = tuple(code for code in self.exceptions if low <= code <= high)
+        ends = [steps[0] * self.step, steps[-1] * self.step] if steps else []
+        ends += exceptions
+        return replace(self, low=min(ends), high=max(ends), exceptions=exceptions)
 
     def limited(self, bounds: tuple[Any, Any]) -> NumericColumn:
         """Return the column with another range, whatever was observed.
@@ -248,13 +322,14 @@ class NumericColumn:
                 f"The range of column {self.name!r} must be two finite numbers, got {bounds!r}.",
                 column=self.name,
             ) from error
-        if low > high:
+        try:
+            return self._between(low, high)
+        except ValueError:
             raise SchemaError(
                 f"Column {self.name!r} was given the range {bounds!r}, in which there is no number "
-                f"with {self.decimals} decimals. Give the smaller end first.",
+                f"with {self.usual_decimals} decimals. Give the smaller end first.",
                 column=self.name,
-            )
-        return replace(self, low=low, high=high)
+            ) from None
 
     def _within(self, bounds: tuple[Any, Any]) -> NumericColumn:
         """Take the bounds that the user gave, which must include what was observed."""

@@ -34,6 +34,7 @@ def column_to_dict(column: Column) -> dict[str, Any]:
             record["categories"] = [tag_value(category) for category in column.categories]
         case NumericColumn():
             record |= {"low": column.low, "high": column.high, "decimals": column.decimals}
+            record |= {"step": column.step, "exceptions": list(column.exceptions)}
         case DatetimeColumn():
             record |= {"low": column.low, "high": column.high, "unit": column.unit}
         case TextColumn():
@@ -76,7 +77,11 @@ def _read(record: Any) -> Column:
     low, high = _of_type(record["low"], int), _of_type(record["high"], int)
     if kind in (Kind.INTEGER, Kind.DECIMAL):
         decimals = _of_type(record["decimals"], int)
-        return NumericColumn(**common, low=low, high=high, decimals=decimals)
+        step = _of_type(record["step"], int)
+        exceptions = tuple(_of_type(code, int) for code in _of_type(record["exceptions"], list))
+        return NumericColumn(
+            **common, low=low, high=high, decimals=decimals, step=step, exceptions=exceptions
+        )
     return DatetimeColumn(**common, low=low, high=high, unit=_of_type(record["unit"], str))
 
 
