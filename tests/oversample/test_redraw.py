@@ -7,7 +7,7 @@ import pytest
 from counterpoise.errors import DecodingError
 from counterpoise.model.generation import Generated
 from counterpoise.oversample.condition import Prompts
-from counterpoise.oversample.redraw import Redraws, redraw
+from counterpoise.oversample.redraw import NOT_PREFERRED, Redraws, redraw
 from counterpoise.table import Schema, Table
 
 FRAME = pd.DataFrame(
@@ -102,3 +102,42 @@ def test_the_bound_is_kept_and_its_end_reported():
 def test_reports_add_up():
     total = Redraws(2, 5, {"a": 3}) + Redraws(1, 3, {"a": 1, "b": 1})
     assert total == Redraws(3, 8, {"a": 4, "b": 1})
+
+
+def above(number):
+    """Prefer throws above a number; the higher the better."""
+    return lambda table: table.codes[:, 1] - number - 0.5
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
+def test_preferred_rows_are_kept_in_the_order_drawn(n_rows):
+    draw = Dice()
+    generated, _, redraws = redraw(draw, {"is odd": is_even}, n_rows, prefer=above(2))
+    throws = generated.table.codes[:, 1].tolist()
+    assert throws == [throw for throw in draw.throws if throw in (4, 6)][:n_rows]
+    assert redraws.rejected[NOT_PREFERRED] == draw.throws.count(2)
+    assert redraws.n_put_up_with == 0
+
+
+def test_the_best_that_were_put_back_are_taken_after_a_while():
+    draw = Dice()
+    generated, prompts, redraws = redraw(draw, {"is odd": is_even}, 50, prefer=above(6))
+    throws = generated.table.codes[:, 1].tolist()
+    assert throws == sorted((t for t in draw.throws if t % 2 == 0), reverse=True)[:50]
+    assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
+    assert (redraws.n_drawn, redraws.n_put_up_with) == (8 * 50, 50)
+    assert redraws.rejected[NOT_PREFERRED] == sum(t % 2 == 0 for t in draw.throws) - 50
+
+
+def test_what_must_be_is_drawn_for_after_what_is_preferred_is_given_up():
+    def is_first_six(table):
+        return table.codes[:, 1] == 6
+
+    def hardly_any(table):
+        return is_first_six(table) & (np.random.default_rng(0).random(len(table)) < 0.3)
+
+    generated, _, redraws = redraw(Dice(), {"is no six": hardly_any}, 50, prefer=above(6))
+    assert (generated.table.codes[:, 1] == 6).all()
+    assert redraws.n_drawn > 8 * 50
+    with pytest.raises(DecodingError):
+        redraw(Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, 50, prefer=above(0))

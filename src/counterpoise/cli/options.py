@@ -167,6 +167,14 @@ Permutation = Annotated[
     Literal["recipe", "label-first", "label-last", "no-label", "all", "none"],
     typer.Option("--permutation", help="What is shuffled in a sentence.", rich_help_panel=_ROWS),
 ]
+Selection = Annotated[
+    Literal["recipe", "classifier", "none"],
+    typer.Option(
+        "--selection",
+        help="Keep rows that a classifier of the real rows finds likeliest of their class, or all.",
+        rich_help_panel=_ROWS,
+    ),
+]
 Condition = Annotated[
     Literal["recipe", "feature", "any-feature", "label"],
     typer.Option(

@@ -68,6 +68,7 @@ class Pen:
             draw,
             {**labelling, **self.rules.accept()},
             n_rows,
+            prefer=None if self.writer.judge is None else self.writer.judge.margin,
             class_=class_,
             most_drawn=max(DRAWS_PER_LABELLED_ROW * n_rows, SMALLEST_BOUND) if labelling else None,
             advice="; ".join([*advice, *self.rules.advice(schema, label)]),

@@ -28,6 +28,7 @@ from counterpoise.model.history import History, TimeLimit
 from counterpoise.model.training import TrainingPlan, train
 from counterpoise.oversample.foresight import Budget
 from counterpoise.oversample.free import FreeReader
+from counterpoise.oversample.judge import Judge
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.rows import TrainingRows, training_rows
@@ -195,7 +196,8 @@ def learn(
     history = fit(rows, plan, limit)
     labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
     reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None
-    writer = replace(writer, history=history, labeller=labeller, reader=reader)
+    judge = Judge.fit(table, rng) if recipe.selection == "classifier" else None
+    writer = replace(writer, history=history, labeller=labeller, reader=reader, judge=judge)
     if start is None:
         return writer
     model.load_state_dict(start)

@@ -18,6 +18,7 @@ PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
     "interpolation": [StrOptions({AS_RECIPE, "smotenc"}), None],
     "permutation": [StrOptions({AS_RECIPE, *CHOICES["permutation"]})],
     "condition": [StrOptions({AS_RECIPE, *CHOICES["condition"]})],
+    "selection": [StrOptions({AS_RECIPE, "classifier"}), None],
     "train_on": [StrOptions({AS_RECIPE, *CHOICES["train_on"]})],
     "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
     "max_presentations": [Interval(Integral, 1, None, closed="left"), None],

@@ -18,6 +18,7 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
     "interpolation": ("smotenc", None),
     "permutation": ("label-first", "label-last", "no-label", "all", "none"),
     "condition": ("feature", "any-feature", "label"),
+    "selection": ("classifier", None),
     "numbers": ("plain", "digits"),
     "serialization": ("table", "text"),
     "decoding": ("grammar", "free"),
@@ -43,6 +44,10 @@ class Recipe:
         Third idea: a prompt holds the value of one feature, each feature in turn.
         ``"any-feature"``: of a feature drawn for each row; ``"label"``: of none. A label that
         stands first or anywhere is in the prompt in any case.
+    selection : {"classifier", None}
+        ``"classifier"``: a row is written again where a classifier of the real rows finds
+        another class likelier than its own, see `counterpoise.oversample.judge`. None: every
+        row is kept.
     numbers : {"plain", "digits"}
         In text: as the model's tokenizer writes them, or one digit a token. The table vocabulary
         has a token a digit anyway.
@@ -69,6 +74,7 @@ class Recipe:
     interpolation: str | None = "smotenc"
     permutation: str = "label-first"
     condition: str = "feature"
+    selection: str | None = None
     numbers: str = "plain"
     epochs: int | str = "auto"
     validation_fraction: float | str = "auto"
@@ -122,7 +128,7 @@ _PUBLISHED: Mapping[str, Any] = {"epochs": 50, "validation_fraction": 0.0, "temp
 _IMBLLM = Recipe(**_PUBLISHED)
 
 RECIPES: Mapping[str, Recipe] = {
-    "counterpoise": Recipe(),
+    "counterpoise": Recipe(interpolation=None, selection="classifier"),
     "imbllm": _IMBLLM,
     "imbllm-no-interpolation": replace(_IMBLLM, interpolation=None),
     "imbllm-no-permutation": replace(_IMBLLM, permutation="none"),

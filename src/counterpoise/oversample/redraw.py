@@ -1,7 +1,8 @@
 """Draw rows, keep those that are accepted, draw again for the rest: bounded and reported.
 
 The accepted rows have exactly the distribution of the drawn ones given that they are accepted,
-because a row is judged by itself and kept in the order drawn (rejection sampling).
+because a row is judged by itself and kept in the order drawn (rejection sampling). What is only
+preferred is given up after a while: the best of the rows that were put back come then.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.errors import DecodingError
+from counterpoise.language.grammar import IntArray
 from counterpoise.model.generation import Generated
 from counterpoise.oversample.condition import Prompts
 from counterpoise.table import Table
@@ -24,6 +26,15 @@ Draw: TypeAlias = Callable[[int], tuple[Generated, Prompts]]
 """Draws so many rows."""
 Accept: TypeAlias = Callable[[Table], npt.NDArray[np.bool_]]
 """Says of each row of a table (label first) whether it is accepted; shape (n_rows,)."""
+
+Prefer: TypeAlias = Callable[[Table], npt.NDArray[np.float64]]
+"""Says how good each row of a table is, shape (n_rows,); from zero up it is good enough."""
+
+NOT_PREFERRED = "a classifier of the real rows finds another class likelier"
+"""The reason for which a row that is accepted is put back."""
+
+PREFERRING_DRAWS_PER_ROW = 8
+"""After how many draws a row the best of those that were put back are taken."""
 
 DRAWS_PER_ROW = 50
 """How many draws each row asked for may take on average, unless told otherwise."""
@@ -43,11 +54,14 @@ class Redraws:
         Rows drawn; those not needed at the end of the last round among them.
     rejected : mapping of str to int
         Rows rejected, by reason; a row counts for the first reason that rejects it.
+    n_put_up_with : int
+        Rows returned that are not preferred, for lack of better ones.
     """
 
     n_rows: int = 0
     n_drawn: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    n_put_up_with: int = 0
 
     @property
     def n_rejected(self) -> int:
@@ -59,7 +73,43 @@ class Redraws:
             self.n_rows + other.n_rows,
             self.n_drawn + other.n_drawn,
             dict(Counter(self.rejected) + Counter(other.rejected)),
+            self.n_put_up_with + other.n_put_up_with,
         )
+
+
+@dataclass
+class _Kept:
+    """The rows kept so far, in order, and those put back with how good they are."""
+
+    parts: list[tuple[Generated, Prompts]] = field(default_factory=list)
+    put_back: list[tuple[Generated, Prompts]] = field(default_factory=list)
+    goodness: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    n_rows: int = 0
+
+    def keep(self, generated: Generated, prompts: Prompts, rows: IntArray) -> None:
+        self.parts.append((generated.take(rows), prompts.take(rows)))
+        self.n_rows += len(rows)
+
+    def put_aside(
+        self,
+        generated: Generated,
+        prompts: Prompts,
+        rows: IntArray,
+        goodness: npt.NDArray[np.float64],
+    ) -> None:
+        self.put_back.append((generated.take(rows), prompts.take(rows)))
+        self.goodness.append(goodness)
+
+    def take_best(self, n_rows: int) -> int:
+        """Keep the best `n_rows` of those put back, or all; return how many."""
+        generated, prompts = _whole(self.put_back)
+        best = np.argsort(-np.concatenate(self.goodness), kind="stable")[:n_rows]
+        self.keep(generated, prompts, best)
+        return len(best)
+
+
+def _whole(parts: list[tuple[Generated, Prompts]]) -> tuple[Generated, Prompts]:
+    return Generated.concat([g for g, _ in parts]), Prompts.concat([p for _, p in parts])
 
 
 def redraw(
@@ -67,6 +117,7 @@ def redraw(
     accept: Mapping[str, Accept],
     n_rows: int,
     *,
+    prefer: Prefer | None = None,
     class_: Any = None,
     most_drawn: int | None = None,
     advice: str = "ask for fewer rows, or relax what rejects them",
@@ -79,7 +130,10 @@ def redraw(
         From a number of rows to these rows and their prompts.
     accept : mapping of str to callable
         What a row must satisfy, by the reason for which it is rejected otherwise, such as
-        ``"copies of training rows"``. With none, there is a single draw of `n_rows`.
+        ``"copies of training rows"``.
+    prefer : callable, optional
+        What a row should satisfy beside. With none, and nothing to accept by, there is a single
+        draw of `n_rows`.
     class_ : object, optional
         The class being written, for the message of an error.
     most_drawn : int, optional
@@ -101,24 +155,32 @@ def redraw(
     """
     bound = max(DRAWS_PER_ROW * n_rows, SMALLEST_BOUND) if most_drawn is None else most_drawn
     generated, prompts = draw(n_rows)
-    if not accept:
+    if not accept and prefer is None:
         return generated, prompts, Redraws(n_rows, n_rows)
     rejected: Counter[str] = Counter()
-    n_drawn, n_kept, kept = 0, 0, []
+    preferring_bound = min(PREFERRING_DRAWS_PER_ROW * n_rows, bound)
+    n_drawn, n_put_up_with, kept = 0, 0, _Kept()
     while True:
         n_drawn += len(generated.table)
-        rows = _accepted(generated.table, accept, rejected)[: n_rows - n_kept]
-        kept.append((generated.take(rows), prompts.take(rows)))
-        n_kept += len(rows)
-        if n_kept == n_rows:
+        rows = _accepted(generated.table, accept, rejected)
+        if prefer is not None:
+            goodness = prefer(generated.table.take(rows))
+            is_good = goodness >= 0
+            kept.put_aside(generated, prompts, rows[~is_good], goodness[~is_good])
+            rejected[NOT_PREFERRED] += int((~is_good).sum())
+            rows = rows[is_good]
+        kept.keep(generated, prompts, rows[: n_rows - kept.n_rows])
+        if prefer is not None and kept.n_rows < n_rows and n_drawn >= preferring_bound:
+            prefer, n_put_up_with = None, kept.take_best(n_rows - kept.n_rows)
+            rejected[NOT_PREFERRED] -= n_put_up_with
+        if kept.n_rows == n_rows:
             break
         if n_drawn >= bound:
-            raise _too_few(n_kept, n_rows, n_drawn, rejected, class_, advice)
-        share = (n_kept + 1) / (n_drawn + 1)
-        n_next = min(ceil((n_rows - n_kept) / share), max(n_rows, SMALLEST_BOUND), bound - n_drawn)
-        generated, prompts = draw(n_next)
-    redraws = Redraws(n_rows, n_drawn, dict(rejected))
-    return Generated.concat([g for g, _ in kept]), Prompts.concat([p for _, p in kept]), redraws
+            raise _too_few(kept.n_rows, n_rows, n_drawn, rejected, class_, advice)
+        n_more = ceil((n_rows - kept.n_rows) * (n_drawn + 1) / (kept.n_rows + 1))
+        left = (bound if prefer is None else preferring_bound) - n_drawn
+        generated, prompts = draw(min(n_more, max(n_rows, SMALLEST_BOUND), left))
+    return *_whole(kept.parts), Redraws(n_rows, n_drawn, dict(rejected), n_put_up_with)
 
 
 def _accepted(

@@ -90,6 +90,11 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     condition : {"recipe", "feature", "any-feature", "label"}, default="recipe"
         Third idea: a prompt is the label and the value of one feature, each feature in turn or
         (``"any-feature"``) drawn. ``"label"`` prompts with the label alone.
+    selection : {"recipe", "classifier"} or None, default="recipe"
+        ``"classifier"``, the choice of ``recipe="counterpoise"``: a row is drawn again where
+        gradient boosting, trained on the real rows of all classes, finds another class likelier.
+        After eight draws a row, the likeliest of those that were put back are taken (see
+        `redraws_`). None: every row is kept, as published.
     train_on : {"recipe", "minority", "all"}, default="recipe"
         Train on the classes that are filled, as published, or on every class.
     epochs : int, "recipe" or "auto", default="recipe"
@@ -192,7 +197,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     copy_rate_ : float
         Share of the synthetic rows that equal a real row of their class in every cell.
     redraws_ : dict of object to Redraws
-        By class, how many rows were drawn, and how many of them rejected for which reason.
+        By class, how many rows were drawn, how many of them rejected for which reason, and how
+        many taken although `selection` found another class likelier (``n_put_up_with``).
     free_yield_ : dict of str to float
         With ``decoding="free"``: shares of the rows drawn that were valid as the model wrote them,
         repaired, dropped, or rejected otherwise.
@@ -230,6 +236,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         interpolation: str | None = AS_RECIPE,
         permutation: str = AS_RECIPE,
         condition: str = AS_RECIPE,
+        selection: str | None = AS_RECIPE,
         train_on: str = AS_RECIPE,
         epochs: int | str = AS_RECIPE,
         max_presentations: int | None = None,
@@ -264,6 +271,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         self.interpolation = interpolation
         self.permutation = permutation
         self.condition = condition
+        self.selection = selection
         self.train_on = train_on
         self.epochs = epochs
         self.max_presentations = max_presentations

@@ -37,6 +37,7 @@ from counterpoise.oversample.fields import Fields
 from counterpoise.oversample.folder import check, new_folder, read_json, seal, write_json
 from counterpoise.oversample.learning import build_language
 from counterpoise.oversample.rows import TrainingRows
+from counterpoise.oversample.saved_judge import judge_tensors, read_judge
 from counterpoise.oversample.saved_rows import (
     describe_rules,
     no_rows,
@@ -64,8 +65,9 @@ from counterpoise.table.value import tag_value, untag_value
 
 _SAMPLER, _WEIGHTS, _STARTS = "sampler.json", "weights.safetensors", "starts.safetensors"
 _TOKENIZER, _ROWS, _ROW_TEXTS = "tokenizer.json", "rows.safetensors", "rows.json"
+_JUDGE = "judge.safetensors"
 _REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _STARTS})
-_OPTIONAL = frozenset({_TOKENIZER, _ROWS, _ROW_TEXTS})
+_OPTIONAL = frozenset({_TOKENIZER, _ROWS, _ROW_TEXTS, _JUDGE})
 
 _TIMINGS = ("training_s", "training_rows_per_s", "generation_s", "generation_rows_per_s")
 _LONGEST_TEXT = 1_000_000
@@ -104,6 +106,8 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
         save_weights(weights, unfinished / _WEIGHTS)
         tensors = starts_tensors(writer.rows.starts) | rules_tensors(sampler._rules)
         save_file(tensors, unfinished / _STARTS)
+        if writer.judge is not None:
+            save_file(judge_tensors(writer.judge), unfinished / _JUDGE)
         if writer.language.tokenizer is not None and record["tokenizer"] == "own":
             text = _tokenizer_text(writer.language.tokenizer)
             (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
@@ -152,6 +156,7 @@ def _describe(sampler: Any) -> dict[str, Any]:
         "tokenizer": _tokenizer_kind(language.tokenizer),
         "language": _digest(language),
         "model": describe_model(writer.model, sampler.lora_rank),
+        "has_judge": writer.judge is not None,
         "model_name": sampler.model_name_,
         "model_reason": sampler.model_reason_,
         "generation_batch_size": sampler._generation_batch_size,
@@ -241,6 +246,13 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         texts = Fields(read_json(folder, _ROW_TEXTS), "rows")
         rows, real_rows = read_rows(row_tensors, texts, rows)
         sampler._rules = replace(sampler._rules, real_rows=real_rows)
+    judge = None
+    if fields.flag("has_judge") != (_JUDGE in names) or (
+        _JUDGE in names and sampler.recipe_.selection is None
+    ):
+        raise ModelError("sampler.has_judge does not fit the files, or the recipe")
+    if _JUDGE in names:
+        judge = read_judge({n: t.numpy() for n, t in read_tensors(folder / _JUDGE).items()}, schema)
     search = fields.optional("search", fields.record)
     return RowWriter(
         language,
@@ -250,6 +262,7 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         device,
         untag_history(fields.record("history")),
         None if search is None else untag_history(search),
+        judge=judge,
     )
 
 

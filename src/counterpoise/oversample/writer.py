@@ -17,6 +17,7 @@ from counterpoise.model.history import History
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.oversample.condition import Prompts, draw_prompts, draw_writing_orders
 from counterpoise.oversample.free import FLAWED, FreeReader
+from counterpoise.oversample.judge import Judge
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
 from counterpoise.oversample.redraw import Accept
@@ -49,6 +50,8 @@ class RowWriter:
         What labels rows that are written without a label.
     reader : FreeReader or None
         What reads rows from text that is written without a grammar.
+    judge : Judge or None
+        What says which rows are kept, where the recipe selects.
     """
 
     language: Language
@@ -60,6 +63,7 @@ class RowWriter:
     search: History | None = None
     labeller: XGBoostLabeller | None = None
     reader: FreeReader | None = None
+    judge: Judge | None = None
 
     def write(
         self,

@@ -1,0 +1,67 @@
+"""A judge as tensors: what it has learned, and none of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterpoise.errors import ModelError
+from counterpoise.oversample.judge import N_CLASSIFIERS, Judge
+from counterpoise.oversample.trees import Trees
+from counterpoise.table import Schema, TextColumn
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+def judge_tensors(judge: Judge) -> dict[str, npt.NDArray[Any]]:
+    """Return ``labels``, ``columns``, and ``number.name`` for the arrays of each classifier."""
+    tensors: dict[str, npt.NDArray[Any]] = {
+        "labels": judge.labels,
+        "columns": np.array(judge.columns, dtype=np.int64),
+    }
+    for number, scorer in enumerate(judge.scorers):
+        trees = scorer if isinstance(scorer, Trees) else Trees.of(scorer)
+        tensors |= {f"{number}.{name}": array for name, array in trees.to_arrays().items()}
+    return tensors
+
+
+def read_judge(tensors: Tensors, schema: Schema) -> Judge:
+    """Read the judge of rows of `schema`, label first.
+
+    Raises
+    ------
+    ModelError
+        If it is none, or one of another table.
+    """
+    labels, columns = tensors["labels"], tensors["columns"]
+    features = [
+        position
+        for position, column in enumerate(schema)
+        if position > 0 and not isinstance(column, TextColumn)
+    ]
+    of_class = schema[0]
+    assert not isinstance(of_class, TextColumn)
+    is_right = (
+        labels.dtype == columns.dtype == np.int64
+        and labels.ndim == 1
+        and len(labels) > 1
+        and bool((np.diff(labels) > 0).all())
+        and bool(of_class.contains(labels).all())
+        and columns.tolist() == features
+    )
+    if not is_right:
+        raise ModelError("the classifier that judges rows is of another table")
+    n_outputs = 1 if len(labels) == 2 else len(labels)
+    scorers = []
+    for number in range(N_CLASSIFIERS):
+        prefix = f"{number}."
+        own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        scorers.append(Trees.from_arrays(own, len(columns), n_outputs))
+    if sum("." not in name for name in tensors) != 2 or any(
+        "." in name and name.split(".")[0] not in map(str, range(N_CLASSIFIERS)) for name in tensors
+    ):
+        raise ModelError("the classifier that judges rows has unknown parts")
+    return Judge(labels, tuple(features), tuple(scorers))
