@@ -16,9 +16,8 @@ from tests.models import mixed_frame
 
 def fitted(**arguments: object) -> LLMOverSampler:
     X, y = mixed_frame(80)
-    sampler = LLMOverSampler(
-        model="compact", epochs=4, random_state=0, precision="float32", **arguments
-    )
+    chosen = {"interpolation": "smotenc", "selection": None, "precision": "float32"}
+    sampler = LLMOverSampler(model="compact", epochs=4, random_state=0, **{**chosen, **arguments})
     sampler.fit_resample(X, y)
     return sampler
 

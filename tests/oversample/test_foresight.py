@@ -90,7 +90,12 @@ def test_training_stops_in_time_and_all_rows_come_back():
 def test_a_search_is_stopped_too():
     X, y = mixed_frame(200)
     sampler = LLMOverSampler(
-        model="compact", precision="float32", random_state=0, max_time=2.0, patience=10**6
+        model="compact",
+        precision="float32",
+        random_state=0,
+        max_time=2.0,
+        patience=10**6,
+        interpolation="smotenc",
     )
     with pytest.warns(UserWarning, match="stopped"):
         _, y_new = sampler.fit_resample(X, y)
@@ -108,8 +113,8 @@ def test_a_limit_that_is_not_reached_changes_nothing():
 
 
 def test_an_estimate_is_shown_and_changes_nothing(capsys):
-    _, silent, _, _ = fit(epochs=40)
-    _, shown, _, _ = fit(epochs=40, verbose=True)
+    _, silent, _, _ = fit(epochs=200)
+    _, shown, _, _ = fit(epochs=200, verbose=True)
     assert silent.equals(shown)
     assert "training up to" in capsys.readouterr().err
 

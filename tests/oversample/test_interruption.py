@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def unfitted() -> LLMOverSampler:
-    return LLMOverSampler(model="compact", precision="float32", epochs=2, random_state=0)
+    return LLMOverSampler(model="compact", precision="float32", epochs=8, random_state=0)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def test_combinations_are_held_to_those_observed():
     X, y = shop()
     X.loc[::7, "area_code"] = np.nan
     sampler, made = resample(
-        X, y, fixed_combinations=[("area_code", "state")], temperature=3.0, interpolation="smotenc"
+        X, y, fixed_combinations=[("area_code", "state")], temperature=3.0, selection=None
     )
     observed = set(map(tuple, X[["area_code", "state"]].fillna(-1).to_numpy()))
     written = set(map(tuple, made[["area_code", "state"]].fillna(-1).to_numpy()))
@@ -197,7 +197,7 @@ def test_combinations_with_text_in_the_table(tmp_path):
 
 def test_an_inequality_holds_and_its_redraws_are_reported():
     rule = ("min_price", "<=", "max_price")
-    sampler, made = resample(*shop(), inequalities=[rule], temperature=3.0)
+    sampler, made = resample(*shop(), inequalities=[rule], temperature=3.0, selection=None)
     assert (made["min_price"] <= made["max_price"]).all()
     redraws = sampler.redraws_["yes"]
     assert redraws.n_rows == len(made) == 40
@@ -236,7 +236,7 @@ def test_a_few_real_rows_may_break_an_inequality_and_it_is_said():
 
 
 def test_what_contradicts_an_inequality_ends_with_an_error_that_says_so():
-    sampler, _ = resample(*shop(), inequalities=[("min_price", "<=", "max_price")])
+    sampler, _ = resample(*shop(), inequalities=[("min_price", "<=", "max_price")], selection=None)
     with pytest.raises(DecodingError, match=r"0 of 3 rows.*1000 drawn.*not min_price <= max") as e:
         sampler.sample(3, condition={"min_price": 12.25, "max_price": 0.75})
     assert e.value.context["rejected"] == {"not min_price <= max_price": 1000}

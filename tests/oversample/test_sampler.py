@@ -122,7 +122,7 @@ def test_sampling_under_a_condition(fitted):
     assert (X["colour"] == "blue, dark").all()
     assert (X["age"] == 41).all()
     assert X["price"].isna().all()
-    assert X["member"].nunique() == 2
+    assert len(X.drop_duplicates()) > 10
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,13 @@ from counterpoise.errors import ModelError
 from counterpoise.oversample.folder import MANIFEST, seal
 from tests.models import mixed_frame, save_gpt2
 
-FILES = ("manifest.json", "sampler.json", "starts.safetensors", "weights.safetensors")
+FILES = (
+    "judge.safetensors",
+    "manifest.json",
+    "sampler.json",
+    "starts.safetensors",
+    "weights.safetensors",
+)
 
 
 def fitted(**parameters) -> LLMOverSampler:

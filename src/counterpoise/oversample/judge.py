@@ -84,6 +84,8 @@ class Judge:
 
         A row is agreed on from zero up.
         """
+        if not len(table):
+            return np.empty(0)
         X = _numbers(table, self.columns)
         likely = np.mean([_probabilities(one.decision_function(X)) for one in self.scorers], axis=0)
         rows, own = np.arange(len(table)), np.searchsorted(self.labels, table.codes[:, 0])
