@@ -45,12 +45,15 @@ Rows = tuple[pd.DataFrame, "pd.Series[Any]"]
 
 
 def candidates(
-    table: BenchTable, train: Rows, seed: int, groups: Sequence[str]
+    table: BenchTable, train: Rows, seed: int, groups: Sequence[str], judging: Sequence[str]
 ) -> Iterator[tuple[str, Rows]]:
     """Yield the name of each candidate and the rows that it trains a classifier on."""
     n_lacking = int(train[1].value_counts().max() - (train[1] == table.positive).sum())
     yield "none", train
-    judges = {name: Judge(table, train, of) for name, of in JUDGES.items()}
+    judges = {name: Judge(table, train, JUDGES[name]) for name in judging}
+    if "recipe" in groups:
+        sampler = LLMOverSampler(**_common(table, train, seed))
+        yield "counterpoise as it is", sampler.fit_resample(*train)
     if "baselines" in groups:
         yield "class weights", train
         for method in ("random", "smotenc"):
@@ -70,19 +73,18 @@ def candidates(
         for use, rows in uses.items():
             yield f"{group}, {use}", _stack(train, _labelled(rows, table.positive))
         if changes.get("train_on") == "all":
-            for use in ("whole deficit", "agreed by three kinds"):
+            for use in uses.keys() & {"whole deficit", "agreed by three kinds"}:
                 both = _both(table, train, writer, uses[use], n_lacking)
                 yield f"{group}, {use}, majority written too", both
 
 
 TRAINED: Mapping[str, Mapping[str, Any]] = {
     "no interpolation": {"interpolation": None},
-    "default": {},
+    "interpolated rows too": {"interpolation": "smotenc"},
     "all classes": {"interpolation": None, "train_on": "all"},
     "temperature 1.3": {"interpolation": None, "temperature": 1.3},
-    "temperature 0.8": {"interpolation": None, "temperature": 0.8},
 }
-"""What is trained, and how it differs from the default recipe when this was run."""
+"""What is trained; all without selection, which is what the judges are for."""
 
 JUDGES: Mapping[str, Sequence[TableClassifier]] = {
     "xgboost": (TableClassifier("xgboost"),),
@@ -165,9 +167,9 @@ def _drawn_by(
         categorical=table.categorical,
         random_state=seed,
     )
-    whole, _ = sampler.fit_resample(*train)
-    rows = whole.iloc[len(train[0]) :]
-    return rows.sample(frac=1, random_state=seed).reset_index(drop=True)
+    whole: pd.DataFrame = sampler.fit_resample(*train)[0]
+    rows = whole.iloc[len(train[0]) :].sample(frac=1, random_state=seed)
+    return rows.reset_index(drop=True)
 
 
 def _both(
@@ -190,19 +192,21 @@ def _written(
     table: BenchTable, train: Rows, seed: int, **changes: Any
 ) -> tuple[LLMOverSampler, pd.DataFrame]:
     """Train a model, and return it with `_POOL` times the rows of the minority that are lacking."""
-    counts = train[1].value_counts()
-    sampler = LLMOverSampler(
-        model="compact",
-        sampling_strategy={table.positive: int(counts.max())},
-        column_kinds=table.column_kinds,
-        max_presentations=_MAX_PRESENTATIONS,
-        random_state=seed,
-        **changes,
-    )
+    sampler = LLMOverSampler(**_common(table, train, seed), selection=None, **changes)
     n_real = len(train[0])
     first = sampler.fit_resample(*train)[0].iloc[n_real:]
     more, _ = sampler.sample((_POOL - 1) * len(first), class_=table.positive)
     return sampler, pd.concat([first, more], ignore_index=True)
+
+
+def _common(table: BenchTable, train: Rows, seed: int) -> dict[str, Any]:
+    return {
+        "model": "compact",
+        "sampling_strategy": {table.positive: int(train[1].value_counts().max())},
+        "column_kinds": table.column_kinds,
+        "max_presentations": _MAX_PRESENTATIONS,
+        "random_state": seed,
+    }
 
 
 def _classifier(name: str, table: BenchTable, class_weight: str | None) -> TableClassifier:
@@ -222,6 +226,7 @@ def run(
     table: BenchTable,
     seed: int,
     groups: Sequence[str],
+    judging: Sequence[str],
     classifiers: Sequence[str],
     max_train_rows: int | None,
 ) -> Iterator[dict[str, Any]]:
@@ -234,7 +239,7 @@ def run(
     X_test, y_test = table.X.iloc[split.test], table.y.iloc[split.test]
     prior = float((train[1] == table.positive).mean())
     started = time.perf_counter()
-    for name, balanced in candidates(table, train, seed, groups):
+    for name, balanced in candidates(table, train, seed, groups, judging):
         seconds = time.perf_counter() - started
         for which in classifiers:
             weight = "balanced" if name == "class weights" else None
@@ -312,7 +317,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--max-train-rows", type=int, metavar="N")
-    parser.add_argument("--groups", nargs="+", default=["baselines", *TRAINED])
+    parser.add_argument("--groups", nargs="+", default=["baselines", *TRAINED, "recipe"])
+    parser.add_argument("--judges", nargs="+", default=list(JUDGES))
     parser.add_argument("--classifiers", nargs="+", default=CLASSIFIERS)
     parser.add_argument("--output", type=Path, default=Path("results/search.jsonl"))
     parser.add_argument("--summarise", type=Path, metavar="FILE")
@@ -329,7 +335,14 @@ def main() -> None:
         for seed in range(args.first_seed, args.first_seed + args.seeds):
             for name in args.tables:
                 table = load_table(name, args.data_dir)
-                for line in run(table, seed, args.groups, args.classifiers, args.max_train_rows):
+                for line in run(
+                    table,
+                    seed,
+                    args.groups,
+                    args.judges,
+                    args.classifiers,
+                    args.max_train_rows,
+                ):
                     file.write(json.dumps(line) + "\n")
                     file.flush()
                 note(f"{name}, seed {seed}: done")

@@ -218,18 +218,20 @@ def test_a_share_of_the_majority():
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("interpolation", ["smotenc", None])
 @pytest.mark.parametrize("n_rows", [2, 3, 5, 6, 12, 19, 20])
-def test_tiny_classes_work_and_say_what_they_cannot_promise(n_rows):
+def test_tiny_classes_work_and_say_what_they_cannot_promise(n_rows, interpolation):
     X = pd.DataFrame({"a": np.arange(N) % 7, "b": ["x", "y", "z"] * 16})
     y = pd.Series(np.where(np.arange(N) < n_rows, "rare", "common"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(X, y)
+        X_resampled, _ = LLMOverSampler(**QUICK, interpolation=interpolation).fit_resample(X, y)
     said = [str(warning.message) for warning in caught if "rows: too few" in str(warning.message)]
     assert len(X_resampled) == 2 * (N - n_rows) or n_rows > N / 2
     assert len(said) == (n_rows < 20)
     assert all(f"class 'rare' has {n_rows} rows" in text for text in said)
-    assert all(("repeated, not interpolated" in text) == (n_rows <= 5) for text in said)
+    is_repeated = interpolation is not None and n_rows <= 5
+    assert all(("repeated, not interpolated" in text) == is_repeated for text in said)
 
 
 def test_a_class_of_one_row_is_an_error():

@@ -17,8 +17,13 @@ SMALLEST_TABLE_WITH_NUMBERED_ROWS = 100
 """In a smaller table, whole numbers that are all different may well be by chance."""
 
 
-def check_size(class_: Any, n_rows: int) -> None:
+def check_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
     """Refuse a class with a single row, and warn of what a tiny one can't be promised.
+
+    Parameters
+    ----------
+    interpolates : bool
+        Whether interpolated rows are asked for.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def check_size(class_: Any, n_rows: int) -> None:
         return
     fallback = (
         f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
-        if n_rows <= N_NEIGHBORS
+        if interpolates and n_rows <= N_NEIGHBORS
         else ""
     )
     warnings.warn(

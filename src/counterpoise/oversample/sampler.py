@@ -392,11 +392,13 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
         n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
+        recipe = self._recipe()
+        interpolates = recipe.interpolation is not None
         for class_ in n_rows:
-            check_size(class_, int((labels == class_).sum()))
+            check_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         for name in _OF_ONE_FIT:
             self.__dict__.pop(name, None)
-        self.recipe_ = self._recipe()
+        self.recipe_ = recipe
         self.classes_ = np.unique(labels)
         types = self._caller_types
         prepared = prepare(X, labels, types.target_name, types.names_columns, self._demands())

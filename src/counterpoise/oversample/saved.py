@@ -7,6 +7,7 @@
 ``weights.safetensors``  the model's weights
 ``starts.safetensors``   how often each value of a column occurs in a class, column by column; the
                     combinations of values that `fixed_combinations` holds rows to
+``judge.safetensors``  the trees that say which written rows are kept, where a recipe selects
 ``tokenizer.json``  the model's tokenizer, where rows are written in its tokens
 ``rows.safetensors``, ``rows.json``  the training rows, only if asked for
 =================== ==============================================================================
