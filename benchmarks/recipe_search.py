@@ -73,9 +73,10 @@ def candidates(
         for use, rows in uses.items():
             yield f"{group}, {use}", _stack(train, _labelled(rows, table.positive))
         if changes.get("train_on") == "all":
-            for use in uses.keys() & {"whole deficit", "agreed by three kinds"}:
-                both = _both(table, train, writer, uses[use], n_lacking)
-                yield f"{group}, {use}, majority written too", both
+            for use in ("whole deficit", "agreed by three kinds"):
+                if use in uses:
+                    both = _both(table, train, writer, uses[use], n_lacking)
+                    yield f"{group}, {use}, majority written too", both
 
 
 TRAINED: Mapping[str, Mapping[str, Any]] = {
