@@ -36,7 +36,10 @@ TRAININGS: Mapping[str, Mapping[str, Any]] = {
     "no interpolation": {"interpolation": None},
     "no permutation": {"permutation": "none"},
 }
-"""How a model is trained: what differs from the default."""
+"""How a model is trained: what differs from `METHOD`."""
+
+METHOD: Mapping[str, Any] = {"interpolation": "smotenc", "selection": None}
+"""The three ideas of the method and nothing beside, trained for as long as the default recipe."""
 
 SAMPLINGS: Mapping[str, Sequence[tuple[str, float]]] = {
     "stopped early": (("feature", 1.0), ("label", 1.0), ("feature", 0.7), ("label", 0.7)),
@@ -62,7 +65,7 @@ def measure_table(
             random_state=seed,
             column_kinds=table.column_kinds,
             max_presentations=max_presentations,
-            **arguments,
+            **{**METHOD, **arguments},
         )
         sampler.fit_resample(X, y.reset_index(drop=True))
         for condition, temperature in SAMPLINGS[training]:

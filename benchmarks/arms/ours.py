@@ -40,8 +40,11 @@ def _parameters(task: Task) -> dict[str, Any]:
     options = dict(task.options)
     if options.pop("length") == "auto":
         return options
+    options |= {"selection": None}  # what the peers do not do either
     if options.pop("corpus", "method") == "all rows":
         options |= {"interpolation": None, "train_on": "all"}
+    else:
+        options |= {"interpolation": "smotenc"}
     return options | {
         "epochs": task.epochs,
         "batch_size": task.batch_size,
