@@ -114,6 +114,8 @@ def test_trees_are_walked_from_their_roots() -> None:
         {"feature": np.array([2, -1, -1, -1])},
         {"feature": np.array([-2, -1, -1, -1])},
         {"roots": np.array([1, 3])},
+        {"roots": np.array([0])},  # nodes that no walk comes to
+        {"right": np.array([1, 1, 2, 3])},
         {"roots": np.array([0, 4])},
         {"baseline": np.array([0.5, 0.5])},
         {"baseline": np.array([np.inf])},

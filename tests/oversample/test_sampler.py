@@ -274,7 +274,7 @@ def test_a_tiny_class_is_warned_of(churn, n_rows, says):
     X, _ = churn
     y = np.where(np.arange(60) < n_rows, "rare", "common")
     with pytest.warns(UserWarning, match=says):
-        LLMOverSampler(**QUICK).fit_resample(X, y)
+        LLMOverSampler(**QUICK, interpolation="smotenc").fit_resample(X, y)
 
 
 def test_generated_text_keeps_within_its_length(tmp_path):

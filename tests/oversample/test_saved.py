@@ -21,8 +21,8 @@ from counterpoise.oversample.folder import MANIFEST, seal
 from tests.models import mixed_frame, save_gpt2
 
 FILES = (
-    "judge.safetensors",
     "manifest.json",
+    "judge.safetensors",
     "sampler.json",
     "starts.safetensors",
     "weights.safetensors",
@@ -285,7 +285,7 @@ def damage_json(folder: Path, chance: random.Random) -> str:
 
 def damage_tensors(folder: Path, chance: random.Random) -> str:
     """Change tensors, with the right checksum."""
-    path = folder / chance.choice(["weights.safetensors", "starts.safetensors"])
+    path = folder / chance.choice([name for name in FILES if name.endswith(".safetensors")])
     tensors = load_file(path)
     name = chance.choice(sorted(tensors))
     tensor = tensors[name]
@@ -293,7 +293,8 @@ def damage_tensors(folder: Path, chance: random.Random) -> str:
     if how == "shape":
         tensors[name] = tensor[:-1].clone()
     elif how == "dtype":
-        tensors[name] = tensor.to(torch.float64 if tensor.is_floating_point() else torch.int32)
+        others = {torch.float32: torch.float64, torch.float64: torch.float32}
+        tensors[name] = tensor.to(others.get(tensor.dtype, torch.int32))
     elif how == "gone":
         del tensors[name]
     elif how == "more":

@@ -139,6 +139,7 @@ class Trees:
             and ((self.feature >= -1) & (self.feature < n_features)).all()
             and self._are_children(self.left, here, is_leaf, ends)
             and self._are_children(self.right, here, is_leaf, ends)
+            and self._have_one_parent(is_leaf)
             and (self.threshold[is_leaf] == 0).all()
             and not self.missing_left[is_leaf].any()
             and (self.value[~is_leaf] == 0).all()
@@ -151,3 +152,11 @@ class Trees:
         end = np.repeat(ends[1:], np.diff(ends))
         behind = (child > here) & (child < end)
         return bool(np.where(is_leaf, child == here, behind).all())
+
+    def _have_one_parent(self, is_leaf: BoolArray) -> bool:
+        """Whether every node but the roots is the child of one node."""
+        children = np.concatenate([self.left[~is_leaf], self.right[~is_leaf]])
+        n_parents = np.bincount(children, minlength=len(is_leaf))
+        expected = np.ones(len(is_leaf), dtype=np.int64)
+        expected[self.roots] = 0
+        return bool((n_parents == expected).all())
