@@ -260,6 +260,10 @@ def damage_bytes(folder: Path, chance: random.Random) -> str:
     return f"{how} {name}"
 
 
+LIMIT = ("model", "shape", "longest")
+"""A number is as possible there as null, and changes nothing as long as rows are shorter."""
+
+
 def json_type(value) -> type:
     return float if type(value) is int else type(value)
 
@@ -267,7 +271,7 @@ def json_type(value) -> type:
 def damage_json(folder: Path, chance: random.Random) -> str:
     """Give a value of the JSON another type, drop it or add one, with the right checksum."""
     document = json.loads((folder / "sampler.json").read_text())
-    path = chance.choice(paths(document))
+    path = chance.choice([path for path in paths(document) if path != LIMIT])
     holder, value = at(document, path[:-1]), at(document, path)
     other = [bad for bad in BAD if json_type(bad) is not json_type(value)]
     how = chance.choice(["other", "other", "other", "drop", "add"])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from counterpoise.language.grammar import IntArray
-from counterpoise.table import ABSENT, MISSING, Table, TextColumn
+from counterpoise.table import ABSENT, MISSING, Schema, Table, TextColumn
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -60,15 +60,11 @@ class Judge:
         """Train on `table`, label first; None where there is nothing to judge by."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        columns = tuple(
-            position
-            for position, column in enumerate(table.schema)
-            if position > 0 and not isinstance(column, TextColumn)
-        )
+        columns = judged_columns(table.schema)
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
         if not columns or len(labels) < 2:
             return None
-        X = _numbers(table, columns)
+        X = as_numbers(table, columns)
         scorers = tuple(
             HistGradientBoostingClassifier(
                 class_weight="balanced", early_stopping=False, random_state=int(seed)
@@ -86,7 +82,7 @@ class Judge:
         """
         if not len(table):
             return np.empty(0)
-        X = _numbers(table, self.columns)
+        X = as_numbers(table, self.columns)
         likely = np.mean([_probabilities(one.decision_function(X)) for one in self.scorers], axis=0)
         rows, own = np.arange(len(table)), np.searchsorted(self.labels, table.codes[:, 0])
         of_own = likely[rows, own]
@@ -106,7 +102,17 @@ def _parts(classes: npt.NDArray[Any], rng: np.random.Generator) -> Iterator[IntA
         yield np.flatnonzero(left_out != part)
 
 
-def _numbers(table: Table, columns: tuple[int, ...]) -> FloatArray:
+def judged_columns(schema: Schema) -> tuple[int, ...]:
+    """Return the positions of the features that trees can look at: all but free text."""
+    return tuple(
+        position
+        for position, column in enumerate(schema)
+        if position > 0 and not isinstance(column, TextColumn)
+    )
+
+
+def as_numbers(table: Table, columns: tuple[int, ...]) -> FloatArray:
+    """Return the codes of some columns, NaN where there is none, (n_rows, n_columns)."""
     codes = table.codes[:, columns]
     unknown = (codes == MISSING) | (codes == ABSENT)
     return np.where(unknown, np.nan, codes.astype(np.float64))

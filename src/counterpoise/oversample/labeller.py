@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from counterpoise.errors import MissingDependencyError, SchemaError
 from counterpoise.language.grammar import IntArray
-from counterpoise.table import MISSING, Table, TextColumn
+from counterpoise.oversample.judge import as_numbers, judged_columns
+from counterpoise.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,7 @@ class XGBoostLabeller:
         SchemaError
             If every feature is free text.
         """
-        columns = tuple(
-            position
-            for position, column in enumerate(table.schema)
-            if position > 0 and not isinstance(column, TextColumn)
-        )
+        columns = judged_columns(table.schema)
         if not columns:
             raise SchemaError(
                 "every feature is free text, which XGBoost cannot label rows by; use a recipe "
@@ -55,19 +51,14 @@ class XGBoostLabeller:
             )
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
         classifier = _xgboost().XGBClassifier(random_state=int(rng.integers(2**31)))
-        classifier.fit(_numbers(table, columns), classes)
+        classifier.fit(as_numbers(table, columns), classes)
         return cls(labels, columns, classifier)
 
     def label(self, table: Table) -> IntArray:
         """Return the code of the label of each row; shape (n_rows,)."""
-        predicted = self.classifier.predict(_numbers(table, self.columns))
+        predicted = self.classifier.predict(as_numbers(table, self.columns))
         labels: IntArray = self.labels[np.asarray(predicted, dtype=np.int64)]
         return labels
-
-
-def _numbers(table: Table, columns: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    codes = table.codes[:, columns]
-    return np.where(codes == MISSING, np.nan, codes.astype(np.float64))
 
 
 def _xgboost() -> Any:

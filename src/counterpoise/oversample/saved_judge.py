@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.errors import ModelError
-from counterpoise.oversample.judge import N_CLASSIFIERS, Judge
+from counterpoise.oversample.judge import N_CLASSIFIERS, Judge, judged_columns
 from counterpoise.oversample.trees import Trees
 from counterpoise.table import Schema, TextColumn
 
@@ -37,11 +37,7 @@ def read_judge(tensors: Tensors, schema: Schema) -> Judge:
         If it is none, or one of another table.
     """
     labels, columns = tensors["labels"], tensors["columns"]
-    features = [
-        position
-        for position, column in enumerate(schema)
-        if position > 0 and not isinstance(column, TextColumn)
-    ]
+    features = judged_columns(schema)
     of_class = schema[0]
     assert not isinstance(of_class, TextColumn)
     is_right = (
@@ -50,7 +46,7 @@ def read_judge(tensors: Tensors, schema: Schema) -> Judge:
         and len(labels) > 1
         and bool((np.diff(labels) > 0).all())
         and bool(of_class.contains(labels).all())
-        and columns.tolist() == features
+        and columns.tolist() == list(features)
     )
     if not is_right:
         raise ModelError("the classifier that judges rows is of another table")
@@ -64,4 +60,4 @@ def read_judge(tensors: Tensors, schema: Schema) -> Judge:
         "." in name and name.split(".")[0] not in map(str, range(N_CLASSIFIERS)) for name in tensors
     ):
         raise ModelError("the classifier that judges rows has unknown parts")
-    return Judge(labels, tuple(features), tuple(scorers))
+    return Judge(labels, features, tuple(scorers))
