@@ -153,7 +153,8 @@ Recipe = Annotated[
     typer.Option(
         "--recipe",
         help="The method: counterpoise, imbllm, great, taptap, predllm, or an ablation of imbllm: "
-        "imbllm-no-interpolation, imbllm-no-permutation, imbllm-no-condition, imbllm-none. What "
+        "imbllm-no-interpolation, imbllm-no-permutation, imbllm-no-condition, imbllm-none; or of "
+        "counterpoise: counterpoise-no-selection. What "
         "other options leave at 'recipe' is as it says.",
         metavar="NAME",
         rich_help_panel=_ROWS,

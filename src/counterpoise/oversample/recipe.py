@@ -126,9 +126,11 @@ _PUBLISHED: Mapping[str, Any] = {"epochs": 50, "validation_fraction": 0.0, "temp
 """What the four published methods have in common, in the code that accompanies the paper."""
 
 _IMBLLM = Recipe(**_PUBLISHED)
+_COUNTERPOISE = Recipe(interpolation=None, selection="classifier")
 
 RECIPES: Mapping[str, Recipe] = {
-    "counterpoise": Recipe(interpolation=None, selection="classifier"),
+    "counterpoise": _COUNTERPOISE,
+    "counterpoise-no-selection": replace(_COUNTERPOISE, selection=None),
     "imbllm": _IMBLLM,
     "imbllm-no-interpolation": replace(_IMBLLM, interpolation=None),
     "imbllm-no-permutation": replace(_IMBLLM, permutation="none"),

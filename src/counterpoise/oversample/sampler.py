@@ -63,7 +63,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         ``model_reason_`` has the figures. On a faster machine the choice may be another, and with
         it the rows.
     recipe : str or Recipe, default="counterpoise"
-        The method: ``"counterpoise"``, what does best in our own experiments; ``"imbllm"`` as
+        The method: ``"counterpoise"``, what does best in our own experiments, and its ablation
+        ``"counterpoise-no-selection"``; ``"imbllm"`` as
         published [1]_, and its ablations ``"imbllm-no-interpolation"``,
         ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``,
         ``"taptap"`` (needs xgboost) and ``"predllm"``, which are trained on every class; the last
