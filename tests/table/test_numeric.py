@@ -278,6 +278,11 @@ def test_ends_of_a_range_move_to_what_is_possible() -> None:
         column.limited((2.02, 2.05))
 
 
+def test_more_values_are_counted_than_a_range_has_length_for() -> None:
+    limit = 2**62
+    assert infer([-limit, limit - 1], "int64").n_values == 2**63
+
+
 def test_decimals_that_were_asked_for_are_kept() -> None:
     assert infer([*MEASURED, *FILLED], decimals=8).step == 1
 

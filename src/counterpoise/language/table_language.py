@@ -103,9 +103,10 @@ def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
     if isinstance(column, DatetimeColumn):
         return numbers.fixed_number(low, high), partial(numbers.spell_fixed, low=low, high=high)
     exceptions = {code: numbers.spell_plain(code, column.decimals) for code in column.exceptions}
-    how = (column.multiples, column.step, exceptions)
-    return numbers.fixed_numbers(*how), partial(_spell_number, how=how)
-
-
-def _spell_number(code: int, how: tuple[range, int, Mapping[int, str]]) -> list[Hashable]:
-    return numbers.spell_fixed_numbers(code, *how)
+    spell = partial(
+        numbers.spell_fixed_numbers,
+        multiples=column.multiples,
+        step=column.step,
+        exceptions=exceptions,
+    )
+    return numbers.fixed_numbers(column.multiples, column.step, exceptions), spell

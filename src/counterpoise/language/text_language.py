@@ -200,13 +200,10 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
         instants = expand(calendar.instants(low, high, unit), calendar.iso_text)
         return framed(instants, " ", _END), partial(_iso, unit=unit)
     if isinstance(column, DatetimeColumn):
-        return framed(numbers.plain_number(low, high, 0, _END), " "), _whole
+        whole = framed(numbers.plain_number(low, high, 0, _END), " ")
+        return whole, partial(numbers.spell_plain, decimals=0)
     spell = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
     return framed(_plain_numbers(column), " "), spell
-
-
-def _whole(code: int) -> str:
-    return numbers.spell_plain(code, 0)
 
 
 def _iso(code: int, unit: str) -> str:

@@ -225,7 +225,7 @@ def _check_read(record: dict[str, Any], sampler: Any, device: str | None) -> Non
 
 
 def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> RowWriter:
-    tensors = {name: t.numpy() for name, t in read_tensors(folder / _STARTS).items()}
+    tensors = _read_arrays(folder / _STARTS)
     sampler._rules = read_rules(fields, tensors, sampler)
     empty = sampler._rules.layout.join(no_rows(sampler._rules.layout.schema))
     schema = empty.schema
@@ -243,17 +243,14 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
     model = rebuild_model(described, len(language.vocabulary), folder / _WEIGHTS, device)
     rows = TrainingRows(empty, 0, None, read_starts(tensors, schema))
     if names & {_ROWS, _ROW_TEXTS}:
-        row_tensors = {name: t.numpy() for name, t in read_tensors(folder / _ROWS).items()}
+        row_tensors = _read_arrays(folder / _ROWS)
         texts = Fields(read_json(folder, _ROW_TEXTS), "rows")
         rows, real_rows = read_rows(row_tensors, texts, rows)
         sampler._rules = replace(sampler._rules, real_rows=real_rows)
-    judge = None
-    if fields.flag("has_judge") != (_JUDGE in names) or (
-        _JUDGE in names and sampler.recipe_.selection is None
-    ):
+    has_judge = fields.flag("has_judge")
+    if has_judge != (_JUDGE in names) or (has_judge and sampler.recipe_.selection is None):
         raise ModelError("sampler.has_judge does not fit the files, or the recipe")
-    if _JUDGE in names:
-        judge = read_judge({n: t.numpy() for n, t in read_tensors(folder / _JUDGE).items()}, schema)
+    judge = read_judge(_read_arrays(folder / _JUDGE), schema) if has_judge else None
     search = fields.optional("search", fields.record)
     return RowWriter(
         language,
@@ -265,6 +262,10 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         None if search is None else untag_history(search),
         judge=judge,
     )
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in read_tensors(path).items()}
 
 
 def _read_parts(fields: Fields, schema: Schema) -> dict[int, TextParts]:

@@ -56,8 +56,7 @@ def read_judge(tensors: Tensors, schema: Schema) -> Judge:
         prefix = f"{number}."
         own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         scorers.append(Trees.from_arrays(own, len(columns), n_outputs))
-    if sum("." not in name for name in tensors) != 2 or any(
-        "." in name and name.split(".")[0] not in map(str, range(N_CLASSIFIERS)) for name in tensors
-    ):
+    judge = Judge(labels, features, tuple(scorers))
+    if judge_tensors(judge).keys() != tensors.keys():
         raise ModelError("the classifier that judges rows has unknown parts")
-    return Judge(labels, features, tuple(scorers))
+    return judge

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FEWEST_SAVED",
     "LARGEST_POWER",
     "MAX_DECIMALS",
     "MAX_EXCEPTIONS",
@@ -49,7 +50,7 @@ MAX_EXCEPTIONS: Final = 16
 _REPEATED: Final = 10
 """Cells for each such value, on average: it is a value that came from elsewhere, such as a mean."""
 
-_FEWEST_SAVED: Final = 3
+FEWEST_SAVED: Final = 3
 """Decimals that a coarser grid must save."""
 
 _BOUND_NOISE: Final = Decimal("1e-15")
@@ -143,12 +144,13 @@ def coarsen(codes: npt.NDArray[np.int64], decimals: int) -> tuple[int, tuple[int
     >>> coarsen(np.array([1_000_000, 1_200_000, 3_100_000, 5_300_000] * 10 + [2_137_513] * 10), 6)
     (100000, (2137513,))
     """
-    for kept in range(max(0, decimals - LARGEST_POWER), decimals - _FEWEST_SAVED + 1):
+    for kept in range(max(0, decimals - LARGEST_POWER), decimals - FEWEST_SAVED + 1):
         step = 10 ** (decimals - kept)
         off = codes[codes % step != 0]
+        if len(off) > len(codes) / 2:
+            continue
         values = np.unique(off)
-        is_exceptional = len(off) <= len(codes) / 2 and len(values) * _REPEATED <= len(off)
-        if is_exceptional and len(values) <= MAX_EXCEPTIONS:
+        if len(values) * _REPEATED <= len(off) and len(values) <= MAX_EXCEPTIONS:
             return step, tuple(int(value) for value in values)
     return 1, ()
 

@@ -99,11 +99,14 @@ class NumericColumn:
         self._check_step()
 
     def _check_step(self) -> None:
-        steps = [10**power for power in range(min(self.decimals, grid.LARGEST_POWER) + 1)]
-        is_sorted = list(self.exceptions) == sorted(set(self.exceptions))
-        off_grid = all(code % self.step for code in self.exceptions) if self.step in steps else True
-        ends = np.array([self.low, self.high, *self.exceptions])
-        if self.step not in steps or not (is_sorted and off_grid and self.contains(ends).all()):
+        most = min(self.decimals, grid.LARGEST_POWER)
+        is_right = (
+            self.step in [10**power for power in range(most + 1)]
+            and list(self.exceptions) == sorted(set(self.exceptions))
+            and all(code % self.step for code in self.exceptions)
+            and self.contains(np.array([self.low, self.high, *self.exceptions])).all()
+        )
+        if not is_right:
             raise SchemaError(
                 f"Column {self.name!r} has the step {self.step} with the exceptions "
                 f"{self.exceptions}: the step must be a power of ten up to 10**{self.decimals}, "
@@ -120,12 +123,16 @@ class NumericColumn:
     @property
     def multiples(self) -> range:
         """The multiples of `step` that are codes, each divided by it; an empty range if none."""
-        return range(-(-self.low // self.step), self.high // self.step + 1)
+        return self._multiples(self.low, self.high)
+
+    def _multiples(self, low: int, high: int) -> range:
+        return range(-(-low // self.step), high // self.step + 1)
 
     @property
     def n_values(self) -> int:
         """How many values a cell that is not missing can have."""
-        return len(self.multiples) + len(self.exceptions)
+        steps = self.multiples  # of which there can be more than `len` counts
+        return max(0, steps.stop - steps.start) + len(self.exceptions)
 
     @classmethod
     def infer(
@@ -177,7 +184,7 @@ class NumericColumn:
             decimals=fit.decimals,
             marker=missing_marker(series),
         )
-        if decimals is None and fitted.kind is Kind.DECIMAL:
+        if decimals is None and fitted.decimals >= grid.FEWEST_SAVED:
             codes = fitted.encode(series)
             step, exceptions = grid.coarsen(codes[codes != MISSING], fitted.decimals)
             fitted = replace(fitted, step=step, exceptions=exceptions)
@@ -295,7 +302,7 @@ class NumericColumn:
         ValueError
             If nothing is possible in it.
         """
-        steps = range(-(-low // self.step), high // self.step + 1)
+        steps = self._multiples(low, high)
         exceptions = tuple(code for code in self.exceptions if low <= code <= high)
         ends = [steps[0] * self.step, steps[-1] * self.step] if steps else []
         ends += exceptions
