@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from counterpoise.language.grammar import IntArray
+from counterpoise.language.grammar import NO_CUE, IntArray
 from counterpoise.language.sentences import Sentences
 from counterpoise.language.vocabulary import START
 from counterpoise.model.device import Device
@@ -48,19 +48,18 @@ def write_text(
             generator.manual_seed(int(rng.integers(2**63)))
             batch = tokens[start : start + sampling.batch_size]  # a view: filled in place
             n_written = np.minimum(prompts.lengths[start : start + len(batch)], n_tokens)
-            n_read = np.zeros_like(n_written)
+            n_read = 0
             reader = open_reader(len(batch))
-            while (rows := np.flatnonzero(n_written < n_tokens)).size:
-                # 1. read what was written since the last turn; score what may follow
-                lengths = np.where(n_written < n_tokens, n_written - n_read, 0)
-                place = n_read[:, None] + np.arange(lengths.max())
-                pending = np.take_along_axis(batch, np.minimum(place, n_tokens - 1), axis=1)
-                logits = reader.read(pending, np.full_like(pending, -1), lengths, rows)
-                n_read += lengths
+            while (shortest := int(n_written.min())) < n_tokens:
+                # 1. read as much as every row has; score what may follow in those that end there
+                pending = batch[:, n_read:shortest]
+                rows = np.flatnonzero(n_written == shortest)
+                logits = reader.read(pending, np.full_like(pending, NO_CUE), rows)
+                n_read = shortest
                 # 2. choose any token but the start of a sentence
                 logits[:, START] = -torch.inf
                 choice, log_probability = choose(logits, sampling, generator)
-                batch[rows, n_written[rows]] = choice.cpu().numpy()
+                batch[rows, shortest] = choice.cpu().numpy()
                 log_likelihood[start + rows] += log_probability.double().cpu().numpy()
                 n_written[rows] += 1
             advance(len(batch))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from counterpoise.language.automaton import END
-from counterpoise.language.grammar import NO_CUE, Grammar, IntArray, Runs
+from counterpoise.language.grammar import NO_CUE, BoolArray, Grammar, IntArray, Runs
 from counterpoise.language.language import Language
 from counterpoise.language.sentences import spell
 from counterpoise.model.device import Device
@@ -132,17 +132,21 @@ def _write(
     device: Device,
     generator: torch.Generator,
 ) -> None:
-    """Write all rows of `batch`, one choice a row in each turn."""
+    """Write all rows of `batch`, token by token; each chooses where its grammar leaves a choice."""
     grammar = batch.language.grammar
-    allowed = device.tensor(grammar.allowed)
-    while batch.is_writing().any():
-        # 1. read what was written since the last turn (the choice, and all that it forces), and
-        #    score the successors of each unfinished row's last token
-        rows = np.flatnonzero(batch.is_writing())
-        logits = reader.read(*batch.take_pending(), rows)
+    barred = device.tensor(np.where(grammar.allowed, np.float32(0), np.float32(-np.inf)))
+    live = np.arange(len(batch.state))  # the rows that the reader goes on with
+    while len(writing := np.flatnonzero(batch.state[live] != END)):
+        if len(writing) <= len(live) // 2:
+            live = live[writing]
+            reader.keep(writing)
+        # 1. read as much as every unfinished row has written since the last turn, and score the
+        #    successors of the last token of those that have written no more
+        tokens, cues, due = batch.take(live)
+        logits = reader.read(tokens, cues, due)
         # 2. choose among the tokens that the grammar permits, and follow each row's choice
-        sets = device.tensor(grammar.allowed_set[batch.state[rows]])
-        logits = logits.masked_fill(~allowed[sets], -torch.inf)
+        rows = live[due]
+        logits += barred[device.tensor(grammar.allowed_set[batch.state[rows]])]
         choice, log_probability = choose(logits, sampling, generator)
         batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())
 
@@ -161,10 +165,7 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     log_probability : Tensor of shape (n_rows,), float32
         Of the choice, at temperature 1 and without `top_p`.
     """
-    log_probabilities = torch.log_softmax(logits, dim=-1)
-    probabilities = log_probabilities.exp()
-    if sampling.temperature != 1.0:
-        probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
+    probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
     if sampling.top_p < 1.0:
         ordered, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(dim=-1) - ordered
@@ -175,7 +176,9 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     cumulated = probabilities.cumsum(dim=-1)
     uniform = 1.0 - torch.rand(len(logits), 1, generator=generator, device=logits.device)
     choice = torch.searchsorted(cumulated, uniform * cumulated[:, -1:])
-    return choice[:, 0], log_probabilities.gather(-1, choice)[:, 0]
+    if sampling.temperature == 1.0 and sampling.top_p == 1.0:
+        return choice[:, 0], probabilities.gather(-1, choice)[:, 0].log()
+    return choice[:, 0], torch.log_softmax(logits, dim=-1).gather(-1, choice)[:, 0]
 
 
 class _Batch:
@@ -193,18 +196,22 @@ class _Batch:
         self._text_columns = np.array([isinstance(c, TextColumn) for c in language.schema])
         self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
         prompt = spell(prompts, language).sentences(np.arange(n_rows), orders)
-        self._pending = _Pending(n_rows)
-        self._pending.append(np.arange(n_rows), prompt.tokens, prompt.lengths, prompt.cues)
+        self._written = _Written(prompt.tokens, prompt.cues, prompt.lengths)
         self._open(np.arange(n_rows))
 
-    def is_writing(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which rows have a choice left to make, shape (n_rows,)."""
-        writing: np.ndarray[Any, np.dtype[np.bool_]] = self.state != END
-        return writing
+    def take(self, live: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Hand over the tokens that come next in each of the rows `live`, as many as all have.
 
-    def take_pending(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Hand over the tokens that the model has not read, their cues, and how many a row."""
-        return self._pending.take()
+        Returns
+        -------
+        tokens, cues : ndarray of shape (n_live, n_new)
+            Anything in a row that is finished.
+        due : ndarray of shape (n_due,)
+            Which of `live` have a choice to make now; one or more.
+        """
+        is_writing = self.state[live] != END
+        tokens, cues, is_at_end = self._written.take(live, is_writing)
+        return tokens, cues, np.flatnonzero(is_writing & is_at_end)
 
     def follow(self, rows: IntArray, choice: IntArray, log_probability: FloatArray) -> None:
         """Advance `rows` by the tokens chosen there."""
@@ -215,8 +222,8 @@ class _Batch:
         in_text = self._text_columns[columns]
         if in_text.any():
             self._text_log.append((rows[in_text], columns[in_text], choice[in_text]))
-        self._pending.append(rows, choice[:, None], np.ones(len(rows), dtype=np.int64))
-        self._pending.append_runs(rows, grammar.tails, edges)
+        self._written.append(rows, choice)
+        self._written.append_runs(rows, grammar.tails, edges)
         self._code[rows] = self._code[rows] * grammar.edge_scale[edges] + grammar.edge_add[edges]
         self.state[rows] = grammar.edge_target[edges]
         ended = rows[self.state[rows] == END]
@@ -236,8 +243,8 @@ class _Batch:
         rows = rows[self._n_done[rows] < n_columns]
         while len(rows):
             columns = self._orders[rows, self._n_done[rows]]
-            self._pending.cue(rows, grammar.cues[columns])
-            self._pending.append_runs(rows, grammar.openings, columns)
+            self._written.cue(rows, grammar.cues[columns])
+            self._written.append_runs(rows, grammar.openings, columns)
             self._code[rows] = grammar.first_code[columns]
             self.state[rows] = grammar.first_state[columns]
             constant = rows[self.state[rows] == END]
@@ -259,46 +266,50 @@ class _Batch:
         ]
 
 
-class _Pending:
-    """Tokens that each row has written and the model has not read yet."""
+class _Written:
+    """The sentences so far; the model has read as many tokens of one as of another."""
 
-    def __init__(self, n_rows: int) -> None:
-        self._tokens = np.zeros((n_rows, 16), dtype=np.int64)
-        self._cues = np.full((n_rows, 16), NO_CUE, dtype=np.int64)
-        self._lengths = np.zeros(n_rows, dtype=np.int64)
+    def __init__(self, tokens: IntArray, cues: IntArray, lengths: IntArray) -> None:
+        filled = np.arange(tokens.shape[1]) < lengths[:, None]
+        self._tokens = tokens.copy()
+        self._cues = np.where(filled, cues, NO_CUE)
+        self._lengths = lengths.copy()
+        self._n_read = 0
 
-    def take(self) -> tuple[IntArray, IntArray, IntArray]:
-        longest = self._lengths.max()
-        taken = self._tokens[:, :longest].copy(), self._cues[:, :longest].copy(), self._lengths
-        self._lengths = np.zeros_like(self._lengths)
-        return taken
+    def take(self, rows: IntArray, is_writing: BoolArray) -> tuple[IntArray, IntArray, BoolArray]:
+        """Hand over what comes next in `rows`, and say of which this is all there is so far."""
+        lengths = self._lengths[rows]
+        new = slice(self._n_read, int(lengths[is_writing].min()))
+        self._n_read = new.stop
+        return self._tokens[rows, new], self._cues[rows, new], lengths == new.stop
 
     def cue(self, rows: IntArray, cues: IntArray) -> None:
         """Add a cue to the last token of each of `rows`."""
         self._cues[rows, self._lengths[rows] - 1] = cues
 
+    def append(self, rows: IntArray, tokens: IntArray) -> None:
+        """Append one token to each of `rows`."""
+        at = self._lengths[rows]
+        self._reserve(int(at.max(initial=0)) + 1)
+        self._tokens[rows, at] = tokens
+        self._lengths[rows] += 1
+
     def append_runs(self, rows: IntArray, runs: Runs, which: IntArray) -> None:
         """Append to each of `rows` one run, ``runs[which[i]]``."""
-        self._write(rows, runs.tokens[runs.flat(which)], runs.lengths(which))
-
-    def append(
-        self, rows: IntArray, tokens: IntArray, lengths: IntArray, cues: IntArray | None = None
-    ) -> None:
-        """Append to each of `rows` the first ``lengths[i]`` of ``tokens[i]``."""
-        filled = np.arange(tokens.shape[1]) < lengths[:, None]
-        self._write(rows, tokens[filled], lengths, NO_CUE if cues is None else cues[filled])
-
-    def _write(
-        self, rows: IntArray, flat: IntArray, lengths: IntArray, cues: IntArray | int = NO_CUE
-    ) -> None:
+        lengths = runs.lengths(which)
+        if not lengths.any():
+            return
         begin = self._lengths[rows]
-        longest = int((begin + lengths).max(initial=0))
-        if longest > self._tokens.shape[1]:
-            padding = ((0, 0), (0, 2 * longest - self._tokens.shape[1]))
+        self._reserve(int((begin + lengths).max()))
+        n_before = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        within = np.arange(lengths.sum()) - n_before
+        places = np.repeat(rows, lengths), np.repeat(begin, lengths) + within
+        self._tokens[places] = runs.tokens[runs.flat(which)]
+        self._lengths[rows] += lengths
+
+    def _reserve(self, n_tokens: int) -> None:
+        n_more = n_tokens - self._tokens.shape[1]
+        if n_more > 0:
+            padding = (0, 0), (0, max(n_more, n_tokens))
             self._tokens = np.pad(self._tokens, padding)
             self._cues = np.pad(self._cues, padding, constant_values=NO_CUE)
-        within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        places = np.repeat(rows, lengths), np.repeat(begin, lengths) + within
-        self._tokens[places] = flat
-        self._cues[places] = cues
-        self._lengths[rows] += lengths

@@ -33,13 +33,11 @@ class HuggingFaceModel(LanguageModel):
     def __init__(self, model: Any, entries: Sequence[Entry]) -> None:
         super().__init__()
         self.network = model
-        parameters = inspect.signature(model.forward).parameters
-        if "past_key_values" not in parameters or "attention_mask" not in parameters:
+        if "past_key_values" not in inspect.signature(model.forward).parameters:
             raise ModelError(
                 f"{type(model).__name__} keeps no key-value cache; counterpoise needs a "
                 "decoder-only transformer"
             )
-        self._takes_positions = "position_ids" in parameters
         _restrict_vocabulary(model, entries)
         self.head_is_plain = self._probe_head()
 
@@ -65,8 +63,6 @@ class HuggingFaceModel(LanguageModel):
         cues: Tensor,
         at: tuple[Tensor, Tensor],
         *,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
         cache: Any = None,
         use_cache: bool = False,
     ) -> tuple[Tensor, Any]:
@@ -75,11 +71,9 @@ class HuggingFaceModel(LanguageModel):
         Parameters
         ----------
         tokens, cues, at
-            As in `forward`; with a `cache`, what was added since.
-        positions : Tensor of shape (n_rows, length), optional
-            Position of each token in its sentence; consecutive from 0 if omitted.
-        attention_mask : Tensor of shape (n_rows, cached + length), optional
-            1 for tokens, 0 for padding; all ones if omitted.
+            As in `forward`; with a `cache`, what each row goes on with, all by as much.
+        cache : object, optional
+            What an earlier call returned.
 
         Returns
         -------
@@ -89,12 +83,9 @@ class HuggingFaceModel(LanguageModel):
         """
         arguments: dict[str, Any] = {
             "inputs_embeds": self._embed(tokens, cues),
-            "attention_mask": attention_mask,
             "past_key_values": cache,
             "use_cache": use_cache,
         }
-        if self._takes_positions:
-            arguments["position_ids"] = positions
         if self.head_is_plain:
             output = self.network.base_model(**arguments)
             logits = self.head(output.last_hidden_state[at])

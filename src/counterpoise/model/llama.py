@@ -178,7 +178,10 @@ def rotary(place: Tensor, shape: LlamaShape) -> tuple[Tensor, Tensor]:
 
 def rotate(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     """Turn `heads` (..., T, D) by the rotary positions of their tokens."""
-    return _Rotation.apply(heads, *(part.to(heads.dtype) for part in rotation))  # type: ignore[no-any-return,no-untyped-call]
+    cosine, sine = (part.to(heads.dtype) for part in rotation)
+    if not torch.is_grad_enabled():
+        return _turn(heads, cosine, sine)
+    return _Rotation.apply(heads, cosine, sine)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
@@ -210,6 +213,8 @@ def feed_forward(normed: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
 
 def normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """Return `hidden` over its root mean square in the last dimension, times `weight`."""
+    if not torch.is_grad_enabled():
+        return functional.rms_norm(hidden, weight.shape, weight, epsilon)
     return _RootMeanSquareNorm.apply(hidden, weight, epsilon)  # type: ignore[no-any-return,no-untyped-call]
 
 

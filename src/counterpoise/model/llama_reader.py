@@ -1,14 +1,13 @@
 """Reading further tokens of a batch of sentences with a Llama.
 
-Weights are converted to the precision once, the cache is allocated ahead, and each row's tokens
-lie in it without gaps, however far apart the rows are.
+Weights are converted to the precision once, the cache is allocated ahead, and all rows are at the
+same place of their sentences: positions, cache and mask are the same for each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -19,6 +18,7 @@ from counterpoise.model.llama import (
     Llama,
     LlamaShape,
     attend,
+    causal_bias,
     embed,
     feed_forward,
     normalise,
@@ -39,40 +39,41 @@ class LlamaReader:
     def __init__(self, weights: LlamaWeights, n_rows: int, device: Device) -> None:
         self._device = device
         self._weights = weights
-        self._n_read = np.zeros(n_rows, dtype=np.int64)
+        self._n_read = 0
         shape = self._weights.cache_shape(n_rows, _FIRST_CAPACITY)
         self._cache = torch.zeros(shape, dtype=device.cache_precision, device=device.device)
+        self._turns()
 
-    def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
-        """Read further tokens, and score the successors of the last one of `rows`."""
+    def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
+        """Read further tokens of each row, and score the successors of the last one of `rows`."""
         to, weights = self._device.tensor, self._weights
         n_new = tokens.shape[1]
-        n_keys = int(self._n_read.max()) + n_new
+        n_keys = self._n_read + n_new
         self._reserve(n_keys)
-        # 1. each token goes behind what its row has read. Padding goes there too: the row's next
-        #    tokens take its place, and no token attends to what lies behind itself
-        place = to(self._n_read[:, None] + np.arange(n_new))  # (B, L)
-        in_step = bool((self._n_read == self._n_read[0]).all())
-        where = slice(n_keys - n_new, n_keys) if in_step else place
-        bias = None
-        if n_new > 1 or not in_step:
-            behind = torch.arange(n_keys, device=place.device) > place[..., None]
-            bias = torch.zeros(behind.shape, dtype=self._cache.dtype, device=place.device)
-            bias = bias.masked_fill_(behind, -torch.inf)[:, None]  # (B, 1, L, T)
-        # 2. the layers; rows in step share their positions
-        rotation = rotary(place[0] if in_step else place[:, None], weights.shape)
+        new = slice(self._n_read, n_keys)
+        bias = causal_bias(self._place[:n_keys])[new] if n_new > 1 else None  # (L, T)
+        rotation = self._cosine[new], self._sine[new]
         hidden = embed(to(tokens), to(cues), weights.embedding)  # (B, L, width)
-        for layer, cache in zip(weights.layers, self._cache, strict=True):
-            hidden = layer.forward(hidden, rotation, cache, where, n_keys, bias)
-        self._n_read += lengths
-        # 3. the output layer, at the last token of the rows that are asked for
-        return weights.score(hidden[to(rows), to(lengths[rows] - 1)])
+        for layer, cache in zip(weights.layers, self._cache[..., :n_keys, :], strict=True):
+            hidden = layer.forward(hidden, rotation, cache, bias)
+        self._n_read = n_keys
+        return weights.score(hidden[:, -1].index_select(0, to(rows)))
+
+    def keep(self, rows: IntArray) -> None:
+        """Go on with `rows` alone."""
+        self._cache = self._cache.index_select(2, self._device.tensor(rows))
 
     def _reserve(self, n_keys: int) -> None:
         capacity = self._cache.shape[-2]
         if n_keys > capacity:
             more = (0, 0, 0, max(n_keys - capacity, capacity))
             self._cache = functional.pad(self._cache, more)
+            self._turns()
+
+    def _turns(self) -> None:
+        """Tell the positions that the cache has room for, and what they turn a head by."""
+        self._place = torch.arange(self._cache.shape[-2], device=self._device.device)
+        self._cosine, self._sine = rotary(self._place, self._weights.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,6 @@ class _Layer:
         hidden: Tensor,
         rotation: tuple[Tensor, Tensor],
         cache: Tensor,
-        where: slice | Tensor,
-        n_keys: int,
         bias: Tensor | None,
     ) -> Tensor:
         """Return the layer's output (B, L, width), storing keys and values in the cache.
@@ -101,10 +100,8 @@ class _Layer:
         Parameters
         ----------
         cache : Tensor of shape (2, B, K, T, D)
-            Keys and values; changed in place.
-        where : slice or Tensor of shape (B, L)
-            Where the new tokens go in the cache: a slice where all rows are in step.
-        bias : Tensor of shape (B, 1, L, n_keys), optional
+            Keys and values; the last L are set.
+        bias : Tensor of shape (L, T), optional
             Added to the scores.
         """
         n_rows, n_new, _ = hidden.shape
@@ -113,14 +110,9 @@ class _Layer:
         heads = functional.linear(normed, self.qkv).view(n_rows, n_new, h + 2 * k, -1)
         heads = heads.transpose(1, 2)  # (B, H + 2 K, L, D)
         turned = rotate(heads[:, : h + k], rotation)
-        if isinstance(where, slice):
-            cache[0, :, :, where] = turned[:, h:]
-            cache[1, :, :, where] = heads[:, h + k :]
-        else:
-            rows = torch.arange(n_rows, device=where.device)[:, None]
-            new = torch.stack([turned[:, h:], heads[:, h + k :]]).to(cache.dtype)
-            cache[:, rows, :, where] = new.permute(1, 3, 0, 2, 4)  # (B, L, 2, K, D)
-        keys, values = cache[:, :, :, :n_keys]
+        cache[0, :, :, -n_new:] = turned[:, h:]
+        cache[1, :, :, -n_new:] = heads[:, h + k :]
+        keys, values = cache
         mixed = attend(turned[:, :h].to(cache.dtype), keys, values, bias).to(hidden.dtype)
         mixed = mixed.transpose(1, 2).reshape(n_rows, n_new, -1)
         hidden = hidden + functional.linear(mixed, self.output)

@@ -23,25 +23,27 @@ if TYPE_CHECKING:
 
 
 class Reader(Protocol):
-    """A model in the middle of a batch of sentences."""
+    """A model in the middle of a batch of sentences, all at the same place."""
 
-    def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
-        """Read further tokens, and score the successors of the last one of some rows.
+    def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
+        """Read further tokens of each row, and score the successors of the last one of some rows.
 
         Parameters
         ----------
-        tokens, cues : ndarray of shape (n_rows, longest)
-            What each row has written since the last call, padded at the end.
-        lengths : ndarray of shape (n_rows,)
-            How much of it is not padding; 0 for rows that are finished.
+        tokens, cues : ndarray of shape (n_rows, n_new)
+            What comes next in each row; anything in a row that is finished.
         rows : ndarray of shape (n_scored,)
-            Rows to score; their lengths are positive.
+            Rows to score.
 
         Returns
         -------
         Tensor of shape (n_scored, n_tokens), float32
             Logits.
         """
+        ...
+
+    def keep(self, rows: IntArray) -> None:
+        """Go on with some rows alone, which are then numbered anew."""
         ...
 
 
@@ -53,37 +55,27 @@ def prepare(model: LanguageModel, device: Device) -> Callable[[int], Reader]:
     if isinstance(model, Llama):
         weights = LlamaWeights.of(model, device)
         return lambda n_rows: LlamaReader(weights, n_rows, device)
-    return lambda n_rows: NetworkReader(cast("HuggingFaceModel", model), n_rows, device)
+    return lambda _: NetworkReader(cast("HuggingFaceModel", model), device)
 
 
 class NetworkReader:
-    """Any Hugging Face model, with its own cache; padding stays in the cache, masked."""
+    """Any Hugging Face model, with its own cache."""
 
-    def __init__(self, model: HuggingFaceModel, n_rows: int, device: Device) -> None:
+    def __init__(self, model: HuggingFaceModel, device: Device) -> None:
         self._model = model
         self._device = device
         self._cache: Any = None
-        self._n_read = np.zeros(n_rows, dtype=np.int64)
-        self._mask = np.zeros((n_rows, 0), dtype=np.int64)
 
-    def read(self, tokens: IntArray, cues: IntArray, lengths: IntArray, rows: IntArray) -> Tensor:
+    def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
         """Read further tokens; see :class:`Reader`."""
-        place = np.arange(tokens.shape[1])
-        is_token = place < lengths[:, None]
-        self._mask = np.concatenate([self._mask, is_token], axis=1, dtype=np.int64)
-        last = np.maximum(lengths - 1, 0)[:, None]
-        positions = self._n_read[:, None] + np.minimum(place, last)
-        self._n_read += lengths
         to = self._device.tensor
+        last = np.full(len(rows), tokens.shape[1] - 1)
         with self._device.autocast():
-            scored: tuple[Tensor, Any] = self._model.read(
-                to(tokens),
-                to(cues),
-                (to(rows), to(lengths[rows] - 1)),
-                positions=to(positions),
-                attention_mask=to(self._mask),
-                cache=self._cache,
-                use_cache=True,
+            logits, self._cache = self._model.read(
+                to(tokens), to(cues), (to(rows), to(last)), cache=self._cache, use_cache=True
             )
-        logits, self._cache = scored
         return logits
+
+    def keep(self, rows: IntArray) -> None:
+        """Go on with `rows` alone; see :class:`Reader`."""
+        self._cache.batch_select_indices(self._device.tensor(rows))
