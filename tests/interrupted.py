@@ -21,10 +21,11 @@ _SAVE = Checkpoint.save_now_and_then
 
 
 def fitted(folder: Path | None, **parameters: Any) -> tuple[LLMOverSampler, str]:
-    """A sampler after its fit, and its rows as text; it trains twice: the search, then all rows."""
+    """A sampler after its fit, and its rows as text; it trains thrice: the search, all rows, its own."""
     X, y = mixed_frame(100)
     chosen = {"model": "compact", "precision": "float32", "patience": 3, "batch_size": 16}
     chosen["interpolation"] = "smotenc"  # more rows, so more steps to be interrupted at
+    chosen["refinement"] = "always"
     sampler = LLMOverSampler(
         checkpoint_dir=folder, **{**chosen, "random_state": 5, "learning_rate": 3e-3, **parameters}
     )

@@ -141,6 +141,8 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         *[
             "--selection",
             "none",
+            "--refinement",
+            "none",
             "--range-margin",
             "0.1",
             "--device",
@@ -167,6 +169,7 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         "permutation": "all",
         "condition": "label",
         "selection": None,
+        "refinement": None,
         "train_on": "all",
         "epochs": 3,
         "max_presentations": 900,

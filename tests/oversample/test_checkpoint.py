@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from counterpoise.errors import ModelError
 from counterpoise.model import checkpoint
 from counterpoise.model.checkpoint import FILE_NAME, Checkpoint, distinct_tensors, replace_file
+from counterpoise.oversample import sampler as sampler_module
 from tests.interrupted import fitted, stop_at_step
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +31,11 @@ def kill() -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed():
-    """(sampler, rows, steps of both trainings) of a fit without checkpoints."""
+    """(sampler, rows, steps of all trainings) of a fit without checkpoints."""
     with pytest.MonkeyPatch.context() as patch:
         steps = counted_steps(patch)
         sampler, rows = fitted(None)
-    assert sampler.writer_.search is not None, "trained twice"
+    assert len(sampler.writer_.trainings) == 3
     return sampler, rows, len(steps)
 
 
@@ -69,7 +70,8 @@ def assert_same(sampler, rows, undisturbed):
     assert all(torch.equal(own[name], other[name]) for name in other)
     assert rows == expected_rows
     assert sampler.history_.train_loss == expected.history_.train_loss
-    assert sampler.writer_.search.held_out_loss == expected.writer_.search.held_out_loss
+    for own, other in zip(sampler.writer_.trainings, expected.writer_.trainings, strict=True):
+        assert own.held_out_loss == other.held_out_loss
     assert sampler._rng.bit_generator.state == expected._rng.bit_generator.state
 
 
@@ -88,6 +90,18 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(
     assert len(steps) <= n_steps * (1 - share) + 3, "it did not start afresh"
     assert_same(sampler, rows, undisturbed)
     assert not list(tmp_path.iterdir()), "deleted when done"
+
+
+def test_stopped_while_it_writes(undisturbed, tmp_path, monkeypatch):
+    """All trainings are over, the rows are not."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sampler_module, "fill", lambda *_: kill())
+        with pytest.raises(Killed):
+            fitted(tmp_path)
+    steps = counted_steps(monkeypatch)
+    sampler, rows = fitted(tmp_path)
+    assert not steps
+    assert_same(sampler, rows, undisturbed)
 
 
 def test_stopped_again_and_again_without_a_seed(stopping_at, tmp_path):

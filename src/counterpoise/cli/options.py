@@ -176,6 +176,14 @@ Selection = Annotated[
         rich_help_panel=_ROWS,
     ),
 ]
+Refinement = Annotated[
+    Literal["recipe", "auto", "always", "none"],
+    typer.Option(
+        "--refinement",
+        help="Go on to learn from rows of the model's own that were kept: where it pays, or not.",
+        rich_help_panel=_ROWS,
+    ),
+]
 Condition = Annotated[
     Literal["recipe", "feature", "any-feature", "label"],
     typer.Option(

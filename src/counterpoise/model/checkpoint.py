@@ -79,6 +79,7 @@ class Checkpoint:
         self._phase = 0
         self._done: list[dict[str, Any]] = []
         self._standing: dict[str, Any] | None = None
+        self._first: dict[str, Tensor] = {}
         self._written = time.perf_counter()
         self._interval = SECONDS_BETWEEN
         facts = read_facts(folder)
@@ -119,6 +120,15 @@ class Checkpoint:
             load_tensors(model, _part(self._tensors(), "model"))
         return History(**record["history"])
 
+    def begin_with(self, model: nn.Module) -> None:
+        """Let the phase that begins now depend on the weights that it begins with.
+
+        They are kept beside the weights of the phase; if it has begun before, `model` gets them.
+        """
+        if self._standing is not None and self._phase == len(self._done):
+            load_tensors(model, _part(self._tensors(), "first"))
+        self._first = {name: t.clone() for name, t in distinct_tensors(model).items()}
+
     def resume(self, training: Training, batches: Iterator[object]) -> None:
         """Put `training` to where the checkpoint has this phase, if it has; skip its `batches`."""
         facts, self._standing = self._standing, None
@@ -155,6 +165,7 @@ class Checkpoint:
         state, groups = _optimizer_state(training.optimizer)
         tensors |= _prefixed("optimizer", state)
         tensors |= _prefixed("best", standing.best_weights or {})
+        tensors |= _prefixed("first", self._first)
         tensors |= _torch_rng(_device(training.model))
         if standing.losses:
             tensors["losses"] = torch.stack(standing.losses)
@@ -174,6 +185,7 @@ class Checkpoint:
         """Write that the phase has ended, and the weights that it ended with."""
         self._phase += 1
         self._done.append({"history": asdict(history), "rng": rng.bit_generator.state})
+        self._first = {}
         self._write(_prefixed("model", distinct_tensors(model)), None)
 
     def remove(self) -> None:

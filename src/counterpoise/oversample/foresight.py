@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -193,9 +193,9 @@ def _writing_s(writer: RowWriter, label: int, n_rows: int, sampling: Sampling) -
     return math.ceil(n_draws / sampling.batch_size) * fixed + n_draws * each
 
 
-def warn_if_stopped(history: History, search: History | None, max_time: float | None) -> None:
+def warn_if_stopped(trainings: Sequence[History], max_time: float | None) -> None:
     """Warn where training was stopped before its end."""
-    stopped = [one for one in (history, search) if one and one.stopped_by == "max_time"]
+    stopped = [one for one in trainings if one.stopped_by == "max_time"]
     if stopped:
         warnings.warn(
             f"training was stopped after {stopped[0].n_presentations:,} rows because of "

@@ -4,7 +4,8 @@ How long to train matters more than anything else here: a model of a few dozen r
 be learned of them in a few passes, and then learns them by heart. So unless it is told how long, it
 holds some rows out and stops where it gets no better at them. Where a class is too small to do
 without its held-out rows, that first training only finds the length; a second one, from the same
-start, uses every row.
+start, uses every row. What a model goes on to learn from, if anything, are rows of its own: see
+`counterpoise.oversample.refinement`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from counterpoise.oversample.free import FreeReader
 from counterpoise.oversample.judge import Judge
 from counterpoise.oversample.labeller import XGBoostLabeller
 from counterpoise.oversample.recipe import Recipe
+from counterpoise.oversample.refinement import N_EPOCHS, draw_kept, refines, rows_to_learn
 from counterpoise.oversample.rows import TrainingRows, training_rows
 from counterpoise.oversample.writer import RowWriter
 from counterpoise.progress import Progress
@@ -198,13 +200,26 @@ def learn(
     reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None
     judge = Judge.fit(table, rng) if recipe.selection == "classifier" else None
     writer = replace(writer, history=history, labeller=labeller, reader=reader, judge=judge)
-    if start is None:
+    limit = limit and replace(limit, repeats=0.0)
+    if start is not None:
+        model.load_state_dict(start)
+        every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
+        n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
+        again = fit(every, plan_of(every, n_best), limit)
+        writer = replace(writer, rows=every, history=again, search=history)
+    if judge is None or not refines(recipe) or writer.history.stopped_by == "max_time":
         return writer
-    model.load_state_dict(start)
-    every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
-    n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
-    again = fit(every, plan_of(every, n_best), limit and replace(limit, repeats=0.0))
-    return replace(writer, rows=every, history=again, search=history)
+    if checkpoint is not None:
+        if (finished := checkpoint.finished(model, rng)) is not None:
+            return replace(writer, refinement=finished)
+        checkpoint.begin_with(model)
+    size = backbone.generation_batch_size if budget is None else budget.sampling.batch_size
+    kept = draw_kept(writer, n_deficit, size, rng=rng, progress=progress)
+    if kept is None:
+        return writer
+    own = rows_to_learn(kept, writer.rows, rng)
+    refined = fit(own, plan_of(own, N_EPOCHS * len(own.corpus)), limit)
+    return replace(writer, refinement=refined)
 
 
 def _free_reader(

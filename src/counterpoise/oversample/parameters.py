@@ -19,6 +19,7 @@ PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
     "permutation": [StrOptions({AS_RECIPE, *CHOICES["permutation"]})],
     "condition": [StrOptions({AS_RECIPE, *CHOICES["condition"]})],
     "selection": [StrOptions({AS_RECIPE, "classifier"}), None],
+    "refinement": [StrOptions({AS_RECIPE, "auto", "always"}), None],
     "train_on": [StrOptions({AS_RECIPE, *CHOICES["train_on"]})],
     "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
     "max_presentations": [Interval(Integral, 1, None, closed="left"), None],

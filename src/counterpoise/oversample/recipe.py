@@ -19,6 +19,7 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
     "permutation": ("label-first", "label-last", "no-label", "all", "none"),
     "condition": ("feature", "any-feature", "label"),
     "selection": ("classifier", None),
+    "refinement": ("auto", "always", None),
     "numbers": ("plain", "digits"),
     "serialization": ("table", "text"),
     "decoding": ("grammar", "free"),
@@ -48,6 +49,10 @@ class Recipe:
         ``"classifier"``: a row is written again where a classifier of the real rows finds
         another class likelier than its own, see `counterpoise.oversample.judge`. None: every
         row is kept.
+    refinement : {"auto", "always", None}
+        With selection and a label in the prompt: the model goes on to learn from rows of its own
+        that were kept, see `counterpoise.oversample.refinement`. ``"auto"``: where the rows to
+        be written make up for it. None: it learns from the corpus alone.
     numbers : {"plain", "digits"}
         In text: as the model's tokenizer writes them, or one digit a token. The table vocabulary
         has a token a digit anyway.
@@ -75,6 +80,7 @@ class Recipe:
     permutation: str = "label-first"
     condition: str = "feature"
     selection: str | None = None
+    refinement: str | None = None
     numbers: str = "plain"
     epochs: int | str = "auto"
     validation_fraction: float | str = "auto"
@@ -126,11 +132,12 @@ _PUBLISHED: Mapping[str, Any] = {"epochs": 50, "validation_fraction": 0.0, "temp
 """What the four published methods have in common, in the code that accompanies the paper."""
 
 _IMBLLM = Recipe(**_PUBLISHED)
-_COUNTERPOISE = Recipe(interpolation=None, selection="classifier")
+_COUNTERPOISE = Recipe(interpolation=None, selection="classifier", refinement="auto")
 
 RECIPES: Mapping[str, Recipe] = {
     "counterpoise": _COUNTERPOISE,
-    "counterpoise-no-selection": replace(_COUNTERPOISE, selection=None),
+    "counterpoise-no-refinement": replace(_COUNTERPOISE, refinement=None),
+    "counterpoise-no-selection": replace(_COUNTERPOISE, selection=None, refinement=None),
     "imbllm": _IMBLLM,
     "imbllm-no-interpolation": replace(_IMBLLM, interpolation=None),
     "imbllm-no-permutation": replace(_IMBLLM, permutation="none"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -177,7 +177,9 @@ def redraw(
             break
         if n_drawn >= bound:
             raise _too_few(kept.n_rows, n_rows, n_drawn, rejected, class_, advice)
-        n_more = ceil((n_rows - kept.n_rows) * (n_drawn + 1) / (kept.n_rows + 1))
+        # with something to spare, for a round of a few rows takes nearly as long as one of many
+        n_lacking = n_rows - kept.n_rows
+        n_more = ceil((n_lacking + sqrt(n_lacking)) * (n_drawn + 1) / (kept.n_rows + 1))
         left = (bound if prefer is None else preferring_bound) - n_drawn
         generated, prompts = draw(min(n_more, max(n_rows, SMALLEST_BOUND), left))
     return *_whole(kept.parts), Redraws(n_rows, n_drawn, dict(rejected), n_put_up_with)

@@ -63,8 +63,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         ``model_reason_`` has the figures. On a faster machine the choice may be another, and with
         it the rows.
     recipe : str or Recipe, default="counterpoise"
-        The method: ``"counterpoise"``, what does best in our own experiments, and its ablation
-        ``"counterpoise-no-selection"``; ``"imbllm"`` as
+        The method: ``"counterpoise"``, what does best in our own experiments, and its ablations
+        ``"counterpoise-no-selection"`` and ``"counterpoise-no-refinement"``; ``"imbllm"`` as
         published [1]_, and its ablations ``"imbllm-no-interpolation"``,
         ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``,
         ``"taptap"`` (needs xgboost) and ``"predllm"``, which are trained on every class; the last
@@ -96,6 +96,12 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         gradient boosting, trained on the real rows of all classes, finds another class likelier.
         After eight draws a row, the likeliest of those that were put back are taken (see
         `redraws_`). None: every row is kept, as published.
+    refinement : {"recipe", "auto", "always"} or None, default="recipe"
+        Whether the model goes on to learn from rows of its own, some 300 of a class, that
+        `selection` kept; it then needs a half to a quarter of the draws. ``"auto"``, the choice
+        of ``recipe="counterpoise"``, does where the rows to be written make up for it: many
+        rows, of which few are kept. ``"always"`` makes sense before much is written with
+        `sample`. None: it learns from the table alone.
     train_on : {"recipe", "minority", "all"}, default="recipe"
         Train on the classes that are filled, as published, or on every class.
     epochs : int, "recipe" or "auto", default="recipe"
@@ -238,6 +244,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         permutation: str = AS_RECIPE,
         condition: str = AS_RECIPE,
         selection: str | None = AS_RECIPE,
+        refinement: str | None = AS_RECIPE,
         train_on: str = AS_RECIPE,
         epochs: int | str = AS_RECIPE,
         max_presentations: int | None = None,
@@ -273,6 +280,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         self.permutation = permutation
         self.condition = condition
         self.selection = selection
+        self.refinement = refinement
         self.train_on = train_on
         self.epochs = epochs
         self.max_presentations = max_presentations
@@ -461,7 +469,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             budget=Budget(n_deficit, self._sampling(), self.max_time, self._started),
         )
         self.history_ = self.writer_.history
-        warn_if_stopped(self.history_, self.writer_.search, self.max_time)
+        warn_if_stopped(self.writer_.trainings, self.max_time)
         return checkpoint
 
     def _backbone(self, table: Table, n_deficit: Mapping[int, int], device: Device) -> Backbone:
@@ -502,7 +510,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             n_invalid = filling.provenance["invalid_cells"].to_numpy()
             redraws = sum(filling.redraws.values(), start=Redraws())
             self.free_yield_ = share_by_fate(n_invalid, redraws)
-        trainings = [h for h in (self.writer_.search, self.history_) if h is not None]
+        trainings = self.writer_.trainings
         training_s = sum(history.seconds for history in trainings)
         self.timings_ = {
             "training_s": training_s,

@@ -168,6 +168,7 @@ def _describe(sampler: Any) -> dict[str, Any]:
         "caller": tag_caller(sampler._caller_types),
         "history": asdict(writer.history),
         "search": None if writer.search is None else asdict(writer.search),
+        "refinement": None if writer.refinement is None else asdict(writer.refinement),
         "timings": dict(sampler.timings_),
         "generator": sampler._rng.bit_generator.state,
     }
@@ -251,7 +252,10 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
     if has_judge != (_JUDGE in names) or (has_judge and sampler.recipe_.selection is None):
         raise ModelError("sampler.has_judge does not fit the files, or the recipe")
     judge = read_judge(_read_arrays(folder / _JUDGE), schema) if has_judge else None
-    search = fields.optional("search", fields.record)
+    search, refinement = (
+        None if record is None else untag_history(record)
+        for record in (fields.optional(name, fields.record) for name in ("search", "refinement"))
+    )
     return RowWriter(
         language,
         model,
@@ -259,7 +263,8 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         rows,
         device,
         untag_history(fields.record("history")),
-        None if search is None else untag_history(search),
+        search,
+        refinement,
         judge=judge,
     )
 

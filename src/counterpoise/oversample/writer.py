@@ -46,6 +46,8 @@ class RowWriter:
         What happened in training.
     search : History or None
         What happened in the training that only found out how long to train.
+    refinement : History or None
+        What happened when it went on to learn from rows of its own.
     labeller : XGBoostLabeller or None
         What labels rows that are written without a label.
     reader : FreeReader or None
@@ -61,6 +63,7 @@ class RowWriter:
     device: Device
     history: History
     search: History | None = None
+    refinement: History | None = None
     labeller: XGBoostLabeller | None = None
     reader: FreeReader | None = None
     judge: Judge | None = None
@@ -133,6 +136,12 @@ class RowWriter:
         )
         reading = reader.read(tokens, prompts)
         return Generated(reading.table, log_likelihood, reading.n_invalid)
+
+    @property
+    def trainings(self) -> list[History]:
+        """What happened in each training, in their order."""
+        every = self.search, self.history, self.refinement
+        return [history for history in every if history is not None]
 
     def acceptance(self, label: int) -> dict[str, Accept]:
         """Return what a row must satisfy to be of the class `label`, by the reason if it is not."""
