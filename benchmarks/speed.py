@@ -64,7 +64,7 @@ class Arm:
     is_peer: bool = False
 
 
-def _ours(model: str, serialization: str, length: str = "fixed", **options: str) -> Arm:
+def _ours(model: str, serialization: str, length: str = "fixed", **options: Any) -> Arm:
     return Arm(
         "ours", {"model": model, "serialization": serialization, "length": length, **options}
     )
@@ -73,6 +73,8 @@ def _ours(model: str, serialization: str, length: str = "fixed", **options: str)
 ARMS = {
     "smotenc": Arm("smotenc"),
     "counterpoise compact, as it comes": _ours("compact", "table", "auto"),
+    "counterpoise compact, refined": _ours("compact", "table", "auto", refinement="always"),
+    "counterpoise compact, every row": _ours("compact", "table", "auto", selection=None),
     "counterpoise compact, table": _ours("compact", "table"),
     "counterpoise compact, text": _ours("compact", "text"),
     "counterpoise smollm2, table": _ours(_WEIGHTS, "table"),

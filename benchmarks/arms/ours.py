@@ -23,9 +23,8 @@ def main() -> None:
     started = time.perf_counter()
     X_whole, y_whole = sampler.fit_resample(X, y)
     whole_s = time.perf_counter() - started
-    trainings = [h for h in (sampler.writer_.search, sampler.history_) if h is not None]
     result.record(
-        n_presentations=sum(history.n_presentations for history in trainings),
+        n_presentations=sum(h.n_presentations for h in sampler.writer_.trainings),
         training_s=sampler.timings_["training_s"],
         training_rows_per_s=sampler.timings_["training_rows_per_s"],
         dtype=str(sampler.writer_.device.precision),
