@@ -124,7 +124,7 @@ def generate(
     return Generated(Table(prompts.schema, codes, frozen), log_likelihood)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _write(
     reader: Reader,
     batch: _Batch,

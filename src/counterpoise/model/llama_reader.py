@@ -17,13 +17,10 @@ from counterpoise.model.device import Device
 from counterpoise.model.llama import (
     Llama,
     LlamaShape,
-    attend,
     causal_bias,
     embed,
-    feed_forward,
     normalise,
     rotary,
-    rotate,
 )
 
 _FIRST_CAPACITY = 32
@@ -42,7 +39,7 @@ class LlamaReader:
         self._n_read = 0
         shape = self._weights.cache_shape(n_rows, _FIRST_CAPACITY)
         self._cache = torch.zeros(shape, dtype=device.cache_precision, device=device.device)
-        self._turns()
+        self._prepare_places()
 
     def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
         """Read further tokens of each row, and score the successors of the last one of `rows`."""
@@ -52,10 +49,10 @@ class LlamaReader:
         self._reserve(n_keys)
         new = slice(self._n_read, n_keys)
         bias = causal_bias(self._place[:n_keys])[new] if n_new > 1 else None  # (L, T)
-        rotation = self._cosine[new], self._sine[new]
+        turns = self._turns[new]
         hidden = embed(to(tokens), to(cues), weights.embedding)  # (B, L, width)
         for layer, cache in zip(weights.layers, self._cache[..., :n_keys, :], strict=True):
-            hidden = layer.forward(hidden, rotation, cache, bias)
+            hidden = layer.forward(hidden, turns, cache, bias)
         self._n_read = n_keys
         return weights.score(hidden[:, -1].index_select(0, to(rows)))
 
@@ -68,12 +65,12 @@ class LlamaReader:
         if n_keys > capacity:
             more = (0, 0, 0, max(n_keys - capacity, capacity))
             self._cache = functional.pad(self._cache, more)
-            self._turns()
+            self._prepare_places()
 
-    def _turns(self) -> None:
+    def _prepare_places(self) -> None:
         """Tell the positions that the cache has room for, and what they turn a head by."""
         self._place = torch.arange(self._cache.shape[-2], device=self._device.device)
-        self._cosine, self._sine = rotary(self._place, self._weights.shape)
+        self._turns = torch.complex(*rotary(self._place, self._weights.shape))[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class _Layer:
     def forward(
         self,
         hidden: Tensor,
-        rotation: tuple[Tensor, Tensor],
+        turns: Tensor,
         cache: Tensor,
         bias: Tensor | None,
     ) -> Tensor:
@@ -99,25 +96,47 @@ class _Layer:
 
         Parameters
         ----------
+        hidden : Tensor of shape (B, L, width)
+            Overwritten.
+        turns : Tensor of shape (L, 1, D / 2), complex64
+            What each pair of a head is multiplied by.
         cache : Tensor of shape (2, B, K, T, D)
             Keys and values; the last L are set.
         bias : Tensor of shape (L, T), optional
             Added to the scores.
         """
-        n_rows, n_new, _ = hidden.shape
+        n_rows, n_new, width = hidden.shape
         h, k = self.shape.n_heads, self.shape.n_kv_heads
+        hidden = hidden.view(-1, width)
         normed = normalise(hidden, self.attention_norm, self.shape.epsilon)
-        heads = functional.linear(normed, self.qkv).view(n_rows, n_new, h + 2 * k, -1)
-        heads = heads.transpose(1, 2)  # (B, H + 2 K, L, D)
-        turned = rotate(heads[:, : h + k], rotation)
-        cache[0, :, :, -n_new:] = turned[:, h:]
-        cache[1, :, :, -n_new:] = heads[:, h + k :]
-        keys, values = cache
-        mixed = attend(turned[:, :h].to(cache.dtype), keys, values, bias).to(hidden.dtype)
-        mixed = mixed.transpose(1, 2).reshape(n_rows, n_new, -1)
-        hidden = hidden + functional.linear(mixed, self.output)
+        heads = functional.linear(normed, self.qkv).view(n_rows, n_new, h + 2 * k, -1, 2)
+        turned = torch.view_as_real(torch.view_as_complex(heads[:, :, : h + k].float()) * turns)
+        cache[0, :, :, -n_new:] = turned[:, :, h:].flatten(-2).transpose(1, 2)
+        cache[1, :, :, -n_new:] = heads[:, :, h + k :].flatten(-2).transpose(1, 2)
+        mixed = self._attend(turned[:, :, :h].to(cache.dtype), cache, bias).to(hidden.dtype)
+        hidden.addmm_(mixed, self.output.T)
         normed = normalise(hidden, self.mlp_norm, self.shape.epsilon)
-        return hidden + feed_forward(normed, self.gate_up, self.down)
+        gate, up = functional.linear(normed, self.gate_up).chunk(2, dim=-1)
+        hidden.addmm_(functional.silu(gate).mul_(up), self.down.T)
+        return hidden.view(n_rows, n_new, width)
+
+    def _attend(self, queries: Tensor, cache: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the mixed values, (B L, H D), of `queries` (B, L, H, D / 2, 2)."""
+        n_rows, n_new, h = queries.shape[:3]
+        k, _, head_width = cache.shape[2:]
+        # heads that share keys and values stand together
+        queries = queries.transpose(1, 2).reshape(n_rows * k, h // k * n_new, head_width)
+        keys, values = cache.flatten(1, 2)
+        added = queries.new_zeros(1) if bias is None else bias.repeat(h // k, 1)
+        scores = torch.baddbmm(
+            added,
+            queries,
+            keys.transpose(1, 2),
+            beta=0 if bias is None else 1,  # with 0, what is added is not even read
+            alpha=head_width**-0.5,
+        )
+        mixed = torch.bmm(scores.softmax(dim=-1), values)
+        return mixed.view(n_rows, h, n_new, -1).transpose(1, 2).reshape(n_rows * n_new, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +152,17 @@ class LlamaWeights:
     @classmethod
     @torch.no_grad()
     def of(cls, model: Llama, device: Device) -> LlamaWeights:
-        """Gather the weights of `model`; no copy where they are in the precision already."""
+        """Gather the weights of `model`; few copies where they are in the precision already."""
 
         def converted(weight: Tensor) -> Tensor:
             return weight.detach().to(device.precision)
 
-        layers = [
-            _Layer(model.shape, **{name: converted(w) for name, w in layer.named_parameters()})
-            for layer in model.layers
-        ]
+        in_pairs = _in_pairs(model.shape).to(device.device)
+        layers = []
+        for layer in model.layers:
+            own = {name: converted(weight) for name, weight in layer.named_parameters()}
+            own["qkv"] = own["qkv"][in_pairs]
+            layers.append(_Layer(model.shape, **own))
         outer = (converted(weight) for weight in (model.embedding, model.norm, model.head))
         return cls(model.shape, layers, *outer)
 
@@ -154,3 +175,15 @@ class LlamaWeights:
         """Return the logits of the last layer's output, float32."""
         normed = normalise(hidden, self.norm, self.shape.epsilon)
         return functional.linear(normed, self.head).float()
+
+
+def _in_pairs(shape: LlamaShape) -> Tensor:
+    """Return the rows of `qkv` so that what a position turns together lies side by side.
+
+    The first half of a head turns with its second; as pairs they are complex numbers, and to turn
+    them is one product. Queries and keys are ordered alike, so their products are as before.
+    """
+    n_turned = (shape.n_heads + shape.n_kv_heads) * shape.head_width
+    rows = torch.arange(n_turned + shape.n_kv_heads * shape.head_width)
+    halves = rows[:n_turned].view(-1, 2, shape.head_width // 2)
+    return torch.cat([halves.transpose(1, 2).flatten(), rows[n_turned:]])

@@ -36,6 +36,9 @@ NOT_PREFERRED = "a classifier of the real rows finds another class likelier"
 PREFERRING_DRAWS_PER_ROW = 8
 """After how many draws a row the best of those that were put back are taken."""
 
+ROWS_TO_SPARE = 256
+"""At most so many more rows than asked for are drawn at first, where rows are preferred."""
+
 DRAWS_PER_ROW = 50
 """How many draws each row asked for may take on average, unless told otherwise."""
 SMALLEST_BOUND = 1000
@@ -154,9 +157,11 @@ def redraw(
         When `most_drawn` rows are drawn and too few of them accepted.
     """
     bound = max(DRAWS_PER_ROW * n_rows, SMALLEST_BOUND) if most_drawn is None else most_drawn
-    generated, prompts = draw(n_rows)
     if not accept and prefer is None:
-        return generated, prompts, Redraws(n_rows, n_rows)
+        return *draw(n_rows), Redraws(n_rows, n_rows)
+    # where rows are preferred some are put back, and a round takes as long as so many more rows
+    n_spare = 0 if prefer is None else min(n_rows // 2, ROWS_TO_SPARE)
+    generated, prompts = draw(n_rows + n_spare)
     rejected: Counter[str] = Counter()
     preferring_bound = min(PREFERRING_DRAWS_PER_ROW * n_rows, bound)
     n_drawn, n_put_up_with, kept = 0, 0, _Kept()
