@@ -75,17 +75,18 @@ def test_a_saved_sampler_goes_on_as_it_was(refined, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_kept", "n_drawn", "expected"),
+    ("n_rows", "n_classes", "n_kept", "n_drawn", "expected"),
     [
-        (500, 25, 128, False),  # 5 draws a row: 1,700 saved of some 5,200 that it costs
-        (2000, 25, 128, True),
-        (2000, 100, 128, False),  # most are kept
-        (500, 0, 128, False),
-        (1000, 0, 128, True),  # hopeless as it is
+        (500, 1, 25, 128, False),  # 5 draws a row: 1,700 saved of some 5,200 that it costs
+        (2000, 1, 25, 128, True),
+        (2000, 3, 25, 128, False),
+        (2000, 1, 100, 128, False),  # most are kept
+        (500, 1, 0, 128, False),
+        (1000, 1, 0, 128, True),  # hopeless as it is
     ],
 )
-def test_when_it_is_worth_it(n_rows, n_kept, n_drawn, expected) -> None:
-    assert is_worth_it(n_rows, n_kept, n_drawn) == expected
+def test_when_it_is_worth_it(n_rows, n_classes, n_kept, n_drawn, expected) -> None:
+    assert is_worth_it(n_rows, n_classes, n_kept, n_drawn) == expected
 
 
 def test_by_default_a_few_rows_are_not_worth_it(unrefined, refined) -> None:

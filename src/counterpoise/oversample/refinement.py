@@ -47,18 +47,20 @@ def refines(recipe: Recipe) -> bool:
     )
 
 
-def is_worth_it(n_rows: int, n_kept: int, n_drawn: int) -> bool:
+def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
     """Whether learning from rows that were kept saves more draws than it costs.
 
     Parameters
     ----------
     n_rows : int
-        Rows of a class to be written.
+        Rows to be written.
+    n_classes : int
+        Classes whose rows are learned from.
     n_kept, n_drawn : int
         Of `n_drawn` rows that were written, how many were kept.
     """
     draws_a_row = min((n_drawn + 1) / (n_kept + 1), PREFERRING_DRAWS_PER_ROW)
-    cost = _ROWS_A_CLASS * (draws_a_row + N_EPOCHS * _DRAWS_A_PRESENTATION)
+    cost = n_classes * _ROWS_A_CLASS * (draws_a_row + N_EPOCHS * _DRAWS_A_PRESENTATION)
     return n_rows * (draws_a_row - 1 / _KEPT_AFTERWARDS) > cost
 
 
@@ -70,34 +72,36 @@ def draw_kept(
     rng: np.random.Generator,
     progress: Progress,
 ) -> Table | None:
-    """Write rows until enough of them are kept to learn from; None where it is not worth it.
+    """Write rows until enough of them are kept to learn from.
 
     Parameters
     ----------
     n_deficit : mapping of int to int
-        Rows to be written for each label code. Classes without any that the model has learned
-        are written too, so that it does not forget them.
+        Rows to be written for each label code.
 
     Returns
     -------
     Table or None
-        Label first.
+        Label first; None where it is not worth it.
     """
+    # every class that it has learned, so that it forgets none; first the one that lacks most,
+    # which tells whether to go on
     labels = np.unique(writer.rows.corpus.codes[:, 0]).tolist()
-    most = max(labels, key=lambda label: n_deficit.get(label, 0))
-    always, n_most = writer.recipe.refinement == "always", n_deficit.get(most, 0)
-    if not always and not is_worth_it(n_most, 0, PREFERRING_DRAWS_PER_ROW):
+    labels.sort(key=lambda label: -n_deficit.get(label, 0))
+    always, n_rows = writer.recipe.refinement == "always", sum(n_deficit.values())
+    if not always and not is_worth_it(n_rows, len(labels), 0, PREFERRING_DRAWS_PER_ROW):
         return None  # not even if hardly any row were kept
     sampling, parts = Sampling(batch_size=batch_size), []
-    for label in [most, *(label for label in labels if label != most)]:
+    for label in labels:
         n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
         while n_kept < _ROWS_A_CLASS and n > 0:
             generated, _ = writer.write(label, n, sampling, rng=rng, progress=progress)
             kept = _kept(writer, generated.table)
             parts.append(kept)
             n_kept += len(kept)
-            n_drawn += len(generated.table)
-            if label == most and not always and not is_worth_it(n_most, n_kept, n_drawn):
+            n_drawn += n
+            is_asked = label == labels[0] and not always
+            if is_asked and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
                 return None
             n_lacking = ceil((_ROWS_A_CLASS - n_kept) * (n_drawn + 1) / (n_kept + 1))
             n = min(n_lacking, batch_size, PREFERRING_DRAWS_PER_ROW * _ROWS_A_CLASS - n_drawn)
