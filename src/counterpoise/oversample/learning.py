@@ -192,14 +192,16 @@ def learn(
             checkpoint=checkpoint,
         )
 
+    # before the time that is left is shared out: on a large table it takes a good part of it
+    judge = Judge.fit(table, rng) if recipe.selection == "classifier" else None
+    writer = replace(writer, judge=judge)
     start = copy.deepcopy(model.state_dict()) if beginning.n_repeats else None
     plan = plan_of(rows, beginning.n_presentations)
     limit = None if budget is None else budget.limit(writer, plan, beginning.n_repeats, progress)
     history = fit(rows, plan, limit)
     labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
     reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None
-    judge = Judge.fit(table, rng) if recipe.selection == "classifier" else None
-    writer = replace(writer, history=history, labeller=labeller, reader=reader, judge=judge)
+    writer = replace(writer, history=history, labeller=labeller, reader=reader)
     limit = limit and replace(limit, repeats=0.0)
     if start is not None:
         model.load_state_dict(start)
