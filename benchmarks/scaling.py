@@ -65,6 +65,7 @@ def _sampler(epochs: int, n_minority: int, n_rows: int, seed: int) -> LLMOverSam
         model="compact",
         sampling_strategy={MINORITY: n_minority + n_rows},
         interpolation=None,
+        selection=None,  # how many rows are put back depends on the table, not on its size
         train_on="all",
         epochs=epochs,
         validation_fraction=0.0,
