@@ -58,6 +58,6 @@ def test_parameters_exist_and_published_values_are_accepted() -> None:
 
     rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| `([^`]+)` \|", README, re.MULTILINE)
     published = {name: eval(value) for name, value in rows}
-    assert len(published) == 10
+    assert len(published) == 11
     assert set(published) <= set(inspect.signature(LLMOverSampler).parameters)
     LLMOverSampler(**published)._validate_params()

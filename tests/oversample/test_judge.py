@@ -53,6 +53,15 @@ def test_of_several_classes_the_own_one_must_lead() -> None:
     assert (judge.margin(shifted) < -0.9).all()
 
 
+def test_a_column_with_hardly_a_value_is_no_obstacle() -> None:
+    """Some of the classifiers are trained without the one row that has one."""
+    table = two_sides(n_rows=60, n_rare=20)
+    table.codes[1:, 1] = MISSING
+    judge = Judge.fit(table, np.random.default_rng(0))
+    assert judge is not None
+    assert np.isfinite(judge.margin(table)).all()
+
+
 def test_classifiers_that_know_nothing_agree_with_every_row() -> None:
     table = two_sides(n_rows=30, n_rare=10)  # too few rows for a single split
     judge = Judge.fit(table, np.random.default_rng(0))

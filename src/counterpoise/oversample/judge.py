@@ -68,7 +68,7 @@ class Judge:
         scorers = tuple(
             HistGradientBoostingClassifier(
                 class_weight="balanced", early_stopping=False, random_state=int(seed)
-            ).fit(X[part], classes[part])
+            ).fit(_without_empty(X[part]), classes[part])
             for part, seed in zip(
                 _parts(classes, rng), rng.integers(2**31, size=N_CLASSIFIERS), strict=True
             )
@@ -89,6 +89,14 @@ class Judge:
         likely[rows, own] = -np.inf
         margin: FloatArray = of_own - likely.max(axis=1) + TIE
         return margin
+
+
+def _without_empty(X: FloatArray) -> FloatArray:
+    """Give the columns of `X` that are missing in every row one value, which tells nothing.
+
+    scikit-learn cannot sort a column without any value into bins.
+    """
+    return np.where(np.isnan(X).all(axis=0), 0.0, X)
 
 
 def _parts(classes: npt.NDArray[Any], rng: np.random.Generator) -> Iterator[IntArray]:
