@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -20,13 +19,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.machine import describe_machine, describe_torch
 from benchmarks.protocol import TABLES, data_folder, load_table, split_table
-from benchmarks.results import markdown_table, note, say
+from benchmarks.results import markdown_table, note, say, write_json
 from counterpoise import LLMOverSampler
-
-
-def peak_mib() -> float:
-    """Return the most memory that this process has held, in MiB (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+from counterpoise.bench.machine import peak_memory_mib
 
 
 def write(
@@ -44,7 +39,7 @@ def write(
         if n_written * 10 >= n_rows * (len(looks) + 1):
             rate = n_written / (time.perf_counter() - started)
             look = {"rows": f"{n_written:,}", "rows/s": f"{rate:,.0f}"}
-            looks.append(look | {"peak, MiB": f"{peak_mib():,.0f}"})
+            looks.append(look | {"peak, MiB": f"{peak_memory_mib():,.0f}"})
             note(json.dumps(looks[-1]))
     assert writer is not None
     writer.close()
@@ -68,12 +63,11 @@ def main() -> None:
     sampler.fit_resample(
         table.X.iloc[train].reset_index(drop=True), table.y.iloc[train].reset_index(drop=True)
     )
-    note(f"trained; peak {peak_mib():,.0f} MiB")
+    note(f"trained; peak {peak_memory_mib():,.0f} MiB")
     with tempfile.TemporaryDirectory() as folder:
         looks = write(sampler, args.rows, args.chunk_size, Path(folder) / "rows.parquet")
-    args.output.parent.mkdir(parents=True, exist_ok=True)
     about = {**describe_machine(), **describe_torch(), "table": args.table}
-    args.output.write_text(json.dumps({"machine": about, "looks": looks}), encoding="utf-8")
+    write_json(args.output, {"machine": about, "looks": looks})
     say(markdown_table(looks))
 
 

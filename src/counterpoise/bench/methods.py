@@ -179,10 +179,8 @@ def _figures(sampler: Any) -> dict[str, Any]:
     """Return what a sampler tells of its own work."""
     figures: dict[str, Any] = dict(getattr(sampler, "timings_", {}))
     writer = getattr(sampler, "writer_", None)
-    trainings = getattr(writer, "trainings", None) or [getattr(sampler, "history_", None)]
-    presented = [history.n_presentations for history in trainings if history is not None]
-    if presented:
-        figures["n_presentations"] = int(sum(presented))
+    if writer is not None:
+        figures["n_presentations"] = sum(h.n_presentations for h in writer.trainings)
     if hasattr(sampler, "model_name_"):
         figures["model"] = sampler.model_name_
     if hasattr(sampler, "k_neighbors_"):

@@ -154,7 +154,7 @@ Recipe = Annotated[
         "--recipe",
         help="The method: counterpoise, imbllm, great, taptap, predllm, or an ablation of imbllm: "
         "imbllm-no-interpolation, imbllm-no-permutation, imbllm-no-condition, imbllm-none; or of "
-        "counterpoise: counterpoise-no-selection. What "
+        "counterpoise: counterpoise-no-selection, counterpoise-no-refinement. What "
         "other options leave at 'recipe' is as it says.",
         metavar="NAME",
         rich_help_panel=_ROWS,

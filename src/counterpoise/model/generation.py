@@ -13,7 +13,7 @@ from torch import Tensor
 from counterpoise.language.automaton import END
 from counterpoise.language.grammar import NO_CUE, BoolArray, Grammar, IntArray, Runs
 from counterpoise.language.language import Language
-from counterpoise.language.sentences import spell
+from counterpoise.language.sentences import Sentences, spell
 from counterpoise.model.device import Device
 from counterpoise.model.language_model import LanguageModel
 from counterpoise.model.reader import Reader, prepare
@@ -108,12 +108,15 @@ def generate(
     model.eval()
     torch_generator = torch.Generator(device=device.device)
     open_reader = prepare(model, device)
+    allowed = language.grammar.allowed
+    barred = device.tensor(np.where(allowed, np.float32(0), np.float32(-np.inf)))
     with progress.stage("writing", total=n_rows, unit="rows") as advance:
         for start in range(0, n_rows, sampling.batch_size):
             torch_generator.manual_seed(int(rng.integers(2**63)))
             rows = slice(start, start + sampling.batch_size)
             batch = _Batch(language, prompts.take(np.arange(n_rows)[rows]), orders[rows])
-            _write(open_reader(len(batch.codes)), batch, sampling, device, torch_generator)
+            reader = open_reader(len(batch.codes))
+            _write(reader, batch, barred, sampling, device, torch_generator)
             codes[rows] = batch.codes
             log_likelihood[rows] = batch.log_likelihood
             for row, column, string in batch.strings():
@@ -128,13 +131,17 @@ def generate(
 def _write(
     reader: Reader,
     batch: _Batch,
+    barred: Tensor,
     sampling: Sampling,
     device: Device,
     generator: torch.Generator,
 ) -> None:
-    """Write all rows of `batch`, token by token; each chooses where its grammar leaves a choice."""
+    """Write all rows of `batch`, token by token; each chooses where its grammar leaves a choice.
+
+    `barred`, of shape (n_sets, n_tokens), is 0 where a set of the grammar has a token, else
+    ``-inf``.
+    """
     grammar = batch.language.grammar
-    barred = device.tensor(np.where(grammar.allowed, np.float32(0), np.float32(-np.inf)))
     live = np.arange(len(batch.state))  # the rows that the reader goes on with
     while len(writing := np.flatnonzero(batch.state[live] != END)):
         if len(writing) <= len(live) // 2:
@@ -195,8 +202,7 @@ class _Batch:
         self._code = np.zeros(n_rows, dtype=np.int64)
         self._text_columns = np.array([isinstance(c, TextColumn) for c in language.schema])
         self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
-        prompt = spell(prompts, language).sentences(np.arange(n_rows), orders)
-        self._written = _Written(prompt.tokens, prompt.cues, prompt.lengths)
+        self._written = _Written(spell(prompts, language).sentences(np.arange(n_rows), orders))
         self._open(np.arange(n_rows))
 
     def take(self, live: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -269,11 +275,9 @@ class _Batch:
 class _Written:
     """The sentences so far; the model has read as many tokens of one as of another."""
 
-    def __init__(self, tokens: IntArray, cues: IntArray, lengths: IntArray) -> None:
-        filled = np.arange(tokens.shape[1]) < lengths[:, None]
-        self._tokens = tokens.copy()
-        self._cues = np.where(filled, cues, NO_CUE)
-        self._lengths = lengths.copy()
+    def __init__(self, prompt: Sentences) -> None:
+        """Go on from `prompt`, whose arrays are taken over."""
+        self._tokens, self._cues, self._lengths = prompt.tokens, prompt.cues, prompt.lengths
         self._n_read = 0
 
     def take(self, rows: IntArray, is_writing: BoolArray) -> tuple[IntArray, IntArray, BoolArray]:

@@ -178,10 +178,7 @@ def rotary(place: Tensor, shape: LlamaShape) -> tuple[Tensor, Tensor]:
 
 def rotate(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     """Turn `heads` (..., T, D) by the rotary positions of their tokens."""
-    cosine, sine = (part.to(heads.dtype) for part in rotation)
-    if not torch.is_grad_enabled():
-        return _turn(heads, cosine, sine)
-    return _Rotation.apply(heads, cosine, sine)  # type: ignore[no-any-return,no-untyped-call]
+    return _Rotation.apply(heads, *(part.to(heads.dtype) for part in rotation))  # type: ignore[no-any-return,no-untyped-call]
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:

@@ -115,6 +115,11 @@ def _whole(parts: list[tuple[Generated, Prompts]]) -> tuple[Generated, Prompts]:
     return Generated.concat([g for g, _ in parts]), Prompts.concat([p for _, p in parts])
 
 
+def draws_expected(n_rows: float, n_kept: int, n_drawn: int) -> float:
+    """Return about how many draws `n_rows` more rows take, where `n_drawn` gave `n_kept`."""
+    return n_rows * (n_drawn + 1) / (n_kept + 1)
+
+
 def redraw(
     draw: Draw,
     accept: Mapping[str, Accept],
@@ -184,7 +189,7 @@ def redraw(
             raise _too_few(kept.n_rows, n_rows, n_drawn, rejected, class_, advice)
         # with something to spare, for a round of a few rows takes nearly as long as one of many
         n_lacking = n_rows - kept.n_rows
-        n_more = ceil((n_lacking + sqrt(n_lacking)) * (n_drawn + 1) / (kept.n_rows + 1))
+        n_more = ceil(draws_expected(n_lacking + sqrt(n_lacking), kept.n_rows, n_drawn))
         left = (bound if prefer is None else preferring_bound) - n_drawn
         generated, prompts = draw(min(n_more, max(n_rows, SMALLEST_BOUND), left))
     return *_whole(kept.parts), Redraws(n_rows, n_drawn, dict(rejected), n_put_up_with)

@@ -15,7 +15,7 @@ import numpy as np
 from counterpoise.language.grammar import IntArray
 from counterpoise.model.generation import Sampling
 from counterpoise.oversample.recipe import Recipe
-from counterpoise.oversample.redraw import PREFERRING_DRAWS_PER_ROW
+from counterpoise.oversample.redraw import PREFERRING_DRAWS_PER_ROW, draws_expected
 from counterpoise.oversample.rows import TrainingRows
 from counterpoise.oversample.writer import RowWriter
 from counterpoise.progress import Progress
@@ -59,7 +59,7 @@ def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
     n_kept, n_drawn : int
         Of `n_drawn` rows that were written, how many were kept.
     """
-    draws_a_row = min((n_drawn + 1) / (n_kept + 1), PREFERRING_DRAWS_PER_ROW)
+    draws_a_row = min(draws_expected(1, n_kept, n_drawn), PREFERRING_DRAWS_PER_ROW)
     cost = n_classes * _ROWS_A_CLASS * (draws_a_row + N_EPOCHS * _DRAWS_A_PRESENTATION)
     return n_rows * (draws_a_row - 1 / _KEPT_AFTERWARDS) > cost
 
@@ -103,8 +103,8 @@ def draw_kept(
             is_asked = label == labels[0] and not always
             if is_asked and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
                 return None
-            n_lacking = ceil((_ROWS_A_CLASS - n_kept) * (n_drawn + 1) / (n_kept + 1))
-            n = min(n_lacking, batch_size, PREFERRING_DRAWS_PER_ROW * _ROWS_A_CLASS - n_drawn)
+            n_more = ceil(draws_expected(_ROWS_A_CLASS - n_kept, n_kept, n_drawn))
+            n = min(n_more, batch_size, PREFERRING_DRAWS_PER_ROW * _ROWS_A_CLASS - n_drawn)
     whole = Table.concat(parts)
     return whole if len(whole) >= _FEWEST_ROWS else None
 

@@ -33,6 +33,7 @@ from counterpoise.language.language import Language, TextParts
 from counterpoise.language.tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.model.checkpoint import distinct_tensors
 from counterpoise.model.device import resolve_device
+from counterpoise.model.history import History
 from counterpoise.model.saved import describe_model, read_tensors, rebuild_model
 from counterpoise.oversample.fields import Fields
 from counterpoise.oversample.folder import check, new_folder, read_json, seal, write_json
@@ -252,10 +253,6 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
     if has_judge != (_JUDGE in names) or (has_judge and sampler.recipe_.selection is None):
         raise ModelError("sampler.has_judge does not fit the files, or the recipe")
     judge = read_judge(_read_arrays(folder / _JUDGE), schema) if has_judge else None
-    search, refinement = (
-        None if record is None else untag_history(record)
-        for record in (fields.optional(name, fields.record) for name in ("search", "refinement"))
-    )
     return RowWriter(
         language,
         model,
@@ -263,10 +260,15 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         rows,
         device,
         untag_history(fields.record("history")),
-        search,
-        refinement,
+        _read_history(fields, "search"),
+        _read_history(fields, "refinement"),
         judge=judge,
     )
+
+
+def _read_history(fields: Fields, name: str) -> History | None:
+    record = fields.optional(name, fields.record)
+    return None if record is None else untag_history(record)
 
 
 def _read_arrays(path: Path) -> dict[str, Any]:
