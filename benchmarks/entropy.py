@@ -2,7 +2,7 @@
 
 For each table and seed, with the protocol of `benchmarks.protocol` (a fifth of the minority kept),
 the compact model is trained in four ways; rows are then written from the value of a feature and
-from the label alone, at temperatures 1 and 0.7. `counterpoise.evaluate.sampler_entropy` says what
+from the label alone, at temperatures 1 and 0.7. `benchmarks._entropy` says what
 is measured; ``docs/theory.md`` what it means. One line of JSON a measurement; a table and, with
 `--figure`, a drawing.
 """
@@ -16,19 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks._entropy import Nats, measure_cross_entropy, measure_entropy
 from benchmarks.entropy_figure import draw_figure, effects_table, summary_table
 from benchmarks.machine import describe_machine
-from benchmarks.protocol import (
-    TABLES,
-    BenchmarkTable,
-    data_folder,
-    load_table,
-    split_table,
-)
+from benchmarks.protocol import TABLES, BenchmarkTable, data_folder, load_table, split_table
 from benchmarks.results import note, say
 from counterpoise import LLMOverSampler
-from counterpoise.evaluate.entropy import Nats
-from counterpoise.evaluate.sampler_entropy import measure_cross_entropy, measure_entropy
 
 TRAININGS: Mapping[str, Mapping[str, Any]] = {
     "stopped early": {},

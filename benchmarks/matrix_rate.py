@@ -93,7 +93,7 @@ def measure_matrix_rate(dtype: Any, device: Any, sizes: Sequence[int] = _SIZES) 
 
 def network_size(model: Any) -> NetworkSize:
     """Return the size of a `LanguageModel`."""
-    from counterpoise.model.llama import Llama
+    from counterpoise.models._llama import Llama
 
     if isinstance(model, Llama):
         shape = model.shape
@@ -115,8 +115,8 @@ def network_size(model: Any) -> NetworkSize:
 
 def _measure(name: str, model: str, serialization: str, args: argparse.Namespace) -> dict[str, Any]:
     from counterpoise import LLMOverSampler
-    from counterpoise.language.grammar import FORCED
-    from counterpoise.language.sentences import draw_orders, spell
+    from counterpoise.serialization._grammar import FORCED
+    from counterpoise.serialization._serializer import draw_orders, spell
 
     table = load_table(name, data_folder(args.data_dir))
     split = split_table(table.y, table.facts.minority, args.seed, args.max_train_rows)

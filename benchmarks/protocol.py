@@ -15,9 +15,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OrdinalEncoder
 from xgboost import XGBClassifier
 
-from counterpoise.bench import tables as bench_tables
-from counterpoise.bench.sources import read_csv
-from counterpoise.bench.specification import PUBLISHED
+from benchmarks import _tables as bench_tables
+from benchmarks._tables import PUBLISHED, read_csv
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 

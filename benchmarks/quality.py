@@ -34,11 +34,11 @@ from benchmarks.protocol import (
 )
 from benchmarks.results import markdown_table, mean_and_deviation, note, say
 from counterpoise import LLMOverSampler
+from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
-from counterpoise.language.sentences import spell
-from counterpoise.model import compact
-from counterpoise.model.scoring import Scorer
-from counterpoise.table import Table
+from counterpoise.generation._scoring import Scorer
+from counterpoise.models import _llama as compact
+from counterpoise.serialization._serializer import spell
 
 _N_ORDERS = 3
 _DEFAULT_VARIANTS = ("none", "smotenc", "default")

@@ -28,13 +28,13 @@ from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
+from benchmarks._protocols import HONEST, split_table
+from benchmarks._tables import BenchTable, load_table
 from benchmarks.results import markdown_table, note, say
 from counterpoise import LLMOverSampler
-from counterpoise.bench.protocols import HONEST, split_table
-from counterpoise.bench.tables import BenchTable, load_table
-from counterpoise.evaluate.classifiers import TableClassifier
-from counterpoise.evaluate.scores import scores
-from counterpoise.oversample.baselines import BaselineOverSampler
+from counterpoise.baselines import BaselineOverSampler
+from counterpoise.comparison._classifiers import TableClassifier
+from counterpoise.comparison._scores import scores
 
 DEVELOPMENT_TABLES = ("german", "insurance", "car", "sick", "bank")
 """The tables that recipes are chosen on; the other five and the natural ones are not looked at."""

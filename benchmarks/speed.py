@@ -35,9 +35,9 @@ from benchmarks.protocol import (
     split_table,
 )
 from benchmarks.results import ABSENT, markdown_table, median_and_range, note, say, write_json
-from counterpoise.evaluate.validity import check_validity
-from counterpoise.model.device import resolve_device
-from counterpoise.model.embedded import converted_folder
+from counterpoise.metrics._validity import check_validity
+from counterpoise.models._device import resolve_device
+from counterpoise.models._smollm2 import converted_folder
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TABLES = ("german", "insurance")

@@ -17,11 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks._machine import peak_memory_mib
 from benchmarks.machine import describe_machine, describe_torch
 from benchmarks.protocol import TABLES, data_folder, load_table, split_table
 from benchmarks.results import markdown_table, note, say, write_json
 from counterpoise import LLMOverSampler
-from counterpoise.bench.machine import peak_memory_mib
 
 
 def write(

@@ -24,7 +24,7 @@ settings.load_profile("counterpoise")
 @pytest.fixture
 def small_compact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the compact model tiny, where it only matters that rows come out."""
-    from counterpoise.model import compact
+    from counterpoise.models import _llama as compact
 
     tiny = compact.CompactSize(width=16, n_layers=1, n_heads=2, feed_forward=32)
     monkeypatch.setattr(compact, "CompactSize", lambda: tiny)
@@ -33,7 +33,7 @@ def small_compact(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_weights_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that names no model is not to load 135 million parameters where they are at hand."""
-    monkeypatch.setattr("counterpoise.model.embedded.is_at_hand", lambda: False)
+    monkeypatch.setattr("counterpoise.models._smollm2.is_at_hand", lambda: False)
 
 
 @pytest.fixture
@@ -45,7 +45,8 @@ def sampler_class() -> type[CopyingSampler]:
 def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
-    from counterpoise.cli import comparing, resampling
+    from counterpoise.cli import _comparing as comparing
+    from counterpoise.cli import _resample as resampling
 
     samplers: list[CopyingSampler] = []
 

@@ -13,9 +13,9 @@ from typing import Any
 from safetensors.torch import save_file
 
 from counterpoise import LLMOverSampler
-from counterpoise.model import checkpoint
-from counterpoise.model.checkpoint import Checkpoint, distinct_tensors
-from tests.models import mixed_frame
+from counterpoise.training import _checkpoint as checkpoint
+from counterpoise.training._checkpoint import Checkpoint, distinct_tensors
+from tests.small_models import mixed_frame
 
 _SAVE = Checkpoint.save_now_and_then
 

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from counterpoise.cli import commands, resampling
+from counterpoise.cli import _app as commands
+from counterpoise.cli import _resample as resampling
 from counterpoise.errors import DecodingError, MissingDependencyError, ModelError, SchemaError
 from tests.doubles import CopyingSampler, Shell
 
@@ -458,7 +459,7 @@ def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from tests.doubles import CopyingSampler\n"
-        "from counterpoise.cli import main, resampling\n"
+        "from counterpoise.cli import _resample as resampling, main\n"
         "resampling.build_sampler = lambda arguments: CopyingSampler(**arguments)\n"
         "sys.stdin.read()\n"
         "sys.exit(main(['resample', 't.csv', '--target', 'left', '--quiet']))\n"

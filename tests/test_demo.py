@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from counterpoise import demo
-from counterpoise.cli.terminal import aligned
+from counterpoise.cli._terminal import aligned
 from counterpoise.demo import load_churn, run_demo
 from counterpoise.errors import MissingDependencyError
-from counterpoise.files import TableFileError
+from counterpoise.io._files import TableFileError
 
 
 def test_table_is_the_churn_table() -> None:

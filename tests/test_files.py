@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.errors import CounterpoiseError, MissingDependencyError, SchemaError
-from counterpoise.files import (
+from counterpoise.io._files import (
     TableFileError,
     TableWriteError,
     check_column,

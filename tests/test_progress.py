@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from counterpoise.progress import BarProgress, SilentProgress, make_progress
+from counterpoise._progress import BarProgress, SilentProgress, make_progress
 
 
 class Terminal(io.StringIO):
@@ -39,7 +39,7 @@ def test_log_gets_a_line_for_a_short_stage(capsys: pytest.CaptureFixture[str]) -
 
 def test_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 6))
-    monkeypatch.setattr("counterpoise.progress.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("counterpoise._progress.time.monotonic", lambda: float(next(clock)))
     log = io.StringIO()
     with BarProgress(log).stage("generation", total=40, unit="rows") as advance:
         for _ in range(4):

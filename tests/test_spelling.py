@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise import spelling
-from counterpoise.spelling import first_undated, parse_column, spell_like
+from counterpoise.io import _formats as spelling
+from counterpoise.io._formats import first_undated, parse_column, spell_like
 
 
 def parsed(*cells: str, missing: tuple[str, ...] = (), stays_text: bool = False) -> list[object]:

@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from counterpoise.oversample.sampler import LLMOverSampler
-    from counterpoise.report.comparison import compare
+    from counterpoise.comparison._compare import compare
+    from counterpoise.sampler import LLMOverSampler
 
     __version__: str
 
 __all__ = ["LLMOverSampler", "__version__", "compare"]
 
 _HOMES = {
-    "LLMOverSampler": "counterpoise.oversample.sampler",
-    "compare": "counterpoise.report.comparison",
+    "LLMOverSampler": "counterpoise.sampler",
+    "compare": "counterpoise.comparison._compare",
 }
 """Public name -> the module that defines it."""
 

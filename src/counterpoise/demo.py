@@ -15,12 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.cli.terminal import aligned
+from counterpoise.cli._terminal import aligned
 from counterpoise.errors import MissingDependencyError
-from counterpoise.evaluate.validity import check_validity
-from counterpoise.files import check_output, write_table
-
-__all__ = ["load_churn", "run_demo"]
+from counterpoise.io._files import check_output, write_table
+from counterpoise.metrics._validity import check_validity
 
 _TARGET = "churn"
 _MINORITY = "yes"
@@ -138,7 +136,7 @@ def run_demo(
 
 
 def _default_sampler(**arguments: Any) -> Any:
-    from counterpoise.oversample.sampler import LLMOverSampler
+    from counterpoise.sampler import LLMOverSampler
 
     return LLMOverSampler(**arguments)
 

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.evaluate.tested import JudgedWay
-from counterpoise.evaluate.verdict import Verdict
-from counterpoise.report.build import Rows, describe_run, summarize
-from counterpoise.report.summary import Summary
-from counterpoise.table import Schema
+from counterpoise.columns._schema import Schema
+from counterpoise.comparison._verdict import JudgedWay, Verdict
+from counterpoise.report._build import Rows, describe_run, summarize
+from counterpoise.report._summary import Summary
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 """A column and a category that would run, were they not shown as text."""

@@ -11,10 +11,11 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 import counterpoise
-from counterpoise.cli import comparing, main
-from counterpoise.report.comparison import Comparison
+from counterpoise.cli import _comparing as comparing
+from counterpoise.cli import main
+from counterpoise.comparison._compare import Comparison
+from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
-from tests.evaluate.known_truths import noise
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.report.document import Report
-from counterpoise.report.markdown import to_markdown
-from counterpoise.report.summary import Summary
+from counterpoise.report._document import Report
+from counterpoise.report._markdown import to_markdown
+from counterpoise.report._summary import Summary
 from tests.report.conftest import CLOSING, HOSTILE
 
 

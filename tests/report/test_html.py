@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from counterpoise.report.document import Report
-from counterpoise.report.html import to_html
-from counterpoise.report.summary import Summary
+from counterpoise.report._document import Report
+from counterpoise.report._html import to_html
+from counterpoise.report._summary import Summary
 from tests.report.conftest import CLOSING, HOSTILE
 
 VOID = {"meta", "input", "br", "img", "hr", "link"}

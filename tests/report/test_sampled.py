@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from counterpoise import LLMOverSampler
 from counterpoise.cli import main
-from tests.models import mixed_frame
+from tests.small_models import mixed_frame
 
 
 def test_sampler_reports_what_it_wrote() -> None:

@@ -6,7 +6,7 @@ is 0 when all went well, 1 for a failure, 2 for a mistake in what was asked, 130
 
 from collections.abc import Sequence
 
-from counterpoise.cli.terminal import INTERRUPTED, prepare_libraries, say_error
+from counterpoise.cli._terminal import INTERRUPTED, prepare_libraries, say_error
 
 __all__ = ["main"]
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_libraries()
     import typer
 
-    from counterpoise.cli.commands import app
+    from counterpoise.cli._app import app
 
     command = typer.main.get_command(app)
     try:

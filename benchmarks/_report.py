@@ -1,0 +1,601 @@
+"""Results for people: Markdown, CSV, LaTeX and figures, from run folders."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._methods import FULL
+from benchmarks._plan import Plan, read_plan
+from benchmarks._protocols import PROTOCOLS
+from benchmarks._results import Results, collect, higher_is_better
+from benchmarks._runner import PLAN_FILE
+from counterpoise.comparison._statistics import (
+    Comparison,
+    Ranking,
+    compare,
+    corrected_interval,
+    rank_methods,
+)
+from counterpoise.errors import MissingDependencyError
+
+# What results amount to: means and spreads, ranks, differences, cost, diversity.
+
+
+_TEST_TO_TRAIN = 0.25
+"""Test rows over training rows in a split of 80 to 20."""
+
+_MOST_TABLES = 0.8
+"""A method with scores on a smaller share of the tables would cost the others their tables."""
+_FEWEST_SPLITS = 5
+"""An interval over fewer says nothing: two or three differences can agree by chance."""
+
+_DIVERSITY = (
+    "column_entropy",
+    "joint_entropy",
+    "coverage",
+    "support_coverage",
+    "distinct_row_rate",
+    "mean_pairwise_distance",
+    "exact_copies",
+)
+
+
+def in_order(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Return `names` in the order of `wanted`; those it lacks at the end."""
+    place = {name: i for i, name in enumerate(wanted)}
+    return sorted(names, key=lambda name: (place.get(name, len(place)), name))
+
+
+def score_table(
+    results: Results, metric: str, classifier: str, methods: Sequence[str]
+) -> pd.DataFrame:
+    """Return mean ± standard deviation over splits: a row a table, a column a method.
+
+    In bold is the method that is best on the splits that all of the table's methods have, ``full``
+    aside; ``(n)`` says how many splits a mean is of where that is not all that the table has, a
+    dash that there is none.
+    """
+    scores = results.pivot(metric, classifier)
+    names = in_order([str(name) for name in scores.columns], methods)
+    sign = 1 if higher_is_better(metric) else -1
+    rows = {}
+    for table, of_table in scores.groupby(level="table", sort=False):
+        rivals = of_table.drop(columns=FULL, errors="ignore").dropna(axis="columns", how="all")
+        shared = sign * rivals.dropna().mean()
+        n_splits = len(of_table)
+        rows[table] = {
+            name: _cell(of_table[name].dropna(), n_splits, is_best=shared.get(name) == shared.max())
+            for name in names
+        }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+
+def _cell(values: pd.Series[float], n_splits: int, *, is_best: bool) -> str:
+    if len(values) == 0:
+        return "-"
+    text = f"{values.mean():.3f}"
+    text = f"**{text}**" if is_best else text
+    if len(values) > 1:
+        text += f" ± {values.std(ddof=1):.3f}"
+    return text if len(values) == n_splits else f"{text} ({len(values)})"
+
+
+def paired_means(results: Results, metric: str, classifier: str) -> pd.DataFrame:
+    """Return means over splits that can be compared: a row a table, a column a method.
+
+    A method counts if it has scores on at least four in five tables; a table's means are over the
+    splits on which every such method has a score. ``full`` is no method to be compared with.
+    """
+    scores = results.pivot(metric, classifier).drop(columns=FULL, errors="ignore")
+    n_tables = scores.groupby(level="table").count().gt(0).sum()
+    most = n_tables.max()
+    kept = scores[[name for name in scores.columns if n_tables[name] >= _MOST_TABLES * most]]
+    return kept.dropna().groupby(level="table").mean()
+
+
+def size_table(results: Results, tables: Sequence[str]) -> pd.DataFrame:
+    """Return a row a table: sizes, splits that were run, and what was capped."""
+    done = results.runs[results.runs["status"] == "done"]
+    full = done["method"] == FULL
+    groups = done[~full].groupby("table")
+    sizes = pd.DataFrame(
+        {
+            "training rows": groups["n_train"].median(),
+            "of the minority": groups["n_minority"].median(),
+            "test rows": groups["n_test"].median(),
+            "splits": groups["split"].nunique(),
+            "training rows, at most": groups["most_train_rows"].max(),
+            "rows presented, at most": groups["most_presentations"].max(),
+        }
+    )
+    return sizes.loc[in_order([str(name) for name in sizes.index], tables)]
+
+
+def mean_row(results: Results, metric: str, classifier: str, methods: Sequence[str]) -> list[str]:
+    """Return the means over the tables and splits that all the compared methods have."""
+    means = paired_means(results, metric, classifier).mean()
+    return [f"{means[name]:.3f}" if name in means else "-" for name in methods]
+
+
+def rank(results: Results, metric: str, classifier: str) -> Ranking:
+    """Rank the methods over tables."""
+    means = paired_means(results, metric, classifier)
+    return rank_methods(means, higher_is_better=higher_is_better(metric))
+
+
+def difference_table(
+    results: Results, metric: str, classifier: str, reference: str
+) -> list[Comparison]:
+    """Compare every method with `reference` over tables: Wilcoxon tests, Holm's correction."""
+    means = paired_means(results, metric, classifier)
+    return compare(means, reference) if reference in means else []
+
+
+@dataclass(frozen=True, slots=True)
+class TableDifference:
+    """One method against another on one table.
+
+    Attributes
+    ----------
+    table, method
+        Which.
+    n
+        Splits that both have.
+    mean
+        Mean difference, `method` minus the reference.
+    interval
+        Nadeau and Bengio's 95 % interval.
+    """
+
+    table: str
+    method: str
+    n: int
+    mean: float
+    interval: tuple[float, float]
+
+
+def table_differences(
+    results: Results, metric: str, classifier: str, reference: str
+) -> list[TableDifference]:
+    """Compare every method with `reference` within each table, over splits."""
+    scores = results.pivot(metric, classifier)
+    if reference not in scores:
+        return []
+    found = []
+    for table, of_table in scores.groupby(level="table", sort=False):
+        for method in of_table.columns.drop(reference):
+            difference = (of_table[method] - of_table[reference]).dropna().to_numpy()
+            if len(difference) < _FEWEST_SPLITS:
+                continue
+            interval = corrected_interval(difference, _TEST_TO_TRAIN)
+            mean = float(difference.mean())
+            found.append(TableDifference(str(table), str(method), len(difference), mean, interval))
+    return found
+
+
+def cost_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
+    """Return what each method costs: a row a method, medians over its runs."""
+    done = results.runs[results.runs["status"] == "done"]
+    failed = results.runs[results.runs["status"] == "failed"].groupby("method").size()
+    groups = done.groupby("method")
+    table = pd.DataFrame(
+        {
+            "runs": groups.size(),
+            "failed": failed.reindex(groups.size().index).fillna(0).astype(int),
+            "balancing, s": groups["resample_s"].median().round(2),
+            "balancing, most, s": groups["resample_s"].max().round(1),
+            "peak memory, MiB": groups["peak_memory_mib"].median().round(0),
+            "valid rows": groups["valid_share"].mean().map(_share),
+            "rows presented": groups["n_presentations"].median(),
+        }
+    )
+    for name, count in failed.items():
+        if name not in table.index:
+            table.loc[name, ["runs", "failed"]] = [0, count]
+    table["runs"] = table["runs"].astype(int)
+    table["failed"] = table["failed"].astype(int)
+    return table.loc[in_order([str(name) for name in table.index], methods)]
+
+
+def _share(value: float) -> str:
+    return "" if np.isnan(value) else f"{100 * value:.1f} %"
+
+
+def diversity_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
+    """Return diversity by method: means over tables of means over splits; held-out rows below.
+
+    Only tables on which every method that makes rows has figures.
+    """
+    done = results.runs[results.runs["status"] == "done"]
+    names = [name for name in _DIVERSITY if f"diversity.{name}.value" in done]
+    if not names:
+        return pd.DataFrame()
+    values = {name: _over_tables(done, f"diversity.{name}.value") for name in names}
+    table = pd.DataFrame(values)
+    table = table.loc[in_order([str(name) for name in table.index], methods)]
+    real = {
+        name: done.groupby("table")[f"diversity.{name}.real_anchor"].mean().mean() for name in names
+    }
+    table.loc["held-out real rows"] = pd.Series(real)
+    return table.round(3)
+
+
+def _over_tables(done: pd.DataFrame, column: str) -> pd.Series[float]:
+    means = done.pivot_table(index="table", columns="method", values=column, aggfunc="mean")
+    n_tables = means.notna().sum()
+    kept = means[
+        [name for name in means.columns if n_tables[name] >= _MOST_TABLES * n_tables.max()]
+    ]
+    found: pd.Series[float] = kept.dropna().mean()
+    return found
+
+
+# The critical-difference diagram.
+
+
+def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[int, int]]:
+    """Return the widest groups of neighbours that are not told apart: first and last position.
+
+    Parameters
+    ----------
+    ranks
+        Mean ranks, ascending.
+
+    Examples
+    --------
+    >>> cliques([1.0, 1.5, 3.0, 3.2], 0.6)
+    [(0, 1), (2, 3)]
+    """
+    found: list[tuple[int, int]] = []
+    for first in range(len(ranks)):
+        last = max(
+            i for i in range(first, len(ranks)) if ranks[i] - ranks[first] <= critical_difference
+        )
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return found
+
+
+def draw_ranking(ranking: Ranking, title: str, paths: Sequence[Path]) -> None:
+    """Draw mean ranks on a line; a bar joins methods that are not told apart.
+
+    Parameters
+    ----------
+    ranking
+        Of two methods or more.
+    title
+        What was ranked.
+    paths
+        Where to write; the suffix says in which format.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Figures need the package matplotlib: pip install 'counterpoise[bench]'.",
+            extra="bench",
+        ) from error
+    names, ranks = [str(name) for name in ranking.mean_ranks.index], list(ranking.mean_ranks)
+    n = len(ranks)
+    half = (n + 1) // 2
+    groups = cliques(ranks, ranking.critical_difference)
+    depth = 0.35 * len(groups) + 0.4
+    figure = Figure(figsize=(7.5, 1.3 + 0.26 * half + 0.16 * len(groups)))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.02, 0.02, 0.96, 0.86))
+    axes.set_title(title, fontsize=10)
+    axes.set_xlim(1 - 0.42 * (n - 1), n + 0.42 * (n - 1))
+    axes.set_ylim(depth + 0.55 * half + 0.3, -1.6)
+    axes.axis("off")
+    axes.plot([1, n], [0, 0], color="black", linewidth=1)
+    for tick in range(1, n + 1):
+        axes.plot([tick, tick], [0, -0.15], color="black", linewidth=1)
+        axes.text(tick, -0.25, str(tick), ha="center", va="bottom", fontsize=8)
+    for position, (name, mean) in enumerate(zip(names, ranks, strict=True)):
+        is_left = position < half
+        row = position if is_left else n - 1 - position
+        y = depth + 0.55 * row
+        edge = 1 - 0.05 * (n - 1) if is_left else n + 0.05 * (n - 1)
+        axes.plot([mean, mean, edge], [0, y, y], color="0.4", linewidth=0.8)
+        axes.text(
+            edge,
+            y,
+            f" {name}  {mean:.2f} ",
+            ha="right" if is_left else "left",
+            va="center",
+            fontsize=8,
+        )
+    for level, (first, last) in enumerate(groups):
+        y = 0.3 + 0.3 * level
+        axes.plot([ranks[first] - 0.04, ranks[last] + 0.04], [y, y], color="black", linewidth=2.5)
+    length = min(ranking.critical_difference, n - 1)
+    axes.plot([1, 1 + length], [-1.1, -1.1], color="black", linewidth=1.5)
+    axes.text(
+        1 + length / 2,
+        -1.2,
+        f"critical difference {ranking.critical_difference:.2f} "
+        f"({ranking.n_tables} tables, level {ranking.alpha:g})",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+    )
+    with mpl.rc_context({"svg.hashsalt": "counterpoise", "svg.fonttype": "none"}):
+        for path in paths:
+            metadata = {"Date": None} if path.suffix == ".svg" else {}
+            figure.savefig(path, dpi=150, metadata=metadata)
+
+
+_REFERENCES = ("counterpoise", "none")
+_READING = """\
+Means ± standard deviations over splits, and over how many in brackets where not over all. In bold
+the best on the splits that all methods of the table share; the last row, the ranks and the
+differences are over those splits, too, and of methods run on at least four in five tables."""
+_METRICS = {
+    "paper": ("published_f1", "published_auc", "f1", "pr_auc"),
+    "honest": ("f1", "f1_tuned", "pr_auc", "roc_auc", "brier"),
+}
+_TITLES = {
+    "published_f1": "F1 as published (of the class that sorts second)",
+    "published_auc": "AUC as published (of hard predictions)",
+    "f1": "Minority F1 at 0.5",
+    "f1_tuned": "Minority F1 at a threshold tuned out of fold",
+    "pr_auc": "PR-AUC of the minority (average precision)",
+    "roc_auc": "ROC-AUC",
+    "brier": "Brier score (less is better)",
+}
+
+
+def write_report(output: Path, *, reference: str | None = None) -> Path:
+    """Render the runs of a benchmark into ``OUTPUT/report``.
+
+    Parameters
+    ----------
+    output
+        Folder of the benchmark.
+    reference
+        The method that the others are compared with; by default ``counterpoise``, and then
+        ``none``, where they were run.
+
+    Returns
+    -------
+    Path
+        The Markdown report; CSV files, LaTeX tables and figures lie beside it.
+
+    Raises
+    ------
+    ValueError
+        If there are no runs, or none of the reference.
+    """
+    results = collect(output)
+    plan = read_plan(output / PLAN_FILE)
+    ran = set(results.runs["method"])
+    references = [name for name in _REFERENCES if name in ran]
+    if reference is not None:
+        references = [reference]
+    if reference is not None and reference not in ran:
+        raise ValueError(f"no runs of {reference!r}; there are runs of {', '.join(sorted(ran))}")
+    folder = output / "report"
+    folder.mkdir(exist_ok=True)
+    results.runs.to_csv(folder / "runs.csv", index=False, float_format="%.6g")
+    _wide(results).to_csv(folder / "scores.csv", float_format="%.6g")
+    parts = [
+        _head(results, plan),
+        "## Tables",
+        markdown_table(size_table(results, plan.tables), "table"),
+        "Caps on training rows hold for all methods, caps on rows presented in training for "
+        "language models (one more batch can begin before a cap).",
+    ]
+    protocol = str(results.about.get("protocol", plan.protocol))
+    for classifier in results.scores["classifier"].unique():
+        parts += _of_classifier(results, plan, protocol, str(classifier), references, folder)
+    parts += ["## Cost", markdown_table(cost_table(results, plan.methods), "method")]
+    parts.append(
+        "Seconds are medians and the most over runs, of balancing alone (training and writing); "
+        "memory is what the run's process held at most, libraries included."
+    )
+    diversity = diversity_table(results, plan.methods)
+    if len(diversity):
+        diversity.to_csv(folder / "diversity.csv", index_label="method")
+        parts += [
+            "## Diversity of the rows made",
+            markdown_table(diversity, "method"),
+            "Means over the tables on which all these methods have figures. Entropies in nats.",
+        ]
+    parts += _failures(results)
+    path = folder / "report.md"
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return path
+
+
+def _wide(results: Results) -> pd.DataFrame:
+    """Return the scores with a column each."""
+    key = ["table", "method", "split", "classifier"]
+    return results.scores.pivot(index=key, columns="metric", values="value")
+
+
+def _head(results: Results, plan: Plan) -> str:
+    about = results.about
+    done = results.runs[results.runs["status"] == "done"]
+    protocol = PROTOCOLS[str(about.get("protocol", plan.protocol))]
+    versions = ", ".join(f"{name} {v}" for name, v in about.get("versions", {}).items())
+    lines = [
+        f"# Benchmark, protocol `{protocol.name}`",
+        "",
+        f"{len(done)} runs done, {len(results.runs) - len(done)} failed, over "
+        f"{done['table'].nunique()} tables. Latest run: {about.get('date', 'none')}, "
+        f"{about.get('processor', '')}, {about.get('cores', '?')} cores, "
+        f"OMP_NUM_THREADS={about.get('threads')}. {versions}. "
+        f"Rendered {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
+        "",
+        f"Backbone of the language models: {plan.model}.",
+        "",
+        "What is wrong with this protocol:",
+        "",
+        *(f"- {flaw}" for flaw in protocol.flaws),
+    ]
+    return "\n".join(lines)
+
+
+def _of_classifier(
+    results: Results,
+    plan: Plan,
+    protocol: str,
+    classifier: str,
+    references: list[str],
+    folder: Path,
+) -> list[str]:
+    parts = [f"## {classifier}", _READING]
+    latex = []
+    present = set(results.scores[results.scores["classifier"] == classifier]["metric"])
+    for metric in [name for name in _METRICS[protocol] if name in present]:
+        table = score_table(results, metric, classifier, plan.methods)
+        table = table.loc[in_order([str(name) for name in table.index], plan.tables)]
+        table.loc["mean"] = mean_row(results, metric, classifier, list(table.columns))
+        parts += [f"### {_TITLES[metric]}", markdown_table(table, "table")]
+        latex.append(_latex(table, f"{_TITLES[metric]}, {classifier}"))
+        parts += _ranks(results, metric, classifier, folder)
+        for reference in references:
+            parts += _differences(results, metric, classifier, reference)
+    (folder / f"tables-{classifier}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
+    return parts
+
+
+def _ranks(results: Results, metric: str, classifier: str, folder: Path) -> list[str]:
+    ranking = rank(results, metric, classifier)
+    if ranking.n_tables < 2 or len(ranking.mean_ranks) < 2:
+        return []
+    listed = ", ".join(f"{name} {mean:.2f}" for name, mean in ranking.mean_ranks.items())
+    friedman = "" if math.isnan(ranking.p_value) else f"Friedman p = {ranking.p_value:.2g}; "
+    text = (
+        f"Mean ranks over {ranking.n_tables} tables (1 is best): {listed}. {friedman}critical "
+        f"difference (Nemenyi, {ranking.alpha:g}) {ranking.critical_difference:.2f}."
+    )
+    name = f"ranks-{metric}-{classifier}"
+    try:
+        paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+        draw_ranking(ranking, f"{_TITLES[metric]}, {classifier}", paths)
+    except MissingDependencyError as error:
+        return [f"{text} ({error})"]
+    return [text, f"![mean ranks]({name}.svg)"]
+
+
+def _differences(results: Results, metric: str, classifier: str, reference: str) -> list[str]:
+    found = difference_table(results, metric, classifier, reference)
+    if not found or found[0].n < 2:
+        return []
+    n_tables = len(paired_means(results, metric, classifier))
+    sign = "higher" if higher_is_better(metric) else "lower"
+    rows = pd.DataFrame(
+        [
+            {
+                f"{reference} against": c.method,
+                "difference": f"{-c.mean_difference:+.3f}",
+                "95 % interval": f"{-c.interval[1]:+.3f} to {-c.interval[0]:+.3f}",
+                "won / lost": f"{c.n_lost} / {c.n_won}"
+                if higher_is_better(metric)
+                else f"{c.n_won} / {c.n_lost}",
+                "effect size": f"{-c.effect_size:+.2f}",
+                "p (Wilcoxon)": f"{c.p_value:.3f}",
+                "p (Holm)": f"{c.p_adjusted:.3f}",
+            }
+            for c in found
+        ]
+    ).set_index(f"{reference} against")
+    text = (
+        f"Over {n_tables} tables, {reference} minus the other ({sign} is better); effect size is "
+        "the rank-biserial correlation."
+    )
+    within = _within_tables(results, metric, classifier, reference)
+    return [text, markdown_table(rows, f"{reference} against"), *within]
+
+
+def _within_tables(results: Results, metric: str, classifier: str, reference: str) -> list[str]:
+    """Say on which tables an interval over splits leaves out zero."""
+    clear = []
+    n = 0
+    for found in table_differences(results, metric, classifier, reference):
+        n += 1
+        low, high = -found.interval[1], -found.interval[0]
+        if low > 0 or high < 0:
+            clear.append(f"{found.table} / {found.method} {low:+.3f} to {high:+.3f}")
+    if n == 0:
+        return []
+    listed = "; ".join(clear) or "none"
+    return [
+        f"Within tables (Nadeau and Bengio's 95 % interval of {reference} minus the other, over "
+        f"splits), {len(clear)} of {n} leave out zero: {listed}."
+    ]
+
+
+def _failures(results: Results) -> list[str]:
+    failed = results.runs[results.runs["status"] == "failed"]
+    if failed.empty:
+        return ["## Failures", "None."]
+    groups = failed.groupby(["method", "error"])
+    lines = [
+        f"- {method}: {error} ({', '.join(group['table'] + ' ' + group['split'].astype(str))})"
+        for (method, error), group in groups
+    ]
+    return ["## Failures", "\n".join(lines)]
+
+
+def markdown_table(table: pd.DataFrame, index_name: str) -> str:
+    """Return a frame as a Markdown table, its index as the first column.
+
+    Examples
+    --------
+    >>> print(markdown_table(pd.DataFrame({"F1": ["0.5"]}, index=["german"]), "table"))
+    | table | F1 |
+    | --- | --- |
+    | german | 0.5 |
+    """
+    header = [index_name, *map(str, table.columns)]
+    rows: list[Sequence[str]] = [
+        [str(name), *("" if pd.isna(value) else _text(value) for value in row)]
+        for name, row in zip(table.index, table.itertuples(index=False), strict=True)
+    ]
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _latex(table: pd.DataFrame, caption: str) -> str:
+    """Return a frame as a LaTeX table (package booktabs)."""
+
+    def cell(text: object) -> str:
+        escaped = str(text)
+        for character in "\\&%$#_{}":
+            escaped = escaped.replace(character, f"\\{character}")
+        if escaped.startswith("**"):
+            bold, _, rest = escaped[2:].partition("**")
+            escaped = f"\\textbf{{{bold}}}{rest}"
+        return escaped.replace("±", "$\\pm$")
+
+    lines = [" & ".join(map(cell, ["table", *table.columns])) + r" \\"]
+    for name, row in zip(table.index, table.itertuples(index=False), strict=True):
+        lines.append(" & ".join(map(cell, [name, *row])) + r" \\")
+    columns = "l" + "r" * len(table.columns)
+    body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
+    return (
+        f"\\begin{{table}}\n\\caption{{{cell(caption)}}}\n\\begin{{tabular}}{{{columns}}}\n"
+        f"{body}\n\\end{{tabular}}\n\\end{{table}}"
+    )

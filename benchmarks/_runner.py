@@ -1,0 +1,256 @@
+"""All runs of a benchmark, each in a process of its own; what is finished stays finished."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks._folder import RunFolder
+from benchmarks._machine import describe_machine, peak_memory_mib, reset_peak_memory
+from benchmarks._methods import FULL, build_method
+from benchmarks._plan import Plan, write_plan
+from benchmarks._protocols import split_table
+from benchmarks._run import Outcome, perform
+from benchmarks._tables import load_table
+
+PLAN_FILE = "bench.toml"
+_PRELOADED = [
+    "benchmarks._runner",
+    "counterpoise.models._llama",
+    "counterpoise.sampler",
+    "torch._dynamo",  # torch's optimizers import it when they are made, which takes seconds
+    "xgboost",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run that is to be made.
+
+    Attributes
+    ----------
+    plan
+        What it is a part of. A run goes by this and not by the folder's ``bench.toml``, which
+        another benchmark may have written meanwhile.
+    output
+        Folder of the benchmark.
+    data_dir
+        Folder of the tables' files, or None.
+    table, method, split
+        Which run.
+    allow_network
+        Whether a table may be fetched from OpenML.
+    """
+
+    plan: Plan
+    output: Path
+    data_dir: Path | None
+    table: str
+    method: str
+    split: int
+    allow_network: bool = False
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its results go."""
+        return RunFolder.of(self.output, self.table, self.method, self.split)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a benchmark went.
+
+    Attributes
+    ----------
+    n_done, n_failed, n_skipped
+        Runs that ended well, ended badly, and had been finished before.
+    """
+
+    n_done: int
+    n_failed: int
+    n_skipped: int
+
+
+def list_tasks(
+    plan: Plan, output: Path, data_dir: Path | None, *, allow_network: bool = False
+) -> list[Task]:
+    """Return the runs of a plan: every table and method on the first split, then on the next.
+
+    ``full`` is left out where nothing was cut.
+    """
+    return [
+        Task(plan, output, data_dir, table, method, split, allow_network)
+        for split in range(plan.resolved_protocol.n_splits)
+        for table in plan.tables
+        for method in plan.methods
+        if method != FULL or not _is_natural(plan, table)
+    ]
+
+
+def run_benchmark(
+    plan: Plan,
+    output: Path,
+    *,
+    data_dir: Path | None = None,
+    n_jobs: int = 1,
+    allow_network: bool = False,
+    note: Callable[[str], None] | None = None,
+) -> Tally:
+    """Make every run of a plan that is not finished.
+
+    Parameters
+    ----------
+    output
+        Folder of the benchmark: the plan is kept there as ``bench.toml``, and each run has a
+        folder below ``runs``.
+    data_dir
+        Folder of the tables' files.
+    n_jobs
+        Runs at a time, through joblib: a backend that is registered with it can spread them.
+    allow_network
+        Whether tables that are nowhere else may be fetched from OpenML.
+    note
+        Is told of each run as it ends.
+
+    Raises
+    ------
+    ValueError
+        If the plan names what does not exist, a table cannot be read, or the folder holds a
+        benchmark with other settings. Raised before the first run.
+    """
+    from joblib import Parallel, delayed
+
+    tasks = list_tasks(plan, output, data_dir, allow_network=allow_network)
+    for table in plan.tables:
+        load_table(table, data_dir, own=plan.own_tables, allow_network=allow_network)
+    for method in plan.methods:
+        build_method(method, plan.method, {})
+    for task in tasks:
+        task.folder.check(_config(task))
+    waiting = [task for task in tasks if not task.folder.is_done]
+    output.mkdir(parents=True, exist_ok=True)
+    write_plan(plan, output / PLAN_FILE)
+    ends = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(run_task)(task) for task in waiting
+    )
+    n_done = 0
+    for count, (task, is_done, text) in enumerate(ends, start=1):
+        n_done += is_done
+        if note is not None:
+            note(f"{count}/{len(waiting)} {task.table} {task.method} {task.split}: {text}")
+    return Tally(n_done, len(waiting) - n_done, len(tasks) - len(waiting))
+
+
+def run_task(task: Task) -> tuple[Task, bool, str]:
+    """Make one run in a process of its own.
+
+    Returns
+    -------
+    task
+        As given.
+    is_done
+        Whether it ended well.
+    text
+        How it ended, in one line.
+    """
+    folder = task.folder
+    folder.begin(_config(task))
+    started = time.perf_counter()
+    process = _context().Process(target=_perform_task, args=(task,))
+    process.start()
+    process.join(task.plan.limit_s)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        folder.fail({"error": "TimeLimit", "message": f"not done after {task.plan.limit_s:g} s"})
+    elif not folder.is_done and not folder.has_failed:
+        message = f"the process ended with exit code {process.exitcode}"
+        folder.fail({"error": "Died", "message": message})
+    seconds = time.perf_counter() - started
+    if folder.is_done:
+        return task, True, f"{seconds:.1f} s"
+    failure = folder.failure
+    return task, False, f"FAILED after {seconds:.1f} s: {failure['error']}: {failure['message']}"
+
+
+def _perform_task(task: Task) -> None:
+    """Make a run; the body of its process."""
+    reset_peak_memory()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            started = time.perf_counter()
+            outcome = _outcome(task)
+        about = describe_machine()
+        about["whole_s"] = time.perf_counter() - started
+        about["peak_memory_mib"] = peak_memory_mib()
+        about["warnings"] = sorted({str(warning.message) for warning in caught})
+        task.folder.finish(outcome, about)
+    except Exception as error:  # noqa: BLE001 - a failed run is a result
+        task.folder.fail(
+            {
+                "error": type(error).__name__,
+                "message": str(error),
+                "traceback": traceback.format_exc(),
+                **describe_machine(),
+            }
+        )
+
+
+def _outcome(task: Task) -> Outcome:
+    plan = task.plan
+    protocol = plan.resolved_protocol
+    table = load_table(
+        task.table, task.data_dir, own=plan.own_tables, allow_network=task.allow_network
+    )
+    return perform(
+        build_method(task.method, plan.method, plan.llm_arguments_of(task.table)),
+        table,
+        split_table(table, protocol, task.split, plan.train_rows_of(task.table) or None),
+        protocol,
+        seed=task.split,
+        tune=plan.tune,
+        diversity=plan.diversity,
+    )
+
+
+def _config(task: Task) -> dict[str, Any]:
+    """Return everything that a run's result depends on, but for versions and the machine."""
+    plan = task.plan
+    method = build_method(task.method, plan.method, plan.llm_arguments_of(task.table))
+    protocol = plan.resolved_protocol
+    return {
+        "table": task.table,
+        "method": task.method,
+        "split": task.split,
+        "kind": method.kind,
+        "arguments": dict(method.arguments),
+        "recipe": method.recipe,
+        "protocol": protocol.name,
+        "classifiers": list(protocol.classifiers),
+        "threshold_folds": protocol.threshold_folds,
+        "max_train_rows": plan.train_rows_of(task.table),
+        "tune": plan.tune,
+    }
+
+
+def _is_natural(plan: Plan, table: str) -> bool:
+    from benchmarks._tables import TABLES
+
+    return {**TABLES, **plan.own_tables}[table].is_natural
+
+
+def _context() -> Any:
+    """Return what starts processes: from one that has the libraries loaded, where that exists."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context

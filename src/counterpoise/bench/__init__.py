@@ -1,1 +1,0 @@
-"""The benchmark: tables, protocols, methods, runs, and the tables of results made of them."""

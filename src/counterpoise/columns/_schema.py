@@ -1,0 +1,233 @@
+"""The columns of a table, in order: what every row must satisfy."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from counterpoise.columns._base import Kind
+from counterpoise.columns._column import Column, column_from_dict, column_to_dict
+from counterpoise.columns._inference import Wishes, infer_column
+from counterpoise.errors import SchemaError
+
+_FORMAT: Final = 1
+"""Version of what `Schema.to_dict` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a table.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        At least one, each with a name of its own.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"age": [31, 47], "fare": [7.25, 71.0], "class": ["a", "b"]})
+    >>> schema = Schema.infer(frame, ranges={"age": (0, 120)})
+    >>> [(column.name, str(column.kind)) for column in schema]
+    [('age', 'integer'), ('fare', 'decimal'), ('class', 'categorical')]
+    >>> schema[0].low, schema[0].high, schema[schema.position("fare")].decimals
+    (0, 120, 2)
+    """
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise SchemaError("A table needs at least one column, got none.")
+        names = pd.Index([column.name for column in self.columns], tupleize_cols=False)
+        _check_unique(names)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __getitem__(self, position: int) -> Column:
+        return self.columns[position]
+
+    def position(self, name: Hashable) -> int:
+        """Position of the column called `name`; a `SchemaError` if there is none."""
+        for position, column in enumerate(self.columns):
+            if column.name == name:
+                return position
+        raise SchemaError(
+            f"There is no column {name!r}; the columns are "
+            f"{', '.join(repr(column.name) for column in self.columns)}.",
+            column=name,
+        )
+
+    @classmethod
+    def infer(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        kinds: Mapping[Hashable, str | Kind] | None = None,
+        range_margin: float = 0.0,
+        ranges: Mapping[Hashable, tuple[Any, Any]] | None = None,
+        categories: Mapping[Hashable, Sequence[Any]] | None = None,
+        decimals: Mapping[Hashable, int] | None = None,
+    ) -> Schema:
+        """Find out what each column of a table holds.
+
+        Dtypes decide first, then values. Strings are categorical, or text where they are mostly
+        different and long, or nearly all different (see `counterpoise.columns._inference`).
+        Whatever is found can be overridden, by column name.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of shape (n_rows, n_columns)
+            The table.
+        kinds : mapping of name to {"categorical", "ordered", "boolean", "integer", "decimal", \
+"datetime", "duration", "text"}, default=None
+            What columns hold.
+        range_margin : float, default=0.0
+            Share of the observed span by which the range of every number, instant and duration
+            is widened on both sides. Columns that are nowhere negative stay so, and columns in
+            `ranges` are not widened.
+        ranges : mapping of name to (smallest, largest), default=None
+            Allowed values, both ends included. A range that leaves observed values out is an
+            error, since nothing is ever clipped silently.
+        categories : mapping of name to sequence, default=None
+            All categories, in order; observed ones must be among them, others may be. A column
+            named here is categorical unless `kinds` says otherwise.
+        decimals : mapping of name to int, default=None
+            Numbers of decimals. Values with more are rounded to them.
+
+        Returns
+        -------
+        Schema
+
+        Raises
+        ------
+        SchemaError
+            If the table is empty, has columns of one name, or has a column that cannot be
+            described; or if an override names no column or does not fit its values.
+        """
+        if not len(frame.columns) or not len(frame):
+            raise SchemaError(
+                f"The table has {len(frame)} rows and {len(frame.columns)} columns. "
+                "It needs at least one of each."
+            )
+        _check_unique(frame.columns)
+        if not (math.isfinite(range_margin) and range_margin >= 0):
+            raise SchemaError(f"`range_margin` must be a number from 0 up, got {range_margin!r}.")
+        overrides: dict[str, Mapping[Hashable, Any]] = {
+            "kinds": kinds or {},
+            "ranges": ranges or {},
+            "categories": categories or {},
+            "decimals": decimals or {},
+        }
+        names: list[Hashable] = list(frame.columns)
+        for parameter, override in overrides.items():
+            for name in override:
+                _check_known(name, names, parameter)
+        columns = []
+        for position, name in enumerate(names):
+            wishes = Wishes(
+                kind=_read_kind(overrides["kinds"].get(name), name),
+                bounds=_read_bounds(overrides["ranges"].get(name), name),
+                margin=range_margin,
+                categories=overrides["categories"].get(name),
+                decimals=_read_decimals(overrides["decimals"].get(name), name),
+            )
+            columns.append(infer_column(frame.iloc[:, position], wishes))
+        return cls(tuple(columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the schema with JSON types only; `from_dict` is its inverse."""
+        columns = [column_to_dict(column) for column in self.columns]
+        return {"format": _FORMAT, "columns": columns}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Schema:
+        """Make the schema that `to_dict` described.
+
+        Parameters
+        ----------
+        record : mapping
+            What `to_dict` returned, also after a passage through JSON.
+
+        Returns
+        -------
+        Schema
+
+        Raises
+        ------
+        SchemaError
+            If the record is malformed. Nothing in it is ever executed.
+        """
+        try:
+            version, records = record["format"], record["columns"]
+        except (KeyError, TypeError) as error:
+            raise SchemaError(
+                "This is no description of a schema: it needs the keys 'format' and 'columns'."
+            ) from error
+        if version != _FORMAT:
+            raise SchemaError(
+                f"The description of the schema has format {version!r}, and this version of "
+                f"counterpoise reads format {_FORMAT}."
+            )
+        if not isinstance(records, list):
+            raise SchemaError(f"'columns' must be a list, got {type(records).__name__}.")
+        return cls(tuple(column_from_dict(item) for item in records))
+
+
+def _check_unique(names: pd.Index[Any]) -> None:
+    if not names.is_unique:
+        repeated = names[names.duplicated()][0]
+        raise SchemaError(
+            f"Several columns are called {repeated!r}. Rename them, so that each has its own name.",
+            column=repeated,
+        )
+
+
+def _check_known(name: Hashable, names: list[Hashable], parameter: str) -> None:
+    if name not in names:
+        raise SchemaError(
+            f"`{parameter}` names the column {name!r}, which the table does not have; its columns "
+            f"are {', '.join(map(repr, names))}.",
+            column=name,
+        )
+
+
+def _read_kind(kind: Any, name: Hashable) -> Kind | None:
+    try:
+        return None if kind is None else Kind(kind)
+    except ValueError as error:
+        raise SchemaError(
+            f"Column {name!r} is declared {kind!r}, which is no kind of column; there are "
+            f"{', '.join(Kind)}.",
+            column=name,
+        ) from error
+
+
+def _read_bounds(bounds: Any, name: Hashable) -> tuple[Any, Any] | None:
+    if bounds is None:
+        return None
+    if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
+        raise SchemaError(
+            f"The range of column {name!r} must be a pair (smallest, largest), got {bounds!r}.",
+            column=name,
+        )
+    return bounds[0], bounds[1]
+
+
+def _read_decimals(decimals: Any, name: Hashable) -> int | None:
+    if decimals is None:
+        return None
+    if isinstance(decimals, bool) or not isinstance(decimals, numbers.Integral) or decimals < 0:
+        raise SchemaError(
+            f"The decimals of column {name!r} must be a whole number from 0 up, got {decimals!r}.",
+            column=name,
+        )
+    return int(decimals)

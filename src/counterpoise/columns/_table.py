@@ -1,0 +1,167 @@
+"""A table of codes, and its passage from and to pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from counterpoise.columns._base import ABSENT, MISSING, Codes
+from counterpoise.columns._column import Column
+from counterpoise.columns._schema import Schema
+from counterpoise.columns._text import TextColumn
+from counterpoise.errors import SchemaError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows of codes, with the schema that gives them meaning.
+
+    Parameters
+    ----------
+    schema : Schema
+        The columns.
+    codes : ndarray of shape (n_rows, n_columns), dtype int64
+        Codes of the cells, kept in C order.
+    texts : mapping of int to tuple of str, default={}
+        The strings that codes of text columns point into, by position of the column; one entry
+        for each text column and for no other.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"age": [31, 47], "class": ["b", "a"]})
+    >>> table = Table.from_frame(frame, Schema.infer(frame))
+    >>> table.codes
+    array([[31,  1],
+           [47,  0]])
+    >>> table.take(np.array([1])).to_frame()
+       age class
+    0   47     a
+    """
+
+    schema: Schema
+    codes: Codes
+    texts: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.codes.ndim != 2 or self.codes.shape[1] != len(self.schema):
+            raise ValueError(
+                f"`codes` must have the shape (n_rows, {len(self.schema)}), got {self.codes.shape}."
+            )
+        if self.codes.dtype != np.int64:
+            raise ValueError(f"`codes` must be of dtype int64, got {self.codes.dtype}.")
+        expected = {at for at, column in enumerate(self.schema) if isinstance(column, TextColumn)}
+        if set(self.texts) != expected:
+            raise ValueError(
+                f"`texts` must have an entry for each text column, at {sorted(expected)}, and for "
+                f"no other, got {sorted(self.texts)}."
+            )
+        object.__setattr__(self, "codes", np.ascontiguousarray(self.codes))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, schema: Schema) -> Table:
+        """Code the rows of a table.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of shape (n_rows, n_columns)
+            Rows with the columns and dtypes of `schema`, in its order.
+        schema : Schema
+            The columns.
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        SchemaError
+            If columns or dtypes differ, or a cell holds a value outside its column's domain.
+        """
+        names = [column.name for column in schema]
+        if list(frame.columns) != names:
+            raise SchemaError(
+                f"The table has the columns {list(frame.columns)!r}, and its schema {names!r}. "
+                "Select them in this order with `frame[[...]]`."
+            )
+        codes = np.empty((len(frame), len(schema)), dtype=np.int64)
+        texts: dict[int, tuple[str, ...]] = {}
+        for position, column in enumerate(schema):
+            series = frame.iloc[:, position]
+            if isinstance(column, TextColumn):
+                codes[:, position], texts[position] = column.intern(series)
+            else:
+                codes[:, position] = column.encode(series)
+        return cls(schema, codes, texts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Restore the rows, with a RangeIndex and the dtypes and columns of the schema."""
+        cells = {}
+        for position, column in enumerate(self.schema):
+            codes = np.ascontiguousarray(self.codes[:, position])
+            if isinstance(column, TextColumn):
+                cells[position] = column.decode(codes, self.texts[position])
+            else:
+                cells[position] = column.decode(codes)
+        frame = pd.DataFrame(cells, index=pd.RangeIndex(len(self)))
+        frame.columns = pd.Index([column.name for column in self.schema])
+        return frame
+
+    def take(self, indices: npt.ArrayLike) -> Table:
+        """Select rows, by position or by a mask, in the order given and as often as given."""
+        chosen = np.asarray(indices)
+        if not chosen.size:
+            chosen = chosen.astype(np.intp)  # an empty list has no dtype of its own
+        return Table(self.schema, self.codes[chosen], self.texts)
+
+    @classmethod
+    def concat(cls, tables: Sequence[Table]) -> Table:
+        """Stack tables of one schema, at least one, each with strings of its own."""
+        schema = tables[0].schema
+        parts = [tables[0].codes]
+        texts = {column: list(strings) for column, strings in tables[0].texts.items()}
+        for table in tables[1:]:
+            codes = table.codes
+            for column, strings in table.texts.items():
+                if strings == tables[0].texts[column]:
+                    continue  # they share their strings, as selections of one table do
+                codes = codes.copy() if codes is table.codes else codes
+                codes[codes[:, column] >= 0, column] += len(texts[column])
+                texts[column].extend(strings)
+            parts.append(codes)
+        frozen = {column: tuple(strings) for column, strings in texts.items()}
+        return cls(schema, np.concatenate(parts), frozen)
+
+    def is_valid(self) -> bool:
+        """Whether every code stands for a cell that its column can have."""
+        return not self.violations()
+
+    def violations(self) -> list[str]:
+        """Say for each column with codes outside its domain how many and which one is first."""
+        found = []
+        for position, column in enumerate(self.schema):
+            codes = self.codes[:, position]
+            inside = self._contained(column, codes, position)
+            if not inside.all():
+                row = int(inside.argmin())
+                found.append(
+                    f"Column {column.name!r}: {int((~inside).sum())} of {len(codes)} codes are "
+                    f"outside its domain, first {_describe(int(codes[row]))} in row {row}."
+                )
+        return found
+
+    def _contained(self, column: Column, codes: Codes, position: int) -> npt.NDArray[np.bool_]:
+        if isinstance(column, TextColumn):
+            return column.contains(codes, self.texts[position])
+        return column.contains(codes)
+
+
+def _describe(code: int) -> Any:
+    return {MISSING: "MISSING", ABSENT: "ABSENT"}.get(code, code)

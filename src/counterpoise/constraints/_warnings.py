@@ -1,0 +1,109 @@
+"""What a table makes impossible, or can't promise: said before any training."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from counterpoise.columns._base import ABSENT, Kind
+from counterpoise.columns._categorical import CategoricalColumn
+from counterpoise.columns._column import Column
+from counterpoise.columns._table import Table
+from counterpoise.columns._text import TextColumn
+from counterpoise.training._interpolation import N_NEIGHBORS
+from counterpoise.training._rows import SMALLEST_CLASS_TO_HOLD_OUT
+
+SMALLEST_TABLE_WITH_IDENTIFIERS = 30
+"""In a smaller table, strings that are all different may well be by chance."""
+SMALLEST_TABLE_WITH_NUMBERED_ROWS = 100
+"""In a smaller table, whole numbers that are all different may well be by chance."""
+
+
+def check_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
+    """Refuse a class with a single row, and warn of what a tiny one can't be promised.
+
+    Parameters
+    ----------
+    interpolates : bool
+        Whether interpolated rows are asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is one row.
+    """
+    if n_rows < 2:
+        raise ValueError(
+            f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect more rows "
+            "of it, or leave it out with sampling_strategy"
+        )
+    if n_rows >= SMALLEST_CLASS_TO_HOLD_OUT:
+        return
+    fallback = (
+        f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
+        if interpolates and n_rows <= N_NEIGHBORS
+        else ""
+    )
+    warnings.warn(
+        f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
+        f"the model has learned enough, and its rows may be near copies{fallback}",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_identifiers(features: Table) -> None:
+    """Warn of columns with another value in every row, and say what happens to them."""
+    for position, column in enumerate(features.schema):
+        n_rows = len(features)
+        is_number = column.kind is Kind.INTEGER
+        smallest = (
+            SMALLEST_TABLE_WITH_NUMBERED_ROWS if is_number else SMALLEST_TABLE_WITH_IDENTIFIERS
+        )
+        if n_rows < smallest or not (is_number or _is_word(features, position)):
+            continue
+        if _n_distinct(features, position) == n_rows:
+            warnings.warn(
+                f"column {column.name!r} has another value in every row, like an identifier; "
+                f"{_fate(column)}. If that means nothing, drop the column before resampling",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def warn_of_unseen(table: Table, label: int, class_: Any) -> None:
+    """Warn of columns for which no row of a class (label first) has an allowed value."""
+    of_class = table.codes[table.codes[:, 0] == label]
+    for position in np.flatnonzero((of_class == ABSENT).all(axis=0)):
+        name = table.schema[int(position)].name
+        warnings.warn(
+            f"no row of class {class_!r} has a value of column {name!r} "
+            "that ranges, categories and fixed_combinations allow: the model has seen none, and "
+            "its choice among the allowed ones will be arbitrary",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _is_word(table: Table, position: int) -> bool:
+    """Whether a column is of categories or of texts without spaces, which tell nothing."""
+    texts = table.texts.get(position, ())
+    return table.schema[position].kind is Kind.CATEGORICAL or (
+        bool(texts) and not any(" " in text for text in texts)
+    )
+
+
+def _n_distinct(table: Table, position: int) -> int:
+    if position in table.texts:
+        return len(set(table.texts[position]))
+    return len(np.unique(table.codes[:, position]))
+
+
+def _fate(column: Column) -> str:
+    if isinstance(column, TextColumn):
+        return "synthetic rows get new texts, made of the parts of the real ones"
+    if isinstance(column, CategoricalColumn):
+        return "synthetic rows repeat the values of real rows"
+    return "synthetic rows get any numbers in its range, and some may occur twice"

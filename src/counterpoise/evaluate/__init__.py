@@ -1,1 +1,0 @@
-"""What synthetic rows are worth: validity, utility, diversity, fidelity and privacy."""

@@ -1,0 +1,137 @@
+"""Fill the classes with rows of a trained writer, and account for each row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from counterpoise._progress import Progress
+from counterpoise.columns._schema import Schema
+from counterpoise.columns._table import Table
+from counterpoise.constraints._base import Rules
+from counterpoise.generation._condition import Fixed
+from counterpoise.generation._decoding import Generated, Sampling
+from counterpoise.generation._generator import RowWriter
+from counterpoise.generation._prompts import Prompts
+from counterpoise.generation._provenance import describe_origin
+from counterpoise.generation._rejection_sampling import SMALLEST_BOUND, Redraws, redraw
+
+DRAWS_PER_LABELLED_ROW = 100
+"""How many draws a row may take on average where rows are labelled after they are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """A writer and what its rows must satisfy.
+
+    Attributes
+    ----------
+    writer : RowWriter
+    rules : Rules
+    sampling : Sampling
+    progress : Progress
+    """
+
+    writer: RowWriter
+    rules: Rules
+    sampling: Sampling
+    progress: Progress
+
+    def draw(
+        self, class_: Any, n_rows: int, rng: np.random.Generator, fixed: Fixed | None = None
+    ) -> tuple[Generated, Prompts, Redraws]:
+        """Write exactly `n_rows` rows of a class that satisfy the rules, as they are learned.
+
+        Raises
+        ------
+        DecodingError
+            If the rules reject too many.
+        """
+        schema = self.writer.language.schema
+        label = label_code(schema, class_)
+
+        def draw(n: int) -> tuple[Generated, Prompts]:
+            given = None
+            if fixed is not None:
+                given = fixed.draw(n, self.writer.rows.starts, label, rng)
+            return self.writer.write(
+                label, n, self.sampling, rng=rng, progress=self.progress, given=given
+            )
+
+        labelling = self.writer.acceptance(label)
+        advice = self.writer.advice()
+        return redraw(
+            draw,
+            {**labelling, **self.rules.accept()},
+            n_rows,
+            prefer=None if self.writer.judge is None else self.writer.judge.margin,
+            class_=class_,
+            most_drawn=max(DRAWS_PER_LABELLED_ROW * n_rows, SMALLEST_BOUND) if labelling else None,
+            advice="; ".join([*advice, *self.rules.advice(schema, label)]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """The rows that were lacking, and where they came from.
+
+    Attributes
+    ----------
+    rows : DataFrame of shape (n_synthetic, 1 + n_features)
+        Label first.
+    provenance : DataFrame of shape (n_synthetic, 6)
+    copy_rate : float
+        Share of the rows that equal a real one.
+    redraws : dict of object to Redraws
+        By class, what it took.
+    seconds : float
+        How long it took to write them.
+    """
+
+    rows: pd.DataFrame
+    provenance: pd.DataFrame
+    copy_rate: float
+    redraws: dict[Any, Redraws]
+    seconds: float
+
+
+def fill(pen: Pen, observed: Table, n_rows: Mapping[Any, int], rng: np.random.Generator) -> Filling:
+    """Write the rows that each class lacks; at least one in all.
+
+    Parameters
+    ----------
+    observed : Table
+        The real rows as they are, label first.
+    n_rows : mapping of object to int
+        By class, how many.
+    """
+    rows, provenance, redraws, n_copies = [], [], {}, 0
+    seconds = 0.0
+    assert pen.rules.real_rows is not None
+    for class_, n in n_rows.items():
+        started = time.perf_counter()
+        generated, prompts, redraws[class_] = pen.draw(class_, n, rng)
+        seconds += time.perf_counter() - started
+        n_copies += int(pen.rules.real_rows.has(generated.table).sum())
+        made = pen.rules.layout.split(generated.table)
+        rows.append(made.to_frame())
+        provenance.append(describe_origin(generated, prompts, made, observed, pen.rules.layout))
+    whole = pd.concat(rows, ignore_index=True)
+    return Filling(
+        rows=whole,
+        provenance=pd.concat(provenance, ignore_index=True),
+        copy_rate=n_copies / len(whole),
+        redraws=redraws,
+        seconds=seconds,
+    )
+
+
+def label_code(schema: Schema, class_: Any) -> int:
+    """Return the code of a class in the label column, the first of `schema`."""
+    label = schema[0]
+    return int(label.encode(pd.Series([class_], name=label.name, dtype=label.dtype))[0])

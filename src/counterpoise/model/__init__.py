@@ -1,1 +1,0 @@
-"""Language models: backbones, training, constrained generation."""

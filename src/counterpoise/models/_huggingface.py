@@ -1,0 +1,301 @@
+"""Any causal language model of `transformers`, with a table's vocabulary in place of its own."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from counterpoise.errors import ModelError
+from counterpoise.models._base import LanguageModel
+from counterpoise.models._llama import Llama, LlamaShape
+from counterpoise.serialization._grammar import Entry
+
+
+class HuggingFaceModel(LanguageModel):
+    """A Hugging Face causal language model whose vocabulary is that of one table.
+
+    The embedding (and the output layer) keeps a row for each token that can occur and drops the
+    rest of the pre-trained vocabulary. A token that stands for several pre-trained pieces starts
+    from the mean of their embeddings.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        The model; it is changed in place.
+    entries : sequence of Entry
+        The table's tokens.
+    """
+
+    def __init__(self, model: Any, entries: Sequence[Entry]) -> None:
+        super().__init__()
+        self.network = model
+        if "past_key_values" not in inspect.signature(model.forward).parameters:
+            raise ModelError(
+                f"{type(model).__name__} keeps no key-value cache; counterpoise needs a "
+                "decoder-only transformer"
+            )
+        _restrict_vocabulary(model, entries)
+        self.head_is_plain = self._probe_head()
+
+    @property
+    def head(self) -> nn.Module:
+        """The output layer."""
+        head: nn.Module = self.network.get_output_embeddings()
+        return head
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of a sentence that the model can read; None if there is no limit."""
+        longest: int | None = getattr(self.network.config, "max_position_embeddings", None)
+        return longest
+
+    def forward(self, tokens: Tensor, cues: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+        """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
+        return self.read(tokens, cues, at)[0]
+
+    def read(
+        self,
+        tokens: Tensor,
+        cues: Tensor,
+        at: tuple[Tensor, Tensor],
+        *,
+        cache: Any = None,
+        use_cache: bool = False,
+    ) -> tuple[Tensor, Any]:
+        """Score the tokens that may follow chosen places, with a key-value cache.
+
+        Parameters
+        ----------
+        tokens, cues, at
+            As in `forward`; with a `cache`, what each row goes on with, all by as much.
+        cache : object, optional
+            What an earlier call returned.
+
+        Returns
+        -------
+        logits : Tensor of shape (n_places, n_tokens), float32
+        cache : object
+            The key-value cache, if `use_cache`.
+        """
+        arguments: dict[str, Any] = {
+            "inputs_embeds": self._embed(tokens, cues),
+            "past_key_values": cache,
+            "use_cache": use_cache,
+        }
+        if self.head_is_plain:
+            output = self.network.base_model(**arguments)
+            logits = self.head(output.last_hidden_state[at])
+        else:
+            output = self.network(**arguments)
+            logits = output.logits[at]
+        return logits.float(), output.past_key_values if use_cache else None
+
+    def _embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
+        embedding = self.network.get_input_embeddings()
+        embedded: Tensor = embedding(tokens)
+        if bool((cues >= 0).any()):
+            embedded = embedded + embedding(cues.clamp(min=0)) * (cues >= 0)[..., None]
+        return embedded
+
+    @torch.no_grad()
+    def _probe_head(self) -> bool:
+        """Whether logits are the output layer of the last hidden state, and nothing else.
+
+        Some architectures scale or squash them; those run whole.
+        """
+        device = next(self.network.parameters()).device
+        n_tokens = self.network.get_input_embeddings().weight.shape[0]
+        tokens = torch.arange(min(16, n_tokens), device=device)[None]
+        training = self.network.training
+        self.network.eval()
+        whole = self.network(input_ids=tokens, use_cache=False).logits
+        body = self.network.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+        self.network.train(training)
+        return torch.allclose(self.head(body), whole, rtol=1e-3, atol=1e-5)
+
+
+@torch.no_grad()
+def _restrict_vocabulary(model: Any, entries: Sequence[Entry]) -> None:
+    """Keep one embedding a token of the table: the mean of its pieces' pre-trained ones."""
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    tied = head is not None and head.weight is embedding.weight
+    embedding.weight = nn.Parameter(_means(embedding.weight, entries))
+    embedding.num_embeddings = len(entries)
+    embedding.padding_idx = None
+    if tied:
+        head.weight = embedding.weight
+    else:
+        head.weight = nn.Parameter(_means(head.weight, entries))
+    head.out_features = len(entries)
+    if getattr(head, "bias", None) is not None:
+        head.bias = nn.Parameter(_means(head.bias[:, None], entries)[:, 0])
+    model.config.vocab_size = len(entries)
+    for special in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        setattr(model.config, special, None)
+
+
+def _means(weight: Tensor, entries: Sequence[Entry]) -> Tensor:
+    average = weight.mean(dim=0)
+    rows = [weight[list(e.pieces)].mean(dim=0) if e.pieces else average for e in entries]
+    return torch.stack(rows).contiguous()
+
+
+def is_plain_llama(model: HuggingFaceModel) -> bool:
+    """Return whether `model` computes what :class:`Llama` does, and nothing more."""
+    config = model.network.config
+    if getattr(config, "model_type", None) != "llama" or not model.head_is_plain:
+        return False
+    rope = getattr(config, "rope_parameters", None) or {}
+    projections = [m for m in model.network.modules() if hasattr(m, "in_features")]
+    return (
+        rope.get("rope_type") == "default"
+        and config.hidden_act == "silu"
+        and not config.attention_bias
+        and not config.mlp_bias
+        and not config.attention_dropout
+        and all(type(module) is nn.Linear for module in projections)  # no adapters on top
+    )
+
+
+@torch.no_grad()
+def plain_llama(model: HuggingFaceModel, *, fused_attention: bool) -> Llama:
+    """Return the :class:`Llama` with the weights of a `model` for which `is_plain_llama` holds."""
+    network, head = model.network, model.head
+    config, body = network.config, network.base_model
+    embedding = network.get_input_embeddings().weight
+    shape = LlamaShape(
+        n_tokens=len(embedding),
+        width=config.hidden_size,
+        n_layers=len(body.layers),
+        n_heads=config.num_attention_heads,
+        n_kv_heads=config.num_key_value_heads,
+        head_width=body.layers[0].self_attn.head_dim,
+        feed_forward=config.intermediate_size,
+        epsilon=config.rms_norm_eps,
+        rope_theta=config.rope_parameters["rope_theta"],
+        is_tied=head.weight is embedding,
+        longest=model.longest,
+    )
+    llama = Llama(shape, fused_attention=fused_attention)
+    llama.embedding.copy_(embedding)
+    llama.norm.copy_(body.norm.weight)
+    if not shape.is_tied:
+        llama.untied_head.copy_(head.get_parameter("weight"))
+    for ours, theirs in zip(llama.layers, body.layers, strict=True):
+        attention, mlp = theirs.self_attn, theirs.mlp
+        stacks = {
+            "attention_norm": (theirs.input_layernorm,),
+            "qkv": (attention.q_proj, attention.k_proj, attention.v_proj),
+            "output": (attention.o_proj,),
+            "mlp_norm": (theirs.post_attention_layernorm,),
+            "gate_up": (mlp.gate_proj, mlp.up_proj),
+            "down": (mlp.down_proj,),
+        }
+        for name, modules in stacks.items():
+            ours.get_parameter(name).copy_(torch.cat([module.weight for module in modules]))
+    return llama
+
+
+# A Hugging Face tokenizer seen through the small window that the languages use.
+
+
+class HuggingFaceTokenizer:
+    """Adapts a fast `transformers` tokenizer to `Tokenizer`."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(
+                f"{type(tokenizer).__name__} is not a fast tokenizer; counterpoise needs one, "
+                "for it must know which characters each token writes"
+            )
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def from_json(cls, text: str) -> HuggingFaceTokenizer:
+        """Make the tokenizer that `to_json` wrote; it begins no text.
+
+        Raises
+        ------
+        ModelError
+            If the text is no tokenizer.
+        """
+        from tokenizers import Tokenizer
+        from transformers import PreTrainedTokenizerFast
+
+        wrap: Any = PreTrainedTokenizerFast
+        try:
+            return cls(wrap(tokenizer_object=Tokenizer.from_str(text)))
+        except Exception as error:
+            raise ModelError(f"the saved tokenizer cannot be read ({error})") from error
+
+    def to_json(self) -> str:
+        """Return the tokenizer as `tokenizers` writes it."""
+        text: str = self._tokenizer.backend_tokenizer.to_str()
+        return text
+
+    @cached_property
+    def start(self) -> int | None:
+        """The piece that begins a text: the begin token, or else the end token."""
+        begin, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
+        piece: int | None = begin if begin is not None else end
+        return piece
+
+    def encode(self, text: str) -> list[int]:
+        """Return the pieces of `text`, without any special ones."""
+        return list(self._tokenizer.encode(_encodable(text), add_special_tokens=False))
+
+    def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Return `text` in consecutive parts, each with the pieces that write it."""
+        text = _encodable(text)
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        parts: list[tuple[str, tuple[int, ...]]] = []
+        at = 0
+        waiting: tuple[int, ...] = ()  # pieces of a character that is not whole yet
+        for piece, (_, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+            if end > at:
+                parts.append((text[at:end], (*waiting, piece)))
+                at, waiting = end, ()
+            elif parts and not waiting:
+                part, pieces = parts[-1]
+                parts[-1] = (part, (*pieces, piece))
+            else:
+                waiting = (*waiting, piece)
+        if at < len(text):  # characters that the tokenizer drops still belong to the text
+            parts.append((text[at:], waiting))
+        return parts
+
+    def pieces_over(self, alphabet: str) -> dict[int, str]:
+        """Return the pieces that write only characters of `alphabet`, one a text."""
+        inside = re.compile(f"[{re.escape(alphabet)}\u0120\u2581]+")
+        candidates = {
+            piece for token, piece in self._tokenizer.get_vocab().items() if inside.fullmatch(token)
+        }
+        texts: dict[str, int] = {}
+        for piece in sorted(candidates):
+            text = self._tokenizer.decode([piece], clean_up_tokenization_spaces=False)
+            if text and not set(text) - set(alphabet):
+                texts.setdefault(text, piece)
+        return {piece: text for text, piece in texts.items()}
+
+    def pieces(self) -> list[int]:
+        """Return every piece but those that stand for no text."""
+        special = set(self._tokenizer.all_special_ids)
+        return sorted(set(self._tokenizer.get_vocab().values()) - special)
+
+    def decode(self, pieces: Sequence[int]) -> str:
+        """Return the text that `pieces` write together; special ones write nothing."""
+        text: str = self._tokenizer.decode(
+            list(pieces), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
+
+
+def _encodable(text: str) -> str:
+    """Return `text` with lone surrogates, which no tokenizer takes, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,1 +1,0 @@
-"""The method: interpolation, conditions, the sampler."""

@@ -1,0 +1,253 @@
+"""A language model as data: what it is made of as JSON, its weights as safetensors.
+
+Nothing of it is executed when it is made again: the architecture is our own Llama or one that
+`transformers` has, chosen by name, and of its settings only plain values that it has anyway are
+taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from counterpoise.errors import ModelError
+from counterpoise.models._base import LanguageModel
+from counterpoise.models._device import Device
+from counterpoise.models._huggingface import HuggingFaceModel
+from counterpoise.models._llama import Llama, LlamaShape
+from counterpoise.models._registry import add_adapters
+from counterpoise.serialization._grammar import Entry
+from counterpoise.training._checkpoint import distinct_tensors, load_tensors
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Shapes of weights by name."""
+_OWN, _HUGGING_FACE = "llama", "transformers"
+_NEVER = frozenset(
+    {
+        "_attn_implementation",
+        "_name_or_path",
+        "architectures",
+        "attn_implementation",
+        "auto_map",
+        "custom_pipelines",
+        "dtype",
+        "experts_implementation",
+        "model_type",
+        "quantization_config",
+        "torch_dtype",
+        "transformers_version",
+    }
+)
+"""Settings that name code, places or formats instead of describing the model."""
+
+_MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def describe_model(model: LanguageModel, lora_rank: int | None) -> dict[str, Any]:
+    """Return what `model` is made of, with JSON types only.
+
+    Raises
+    ------
+    ModelError
+        If its architecture is not one of those of `transformers`, by its plain settings.
+    """
+    if isinstance(model, Llama):
+        return {"kind": _OWN, "shape": asdict(model.shape)}
+    assert isinstance(model, HuggingFaceModel)
+    config = model.network.config
+    allowed = _allowed_settings(config.model_type)
+    settings = {
+        name: value
+        for name, value in config.to_dict().items()
+        if name in allowed and _is_plain(value)
+    }
+    described = {
+        "kind": _HUGGING_FACE,
+        "model_type": config.model_type,
+        "settings": settings,
+        "lora_rank": lora_rank,
+    }
+    shapes = {name: tuple(tensor.shape) for name, tensor in distinct_tensors(model).items()}
+    if lora_rank is None and _network_shapes(described, config.vocab_size) != shapes:
+        raise ModelError(
+            f"{type(model.network).__name__} cannot be saved: its settings alone do not describe it"
+        )
+    return described
+
+
+def rebuild_model(
+    described: Mapping[str, Any], n_tokens: int, weights: Path, device: Device
+) -> LanguageModel:
+    """Make the model that `describe_model` described, with the weights of a file.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Size of its vocabulary.
+    weights : Path
+        A safetensors file; its names, shapes and dtypes must be the model's.
+
+    Raises
+    ------
+    ModelError
+        If the description is malformed or the weights do not fit it.
+    """
+    shapes = read_shapes(weights)
+    try:
+        rebuild = {_OWN: _rebuild_llama, _HUGGING_FACE: _rebuild_network}[described["kind"]]
+        model = rebuild(described, n_tokens, shapes, device)
+    except _MALFORMED as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise ModelError(
+            f"the description of the saved model is malformed ({type(error).__name__}: {reason})"
+        ) from error
+    load_tensors(model, read_tensors(weights))
+    model.eval()
+    return model.to(device.device)
+
+
+def _rebuild_llama(
+    described: Mapping[str, Any], n_tokens: int, shapes: Shapes, device: Device
+) -> LanguageModel:
+    record = described["shape"]
+    known = {field.name: field for field in fields(LlamaShape)}
+    if set(described) != {"kind", "shape"} or set(record) != set(known):
+        raise ValueError("it has other fields than a Llama")
+    for name, value in record.items():
+        _check_size(name, value, known[name].type, len(shapes))
+    shape = LlamaShape(**record)
+    if shape.n_tokens != n_tokens:
+        raise ValueError(f"it has {shape.n_tokens} tokens, and the table {n_tokens}")
+    with torch.device("meta"):  # before memory is taken for what may not fit
+        own = distinct_tensors(Llama(shape))
+    if {name: tuple(tensor.shape) for name, tensor in own.items()} != shapes:
+        raise ValueError("the weights do not fit it")
+    return Llama(shape, fused_attention=device.fuses_attention)
+
+
+def _check_size(name: str, value: Any, kind: Any, n_tensors: int) -> None:
+    """Check one field of the shape of a Llama, whose annotation is `kind`."""
+    is_right = {
+        "int": type(value) is int and 0 < value < 2**31,
+        "float": type(value) in (int, float) and 0 < value < 1e12,
+        "bool": type(value) is bool,
+        "int | None": value is None or (type(value) is int and value > 0),
+    }[kind]
+    if not is_right or (name == "n_layers" and value > n_tensors):
+        raise ValueError(f"{name} is {value!r}")
+
+
+def _rebuild_network(
+    described: Mapping[str, Any], n_tokens: int, shapes: Shapes, device: Device
+) -> LanguageModel:
+    _check_described(described, len(shapes))
+    # before memory is taken for what may not fit; adapters are beside what is described
+    own, is_whole = _network_shapes(described, n_tokens), described["lora_rank"] is None
+    fits = own == shapes if is_whole else set(own.values()) <= set(shapes.values())
+    if not fits:
+        raise ValueError("the weights do not fit it")
+    with torch.random.fork_rng():  # weights are drawn only to be replaced
+        network = _network(described, n_tokens)
+    network.set_attn_implementation("sdpa" if device.fuses_attention else "eager")
+    model = HuggingFaceModel(network, [Entry("", (token,)) for token in range(n_tokens)])
+    if not is_whole:
+        add_adapters(model, described["lora_rank"], seed=0)
+    return model
+
+
+def _network_shapes(described: Mapping[str, Any], n_tokens: int) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the weights of a described model, without making any."""
+    holder = nn.Module()
+    with torch.device("meta"):
+        holder.network = _network(described, n_tokens)
+    return {name: tuple(tensor.shape) for name, tensor in distinct_tensors(holder).items()}
+
+
+def _check_described(described: Mapping[str, Any], n_tensors: int) -> None:
+    if set(described) != {"kind", "model_type", "settings", "lora_rank"}:
+        raise ValueError(f"unexpected keys {sorted(described)}")
+    rank = described["lora_rank"]
+    if rank is not None and (type(rank) is not int or not 1 <= rank <= 2**16):
+        raise ValueError(f"lora_rank is {rank!r}")
+    allowed = _allowed_settings(described["model_type"])
+    for name, value in described["settings"].items():
+        if name not in allowed or not _is_plain(value) or not _is_like(value, allowed[name]):
+            raise ValueError(f"{name} is no setting of {described['model_type']}")
+        is_many = any(part in name for part in ("layer", "expert", "block", "head"))
+        if is_many and type(value) is int and value > max(n_tensors, 1024):
+            raise ValueError(f"{name} is {value}, and there are {n_tensors} weights")
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether `value` is of the type of a setting's default; a default of None says nothing."""
+    kinds = [float if type(one) is int else type(one) for one in (value, default)]
+    return value is None or default is None or kinds[0] is kinds[1]
+
+
+def _allowed_settings(model_type: Any) -> dict[str, Any]:
+    """Return the settings that an architecture has by itself, with their defaults."""
+    from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if type(model_type) is not str or model_type not in CONFIG_MAPPING:
+        raise ModelError(f"{model_type!r} is no architecture that transformers knows")
+    kind = CONFIG_MAPPING[model_type]
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(f"{model_type!r} is no causal language model")
+    return {name: value for name, value in kind().to_dict().items() if name not in _NEVER}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether `value` is a number, a string, or a short list or dict of these."""
+    if isinstance(value, list):
+        return len(value) < 1000 and all(_is_scalar(item) for item in value)
+    if isinstance(value, dict):
+        return len(value) < 1000 and all(type(k) is str and _is_scalar(v) for k, v in value.items())
+    return _is_scalar(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _network(described: Mapping[str, Any], n_tokens: int) -> Any:
+    import transformers
+
+    settings = {**described["settings"], "vocab_size": n_tokens}
+    config = transformers.CONFIG_MAPPING[described["model_type"]](**settings)
+    make: Any = transformers.AutoModelForCausalLM.from_config
+    return make(config, dtype=torch.float32, trust_remote_code=False, attn_implementation="eager")
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the tensors in a safetensors file."""
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors in a safetensors file."""
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path.name} of the saved model cannot be read ({error})") from error

@@ -1,0 +1,294 @@
+"""A summary from tables: the real rows, the synthetic ones, and what is known of both."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from counterpoise.columns._frames import as_frame, as_labels
+from counterpoise.columns._schema import Schema
+from counterpoise.comparison._verdict import Verdict
+from counterpoise.metrics._fidelity import association_matrix
+from counterpoise.metrics._measure import Quality
+from counterpoise.metrics._quality import measure_quality
+from counterpoise.recipes._base import AS_RECIPE
+from counterpoise.report._columns import column_facts, compare_columns, draw_map
+from counterpoise.report._document import Report
+from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
+from counterpoise.report._wording import notes_for
+from counterpoise.sampler import LLMOverSampler
+
+_PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
+_MOST_ASSOCIATED = 24
+"""Columns of an association matrix: more squares than that cannot be told apart."""
+_MOST_ASSOCIATED_ROWS = 5000
+_SMALLEST_TO_HALVE = 40
+"""Rows of a class from which halves are large enough to measure with."""
+_HALVED = (
+    "No real rows were held out from the model. For diversity and realism, the real rows were cut "
+    "in two at random: one half is the reference, the other stands for held-out rows. The model "
+    "has seen both. Leakage cannot be told without held-out rows: pass some as holdout, or see the "
+    "report of counterpoise compare."
+)
+_TOO_FEW_TO_HALVE = (
+    f"No real rows were held out, and {_SMALLEST_TO_HALVE} rows would be needed to cut them in "
+    "two: there is nothing to hold the figures against."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Features and labels of the same rows."""
+
+    X: pd.DataFrame
+    y: pd.Series[Any]
+
+    def of(self, class_: Hashable) -> pd.DataFrame:
+        """Return the features of one class."""
+        return self.X[(self.y == class_).to_numpy()]
+
+    def without(self, class_: Hashable) -> pd.DataFrame:
+        """Return the features of the other classes."""
+        return self.X[(self.y != class_).to_numpy()]
+
+
+def summarize(
+    real: Rows,
+    synthetic: Rows,
+    schema: Schema,
+    run: Run,
+    *,
+    title: str,
+    target: str,
+    holdout: Rows | None = None,
+    provenance: pd.DataFrame | None = None,
+    verdict: Verdict | None = None,
+    notes: Sequence[str] = (),
+    random_state: int = 0,
+) -> Summary:
+    """Work out everything that a report says.
+
+    Parameters
+    ----------
+    real, synthetic
+        The rows that the generator was trained on, and those that it wrote.
+    schema
+        The features.
+    run
+        How the synthetic rows were made.
+    title, target
+        Names of the table and of the balanced column.
+    holdout
+        Real rows that the generator has not seen.
+    provenance
+        As `LLMOverSampler.provenance_`.
+    verdict
+        Of a comparison, where one was made.
+    notes
+        What the reader must know besides what holds of all synthetic rows.
+    random_state
+        Draws what is shown where there is too much.
+
+    Returns
+    -------
+    Summary
+    """
+    counts, made = (rows.y.value_counts() for rows in (real, synthetic))
+    rng = np.random.default_rng(random_state)
+    return Summary(
+        title=title,
+        target=target,
+        classes=tuple(
+            ClassCount(str(class_), int(n), int(made.get(class_, 0)))
+            for class_, n in counts.items()
+        ),
+        facts=column_facts(real.X, schema),
+        sections=tuple(
+            _section(class_, real, synthetic, schema, holdout, provenance, rng)
+            for class_ in made.index
+        ),
+        run=run,
+        verdict=verdict,
+        notes=(*notes, *notes_for(has_verdict=verdict is not None)),
+    )
+
+
+def describe_run(
+    parameters: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    *,
+    model: str = "",
+    model_reason: str = "",
+    seconds: Mapping[str, float] | None = None,
+) -> Run:
+    """Say how rows were made, now and here; parameters that are not defaults come first."""
+    changed = {name: value for name, value in parameters.items() if value != defaults.get(name)}
+    ordered = {**changed, **parameters}
+    versions = {"counterpoise": _version("counterpoise"), "python": platform.python_version()}
+    return Run(
+        model=model,
+        model_reason=model_reason,
+        parameters={
+            name: repr(value) + ("" if name in changed else " (default)")
+            for name, value in ordered.items()
+        },
+        versions=versions | {name: _version(name) for name in _PACKAGES},
+        seconds=dict(seconds or {}),
+        made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _section(
+    class_: Hashable,
+    real: Rows,
+    synthetic: Rows,
+    schema: Schema,
+    holdout: Rows | None,
+    provenance: pd.DataFrame | None,
+    rng: np.random.Generator,
+) -> ClassSection:
+    of_real, of_synthetic = real.of(class_), synthetic.of(class_)
+    held = None if holdout is None else holdout.of(class_)
+    return ClassSection(
+        name=str(class_),
+        n_real=len(of_real),
+        n_synthetic=len(of_synthetic),
+        columns=compare_columns(of_real, of_synthetic, schema),
+        association=_association(of_real, of_synthetic, schema, rng),
+        map=draw_map(of_real, of_synthetic, real.without(class_), schema, rng),
+        quality=_quality(of_real, held, of_synthetic, schema, rng),
+        origins=_origins(class_, provenance),
+    )
+
+
+def _quality(
+    real: pd.DataFrame,
+    holdout: pd.DataFrame | None,
+    synthetic: pd.DataFrame,
+    schema: Schema,
+    rng: np.random.Generator,
+) -> Quality | None:
+    """Measure the rows of a class; without held-out rows, halves of the real ones are compared."""
+    if len(real) < 2 or len(synthetic) < 2:
+        return None
+    seed = int(rng.integers(2**31))
+    if holdout is not None and len(holdout) >= 2:
+        return measure_quality(real, holdout, synthetic, schema, random_state=seed)
+    if len(real) < _SMALLEST_TO_HALVE:
+        found = measure_quality(real, None, synthetic, schema, random_state=seed)
+        return replace(found, notes=(*found.notes, _TOO_FEW_TO_HALVE))
+    order = rng.permutation(len(real))
+    one, other = (real.iloc[order[at::2]] for at in (0, 1))
+    found = measure_quality(
+        one, other, synthetic, schema, aspects=("diversity", "realism"), random_state=seed
+    )
+    leakage = measure_quality(
+        real, None, synthetic, schema, aspects=("leakage",), random_state=seed
+    )
+    return replace(
+        found,
+        n_train=len(real),
+        n_holdout=0,
+        measures=(*found.measures, *leakage.measures),
+        warnings=leakage.warnings,
+        notes=(_HALVED, *found.notes),
+    )
+
+
+def _association(
+    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator
+) -> Association | None:
+    columns = schema.columns[:_MOST_ASSOCIATED]
+    if len(columns) < 2 or len(real) < 2 or len(synthetic) < 2:
+        return None
+    shown = Schema(columns)
+    matrices = []
+    for frame in (real, synthetic):
+        kept = frame[[column.name for column in columns]]
+        if len(kept) > _MOST_ASSOCIATED_ROWS:
+            kept = kept.iloc[rng.choice(len(kept), _MOST_ASSOCIATED_ROWS, replace=False)]
+        matrix = association_matrix(kept, shown).to_numpy().round(4)
+        matrices.append(tuple(tuple(row) for row in matrix.tolist()))
+    return Association(tuple(str(column.name) for column in columns), *matrices)
+
+
+def _origins(class_: Hashable, provenance: pd.DataFrame | None) -> tuple[Origin, ...]:
+    if provenance is None:
+        return ()
+    rows = provenance[(provenance["class"] == class_).to_numpy()]
+    names = rows["condition_column"].map(lambda name: "" if name is None else str(name))
+    found = rows.groupby(names.to_numpy(dtype=object), sort=False)["log_likelihood"]
+    origins = [Origin(str(name), len(values), float(values.mean())) for name, values in found]
+    return tuple(sorted(origins, key=lambda origin: -origin.n_rows))
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+# The report of a fitted over-sampler.
+
+
+_STAGES = {"training_s": "Training", "generation_s": "Writing"}
+
+
+def report_sampler(
+    sampler: LLMOverSampler, *, title: str, holdout: tuple[Any, Any] | None = None
+) -> Report:
+    """Return the report of what a sampler wrote in its last fit; see `LLMOverSampler.report`."""
+    if not hasattr(sampler, "_resampled"):
+        raise ValueError(
+            "this sampler holds no rows to report on: it was loaded, not fitted; call fit_resample"
+        )
+    whole, labels = sampler._resampled
+    target = sampler._caller_types.target_name
+    n_real = len(whole) - sampler.n_synthetic_
+    y = pd.Series(labels)
+    held = None
+    if holdout is not None:
+        X_held = as_frame(holdout[0]).set_axis(whole.columns, axis=1)
+        held = Rows(X_held, pd.Series(np.asarray(as_labels(holdout[1]))))
+    summary = summarize(
+        Rows(whole.iloc[:n_real], y.iloc[:n_real]),
+        Rows(whole.iloc[n_real:], y.iloc[n_real:]),
+        sampler.schema_,
+        describe_sampler(sampler),
+        title=title,
+        target="class" if target is None else str(target),
+        holdout=held,
+        provenance=getattr(sampler, "provenance_", None),
+    )
+    return Report(summary)
+
+
+def describe_sampler(sampler: LLMOverSampler) -> Run:
+    """Say how a sampler made its rows."""
+    timings = getattr(sampler, "timings_", {})
+    parameters, recipe = sampler.get_params(), getattr(sampler, "recipe_", None)
+    resolved = {
+        name: getattr(recipe, name, value) if _is_left_to_recipe(value) else value
+        for name, value in parameters.items()
+    }
+    defaults = type(sampler)().get_params()
+    unchanged = {name for name, value in parameters.items() if value == defaults[name]}
+    return describe_run(
+        resolved,
+        {**defaults, **{name: resolved[name] for name in unchanged}},
+        model=getattr(sampler, "model_name_", ""),
+        model_reason=getattr(sampler, "model_reason_", ""),
+        seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
+    )
+
+
+def _is_left_to_recipe(value: object) -> bool:
+    return isinstance(value, str) and value == AS_RECIPE

@@ -1,0 +1,305 @@
+"""Charts as inline SVG: geometry only, the style sheet colours them.
+
+Every text passes through `Markup.format`, which escapes it. No mark is told by its colour alone:
+real rows are wide bars or rings, synthetic ones narrow bars or crosses. A mark with ``data-tip``
+shows that text where it is pointed at or reached with the arrow keys.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from markupsafe import Markup
+
+from counterpoise.comparison._verdict import JudgedWay
+from counterpoise.metrics._measure import Measure
+from counterpoise.report._summary import Association, ColumnComparison, Origin, RowMap, Share
+from counterpoise.report._wording import signed
+
+_SVG: Final = Markup(
+    '<svg class="chart {kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+    'role="img"{focus} aria-label="{label}">{body}</svg>'
+)
+_BAR: Final = Markup(
+    '<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}" data-tip="{tip}"/>'
+)
+_TEXT: Final = Markup('<text x="{x}" y="{y}" class="{name}">{text}</text>')
+_LINE: Final = Markup('<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{name}"/>')
+
+_KEYS: Final = {
+    "bar-real": Markup('<rect class="real" x="1" y="1" width="16" height="14"/>'),
+    "bar-synthetic": Markup('<rect class="synthetic" x="5.5" y="1" width="7" height="14"/>'),
+    "ring": Markup('<path class="mark real" d="M6 8a3 3 0 1 0 6 0a3 3 0 1 0-6 0"/>'),
+    "cross": Markup('<path class="mark synthetic" d="M9 8m-3-3l6 6m0-6l-6 6"/>'),
+    "dot": Markup('<path class="mark other" d="M9 8h0"/>'),
+    "value": Markup('<path class="value" d="M9 3l5 5l-5 5l-5-5z"/>'),
+    "held-out": Markup('<line class="held-out" x1="9" y1="1" x2="9" y2="15"/>'),
+    "duplicated": Markup('<path class="duplicated" d="M9 4l4 7h-8z"/>'),
+}
+"""What a legend shows, by name."""
+
+_WIDTH = 300
+_HEIGHT = 132
+_LABELS = 104
+"""Room for the labels of horizontal bars."""
+_LONGEST_LABEL = 16
+
+
+def column_chart(column: ColumnComparison) -> Markup:
+    """Draw the shares of a column's values: upright where they have an order, else lying."""
+    label = (
+        f"{column.name}: shares of each value, real rows and synthetic rows. "
+        f"They differ by {column.gap:.0%}."
+    )
+    draw = _upright if column.is_ordered else _lying
+    return draw(column.shares, label)
+
+
+def key(name: str) -> Markup:
+    """Draw the mark that a legend explains."""
+    return Markup(
+        '<svg class="key" width="18" height="16" viewBox="0 0 18 16" aria-hidden="true">{}</svg>'
+    ).format(_KEYS[name])
+
+
+def origin_chart(origins: Sequence[Origin]) -> Markup:
+    """Draw how many rows were prompted with each column."""
+    most = max(origin.n_rows for origin in origins)
+    body, y = Markup(), 4.0
+    for origin in origins:
+        name = origin.column or "(the class alone)"
+        width = origin.n_rows / most * (_WIDTH - _LABELS - 40)
+        body += _text(_LABELS - 6, y + 10, _short(name), "end small")
+        body += _bar("synthetic", _LABELS, y + 1, width, 11, f"{name}: {origin.n_rows:,} rows")
+        body += _text(_LABELS + width + 4, y + 10, f"{origin.n_rows:,}", "small")
+        y += 18
+    return _svg("origins", _WIDTH, y, "Rows by the column that their prompt held", body)
+
+
+def association_chart(association: Association, which: str) -> Markup:
+    """Draw one of the two matrices, ``"real"`` or ``"synthetic"``; darker is stronger."""
+    names, matrix = association.names, getattr(association, which)
+    cell = max(8.0, min(18.0, 300 / len(names)))
+    left, top = 110.0, 4.0
+    side = cell * len(names)
+    body = Markup()
+    for row, name in enumerate(names):
+        y = top + row * cell
+        body += _text(left - 5, y + cell * 0.75, _short(name), "end small")
+        for at, other in enumerate(names):
+            value = matrix[row][at]
+            tip = f"{name} and {other}: {value:.2f}"
+            body += Markup(
+                '<rect class="cell" x="{}" y="{}" width="{}" height="{}" fill-opacity="{}" '
+                'data-tip="{}"/>'
+            ).format(
+                _n(left + at * cell), _n(y), _n(cell - 1), _n(cell - 1), f"{abs(value):.2f}", tip
+            )
+    body += Markup('<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>').format(
+        _n(left - 1), _n(top - 1), _n(side + 1), _n(side + 1)
+    )
+    label = f"How strongly each pair of columns goes together, {which} rows"
+    return _svg("association", left + side + 4, top + side + 4, label, body)
+
+
+def map_chart(row_map: RowMap) -> Markup:
+    """Draw the map: rings for real rows of the class, crosses for synthetic ones, else dots."""
+    width, height, edge = 640.0, 420.0, 14.0
+    points = [point for layer in row_map.layers for point in layer.points]
+    xs, ys = zip(*points, strict=True)
+    x_span, y_span = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
+    body = Markup('<rect class="frame" x="0.5" y="0.5" width="{}" height="{}"/>').format(
+        _n(width - 1), _n(height - 1)
+    )
+    marks = ("a3 3 0 1 0 6 0a3 3 0 1 0-6 0", "m-2.5-2.5l5 5m0-5l-5 5", "h0")
+    offsets = (-3.0, 0.0, 0.0)
+    names = ("real", "synthetic", "other")
+    # the others lie below, the real rows on top
+    for at in (2, 1, 0):
+        path = "".join(
+            f"M{_n(edge + (x - min(xs)) / x_span * (width - 2 * edge) + offsets[at])} "
+            f"{_n(edge + (max(ys) - y) / y_span * (height - 2 * edge))}{marks[at]}"
+            for x, y in row_map.layers[at].points
+        )
+        body += Markup('<path class="{}" data-layer="{}" d="{}"/>').format(
+            f"mark {names[at]}", at, path
+        )
+    label = (
+        "Map of rows on two axes that hold "
+        f"{sum(row_map.explained):.0%} of the variance of the real rows: "
+        + "; ".join(f"{layer.name}, {len(layer.points)} shown" for layer in row_map.layers)
+    )
+    return _svg("map", width, height, label, body)
+
+
+def measure_chart(measure: Measure) -> Markup:
+    """Draw a figure beside its anchors on one line."""
+    width, height, edge = 190.0, 22.0, 8.0
+    anchors = {"held-out real": measure.real_anchor, "repeated": measure.duplicate_anchor}
+    ends = measure.interval
+    if ends is None or not all(map(math.isfinite, ends)):
+        ends = (measure.value, measure.value)
+    numbers = [n for n in (measure.value, *ends, *anchors.values()) if n is not None and n == n]
+    low, high = min([0.0, *numbers]), max([0.0, *numbers])
+    scale = _Scale(low, 1.0 if low == 0 and high <= 1 else high, edge, width - edge)
+    middle = height / 2
+    body = _line(edge, middle, width - edge, middle, "axis")
+    if measure.real_anchor is not None:
+        x = scale(measure.real_anchor)
+        body += _line(x, 3, x, height - 3, "held-out")
+    if measure.duplicate_anchor is not None:
+        x = scale(measure.duplicate_anchor)
+        body += Markup('<path class="duplicated" d="M{} {}l4 7h-8z"/>').format(
+            _n(x), _n(middle - 4)
+        )
+    if ends[0] < ends[1]:
+        body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
+    if measure.value == measure.value:  # not NaN
+        body += Markup('<path class="value" d="M{} {}l5 5l-5 5l-5-5z"/>').format(
+            _n(scale(measure.value)), _n(middle - 5)
+        )
+    label = f"{measure.title}: {measure.value:.3g}" + "".join(
+        f"; {name} rows {number:.3g}" for name, number in anchors.items() if number is not None
+    )
+    return _svg("measure", width, height, label, body)
+
+
+def forest_chart(arms: Sequence[JudgedWay], score: str, smallest_difference: float) -> Markup:
+    """Draw each arm's difference from doing nothing, with its interval."""
+    shown = [arm for arm in arms if arm.difference is not None]
+    ends = [
+        number
+        for arm in shown
+        for number in (arm.difference, *(arm.interval or ()))
+        if number is not None and math.isfinite(number)
+    ]
+    reach = max([abs(end) for end in ends] + [2 * smallest_difference])
+    left, width, step = 150.0, 640.0, 26.0
+    scale = _Scale(-reach, reach, left + 10, width - 90)
+    bottom = 8 + step * len(shown)
+    body = Markup('<rect class="no-matter" x="{}" y="4" width="{}" height="{}"/>').format(
+        _n(scale(-smallest_difference)),
+        _n(scale(smallest_difference) - scale(-smallest_difference)),
+        _n(bottom),
+    )
+    body += _line(scale(0), 4, scale(0), bottom + 4, "zero")
+    for row, arm in enumerate(shown):
+        body += _forest_row(arm, score, scale, 4 + step * (row + 0.5), left, width)
+    for tick in (-reach, 0.0, reach):
+        body += _text(scale(tick), bottom + 18, f"{tick:+.3g}" if tick else "0", "middle small")
+    label = f"Difference in {score} from doing nothing, with 95 % intervals"
+    return _svg("forest", width, bottom + 26, label, body)
+
+
+def _forest_row(
+    arm: JudgedWay, score: str, scale: _Scale, y: float, left: float, width: float
+) -> Markup:
+    assert arm.difference is not None
+    tip = f"{arm.name}: {arm.difference:+.3g} in {score}"
+    body = _text(left, y + 4, arm.name, "end")
+    if arm.interval is not None:
+        low, high = arm.interval
+        tip += f", 95 % interval {low:+.3g} to {high:+.3g}"
+        body += _line(scale(low), y, scale(high), y, "interval")
+        for end in (low, high):
+            body += _line(scale(end), y - 4, scale(end), y + 4, "interval")
+    body += Markup('<circle class="value" cx="{}" cy="{}" r="5" data-tip="{}"/>').format(
+        _n(scale(arm.difference)), _n(y), tip
+    )
+    return body + _text(width - 80, y + 4, signed(arm.difference), "")
+
+
+class _Scale:
+    """A straight map from numbers to positions; what lies beyond is put at the end."""
+
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        self._low, self._span = low, (high - low) or 1.0
+        self._start, self._end = start, end
+
+    def __call__(self, number: float) -> float:
+        share = min(max((number - self._low) / self._span, 0.0), 1.0)
+        return self._start + share * (self._end - self._start)
+
+
+def _upright(shares: Sequence[Share], label: str) -> Markup:
+    """Draw bars side by side, in order."""
+    floor, top = _HEIGHT - 20.0, 16.0
+    most = _most(shares)
+    step = _WIDTH / max(len(shares), 1)
+    body = Markup()
+    for at, share in enumerate(shares):
+        for name, value, width in _both(share):
+            height = value / most * (floor - top)
+            x = step * (at + (1 - width) / 2)
+            tip = _tip(share)
+            body += _bar(name, x, floor - height, max(step * width, 1), height, tip)
+    body += _line(0, floor, _WIDTH, floor, "axis")
+    if shares:
+        ordered = [share for share in shares if not share.label.startswith("(")] or shares
+        body += _text(0, _HEIGHT - 6, _short(ordered[0].label.split(" to ")[0]), "small")
+        last = _short(shares[-1].label.split(" to ")[-1])
+        body += _text(_WIDTH, _HEIGHT - 6, last, "end small")
+    body += _text(_WIDTH, 8, f"{most:.0%}", "end small")
+    return _svg("upright", _WIDTH, _HEIGHT, label, body)
+
+
+def _lying(shares: Sequence[Share], label: str) -> Markup:
+    """Draw bars one below the other, with the names of the values."""
+    step, most = 17.0, _most(shares)
+    body, y = Markup(), 2.0
+    for share in shares:
+        body += _text(_LABELS - 6, y + 11, _short(share.label), "end small")
+        for name, value, width in _both(share):
+            length = value / most * (_WIDTH - _LABELS - 34)
+            height = (step - 3) * width
+            body += _bar(name, _LABELS, y + (step - 3 - height) / 2, length, height, _tip(share))
+        longest = max(share.real, share.synthetic)
+        x = _LABELS + longest / most * (_WIDTH - _LABELS - 34) + 4
+        body += _text(x, y + 11, f"{share.synthetic:.0%}", "small")
+        y += step
+    return _svg("lying", _WIDTH, max(y + 2, 20), label, body)
+
+
+def _both(share: Share) -> Iterable[tuple[str, float, float]]:
+    """Yield style, share and thickness of the bars for the real and the synthetic rows."""
+    yield "real", share.real, 0.9
+    yield "synthetic", share.synthetic, 0.42
+
+
+def _tip(share: Share) -> str:
+    return f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
+
+
+def _most(shares: Sequence[Share]) -> float:
+    return max([max(share.real, share.synthetic) for share in shares], default=0.0) or 1.0
+
+
+def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:
+    # the keyboard stops only at charts with marks to walk through
+    focus = Markup(' tabindex="0"') if "data-tip=" in body else Markup()
+    return _SVG.format(
+        kind=kind, width=_n(width), height=_n(height), label=label, body=body, focus=focus
+    )
+
+
+def _bar(name: str, x: float, y: float, width: float, height: float, tip: str) -> Markup:
+    return _BAR.format(name=name, x=_n(x), y=_n(y), width=_n(width), height=_n(height), tip=tip)
+
+
+def _text(x: float, y: float, text: str, name: str) -> Markup:
+    return _TEXT.format(x=_n(x), y=_n(y), name=name, text=text)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, name: str) -> Markup:
+    return _LINE.format(x1=_n(x1), y1=_n(y1), x2=_n(x2), y2=_n(y2), name=name)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
+
+
+def _n(number: float) -> str:
+    """Write a coordinate with one decimal at most."""
+    return f"{number:.1f}".removesuffix(".0")

@@ -1,0 +1,220 @@
+"""The sentences that every form of a report says alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from counterpoise.comparison._verdict import JudgedWay
+from counterpoise.metrics._measure import Measure, Quality
+from counterpoise.report._summary import ClassSection, Summary
+
+# Numbers as people read them, alike in every form of a report.
+
+
+_NONE = "-"
+_NOTHING = 1e-9
+"""What is smaller is left over from rounding."""
+
+
+def count(number: int) -> str:
+    """Write a whole number.
+
+    Examples
+    --------
+    >>> count(12345)
+    '12,345'
+    """
+    return f"{number:,}"
+
+
+def figure(number: float | None) -> str:
+    """Write a number with three digits that mean something.
+
+    Examples
+    --------
+    >>> [figure(number) for number in (0.61234, 12345.6, 17.25, 0.0, 2e-5, None)]
+    ['0.612', '12,346', '17.2', '0', '2e-05', '-']
+    """
+    if number is None or math.isnan(number):
+        return _NONE
+    size = abs(number)
+    if size < _NOTHING:
+        return "0"
+    if size < 5e-4:
+        return f"{number:.0e}"
+    n_decimals = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
+    return f"{number:,.{n_decimals}f}"
+
+
+def interval(ends: tuple[float, float] | None, *, is_difference: bool = False) -> str:
+    """Write an interval.
+
+    Examples
+    --------
+    >>> interval((0.5, 1.25)), interval((-0.25, 0.5), is_difference=True), interval(None)
+    ('0.500 to 1.25', '-0.250 to +0.500', '-')
+    """
+    if ends is None or any(math.isnan(end) for end in ends):
+        return _NONE
+    write = signed if is_difference else figure
+    return f"{write(ends[0])} to {write(ends[1])}"
+
+
+def signed(number: float | None) -> str:
+    """Write a difference.
+
+    Examples
+    --------
+    >>> signed(0.0421), signed(-3.0), signed(0.0)
+    ('+0.042', '-3.00', '0')
+    """
+    if number is None or math.isnan(number):
+        return _NONE
+    sign = "+" if number > 0 else "-" if number < 0 else ""
+    return f"{sign}{figure(abs(number))}"
+
+
+def percent(share: float | None) -> str:
+    """Write a share.
+
+    Examples
+    --------
+    >>> percent(0.1234), percent(0.5), percent(0.0004), percent(0.0)
+    ('12%', '50%', '0.04%', '0%')
+    """
+    if share is None or math.isnan(share):
+        return _NONE
+    hundred = 100 * share
+    if hundred and abs(hundred) < 1:
+        return f"{hundred:.1g}%"
+    return f"{hundred:.0f}%"
+
+
+def p_value(p: float | None) -> str:
+    """Write the p-value of a test.
+
+    Examples
+    --------
+    >>> p_value(0.0321), p_value(0.00001), p_value(1.0)
+    ('0.032', '< 0.001', '1.000')
+    """
+    if p is None or math.isnan(p):
+        return _NONE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def lead(summary: Summary) -> str:
+    """Say in one or two sentences what the report is about."""
+    n_real = sum(class_.n_real for class_ in summary.classes)
+    made = [class_ for class_ in summary.classes if class_.n_synthetic]
+    table = f"{count(n_real)} real rows in {len(summary.classes)} classes of {summary.target!r}."
+    if not made:
+        return f"{table} No synthetic rows."
+    parts = [
+        f"{count(class_.n_synthetic)} of the class {class_.name!r} "
+        f"(which has {count(class_.n_real)} real ones)"
+        for class_ in made
+    ]
+    return f"{table} Synthetic rows: {'; '.join(parts)}."
+
+
+def findings(summary: Summary) -> list[tuple[str, str]]:
+    """Say what was found on variety, likeness and leakage, each in a name and a sentence."""
+    found = []
+    for section in summary.sections:
+        of = f" (class {section.name})" if len(summary.sections) > 1 else ""
+        found += [(f"{name}{of}", text) for name, text in _findings(section)]
+    return found
+
+
+def _findings(section: ClassSection) -> list[tuple[str, str]]:
+    found = []
+    if section.quality is not None:
+        for name, measure in (("Variety.", "coverage"), ("Likeness.", "detection_auc")):
+            if measure in section.quality:
+                found.append((name, _SAID[measure](section.quality[measure])))
+        found.append(("Leakage.", _leakage(section.quality)))
+    if section.columns:
+        widest = section.columns[0]
+        text = (
+            f"{widest.name} departs most from the real rows: {percent(widest.gap)} of the "
+            f"synthetic rows would have to change, where chance alone makes it "
+            f"{percent(widest.expected_gap)}."
+        )
+        found.append(("Columns.", text))
+    return found
+
+
+def _coverage(measure: Measure) -> str:
+    text = f"There is a synthetic row close to {percent(measure.value)} of the real ones"
+    if measure.real_anchor is None:
+        return f"{text}."
+    anchor = percent(measure.real_anchor)
+    return f"{text}; as many held-out real rows reach {anchor}{_judged(measure)}."
+
+
+def _detection(measure: Measure) -> str:
+    text = (
+        "A classifier that tries to tell synthetic rows from real ones scores "
+        f"{figure(measure.value)} (0.5 is guessing, 1 is certain)"
+    )
+    if measure.real_anchor is None:
+        return f"{text}."
+    anchor = figure(measure.real_anchor)
+    return f"{text}; on held-out real rows it scores {anchor}{_judged(measure)}."
+
+
+_SAID: Final[dict[str, Callable[[Measure], str]]] = {
+    "coverage": _coverage,
+    "detection_auc": _detection,
+}
+
+
+def _judged(measure: Measure) -> str:
+    """Say whether the anchor is further away than the draw of rows explains."""
+    if measure.interval is None or measure.real_anchor is None:
+        return ""
+    low, high = measure.interval
+    if low <= measure.real_anchor <= high:
+        return ": no difference that the draw of rows does not explain"
+    return ": a difference that the draw of rows does not explain"
+
+
+def _leakage(quality: Quality) -> str:
+    if quality.warnings:
+        return " ".join(quality.warnings)
+    if not quality.of("leakage"):
+        return "Not measured."
+    if not quality.n_holdout:
+        return "No sign in copies and near copies; without held-out rows, no more can be told."
+    return "No sign that the rows give away those they were learned from."
+
+
+def judged_row(way: JudgedWay, scores: Iterable[str]) -> list[str]:
+    """Return the cells of a way in a table of the comparison, with the `scores` named."""
+    return [
+        way.name,
+        *(figure(way.scores[name]) for name in scores),
+        signed(way.difference),
+        interval(way.interval, is_difference=True),
+        p_value(way.p_value),
+        figure(way.seconds),
+    ]
+
+
+def notes_for(*, has_verdict: bool) -> tuple[str, ...]:
+    """Return what every user of synthetic rows must know."""
+    notes = (
+        "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
+        "real ones. Balance after you have split off the test rows.",
+        "A classifier trained on balanced rows expects the small class far too often: its "
+        "probabilities are too high. Decide by a threshold that was tuned on real rows, or "
+        "recalibrate (counterpoise.calibration.RecalibratedClassifier).",
+        "Synthetic rows are not anonymous: treat them as you treat the real ones.",
+    )
+    if has_verdict:
+        return notes
+    untested = "Nothing here says that balancing helps. That is what counterpoise compare is for."
+    return (untested, *notes)

@@ -1,0 +1,143 @@
+"""Instants in a closed range, written as calendar fields: year, month, day, hour, ...
+
+The automaton permits exactly the instants from `low` to `high` on the proleptic Gregorian
+calendar: no 30 February, and no hour past the last instant of the range.
+"""
+
+from __future__ import annotations
+
+import calendar as _calendar
+from collections.abc import Hashable, Iterable
+from datetime import date
+from typing import NamedTuple, cast
+
+from counterpoise.columns._datetime import DatetimeColumn
+from counterpoise.serialization._automaton import Automaton, Step, from_steps
+
+UNITS_PER_DAY = {
+    "D": 1,
+    "h": 24,
+    "m": 24 * 60,
+    "s": 86_400,
+    "ms": 86_400 * 10**3,
+    "us": 86_400 * 10**6,
+    "ns": 86_400 * 10**9,
+}
+_EPOCH = date(1970, 1, 1).toordinal()
+_N_FRACTION_DIGITS = {"ms": 3, "us": 6, "ns": 9}
+
+
+class _Field(NamedTuple):
+    """One field of the clock: its name, how many values it has, and units in one of them."""
+
+    name: str
+    n_values: int
+    size: int
+
+
+class _Prefix(NamedTuple):
+    """What is written: the next field (0 to 2 year, month, day; then the clock) and its base.
+
+    `base` is the first instant of the prefix where the range can still end inside it, else None.
+    `detail` is what the calendar needs: whether the year leaps, or the days of the month.
+    """
+
+    depth: int
+    base: int | None
+    detail: int
+
+
+def clock_fields(unit: str) -> list[_Field]:
+    """Return the fields below the day that `unit` distinguishes, longest first."""
+    per_day = UNITS_PER_DAY[unit]
+    fields = [("hour", 24), ("minute", 60), ("second", 60)]
+    fields += [(f"fraction{i}", 10) for i in range(_N_FRACTION_DIGITS.get(unit, 0))]
+    sizes = []
+    left = per_day
+    for name, n_values in fields:
+        if left == 1:
+            break
+        left //= n_values
+        sizes.append(_Field(name, n_values, left))
+    return sizes
+
+
+def covers(column: DatetimeColumn) -> bool:
+    """Return whether `column` holds instants whose years (1 to 9999) the calendar can name."""
+    per_day = UNITS_PER_DAY[column.unit]
+    first, last = (_EPOCH + bound // per_day for bound in (column.low, column.high))
+    in_range = date.min.toordinal() <= first and last <= date.max.toordinal()
+    return column.kind == "datetime" and in_range
+
+
+def instants(low: int, high: int, unit: str) -> Automaton:
+    """Accept the instants of ``[low, high]``, in whole `unit` since 1970.
+
+    Symbols are ``(field, value)`` with the fields ``year``, ``month``, ``day``, then those of
+    :func:`clock_fields`.
+    """
+    per_day = UNITS_PER_DAY[unit]
+    clock = clock_fields(unit)
+    n_fields = 3 + len(clock)
+
+    def children(prefix: _Prefix) -> Iterable[tuple[str, int, int, int, int]]:
+        """Yield (field, value, offset, size, detail): offset and size in units."""
+        depth, _, detail = prefix
+        if depth == 0:
+            years = (date.fromordinal(_EPOCH + bound // per_day).year for bound in (low, high))
+            first, last = years
+            for year in range(first, last + 1):
+                leap = int(_calendar.isleap(year))
+                start = (date(year, 1, 1).toordinal() - _EPOCH) * per_day
+                yield "year", year, start, (365 + leap) * per_day, leap
+        elif depth == 1:
+            start = 0
+            for month in range(1, 13):
+                n_days = _calendar.monthrange(2000 if detail else 2001, month)[1]
+                yield "month", month, start * per_day, n_days * per_day, n_days
+                start += n_days
+        elif depth == 2:
+            for day in range(detail):
+                yield "day", day + 1, day * per_day, per_day, 0
+        else:
+            field = clock[depth - 3]
+            for value in range(field.n_values):
+                yield field.name, value, value * field.size, field.size, 0
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        prefix = state
+        assert isinstance(prefix, _Prefix)
+        for field, value, offset, size, detail in children(prefix):
+            base = None
+            if prefix.base is not None:
+                first = prefix.base + offset
+                if first > high or first + size - 1 < low:
+                    continue
+                inside = low <= first and first + size - 1 <= high
+                base = None if inside else first
+            depth = prefix.depth + 1
+            target = None if depth == n_fields else _Prefix(depth, base, detail)
+            yield (field, value), target, 1, offset
+
+    return from_steps(_Prefix(0, 0, 0), steps)
+
+
+def spell_instant(code: int, unit: str) -> list[Hashable]:
+    """Return the symbols of the instant `code`, in whole `unit` since 1970."""
+    days, rest = divmod(code, UNITS_PER_DAY[unit])
+    day = date.fromordinal(_EPOCH + days)
+    symbols: list[Hashable] = [("year", day.year), ("month", day.month), ("day", day.day)]
+    for field in clock_fields(unit):
+        value, rest = divmod(rest, field.size)
+        symbols.append((field.name, value))
+    return symbols
+
+
+_BEFORE = {"month": "-", "day": "-", "hour": " ", "minute": ":", "second": ":", "fraction0": "."}
+
+
+def iso_text(symbol: Hashable) -> str:
+    """Write one ``(field, value)`` symbol as ISO 8601 does, with what separates it on its left."""
+    field, value = cast(tuple[str, int], symbol)
+    width = 4 if field == "year" else 1 if field.startswith("fraction") else 2
+    return _BEFORE.get(field, "") + str(value).zfill(width)

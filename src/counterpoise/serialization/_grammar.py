@@ -1,0 +1,262 @@
+"""The automata of all columns, compiled once a table into flat arrays.
+
+While a row is written, its *state* is a place where there is a choice: states with only one way
+on are contracted away, so that an edge is the chosen token, the *tail* of tokens that it forces,
+and the next state. A generator then never scores a token that it has no choice about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from counterpoise.serialization._automaton import END, Automaton, Edge
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+NO_TOKEN = -2
+"""In place of a token: what was to be written has none, and no grammar accepts it."""
+
+NO_CUE = -1
+"""In place of a token: nothing is added to the token before the cell, the name is written."""
+
+FORCED = -1
+"""In place of a state: the token there is forced, nothing is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of tokens of different lengths: run i is ``tokens[offsets[i]:offsets[i + 1]]``."""
+
+    tokens: IntArray
+    offsets: IntArray
+
+    @classmethod
+    def of(cls, runs: Sequence[Sequence[int]]) -> Runs:
+        """Lay `runs` end to end."""
+        lengths = [len(run) for run in runs]
+        tokens = np.fromiter((t for run in runs for t in run), np.int64, sum(lengths))
+        return cls(tokens, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> IntArray:
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    def lengths(self, indices: IntArray) -> IntArray:
+        """Return the lengths of the runs `indices`, in their shape."""
+        lengths: IntArray = self.offsets[indices + 1] - self.offsets[indices]
+        return lengths
+
+    def flat(self, indices: IntArray) -> IntArray:
+        """Return where the tokens of the runs `indices` lie in ``tokens``, run after run."""
+        lengths = self.lengths(indices)
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        flat: IntArray = np.repeat(self.offsets[indices], lengths) + within
+        return flat
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What may follow what, for every column of one table.
+
+    Attributes
+    ----------
+    openings : Runs
+        By column: the tokens that are forced before its first choice (its name where names are
+        written, and whatever all its values begin with).
+    cues : ndarray of shape (n_columns,)
+        By column: the token that is added to the one before its cells, or ``NO_CUE``.
+    first_state : ndarray of shape (n_columns,)
+        The state after the opening; ``END`` for a column with a single value.
+    first_code : ndarray of shape (n_columns,)
+        The code that the opening has accumulated.
+    column : ndarray of shape (n_states,)
+        The column that each state belongs to.
+    allowed : ndarray of shape (n_sets, n_tokens), bool
+        Distinct sets of permitted tokens.
+    allowed_set : ndarray of shape (n_states,)
+        Row of `allowed` for each state.
+    edge_key : ndarray of shape (n_edges,)
+        ``state * n_tokens + token``, ascending; the arrays below follow its order.
+    edge_target, edge_scale, edge_add : ndarray of shape (n_edges,)
+        Next state (``END`` at the end of the cell); ``code = code * scale + add``.
+    tails : Runs
+        By edge: the tokens forced after the chosen one, up to the next choice or the cell's end.
+    """
+
+    openings: Runs
+    cues: IntArray
+    first_state: IntArray
+    first_code: IntArray
+    column: IntArray
+    allowed: BoolArray
+    allowed_set: IntArray
+    edge_key: IntArray
+    edge_target: IntArray
+    edge_scale: IntArray
+    edge_add: IntArray
+    tails: Runs
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens of the vocabulary."""
+        return int(self.allowed.shape[1])
+
+    def edges(self, states: IntArray, tokens: IntArray) -> IntArray:
+        """Return the edge taken from each state by the token chosen there."""
+        keys = states * self.n_tokens + tokens
+        found = np.minimum(np.searchsorted(self.edge_key, keys), len(self.edge_key) - 1)
+        assert (self.edge_key[found] == keys).all(), "a token was chosen that is not permitted"
+        return found
+
+    def states_along(self, column: int, tokens: Sequence[int]) -> list[int] | None:
+        """Return, for each token of a written cell, the state it was chosen in or ``FORCED``.
+
+        `tokens` begins with the column's opening. None if the grammar rejects the cell.
+        """
+        opening = self.openings[column]
+        n_forced = len(opening)
+        if NO_TOKEN in tokens or list(tokens[:n_forced]) != opening.tolist():
+            return None
+        states = [FORCED] * n_forced
+        state, at = int(self.first_state[column]), n_forced
+        while state != END:
+            if at >= len(tokens):
+                return None
+            key = state * self.n_tokens + tokens[at]
+            edge = int(np.searchsorted(self.edge_key, key))
+            if edge == len(self.edge_key) or self.edge_key[edge] != key:
+                return None
+            tail = self.tails[edge]
+            if list(tokens[at + 1 : at + 1 + len(tail)]) != tail.tolist():
+                return None
+            states += [state] + [FORCED] * len(tail)
+            at += 1 + len(tail)
+            state = int(self.edge_target[edge])
+        return states if at == len(tokens) else None
+
+
+def _settle(automaton: Automaton, state: int) -> tuple[list[int], int, int, int]:
+    """Follow single edges from `state`: (forced tokens, next choice or END, scale, add)."""
+    forced: list[int] = []
+    scale, add = 1, 0
+    while state != END and len(automaton.edges[state]) == 1:
+        (edge,) = automaton.edges[state]
+        forced.append(_token(edge))
+        state, scale, add = edge.target, scale * edge.scale, add * edge.scale + edge.add
+    return forced, state, scale, add
+
+
+def _as_array(values: Sequence[int]) -> IntArray:
+    """Return `values` as int64, wrapped around where they are longer.
+
+    Scales multiply to more than 64 bits where a choice forces many digits; the code that comes
+    out fits, and arithmetic modulo 2**64 gives it exactly.
+    """
+    wrapped = [(value + 2**63) % 2**64 - 2**63 for value in values]
+    return np.asarray(wrapped, dtype=np.int64)
+
+
+def _token(edge: Edge) -> int:
+    assert isinstance(edge.symbol, int), "a grammar is compiled from automata over tokens"
+    return edge.symbol
+
+
+def compile_grammar(
+    names: Sequence[Sequence[int]],
+    cues: Sequence[int],
+    automata: Sequence[Automaton],
+    n_tokens: int,
+) -> Grammar:
+    """Compile one automaton over tokens a column, and the columns' names or cues."""
+    openings, tails = list[list[int]](), list[list[int]]()
+    first_state, first_code, column = list[int](), list[int](), list[int]()
+    keys, targets, scales, adds = list[int](), list[int](), list[int](), list[int]()
+    sets: dict[tuple[int, ...], int] = {}
+    allowed_set = list[int]()
+    for which, (name, automaton) in enumerate(zip(names, automata, strict=True)):
+        number: dict[int, int] = {}  # state of the automaton -> state of the grammar
+        forced, start, _, code = _settle(automaton, 0)
+        openings.append([*name, *forced])
+        first_code.append(code)
+        queue = [] if start == END else [start]
+        if queue:
+            number[start] = len(column)
+            column.append(which)
+        first_state.append(number.get(start, END))
+        for state in queue:  # grows while it is walked
+            out = sorted(automaton.edges[state], key=_token)
+            allowed = tuple(_token(edge) for edge in out)
+            allowed_set.append(sets.setdefault(allowed, len(sets)))
+            for edge in out:
+                tail, target, scale, add = (
+                    ([], END, 1, 0) if edge.target == END else _settle(automaton, edge.target)
+                )
+                if target != END and target not in number:
+                    number[target] = len(column)
+                    column.append(which)
+                    queue.append(target)
+                keys.append(number[state] * n_tokens + _token(edge))
+                targets.append(number.get(target, END))
+                scales.append(edge.scale * scale)
+                adds.append(edge.add * scale + add)
+                tails.append(tail)
+    mask = np.zeros((len(sets), n_tokens), dtype=bool)
+    for tokens, row in sets.items():
+        mask[row, list(tokens)] = True
+    return Grammar(
+        openings=Runs.of(openings),
+        cues=_as_array(cues),
+        first_state=_as_array(first_state),
+        first_code=_as_array(first_code),
+        column=_as_array(column),
+        allowed=mask,
+        allowed_set=_as_array(allowed_set),
+        edge_key=_as_array(keys),
+        edge_target=_as_array(targets),
+        edge_scale=_as_array(scales),
+        edge_add=_as_array(adds),
+        tails=Runs.of(tails),
+    )
+
+
+# The tokens that can occur in the sentences of one table, and only those.
+
+
+START = 0
+"""The token that begins every sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One token: what it stands for, and the pieces of a pre-trained vocabulary that write it.
+
+    A pre-trained model's embedding of the token is the mean of the embeddings of its pieces.
+    """
+
+    text: str
+    pieces: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """Tokens numbered from 0 in the order in which they were first asked for."""
+
+    entries: list[Entry] = field(default_factory=list)
+    _index: dict[Hashable, int] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def token(self, key: Hashable, text: str, pieces: tuple[int, ...] = ()) -> int:
+        """Return the token of `key`, adding it when it is new."""
+        if key not in self._index:
+            self._index[key] = len(self.entries)
+            self.entries.append(Entry(text, pieces))
+        return self._index[key]

@@ -1,0 +1,60 @@
+import pytest
+
+from benchmarks._plan import Plan, default_plan, read_plan, write_plan
+
+
+def test_a_plan_survives_its_file(tmp_path):
+    plan = Plan(
+        protocol="paper",
+        tables=("mine", "german"),
+        methods=("none", "cool"),
+        n_splits=2,
+        llm={"lora_rank": 4},
+        method={"cool": {"recipe": "imbllm", "temperature": 0.5}, "k": {"parameters": {"a": [1]}}},
+        cap={"german": {"max_train_rows": 100}},
+        table=({"name": "mine", "target": 'a "b"', "file": "x.csv", "numeric": ["ä"]},),
+    )
+    write_plan(plan, tmp_path / "bench.toml")
+    assert read_plan(tmp_path / "bench.toml") == plan
+
+
+def test_what_a_file_leaves_out_is_the_protocols(tmp_path):
+    (tmp_path / "b.toml").write_text('protocol = "paper"\nmethods = ["none"]\n')
+    plan = read_plan(tmp_path / "b.toml")
+    assert plan.tables == default_plan("paper").tables
+    assert plan.methods == ("none",)
+    assert plan.resolved_protocol.n_splits == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("seeds = 3", "unknown key seeds; known are"),
+        ('protocol = "mine"', r"protocol must be one of \['paper', 'honest'\]"),
+        ('tables = ["nope"]', "no table 'nope'"),
+        ('classifiers = ["svm"]', "no classifier 'svm'"),
+        ("cap.german.rows = 3", "cap.german may have max_presentations, max_train_rows"),
+        ("tables = [", "not valid TOML"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(text, match, tmp_path):
+    (tmp_path / "b.toml").write_text(text)
+    with pytest.raises(ValueError, match=match):
+        read_plan(tmp_path / "b.toml")
+
+
+def test_settings_of_the_plan_change_the_protocol_and_the_language_models():
+    plan = Plan("honest", n_splits=4, threshold_folds=0, max_presentations=99, model="m")
+    assert plan.resolved_protocol.n_splits == 4
+    assert plan.resolved_protocol.threshold_folds == 0
+    assert plan.llm_arguments_of("german") == {"model": "m", "max_presentations": 99}
+    assert default_plan("honest").resolved_protocol.n_splits >= 10
+
+
+def test_a_table_can_have_limits_of_its_own():
+    plan = Plan(
+        max_train_rows=500, cap={"adult": {"max_presentations": 7}, "bank": {"max_train_rows": 9}}
+    )
+    assert [plan.train_rows_of(name) for name in ("adult", "bank", "car")] == [500, 9, 500]
+    assert plan.llm_arguments_of("adult") == {"model": "compact", "max_presentations": 7}
+    assert plan.llm_arguments_of("bank") == {"model": "compact"}

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from counterpoise.columns._base import ABSENT, MISSING, Kind
+from counterpoise.columns._datetime import DatetimeColumn
+from counterpoise.errors import SchemaError
+
+
+def series_of(cells: list[Any], dtype: Any = "M8[ns]") -> pd.Series[Any]:
+    series: pd.Series[Any] = pd.Series(cells, dtype=dtype, name="x")
+    return series
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit", "codes"),
+    [
+        (["1970-01-02", "1969-12-31"], "D", [1, -1]),
+        (["1970-01-01 05:00", "1970-01-02"], "h", [5, 24]),
+        (["1970-01-01 00:07"], "m", [7]),
+        (["1970-01-01 00:00:09"], "s", [9]),
+        (["1970-01-01 00:00:00.5"], "ms", [500]),
+        (["1970-01-01 00:00:00.000002"], "us", [2]),
+        (["1970-01-01 00:00:00.000000003"], "ns", [3]),
+    ],
+)
+def test_the_unit_is_the_coarsest_that_is_exact(
+    cells: list[str], unit: str, codes: list[int]
+) -> None:
+    series = series_of(cells)
+    column = DatetimeColumn.infer(series)
+    assert (column.kind, column.unit) == (Kind.DATETIME, unit)
+    assert column.encode(series).tolist() == codes
+    assert (column.low, column.high) == (min(codes), max(codes))
+    pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *("M8[s]", "M8[ms]", "M8[us]", "M8[ns]", "datetime64[ns, UTC]"),
+        *("datetime64[s, Europe/Paris]", "datetime64[us, America/St_Johns]"),
+        *("datetime64[ns, UTC+05:30]", "timestamp[ms][pyarrow]", "date32[pyarrow]"),
+        "timestamp[us, tz=Europe/Paris][pyarrow]",
+    ],
+)
+def test_zone_and_resolution_are_restored(dtype: Any) -> None:
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    cells = pd.Series(pd.to_datetime(["2020-10-25", "NaT", "2021-03-28"]), name="x")
+    if "tz" in dtype or "," in dtype:
+        cells = cells.dt.tz_localize("UTC")
+    series = cells.astype(dtype)
+    column = DatetimeColumn.infer(series)
+    codes = column.encode(series)
+    assert (column.unit, codes[1]) == ("D", MISSING)
+    pd.testing.assert_series_equal(column.decode(codes), series)
+
+
+def test_an_hour_that_a_zone_has_twice_is_two_instants() -> None:
+    moments = pd.DatetimeIndex(["2020-10-25 00:30", "2020-10-25 01:30"]).tz_localize("UTC")
+    series = pd.Series(moments.tz_convert("Europe/Paris"), name="x")
+    column = DatetimeColumn.infer(series)
+    assert column.unit == "m"
+    pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
+
+
+def test_durations() -> None:
+    series = series_of([datetime.timedelta(hours=-3), None, datetime.timedelta(days=1)], "m8[us]")
+    column = DatetimeColumn.infer(series)
+    assert (column.kind, column.unit, column.low, column.high) == (Kind.DURATION, "h", -3, 24)
+    pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
+
+
+def test_objects_come_back_as_the_same_objects() -> None:
+    dates = series_of([datetime.date(2020, 1, 1), None, datetime.date(1, 1, 1)], object)
+    column = DatetimeColumn.infer(dates)
+    restored = column.decode(column.encode(dates))
+    assert column.unit == "D"
+    assert restored.tolist() == dates.tolist()
+    assert type(restored[0]) is datetime.date
+    moments = series_of([datetime.datetime(2020, 1, 1), datetime.datetime(2020, 1, 2)], object)
+    column = DatetimeColumn.infer(moments)
+    assert column.unit == "h"  # unit "D" would say that the objects are dates
+    restored = column.decode(column.encode(moments))
+    assert list(map(type, restored)) == [datetime.datetime] * 2
+    with pytest.raises(SchemaError, match="'x'"):
+        column.encode(dates.dropna())
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1)],
+        [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)],
+        ["2020-01-01"],
+    ],
+)
+def test_other_objects_are_rejected(cells: list[Any]) -> None:
+    with pytest.raises(SchemaError, match="to_datetime"):
+        DatetimeColumn.infer(series_of(cells, object))
+
+
+def test_other_dtypes_are_rejected() -> None:
+    with pytest.raises(SchemaError, match="holds no times"):
+        DatetimeColumn.infer(series_of([1], "int64"))
+
+
+def test_margin_widens_instants_freely_and_durations_not_below_zero() -> None:
+    column = DatetimeColumn.infer(series_of(["1970-01-02", "1970-01-12"]), margin=0.5)
+    assert (column.low, column.high) == (-4, 16)
+    spans = series_of([datetime.timedelta(1), datetime.timedelta(11)], "m8[s]")
+    assert DatetimeColumn.infer(spans, margin=0.5).low == 0
+    ends = series_of([datetime.date.min, datetime.date.max], object)
+    assert DatetimeColumn.infer(ends, margin=1.0) == DatetimeColumn.infer(ends)
+    extremes = series_of(["1677-09-22", "2262-04-11"])
+    wide = DatetimeColumn.infer(extremes, margin=1.0)
+    wide.decode(np.array([wide.low, wide.high]))
+
+
+def test_ranges_are_read_by_pandas() -> None:
+    series = series_of(["2020-02-01", "2020-03-01"])
+    column = DatetimeColumn.infer(series, bounds=("2020-01-01 12:00", "2020-12-31 12:00"))
+    ends = column.decode(np.array([column.low, column.high]))
+    assert ends.astype(str).tolist() == ["2020-01-02", "2020-12-31"]
+    zoned = series.dt.tz_localize("Europe/Paris")
+    column = DatetimeColumn.infer(zoned, bounds=("2020-01-01", "2021-01-01"))
+    assert str(column.decode(np.array([column.low]))[0]) == "2020-01-01 00:00:00+01:00"
+    spans = series_of([datetime.timedelta(1)], "m8[s]")
+    assert DatetimeColumn.infer(spans, bounds=("0 days", "9 days")).high == 9
+    for bounds in [("2020-02-02", "2021-01-01"), ("x", "y"), (pd.Timestamp(0, tz="UTC"), 0)]:
+        with pytest.raises(SchemaError, match="'x'"):
+            DatetimeColumn.infer(series, bounds=bounds)
+
+
+def test_cells_outside_the_range_or_between_units_are_rejected() -> None:
+    column = DatetimeColumn.infer(series_of(["2020-01-01", "2020-01-09"]))
+    for cell in ("2020-01-10", "2019-12-31", "2020-01-02 01:00"):
+        with pytest.raises(SchemaError, match="2020-01-01 to 2020-01-09"):
+            column.encode(series_of([cell]))
+    with pytest.raises(SchemaError, match="missing in row 0"):
+        column.encode(series_of([None]))
+    with pytest.raises(SchemaError, match="dtype"):
+        column.encode(series_of(["2020-01-02"], "M8[s]"))
+
+
+def test_only_codes_of_the_domain_decode() -> None:
+    column = DatetimeColumn.infer(series_of(["1970-01-02", "1970-01-04"]))
+    assert column.contains(np.array([0, 1, 3, 4, MISSING, ABSENT])).tolist() == [
+        *(False, True, True, False, False, False)
+    ]
+    for code in (0, 4, MISSING, ABSENT):
+        with pytest.raises(AssertionError):
+            column.decode(np.array([code]))

@@ -1,0 +1,129 @@
+"""Splits, what sees what, and what is kept."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from counterpoise.comparison._contest import hold_contest
+from counterpoise.comparison._strategies import Way, resample_with
+from counterpoise.comparison._trial import Plan
+from tests.comparison.known_truths import noise
+from tests.doubles import RecombiningSampler
+
+BAYES = {"bayes": GaussianNB()}
+PLAN = Plan(n_folds=3, n_repeats=2, n_inner_folds=2)
+
+
+class Spy:
+    """Balances nothing, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[frozenset[int], int]] = []
+
+    def __call__(self, X: pd.DataFrame, y: Any, seed: int) -> Any:
+        self.calls.append((frozenset(X["row"]), seed))
+        return X, y
+
+
+def test_over_sampling_sees_training_rows_only_and_a_seed_of_its_own() -> None:
+    X, y = noise(0)
+    X["row"] = np.arange(len(X))
+    spy = Spy()
+    contest = hold_contest(X, y, [Way("nothing"), Way("spy", spy)], BAYES, PLAN)
+    n_splits, n_train = 6, round(len(X) * 2 / 3)
+    outer = [rows for rows, _ in spy.calls if len(rows) > 0.9 * n_train]
+    inner = [rows for rows, _ in spy.calls if len(rows) <= 0.9 * n_train]
+    assert (len(outer), len(inner)) == (n_splits, 2 * n_splits)
+    for at in range(2):  # what is left out of the three folds is everything, once
+        left_out = [set(X["row"]) - rows for rows in outer[3 * at : 3 * at + 3]]
+        assert sorted(itertools.chain.from_iterable(left_out)) == X["row"].tolist()
+    for number, rows in enumerate(inner):
+        assert rows < outer[number // 2]
+    assert len({seed for _, seed in spy.calls}) == len(spy.calls)
+    assert contest.n_splits == n_splits
+    assert contest.test_to_train == pytest.approx(0.5)
+
+
+def test_rows_are_balanced_once_for_all_classifiers() -> None:
+    X, y = noise(0)
+    X["row"] = np.arange(len(X))
+    spy = Spy()
+    both = {"one": GaussianNB(), "other": GaussianNB(var_smoothing=0.1)}
+    plan = Plan(n_folds=2, n_repeats=1, n_inner_folds=2)
+    contest = hold_contest(X, y, [Way("nothing"), Way("spy", spy)], both, plan)
+    assert len(spy.calls) == 2 * 3
+    assert len(contest.runs) == 2 * 2 * 2
+
+
+def test_way_that_changes_nothing_scores_as_nothing() -> None:
+    X, y = noise(0)
+    contest = hold_contest(X, y, [Way("nothing"), Way("same", lambda X, y, _: (X, y))], BAYES, PLAN)
+    for score in ("pr_auc", "f1_tuned", "brier"):
+        table = contest.table("bayes", score)
+        pd.testing.assert_series_equal(table["nothing"], table["same"], check_names=False)
+
+
+def test_same_seed_same_scores() -> None:
+    X, y = noise(0)
+    ways = [Way("nothing"), Way("mixed", resample_with(RecombiningSampler()))]
+    one, other = (
+        hold_contest(X, y, ways, BAYES, Plan(3, 1, 2, random_state=5)).runs for _ in range(2)
+    )
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+
+
+def test_example_is_the_last_way_in_the_first_split() -> None:
+    X, y = noise(0)
+    ways = [Way("nothing"), Way("mixed", resample_with(RecombiningSampler()))]
+    example = hold_contest(X, y, ways, BAYES, PLAN).example
+    assert example is not None
+    assert len(example.train[1]) + len(example.test[1]) == len(y)
+    assert set(example.synthetic[1]) == {"rare"}
+    counts = pd.concat([example.train[1], example.synthetic[1]]).value_counts()
+    assert counts["rare"] == counts["usual"]
+
+
+def test_shift_of_shares_mends_the_mean_probability() -> None:
+    X, y = noise(0)
+    weights = [Way("nothing"), Way("class weights", class_weight="balanced")]
+    runs = hold_contest(X, y, weights, {"l": "logistic-regression"}, PLAN).runs
+    own = runs[runs["way"] == "class weights"].mean(numeric_only=True)
+    assert own["mean_probability"] == pytest.approx(0.5, abs=0.05)
+    assert own["mean_probability_corrected"] == pytest.approx(0.2, abs=0.03)
+    assert own["brier_corrected"] < own["brier"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a"] * 200, "two classes or more"),
+        (["a"] * 197 + ["b"] * 3, "'b' has 3 rows"),
+    ],
+)
+def test_labels_that_cannot_be_compared_are_refused(labels: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        hold_contest(noise(0)[0], pd.Series(labels), [Way("nothing")], BAYES, PLAN)
+
+
+def test_doing_nothing_comes_first_and_must_work() -> None:
+    X, y = noise(0)
+    with pytest.raises(ValueError, match="first way must be 'nothing'"):
+        hold_contest(X, y, [Way("random")], BAYES, PLAN)
+    with pytest.raises(ValueError, match="classifier must be one of"):
+        hold_contest(X, y, [Way("nothing")], {"x": "no such classifier"}, PLAN)
+    with pytest.raises(ValueError, match="positive must be one of"):
+        hold_contest(X, y, [Way("nothing")], BAYES, PLAN, positive="none")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_folds": 1}, {"n_repeats": 0}, {"n_inner_folds": 1}, {"max_time_s": 0.0}]
+)
+def test_plan_is_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Plan(**wrong)

@@ -1,0 +1,176 @@
+"""The verdict is right where the truth is known, and says what it rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+
+from counterpoise.comparison._contest import Contest, hold_contest
+from counterpoise.comparison._scores import Costs
+from counterpoise.comparison._statistics import corrected_interval, corrected_p_value
+from counterpoise.comparison._strategies import Way, resample_with, usual_ways
+from counterpoise.comparison._trial import Plan
+from counterpoise.comparison._verdict import JudgedWay, decide, judge
+from tests.comparison.known_truths import missing_variety, noise
+from tests.doubles import RecombiningSampler
+
+NEAREST = {"nearest": KNeighborsClassifier(5, weights="distance")}
+
+
+def contest_on_noise(seed: int) -> Contest:
+    plan = Plan(n_folds=5, n_repeats=1, n_inner_folds=2, random_state=seed)
+    classifier = {"bayes": GaussianNB()}
+    return hold_contest(*noise(seed), usual_ways(RecombiningSampler()), classifier, plan)
+
+
+def contest_on_missing_variety(seed: int) -> Contest:
+    plan = Plan(n_folds=5, n_repeats=2, n_inner_folds=2, random_state=seed)
+    # class weights are left out: neighbours have none
+    ways = [way for way in usual_ways(RecombiningSampler()) if way.class_weight is None]
+    return hold_contest(*missing_variety(seed), ways, NEAREST, plan)
+
+
+@pytest.fixture(scope="module")
+def on_noise() -> Contest:
+    return contest_on_noise(0)
+
+
+# On noise, "use" has a chance of at most 2.5 % a seed: the test is two-sided, at 5 % over all ways,
+# and the difference must be positive. The seeds are fixed: what passes once passes always.
+def test_noise_is_not_worth_balancing(on_noise: Contest) -> None:
+    assert judge(on_noise).decision in ("don't", "can't tell")
+
+
+@pytest.mark.slow
+def test_noise_is_not_worth_balancing_in_19_of_20() -> None:
+    # at a chance of 2.5 % a seed, two or more of 20 say "use" with a chance of 8.8 %, at worst
+    decisions = [judge(contest_on_noise(seed)).decision for seed in range(20)]
+    assert decisions.count("use") <= 1, decisions
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3, 4))]
+)
+def test_missing_variety_is_worth_writing(seed: int) -> None:
+    verdict = judge(contest_on_missing_variety(seed))
+    assert (verdict.decision, verdict.way) == ("use", "counterpoise")
+    assert verdict.sentence.startswith("Use counterpoise: PR-AUC 0.")
+    tested = {arm.name: arm for arm in verdict.arms["nearest"]}
+    assert tested["counterpoise"].interval is not None
+    assert tested["counterpoise"].interval[0] > 0.05
+    assert tested["random"].difference is not None
+    assert tested["random"].difference < 0.1
+
+
+def test_interval_and_test_are_those_of_the_paired_differences(on_noise: Contest) -> None:
+    contest = on_noise
+    table = contest.table("bayes", "pr_auc")
+    gains = table["SMOTENC"] - table["nothing"]
+    (arm,) = [arm for arm in judge(contest).arms["bayes"] if arm.name == "SMOTENC"]
+    assert arm.difference == pytest.approx(gains.mean())
+    assert arm.interval == pytest.approx(corrected_interval(gains, 0.25))
+    raw = corrected_p_value(gains, 0.25)
+    assert arm.p_value is not None
+    assert raw <= arm.p_value <= min(1, 4 * raw)  # Holm, over 4 ways
+
+
+def test_p_value_belongs_to_the_interval() -> None:
+    gains = [0.01, 0.03, 0.02, -0.01, 0.04]
+    p = corrected_p_value(gains, 0.25)
+    low, _ = corrected_interval(gains, 0.25, confidence=1 - p)
+    assert low == pytest.approx(0, abs=1e-12)
+    assert corrected_p_value([0.0, 0.0]) == 1
+    assert np.isnan(corrected_p_value([0.1]))
+
+
+def arm(name: str, gain: float, half: float, p: float) -> JudgedWay:
+    return JudgedWay(name, {}, 0.5 + gain, gain, (gain - half, gain + half), p, 1.0)
+
+
+NOTHING = JudgedWay("nothing", {}, 0.5, None, None, None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arms", "expected"),
+    [
+        ([arm("a", 0.05, 0.02, 0.01)], ("use", "a")),
+        # the simplest of those that are as good
+        ([arm("a", 0.045, 0.02, 0.01), arm("b", 0.05, 0.02, 0.01)], ("use", "a")),
+        ([arm("a", 0.02, 0.01, 0.01), arm("b", 0.05, 0.02, 0.01)], ("use", "b")),
+        ([arm("a", 0.05, 0.06, 0.2)], ("can't tell", None)),
+        # certain, and too small to matter
+        ([arm("a", 0.004, 0.003, 0.01)], ("don't", None)),
+        ([arm("a", 0.008, 0.005, 0.01)], ("can't tell", None)),
+        ([arm("a", -0.05, 0.02, 0.01), arm("b", 0.0, 0.005, 1.0)], ("don't", None)),
+        ([arm("a", float("nan"), float("nan"), float("nan"))], ("can't tell", None)),
+        ([], ("can't tell", None)),
+    ],
+)
+def test_rule(arms: list[JudgedWay], expected: tuple[str, str | None]) -> None:
+    decision, way = decide([NOTHING, *arms], 0.01)
+    assert (decision, None if way is None else way.name) == expected
+
+
+def test_verdict_in_money(on_noise: Contest) -> None:
+    X, y = missing_variety(0)
+    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2, costs=Costs(100, 5))
+    ways = [Way("nothing"), Way("counterpoise", resample_with(RecombiningSampler()))]
+    contest = hold_contest(X, y, ways, NEAREST, plan)
+    verdict = judge(contest)
+    assert verdict.score == "saving per 1,000 rows"
+    nothing, ours = verdict.arms["nearest"]
+    assert ours.difference == pytest.approx(nothing.value - ours.value)
+    assert ours.value == pytest.approx(
+        1000 * contest.table("nearest", "cost")["counterpoise"].mean()
+    )
+    assert verdict.smallest_difference == pytest.approx(0.01 * nothing.value)
+    assert "cost per 1,000 rows" in verdict.sentence
+    assert "tuning the threshold alone takes cost per 1,000 rows from" in verdict.reasons[0]
+    with pytest.raises(ValueError, match="no costs to judge by"):
+        judge(on_noise, "cost")
+
+
+def test_reasons_warn_of_probabilities_and_name_failures() -> None:
+    def fail(X: Any, y: Any, seed: int) -> Any:
+        raise RuntimeError("no luck")
+
+    X, y = noise(0)
+    ways = [Way("nothing"), Way("class weights", class_weight="balanced"), Way("broken", fail)]
+    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
+    two = {"logistic": LogisticRegression(), "bayes": GaussianNB()}
+    verdict = judge(hold_contest(X, y, ways, two, plan))
+    text = " ".join(verdict.reasons)
+    assert "broken is left out, for it failed: RuntimeError: no luck" in text
+    assert "Balancing distorts probabilities" in text
+    assert "where 20% are 'rare'" in text
+    assert "By classifier:" in text
+    assert set(verdict.arms) == {"logistic", "bayes"}
+
+
+def test_unknown_score_is_refused(on_noise: Contest) -> None:
+    with pytest.raises(ValueError, match="score must be one of pr_auc"):
+        judge(on_noise, "accuracy")
+
+
+def test_one_split_is_not_enough() -> None:
+    X, y = noise(0)
+    plan = Plan(n_folds=5, n_repeats=1, n_inner_folds=2, max_time_s=1e-6)
+    contest = hold_contest(X, y, [Way("nothing"), Way("same")], {"bayes": GaussianNB()}, plan)
+    assert contest.n_splits == 1
+    assert judge(contest).sentence == ("Can't tell: only 1 split was finished in the time given.")
+
+
+def test_multiclass_is_one_class_against_the_rest() -> None:
+    X, _ = noise(0)
+    y = pd.Series(np.array(["a"] * 120 + ["b"] * 50 + ["c"] * 30))
+    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
+    ways = [Way("nothing"), Way("class weights", class_weight="balanced")]
+    contest = hold_contest(X, y, ways, {"bayes": GaussianNB()}, plan)
+    assert (contest.positive, contest.n_positive) == ("c", 30)
+    assert "class 'c' against the rest" in judge(contest).method

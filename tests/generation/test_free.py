@@ -1,0 +1,184 @@
+"""The published way to read what a model wrote freely."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from counterpoise import LLMOverSampler
+from counterpoise.columns._base import ABSENT, MISSING
+from counterpoise.columns._table import Table
+from counterpoise.errors import DecodingError
+from counterpoise.generation import _filling as filling
+from counterpoise.generation._free_decoding import FLAWED, FreeReader, parse_sentence, share_by_fate
+from counterpoise.generation._rejection_sampling import Redraws
+from counterpoise.serialization._grammar import START
+from counterpoise.serialization._serializer import draw_orders, spell
+from counterpoise.serialization._text_serializer import text_language
+from counterpoise.serialization._tokenizer import CharacterTokenizer
+from tests.small_models import labelled_table, mixed_frame
+
+QUICK = {
+    "model": "compact",
+    "device": "cpu",
+    "serialization": "text",
+    "decoding": "free",
+    "random_state": 0,
+}
+pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
+AGE, FEE, PLAN, SINCE = 1, 2, 3, 4
+WHOLE = "left is yes, age is 40, fee is 3.25, plan is big one, since is 2020-01-03,"
+
+
+@pytest.fixture(scope="module")
+def members():
+    frame = pd.DataFrame(
+        {
+            "age": [20, 30, 40, 60],
+            "fee": [1.25, 2.25, np.nan, 3.25],
+            "plan": ["basic", "plus", "plus", "big one"],
+            "since": pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-05", "2020-01-07"]),
+        }
+    )
+    return labelled_table(frame, pd.Series(["no", "no", "yes", "no"], name="left"))
+
+
+@pytest.fixture(scope="module")
+def reader(members):
+    language = text_language(members, CharacterTokenizer())
+    return FreeReader.of(language, CharacterTokenizer(), members, 100)
+
+
+def read(reader, text, given=None):
+    """(codes of the row that `text` says, number of invalid cells)."""
+    vocabulary = reader.language.vocabulary
+    tokens = [START, *(vocabulary.token(ord(c), c, (ord(c),)) for c in text)]
+    codes = np.full((1, 5), ABSENT)
+    for position, code in (given or {0: 1}).items():
+        codes[0, position] = code
+    reading = reader.read(np.array([tokens]), Table(reader.language.schema, codes))
+    return reading.table.codes[0].tolist(), int(reading.n_invalid[0])
+
+
+def test_a_possible_row_is_read_as_it_is(reader, members):
+    codes, n_invalid = read(reader, WHOLE)
+    frame = Table(members.schema, np.array([codes])).to_frame()
+    assert frame.iloc[0].tolist() == ["yes", 40, 3.25, "big one", pd.Timestamp("2020-01-03")]
+    assert n_invalid == 0
+
+
+def test_what_a_real_row_says_is_read_back(reader, members):
+    corpus = spell(members, reader.language)
+    orders = draw_orders(4, 5, "all", np.random.default_rng(0))
+    sentences = corpus.sentences(np.arange(4), orders)
+    nothing = Table(members.schema, np.full((4, 5), ABSENT))
+    reading = reader.read(sentences.tokens, nothing)
+    np.testing.assert_array_equal(reading.table.codes, members.codes)
+    assert not reading.n_invalid.any()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "position", "expected"),
+    [
+        ("age is 40, ", "", AGE, 38),  # the mean of 20, 30, 40, 60 is 37.5
+        ("fee is 3.25", "fee is inf", FEE, 225),
+        ("plan is big one, ", "", PLAN, 2),  # "plus" is the most frequent
+        ("big one", "bigger", PLAN, 2),
+        (", since is 2020-01-03", "", SINCE, 18265),  # the mean of the days is 2020-01-04
+        ("age is 40", "age is 400", AGE, 60),
+        ("age is 40", "age is 41.2", AGE, 41),
+    ],
+)
+def test_what_is_not_possible_is_filled_in_and_counted(reader, before, after, position, expected):
+    whole, _ = read(reader, WHOLE)
+    codes, n_invalid = read(reader, WHOLE.replace(before, after))
+    assert codes[position] == expected
+    assert n_invalid == 1
+    assert [c for at, c in enumerate(codes) if at != position] == [
+        c for at, c in enumerate(whole) if at != position
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "position"),
+    [("age is 40", "age is forty", AGE), ("2020-01-03", "2020-13-03", SINCE)],
+)
+def test_a_number_that_is_none_makes_its_row_one_to_drop(reader, before, after, position):
+    codes, _ = read(reader, WHOLE.replace(before, after))
+    assert codes[position] == ABSENT
+
+
+def test_missing_is_possible_where_the_column_has_missing_cells(reader):
+    codes, n_invalid = read(reader, WHOLE.replace("fee is 3.25", "fee is missing"))
+    assert (codes[FEE], n_invalid) == (MISSING, 0)
+    codes, _ = read(reader, WHOLE.replace("age is 40", "age is missing"))
+    assert codes[AGE] == ABSENT, "elsewhere it is a number that is none"
+
+
+def test_split_numbers_are_put_together(reader):
+    codes, n_invalid = read(reader, WHOLE.replace("3.25", "3 . 2 5"))
+    assert (codes[FEE], n_invalid) == (325, 0)
+
+
+def test_the_first_value_of_a_column_counts_and_the_prompt_stays(reader):
+    assert parse_sentence("a is 1, b is x, a is 2, c is 3", ["a", "b"]) == {"a": "1", "b": "x"}
+    codes, _ = read(reader, WHOLE, given={0: 0, AGE: 30})
+    assert codes[:2] == [0, 30], "whatever the text says"
+
+
+def test_a_label_that_cannot_be_read_is_not_made_up(reader):
+    codes, n_invalid = read(reader, WHOLE.replace("left is yes, ", ""), given={AGE: 30})
+    assert (codes[0], n_invalid) == (ABSENT, 1)
+
+
+def test_shares_by_fate():
+    redraws = Redraws(n_rows=30, n_drawn=100, rejected={FLAWED: 20, "labelled otherwise": 30})
+    shares = share_by_fate(np.array([0] * 6 + [1] * 24), redraws)
+    assert shares == pytest.approx(
+        {"valid as written": 0.1, "repaired": 0.4, "dropped": 0.2, "rejected otherwise": 0.3}
+    )
+
+
+@pytest.fixture(scope="module")
+def simple():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.choice(["x", "y"], 60), "b": rng.integers(1, 5, 60)})
+    return frame, pd.Series(["no"] * 45 + ["yes"] * 15, name="t")
+
+
+def filled(simple, n_presentations):
+    """A sampler that has filled the table, after checks that hold whatever it learned."""
+    sampler = LLMOverSampler(**QUICK, recipe="imbllm", max_presentations=n_presentations)
+    X, y = sampler.fit_resample(*simple)
+    assert y.value_counts().to_dict() == {"no": 45, "yes": 45}
+    assert set(X["a"]) <= {"x", "y"}
+    assert X["b"].between(1, 4).all()
+    return sampler
+
+
+def test_as_many_rows_as_asked_for_and_what_became_of_those_written(simple):
+    sampler = filled(simple, 64)
+    assert sum(sampler.free_yield_.values()) == pytest.approx(1.0)
+    kept = (sampler.provenance_["invalid_cells"] == 0).mean()
+    redraws = sampler.redraws_["yes"]
+    dropped = redraws.rejected[FLAWED] / redraws.n_drawn
+    assert sampler.free_yield_["dropped"] == pytest.approx(dropped)
+    assert sampler.free_yield_["valid as written"] == pytest.approx(kept * (1 - dropped))
+    assert sampler.free_yield_["valid as written"] < 0.5, "it has hardly learned to write"
+
+
+@pytest.mark.slow
+def test_a_model_that_has_learned_to_write_writes_possible_rows(simple):
+    assert filled(simple, 2400).free_yield_["valid as written"] > 0.5
+
+
+def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
+    monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
+    sampler = LLMOverSampler(**QUICK, recipe="predllm", max_presentations=32)
+    with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):
+        sampler.fit_resample(*simple)
+
+
+def test_it_needs_text():
+    with pytest.raises(ValueError, match="decoding='free' reads text"):
+        LLMOverSampler(decoding="free").fit_resample(*mixed_frame())

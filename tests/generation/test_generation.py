@@ -1,0 +1,251 @@
+"""Batched constrained generation against a naive reference, and its promises."""
+
+import numpy as np
+import pytest
+import torch
+
+from counterpoise._progress import SilentProgress
+from counterpoise.columns._base import ABSENT, MISSING
+from counterpoise.columns._table import Table
+from counterpoise.generation import _decoding as generation
+from counterpoise.generation._decoding import Sampling, choose, generate
+from counterpoise.generation._scoring import Scorer
+from counterpoise.models._device import resolve_device
+from counterpoise.models._registry import load_backbone
+from counterpoise.serialization._automaton import END
+from counterpoise.serialization._grammar import NO_CUE, START
+from counterpoise.serialization._serializer import spell
+from counterpoise.serialization._table_serializer import table_language
+from counterpoise.serialization._text_serializer import text_language
+from tests.small_models import labelled_table, mixed_frame, save_gpt2
+
+CPU = resolve_device("cpu", "float32")
+KINDS = ["compact table", "compact text", "gpt2 table", "gpt2 text"]
+
+
+@pytest.fixture(scope="module")
+def written(request, tmp_path_factory):
+    """(kind) -> table, language and an untrained but decided model of it."""
+    folder = save_gpt2(tmp_path_factory.mktemp("gpt2"))
+
+    def build(kind):
+        name, serialization = kind.split()
+        backbone = load_backbone("compact" if name == "compact" else str(folder), device=CPU)
+        table = labelled_table(*mixed_frame())
+        if serialization == "text":
+            language = text_language(table, backbone.tokenizer)
+        else:
+            language = table_language(table, backbone.tokenizer)
+        model = backbone.build(language.vocabulary.entries, 0)
+        with torch.no_grad():  # peaked enough that a wrong context would show
+            getattr(model.head, "weight", model.head).mul_(8)
+        return table, language, model.eval()
+
+    return build
+
+
+def prompts_and_orders(table, n_rows, seed=0):
+    """Prompts of different lengths: a label, and none to three further cells, missing ones too."""
+    rng = np.random.default_rng(seed)
+    codes = table.codes[rng.integers(0, len(table), n_rows)].copy()
+    n_given = rng.integers(1, 5, n_rows)
+    orders = np.argsort(rng.random(codes.shape), axis=1)
+    for row in range(n_rows):
+        codes[row, orders[row, n_given[row] :]] = ABSENT
+    return Table(table.schema, codes, table.texts), orders
+
+
+def record(monkeypatch):
+    """Collect, for each row, the distribution and the choice of each of its turns."""
+    turns = {}
+    last = {}
+    true_choose, true_follow = generation.choose, generation._Batch.follow
+
+    def choosing(logits, sampling, generator):
+        last["log_probability"] = torch.log_softmax(logits, -1)
+        return true_choose(logits, sampling, generator)
+
+    def following(batch, rows, choice, log_probability):
+        for i, row in enumerate(rows.tolist()):
+            turn = (int(choice[i]), last["log_probability"][i].numpy())
+            turns.setdefault(row, []).append(turn)
+        true_follow(batch, rows, choice, log_probability)
+
+    monkeypatch.setattr(generation, "choose", choosing)
+    monkeypatch.setattr(generation._Batch, "follow", following)
+    return turns
+
+
+@torch.no_grad()
+def naive_row(model, language, prompt, order, choices):
+    """One row, one token at a time, no cache and no batch: (codes, distributions)."""
+    tokens, cues = [START], {}
+    codes, distributions = {}, []
+    choices = iter(choices)
+    for column in order.tolist():
+        cell = language.cells[column]
+        if cell.cue != NO_CUE:
+            cues[len(tokens) - 1] = cell.cue
+        if prompt[column] != ABSENT:
+            tokens += language.segment(column, prompt[column])
+            codes[column] = prompt[column]
+            continue
+        tokens += cell.name
+        state, value = 0, []
+        while state != END:
+            out = cell.automaton.edges[state]
+            token = out[0].symbol
+            if len(out) > 1:
+                cue_tokens = [[cues.get(place, NO_CUE) for place in range(len(tokens))]]
+                last = torch.tensor([0]), torch.tensor([len(tokens) - 1])
+                logits = model(torch.tensor([tokens]), torch.tensor(cue_tokens), last)[0]
+                allowed = torch.full_like(logits, -torch.inf)
+                allowed[[edge.symbol for edge in out]] = 0.0
+                distributions.append(torch.log_softmax(logits + allowed, -1).numpy())
+                token = next(choices)
+            tokens.append(token)
+            value.append(token)
+            state = cell.automaton.follow(state, token).target
+        codes[column] = cell.automaton.read(value)
+    assert next(choices, None) is None
+    return [codes[column] for column in range(len(prompt))], distributions
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monkeypatch):
+    table, language, model = written(kind)
+    prompts, orders = prompts_and_orders(table, 24)
+    turns = record(monkeypatch)
+    generated = generate(
+        model,
+        language,
+        prompts,
+        orders,
+        Sampling(batch_size=24),
+        device=CPU,
+        rng=np.random.default_rng(0),
+        progress=SilentProgress(),
+    )
+    assert (generated.table.codes == MISSING).any(), "missing values are among what is written"
+    assert len({len(t) for t in turns.values()}) > 2, "rows of different lengths"
+    for row in range(24):
+        choices = [choice for choice, _ in turns.get(row, [])]
+        codes, distributions = naive_row(model, language, prompts.codes[row], orders[row], choices)
+        assert codes == generated.table.codes[row].tolist()
+        total = 0.0
+        for (choice, batched), naive in zip(turns.get(row, []), distributions, strict=True):
+            np.testing.assert_allclose(np.exp(batched), np.exp(naive), atol=1e-4)
+            total += naive[choice]
+        assert generated.log_likelihood[row] == pytest.approx(total, abs=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["compact table", "compact text", "gpt2 table"])
+def test_training_scores_what_generation_draws(written, kind):
+    """The log-likelihood that training sees equals the one that generation reports.
+
+    Not for text in byte pairs: there a number can be cut in several ways, and generation may
+    have drawn another than the tokenizer's own.
+    """
+    table, language, model = written(kind)
+    codes = table.codes.copy()
+    codes[:, 1:] = ABSENT
+    orders = np.tile(np.arange(codes.shape[1]), (len(codes), 1))
+    generated = generate(
+        model,
+        language,
+        Table(table.schema, codes, table.texts),
+        orders,
+        Sampling(batch_size=17),
+        device=CPU,
+        rng=np.random.default_rng(1),
+        progress=SilentProgress(),
+    )
+    sentences = spell(generated.table, language).sentences(np.arange(len(codes)), orders)
+    with torch.no_grad():
+        scored, rows = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
+    totals = torch.zeros(len(codes)).index_add(0, rows, scored).numpy()
+    np.testing.assert_allclose(totals, generated.log_likelihood, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_row_is_valid_and_prompts_are_kept(written, kind):
+    table, language, model = written(kind)
+    prompts, orders = prompts_and_orders(table, 100, seed=3)
+    generated = generate(
+        model,
+        language,
+        prompts,
+        orders,
+        Sampling(temperature=3.0, batch_size=64),  # as wild as it gets
+        device=CPU,
+        rng=np.random.default_rng(0),
+        progress=SilentProgress(),
+    )
+    assert len(generated.table) == 100
+    assert generated.table.violations() == []
+    given = prompts.codes != ABSENT
+    assert (generated.table.codes[given] == prompts.codes[given]).all()
+    column_may_miss = np.array([column.has_missing for column in table.schema])
+    assert not (generated.table.codes[:, ~column_may_miss] == MISSING).any()
+
+
+def test_choose_draws_the_distribution():
+    """Frequencies over 20,000 draws; each bound is five standard deviations: odds under 1e-5."""
+    logits = torch.tensor([[0.0, 1.0, -torch.inf, 2.0]]).repeat(20_000, 1)
+    for temperature in (1.0, 0.7):
+        generator = torch.Generator().manual_seed(0)
+        choice, log_probability = choose(logits, Sampling(temperature), generator)
+        expected = torch.softmax(logits[0] / temperature, -1).numpy()
+        found = np.bincount(choice.numpy(), minlength=4) / 20_000
+        bound = 5 * np.sqrt(expected * (1 - expected) / 20_000)
+        assert (np.abs(found - expected) <= bound).all()
+        assert found[2] == 0
+        untempered = torch.log_softmax(logits[0], -1)
+        torch.testing.assert_close(log_probability, untempered[choice])
+
+
+def test_top_p_keeps_the_likeliest_only():
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(2_000, 1)
+    generator = torch.Generator().manual_seed(0)
+    for top_p, kept in [
+        (0.4, {0}),
+        (0.45, {0}),
+        (0.6, {0, 1}),
+        (0.9, {0, 1, 2}),
+        (1.0, {0, 1, 2, 3}),
+    ]:
+        choice, _ = choose(logits, Sampling(1.0, top_p), generator)
+        assert set(choice.tolist()) == kept
+
+
+def test_free_text_is_written_and_decoded():
+    import pandas as pd
+
+    from counterpoise.columns._schema import Schema
+
+    texts = ['a\nb, "c"', "missing", "", "é🙂", None]
+    frame = pd.DataFrame({"y": ["n", "y", "n", "y", "n"], "note": texts})
+    schema = Schema.infer(frame, kinds={"note": "text"})
+    table = Table.from_frame(frame, schema)
+    backbone = load_backbone("compact", device=CPU)
+    for language in (table_language(table), text_language(table, backbone.tokenizer)):
+        model = backbone.build(language.vocabulary.entries, 0)
+        codes = np.full((50, 2), ABSENT, dtype=np.int64)
+        codes[:, 0] = 0
+        generated = generate(
+            model,
+            language,
+            Table(schema, codes, table.texts),
+            np.tile([0, 1], (50, 1)),
+            Sampling(batch_size=20),
+            device=CPU,
+            rng=np.random.default_rng(0),
+            progress=SilentProgress(),
+        )
+        notes = generated.table.to_frame()["note"]
+        longest = max(len(text) for text in texts if text)
+        assert notes.isna().any()
+        assert notes.dropna().str.len().max() <= longest
+        alphabet = {character for text in texts if text for character in text}
+        assert {c for note in notes.dropna() for c in note} <= alphabet
+        assert notes.dropna().nunique() > 5

@@ -1,0 +1,190 @@
+"""The classifier that says which written rows are kept, and its trees as arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from counterpoise import LLMOverSampler
+from counterpoise.columns._base import MISSING
+from counterpoise.columns._schema import Schema
+from counterpoise.columns._table import Table
+from counterpoise.errors import ModelError
+from counterpoise.generation._rejection_sampling import NOT_PREFERRED
+from counterpoise.generation._selection import Judge, Trees
+from tests.small_models import labelled_table
+
+
+def two_sides(n_rows: int = 400, n_rare: int = 80) -> Table:
+    """Rare rows have large numbers of "a", whatever "b" is."""
+    rng = np.random.default_rng(0)
+    is_rare = np.arange(n_rows) < n_rare
+    frame = pd.DataFrame(
+        {
+            "a": np.where(is_rare, 600, 0) + rng.integers(0, 500, n_rows),
+            "b": rng.choice(["x", "y", None], n_rows),
+        }
+    )
+    return labelled_table(frame, pd.Series(np.where(is_rare, "rare", "usual"), name="y"))
+
+
+def test_a_row_is_agreed_on_where_its_own_class_is_the_likeliest() -> None:
+    table = two_sides()
+    judge = Judge.fit(table, np.random.default_rng(0))
+    assert judge is not None
+    assert (judge.margin(table) >= 0).mean() > 0.99
+    swapped = Table(table.schema, table.codes.copy(), table.texts)
+    swapped.codes[:, 0] = 1 - table.codes[:, 0]
+    assert (judge.margin(swapped) >= 0).mean() < 0.01
+
+
+def test_of_several_classes_the_own_one_must_lead() -> None:
+    frame = pd.DataFrame({"a": np.tile(np.arange(90) // 30, 4)})
+    labels = pd.Series(np.array(["low", "middle", "high"])[frame["a"]], name="y")
+    table = labelled_table(frame, labels)
+    judge = Judge.fit(table, np.random.default_rng(0))
+    assert judge is not None
+    assert (judge.margin(table) > 0.9).all()
+    shifted = Table(table.schema, table.codes.copy(), table.texts)
+    shifted.codes[:, 0] = (table.codes[:, 0] + 1) % 3
+    assert (judge.margin(shifted) < -0.9).all()
+
+
+def test_a_column_with_hardly_a_value_is_no_obstacle() -> None:
+    """Some of the classifiers are trained without the one row that has one."""
+    table = two_sides(n_rows=60, n_rare=20)
+    table.codes[1:, 1] = MISSING
+    judge = Judge.fit(table, np.random.default_rng(0))
+    assert judge is not None
+    assert np.isfinite(judge.margin(table)).all()
+
+
+def test_classifiers_that_know_nothing_agree_with_every_row() -> None:
+    table = two_sides(n_rows=30, n_rare=10)  # too few rows for a single split
+    judge = Judge.fit(table, np.random.default_rng(0))
+    assert judge is not None
+    assert (judge.margin(table) >= 0).all()
+
+
+def test_there_is_no_judge_without_features_that_it_reads_or_another_class() -> None:
+    frame = pd.DataFrame({"y": ["a", "b"] * 4, "note": [f"note {i}" for i in range(8)]})
+    texts = Table.from_frame(frame, Schema.infer(frame, kinds={"note": "text"}))
+    assert Judge.fit(texts, np.random.default_rng(0)) is None
+    one_class = two_sides().take(np.arange(80))
+    assert Judge.fit(one_class, np.random.default_rng(0)) is None
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_trees_score_as_the_classifier_itself_bit_for_bit(n_classes: int) -> None:
+    rng = np.random.default_rng(n_classes)
+    X = rng.normal(size=(600, 5))
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[:, 4] = np.where(rng.random(600) < 0.5, np.nan, 1.0)  # only missing or not tells
+    y = (np.nan_to_num(X[:, 0]) + np.isnan(X[:, 4]) * 2 + rng.normal(size=600) * 0.1) * n_classes
+    classes = np.digitize(y, np.quantile(y, np.linspace(0, 1, n_classes + 1)[1:-1]))
+    classifier = HistGradientBoostingClassifier(class_weight="balanced", random_state=0)
+    classifier.fit(X, classes)
+    new = rng.normal(size=(500, 5))
+    new[rng.random(new.shape) < 0.3] = np.nan
+    trees = Trees.of(classifier)
+    np.testing.assert_array_equal(trees.decision_function(new), classifier.decision_function(new))
+    n_outputs = 1 if n_classes == 2 else n_classes
+    again = Trees.from_arrays(trees.to_arrays(), 5, n_outputs)
+    np.testing.assert_array_equal(again.decision_function(new), trees.decision_function(new))
+
+
+def a_tree() -> Trees:
+    return Trees(
+        baseline=np.array([0.5]),
+        roots=np.array([0, 3]),
+        feature=np.array([1, -1, -1, -1]),
+        threshold=np.array([2.0, 0, 0, 0]),
+        missing_left=np.array([True, False, False, False]),
+        left=np.array([1, 1, 2, 3]),
+        right=np.array([2, 1, 2, 3]),
+        value=np.array([0, -1.0, 1.0, 0.25]),
+    )
+
+
+def test_trees_are_walked_from_their_roots() -> None:
+    X = np.array([[9.0, 2.0], [0.0, 2.1], [0.0, np.nan]])
+    assert a_tree().decision_function(X).tolist() == [-0.25, 1.75, -0.25]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"left": np.array([0, 1, 2, 3])},  # walks in a circle
+        {"right": np.array([3, 1, 2, 3])},  # into another tree
+        {"right": np.array([9, 1, 2, 3])},  # out of all
+        {"feature": np.array([2, -1, -1, -1])},
+        {"feature": np.array([-2, -1, -1, -1])},
+        {"roots": np.array([1, 3])},
+        {"roots": np.array([0])},  # nodes that no walk comes to
+        {"right": np.array([1, 1, 2, 3])},
+        {"roots": np.array([0, 4])},
+        {"baseline": np.array([0.5, 0.5])},
+        {"baseline": np.array([np.inf])},
+        {"value": np.array([0, -1.0, np.nan, 0.25])},
+        {"value": np.array([0, -1.0, 1.0])},
+        {"threshold": np.array([np.nan, 0, 0, 0])},
+        {"threshold": np.array([2, 0, 0, 0])},
+        {"missing_left": np.array([[True, False, False, False]])},
+    ],
+)
+def test_arrays_that_are_no_trees_are_refused(changes: dict[str, np.ndarray]) -> None:
+    arrays = dataclasses.replace(a_tree(), **changes).to_arrays()
+    with pytest.raises(ModelError, match="malformed"):
+        Trees.from_arrays(arrays, 2, 1)
+
+
+def test_arrays_must_be_all_there() -> None:
+    arrays = a_tree().to_arrays()
+    del arrays["value"]
+    with pytest.raises(ModelError, match="stored as"):
+        Trees.from_arrays(arrays, 2, 1)
+
+
+def sampler_of(table: Table, selection: str | None, **changes: object) -> LLMOverSampler:
+    frame = table.to_frame()
+    sampler = LLMOverSampler(
+        model="compact", selection=selection, epochs=2, random_state=0, **changes
+    )
+    sampler.fit_resample(frame.drop(columns="y"), frame["y"])
+    return sampler
+
+
+def test_written_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
+    table = two_sides()
+    sampler = sampler_of(table, "classifier")
+    judge = sampler.writer_.judge
+    assert judge is not None
+    redraws = sampler.redraws_["rare"]
+    assert sampler.n_synthetic_ == redraws.n_rows == 240
+    assert redraws.rejected[NOT_PREFERRED] > 0, "two epochs teach it little"
+    written = sampler.sample(100, random_state=1)
+    sampler.save(tmp_path / "saved")
+    loaded = LLMOverSampler.load(tmp_path / "saved")
+    pd.testing.assert_frame_equal(loaded.sample(100, random_state=1)[0], written[0])
+    assert isinstance(loaded.writer_.judge.scorers[0], Trees)
+    every = sampler_of(table, None)
+    assert every.writer_.judge is None
+    assert not every.redraws_["rare"].rejected
+
+    def mean_of_a(one: LLMOverSampler) -> float:
+        return float(one.sample(200, random_state=2)[0]["a"].mean())
+
+    assert mean_of_a(sampler) > mean_of_a(every)
+
+
+def test_missing_and_absent_cells_are_missing_to_the_judge() -> None:
+    table = two_sides()
+    judge = Judge.fit(table, np.random.default_rng(0))
+    assert judge is not None
+    without = Table(table.schema, table.codes.copy(), table.texts)
+    without.codes[:, 1] = MISSING
+    assert np.isfinite(judge.margin(without)).all()

@@ -1,0 +1,144 @@
+"""Rows drawn again until enough of them are accepted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from counterpoise.columns._schema import Schema
+from counterpoise.columns._table import Table
+from counterpoise.errors import DecodingError
+from counterpoise.generation._decoding import Generated
+from counterpoise.generation._prompts import Prompts
+from counterpoise.generation._rejection_sampling import NOT_PREFERRED, Redraws, redraw
+
+FRAME = pd.DataFrame(
+    {
+        "class": ["yes", "no"] * 60,
+        "dice": [1, 2, 3, 4, 5, 6] * 20,
+        "note": [f"some words about {i}" for i in range(120)],
+    }
+)
+SCHEMA = Schema.infer(FRAME, kinds={"note": "text"})
+
+
+class Dice:
+    """Rows whose number is a throw of a dice and whose text tells the number."""
+
+    def __init__(self, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.throws, self.sizes = [], []
+
+    def __call__(self, n):
+        throws = self.rng.integers(1, 7, n)
+        self.throws.extend(throws.tolist())
+        self.sizes.append(n)
+        texts = tuple(f"threw {len(self.sizes)} {throw}" for throw in range(1, 7))
+        codes = np.column_stack([np.ones(n, int), throws, throws - 1])
+        table = Table(SCHEMA, codes, {2: texts})
+        return Generated(table, throws.astype(float)), Prompts(table, throws)
+
+
+def is_even(table):
+    return table.codes[:, 1] % 2 == 0
+
+
+def is_above_two(table):
+    return table.codes[:, 1] > 2
+
+
+def test_with_nothing_to_satisfy_it_is_the_single_draw():
+    generated, prompts, redraws = redraw(Dice(), {}, 50)
+    expected, _ = Dice()(50)
+    np.testing.assert_array_equal(generated.table.codes, expected.table.codes)
+    np.testing.assert_array_equal(prompts.condition, generated.log_likelihood)
+    assert redraws == Redraws(50, 50)
+
+
+def test_all_rows_accepted_at_once_are_the_single_draw():
+    generated, _, redraws = redraw(Dice(), {"is nothing": lambda t: np.ones(len(t), bool)}, 50)
+    np.testing.assert_array_equal(generated.table.codes, Dice()(50)[0].table.codes)
+    assert redraws == Redraws(50, 50, {"is nothing": 0})
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
+def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
+    draw = Dice()
+    generated, prompts, redraws = redraw(draw, {"is odd": is_even, "is low": is_above_two}, n_rows)
+    accepted = [throw for throw in draw.throws if throw in (4, 6)]
+    throws = generated.table.codes[:, 1].tolist()
+    assert throws == accepted[:n_rows]
+    assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
+    texts = generated.table.to_frame()["note"]
+    assert [int(text.split()[-1]) for text in texts] == throws
+    odd = sum(throw % 2 for throw in draw.throws)
+    assert redraws.rejected == {"is odd": odd, "is low": draw.throws.count(2)}
+    assert redraws.n_rejected == len(draw.throws) - len(accepted)
+    assert redraws.n_drawn == len(draw.throws) == sum(draw.sizes)
+
+
+def test_the_law_of_the_rows_is_the_law_given_acceptance():
+    generated, _, _ = redraw(Dice(), {"is low": is_above_two}, 4000)
+    counts = np.bincount(generated.table.codes[:, 1], minlength=7)[3:]
+    # four equal shares: chi-square with 3 degrees of freedom exceeds 21.1 in 1 of 10,000 seeds
+    assert ((counts - 1000) ** 2 / 1000).sum() < 21.1
+
+
+def test_the_bound_is_kept_and_its_end_reported():
+    draw = Dice()
+    with pytest.raises(DecodingError, match=r"class 'yes'.*2000 drawn.*2000 .are seven.*Rest") as e:
+        redraw(
+            draw,
+            {"are seven": lambda t: t.codes[:, 1] == 7},
+            20,
+            class_="yes",
+            most_drawn=2000,
+            advice="Rest",
+        )
+    assert sum(draw.sizes) == 2000
+    assert e.value.class_ == "yes"
+    assert e.value.context["rejected"] == {"are seven": 2000}
+    assert e.value.context["n_accepted"] == 0
+
+
+def test_reports_add_up():
+    total = Redraws(2, 5, {"a": 3}) + Redraws(1, 3, {"a": 1, "b": 1})
+    assert total == Redraws(3, 8, {"a": 4, "b": 1})
+
+
+def above(number):
+    """Prefer throws above a number; the higher the better."""
+    return lambda table: table.codes[:, 1] - number - 0.5
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
+def test_preferred_rows_are_kept_in_the_order_drawn(n_rows):
+    draw = Dice()
+    generated, _, redraws = redraw(draw, {"is odd": is_even}, n_rows, prefer=above(2))
+    throws = generated.table.codes[:, 1].tolist()
+    assert throws == [throw for throw in draw.throws if throw in (4, 6)][:n_rows]
+    assert redraws.rejected[NOT_PREFERRED] == draw.throws.count(2)
+    assert redraws.n_put_up_with == 0
+
+
+def test_the_best_that_were_put_back_are_taken_after_a_while():
+    draw = Dice()
+    generated, prompts, redraws = redraw(draw, {"is odd": is_even}, 50, prefer=above(6))
+    throws = generated.table.codes[:, 1].tolist()
+    assert throws == sorted((t for t in draw.throws if t % 2 == 0), reverse=True)[:50]
+    assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
+    assert (redraws.n_drawn, redraws.n_put_up_with) == (8 * 50, 50)
+    assert redraws.rejected[NOT_PREFERRED] == sum(t % 2 == 0 for t in draw.throws) - 50
+
+
+def test_what_must_be_is_drawn_for_after_what_is_preferred_is_given_up():
+    def is_first_six(table):
+        return table.codes[:, 1] == 6
+
+    def hardly_any(table):
+        return is_first_six(table) & (np.random.default_rng(0).random(len(table)) < 0.3)
+
+    generated, _, redraws = redraw(Dice(), {"is no six": hardly_any}, 50, prefer=above(6))
+    assert (generated.table.codes[:, 1] == 6).all()
+    assert redraws.n_drawn > 8 * 50
+    with pytest.raises(DecodingError):
+        redraw(Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, 50, prefer=above(0))

@@ -1,0 +1,422 @@
+"""A saved sampler writes the same rows; a folder that was tampered with is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from counterpoise import LLMOverSampler
+from counterpoise.errors import ModelError
+from counterpoise.persistence._folder import MANIFEST, seal
+from tests.small_models import mixed_frame, save_gpt2
+
+FILES = (
+    "manifest.json",
+    "judge.safetensors",
+    "sampler.json",
+    "starts.safetensors",
+    "weights.safetensors",
+)
+
+
+def fitted(**parameters) -> LLMOverSampler:
+    X, y = mixed_frame(60)
+    X["note"] = [f"note {i} of {i % 7}" for i in range(60)]
+    chosen = {"model": "compact", "precision": "float32", "epochs": 1, "random_state": 0}
+    sampler = LLMOverSampler(column_kinds={"note": "text"}, **{**chosen, **parameters})
+    sampler.fit_resample(X, y)
+    return sampler
+
+
+@pytest.fixture(scope="module")
+def sampler() -> LLMOverSampler:
+    return fitted()
+
+
+@pytest.fixture(scope="module")
+def original(sampler, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "sampler"
+    sampler.save(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(original, tmp_path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "copy"))
+
+
+def assert_writes_the_same(one, other):
+    for _ in range(2):
+        pd.testing.assert_frame_equal(one.sample(6)[0], other.sample(6)[0])
+    X, y = one.sample(4, random_state=3, condition={"age": 30})
+    X_other, y_other = other.sample(4, random_state=3, condition={"age": 30})
+    pd.testing.assert_frame_equal(X, X_other)
+    assert y.equals(y_other)
+
+
+@pytest.mark.parametrize(
+    ("serialization", "lora_rank"), [("table", None), ("text", None), ("table", 2)]
+)
+def test_a_pretrained_model_writes_the_same_rows(serialization, lora_rank, tmp_path):
+    model = save_gpt2(tmp_path / "gpt2")
+    sampler = fitted(model=str(model), serialization=serialization, lora_rank=lora_rank)
+    sampler.save(tmp_path / "saved")
+    shutil.rmtree(model)
+    assert_writes_the_same(sampler, LLMOverSampler.load(tmp_path / "saved"))
+    for path, value in [
+        (("settings", "n_layer"), 10**9),
+        (("settings", "n_embd"), 10**9),
+        (("settings", "auto_map"), {"AutoModelForCausalLM": "evil--evil.Evil"}),
+        (("model_type",), "../evil"),
+        (("lora_rank",), 10**9),
+    ]:
+        folder = Path(shutil.copytree(tmp_path / "saved", tmp_path / "copy"))
+        change(folder, ("model", *path), value)
+        with pytest.raises(ModelError):
+            LLMOverSampler.load(folder)
+        shutil.rmtree(folder)
+
+
+def test_rules_are_kept(tmp_path):
+    X, y = mixed_frame(60)
+    X["limit"] = X["age"] + 5
+    sampler = LLMOverSampler(
+        model="compact",
+        epochs=1,
+        random_state=0,
+        precision="float32",
+        fixed_combinations=[("colour", "member")],
+        inequalities=[("age", "<=", "limit")],
+        allow_copies=False,
+    )
+    sampler.fit_resample(X, y)
+    sampler.save(tmp_path / "rows", include_rows=True)
+    loaded = LLMOverSampler.load(tmp_path / "rows")
+    assert loaded._rules.real_rows == sampler._rules.real_rows
+    pd.testing.assert_frame_equal(sampler.sample(9)[0], loaded.sample(9)[0])
+    sampler.save(tmp_path / "bare")
+    bare = LLMOverSampler.load(tmp_path / "bare")
+    with pytest.raises(ValueError, match="needs the real rows"):
+        bare.sample(3)
+    assert (bare.set_params(allow_copies=True).sample(9)[0].eval("age <= limit")).all()
+
+
+def change(folder, path, value):
+    document = json.loads((folder / "sampler.json").read_text())
+    at(document, path[:-1])[path[-1]] = value
+    (folder / "sampler.json").write_text(json.dumps(document))
+    resealed(folder)
+
+
+@pytest.mark.parametrize("serialization", ["table", "text"])
+def test_the_compact_model_writes_the_same_rows(serialization, tmp_path):
+    sampler = fitted(serialization=serialization)
+    sampler.save(tmp_path / "saved")
+    loaded = LLMOverSampler.load(tmp_path / "saved")
+    assert_writes_the_same(sampler, loaded)
+    assert loaded.get_params() == sampler.get_params()
+    assert loaded.history_ == sampler.history_
+    assert loaded.sampling_strategy_ == sampler.sampling_strategy_
+    assert loaded.classes_.tolist() == sampler.classes_.tolist()
+    assert loaded.schema_ == sampler.schema_
+    assert loaded.n_features_in_ == sampler.n_features_in_
+    assert loaded.feature_names_in_.tolist() == sampler.feature_names_in_.tolist()
+
+
+@pytest.mark.parametrize("kind", ["array", "list", "polars", "wide names"])
+def test_the_kinds_of_x_and_y_are_kept(kind, tmp_path):
+    X, y = mixed_frame(30)
+    X, y = X[["age", "price"]].fillna(0.0), y.to_numpy()
+    if kind == "array":
+        X = X.to_numpy()
+    elif kind == "list":
+        X, y = X.to_numpy().tolist(), y.tolist()
+    elif kind == "polars":
+        X, y = pytest.importorskip("polars").from_pandas(X), list(y)
+    else:
+        X.columns = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", None])
+    sampler = LLMOverSampler(model="compact", epochs=1, random_state=0)
+    sampler.fit_resample(X, y)
+    sampler.save(tmp_path / "saved")
+    loaded = LLMOverSampler.load(tmp_path / "saved")
+    for one, other in zip(sampler.sample(5), loaded.sample(5), strict=True):
+        assert type(one) is type(other)
+        assert np.asarray(one, dtype=object).tolist() == np.asarray(other, dtype=object).tolist()
+        if hasattr(one, "columns"):
+            assert list(one.columns) == list(other.columns)
+
+
+def test_no_row_is_stored_unless_asked_for(sampler, original, tmp_path):
+    notes = [f"note {i} of {i % 7}" for i in range(60)]
+    stored = b"".join(path.read_bytes() for path in original.iterdir())
+    assert not any(note.encode() in stored for note in notes)
+    assert sorted(path.name for path in original.iterdir()) == sorted(FILES)
+    assert len(LLMOverSampler.load(original).writer_.rows.corpus) == 0
+    sampler.save(tmp_path / "rows", include_rows=True)
+    corpus = LLMOverSampler.load(tmp_path / "rows").writer_.rows.corpus
+    expected = sampler.writer_.rows.corpus
+    np.testing.assert_array_equal(corpus.codes, expected.codes)
+    assert corpus.texts == expected.texts
+
+
+def test_a_folder_is_not_overwritten_unless_asked_for(sampler, original, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    for overwrite in (False, True):
+        with pytest.raises(ModelError, match=r"exists\. Choose another"):
+            sampler.save(tmp_path / "mine", overwrite=overwrite)
+    folder = Path(shutil.copytree(original, tmp_path / "saved"))
+    with pytest.raises(ModelError, match="overwrite=True"):
+        sampler.save(folder)
+    sampler.save(folder, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "saved"]
+
+
+def test_an_interrupted_save_leaves_nothing(sampler, tmp_path, monkeypatch):
+    from counterpoise.persistence import _sampler as saved
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saved, "seal", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sampler.save(tmp_path / "saved")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_stored_is_named(sampler, tmp_path):
+    sampler.set_params(verbose=object())
+    try:
+        with pytest.raises(ModelError, match="parameter verbose cannot be saved"):
+            sampler.save(tmp_path / "saved")
+    finally:
+        sampler.set_params(verbose=False)
+
+
+# mutated folders
+
+CANARY = "counterpoise-was-here"
+BAD = [None, True, -1, 3.5, 10**30, "x", "../../../etc/passwd", [], ["x"], {}, {"a": "b"}]
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def paths(document):
+    found = [()]
+    for path in found:
+        value = at(document, path)
+        if isinstance(value, dict):
+            found += [(*path, key) for key in value]
+        elif isinstance(value, list):
+            found += [(*path, index) for index in range(min(len(value), 3))]
+    return found[1:]
+
+
+def at(document, path):
+    for key in path:
+        document = document[key]
+    return document
+
+
+def resealed(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    seal(folder, "0")
+
+
+def damage_bytes(folder: Path, chance: random.Random) -> str:
+    """Change a file without its checksum."""
+    name = chance.choice(FILES)
+    content = bytearray((folder / name).read_bytes())
+    how = chance.choice(["flip", "flip", "flip", "cut", "empty", "longer", "missing", "folder"])
+    if how == "flip":
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    elif how == "cut":
+        del content[chance.randrange(len(content)) :]
+    elif how == "empty":
+        content.clear()
+    elif how == "longer":
+        content += b" "
+    (folder / name).unlink()
+    if how == "folder":
+        (folder / name).mkdir()
+    elif how != "missing":
+        (folder / name).write_bytes(content)
+    return f"{how} {name}"
+
+
+LIMIT = ("model", "shape", "longest")
+"""A number is as possible there as null, and changes nothing as long as rows are shorter."""
+
+
+def json_type(value) -> type:
+    return float if type(value) is int else type(value)
+
+
+def damage_json(folder: Path, chance: random.Random) -> str:
+    """Give a value of the JSON another type, drop it or add one, with the right checksum."""
+    document = json.loads((folder / "sampler.json").read_text())
+    path = chance.choice([path for path in paths(document) if path != LIMIT])
+    holder, value = at(document, path[:-1]), at(document, path)
+    other = [bad for bad in BAD if json_type(bad) is not json_type(value)]
+    how = chance.choice(["other", "other", "other", "drop", "add"])
+    is_parameter = path[0] == "parameters" and len(path) == 2  # an older version has fewer
+    if how == "drop" and isinstance(holder, dict) and not is_parameter:
+        del holder[path[-1]]
+    elif how == "add" and isinstance(value, dict):
+        value["unknown"] = chance.choice(BAD)
+    else:
+        how, holder[path[-1]] = "other", chance.choice(other)
+    (folder / "sampler.json").write_text(json.dumps(document))
+    resealed(folder)
+    return f"{how} {path}: {value!r:.60}"
+
+
+def damage_tensors(folder: Path, chance: random.Random) -> str:
+    """Change tensors, with the right checksum."""
+    path = folder / chance.choice([name for name in FILES if name.endswith(".safetensors")])
+    tensors = load_file(path)
+    name = chance.choice(sorted(tensors))
+    tensor = tensors[name]
+    how = chance.choice(["shape", "dtype", "gone", "more", "name", "low"])
+    if how == "shape":
+        tensors[name] = tensor[:-1].clone()
+    elif how == "dtype":
+        others = {torch.float32: torch.float64, torch.float64: torch.float32}
+        tensors[name] = tensor.to(others.get(tensor.dtype, torch.int32))
+    elif how == "gone":
+        del tensors[name]
+    elif how == "more":
+        tensors["../more"] = torch.zeros(2)
+    elif how == "name":
+        tensors[f"../{name}"] = tensors.pop(name)
+    else:
+        tensors[name] = tensor[None]
+    save_file(tensors, path)
+    resealed(folder)
+    return f"{how} {path.name} {name}"
+
+
+def spelled(document) -> str:
+    return json.dumps(document, sort_keys=True, indent=1) + "\n"
+
+
+def damage_format(folder: Path, chance: random.Random) -> str:
+    """Put something else altogether in place of a file, or other names in the manifest."""
+    name = chance.choice(FILES[1:])
+    how = chance.choice(["pickle", "torch", "manifest names", "version", "deep", "swapped"])
+    if how in ("pickle", "torch"):
+        bomb = Bomb(folder.parent / CANARY)
+        write = pickle.dump if how == "pickle" else torch.save
+        with (folder / name).open("wb") as file:
+            write(bomb, file)
+        resealed(folder)
+    elif how == "deep":
+        (folder / "sampler.json").write_text("[" * 100_000)
+        resealed(folder)
+    elif how == "swapped":
+        other = next(file for file in FILES[1:] if file != name)
+        one, two = (folder / name).read_bytes(), (folder / other).read_bytes()
+        (folder / name).write_bytes(two)
+        (folder / other).write_bytes(one)
+        resealed(folder)
+    else:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        if how == "version":
+            manifest["format"] = chance.choice([0, 2, "1", None, True, 1.0])
+        else:
+            new = chance.choice(["../sampler.json", "/etc/passwd", "a/../b", "", "\x00", "c:\\x"])
+            manifest["files"][new] = manifest["files"].pop(name)
+        del manifest["sha256"]
+        manifest["sha256"] = hashlib.sha256(spelled(manifest).encode()).hexdigest()
+        (folder / MANIFEST).write_text(spelled(manifest))
+    return f"{how} {name}"
+
+
+def outcome(folder: Path, expected: pd.DataFrame) -> str:
+    """ "refused", or "equal" where what was changed makes no difference."""
+    try:
+        loaded = LLMOverSampler.load(folder)
+    except ModelError:
+        return "refused"
+    finally:
+        assert not (folder.parent / CANARY).exists(), "nothing was executed"
+    X, y = loaded.sample(3, random_state=1)
+    pd.testing.assert_frame_equal(X.assign(churn=y), expected)
+    return "equal"
+
+
+def mutations(original, tmp_path, damages, n, seed, expected):
+    """What came of `n` folders, each damaged in one way."""
+    chance = random.Random(seed)
+    outcomes = []
+    for number in range(n):
+        folder = Path(shutil.copytree(original, tmp_path / str(number)))
+        what = damages[number % len(damages)](folder, chance)
+        try:
+            outcomes.append((outcome(folder, expected), what))
+        except Exception as error:
+            raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+        shutil.rmtree(folder)
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def expected(sampler) -> pd.DataFrame:
+    X, y = sampler.sample(3, random_state=1)
+    return X.assign(churn=y)
+
+
+@pytest.mark.parametrize(
+    ("damages", "n"), [([damage_bytes, damage_format], 160), ([damage_json, damage_tensors], 60)]
+)
+def test_a_damaged_folder_is_refused(damages, n, original, tmp_path, expected):
+    assert_refused(mutations(original, tmp_path, damages, n, 0, expected), n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_many_damaged_folders_are_refused(seed, original, tmp_path, expected):
+    damages = [damage_bytes, damage_format, damage_json, damage_json, damage_tensors]
+    assert_refused(mutations(original, tmp_path, damages, 200, seed, expected), 200)
+
+
+def assert_refused(outcomes, n):
+    assert len(outcomes) == n
+    harmless = [what for result, what in outcomes if result != "refused"]
+    assert not harmless, "\n".join(harmless)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("model", "shape", "n_layers"), 10**9),
+        (("model", "shape", "width"), 10**9),
+        (("model", "kind"), "../evil"),
+        (("text_parts", "7", "longest"), 10**9),
+        (("columns", "columns", 1, "high"), 10**400),
+        (("columns", "columns", 5, "dtype"), {"unit": "ns", "zone": {"name": "../../etc/passwd"}}),
+        (("generation_batch_size",), 0),
+        (("caller", "kind"), "os"),
+        (("parameters", "precision"), {"str": "__import__('os')"}),
+    ],
+)
+def test_what_would_take_all_memory_or_leave_the_folder(path, value, folder):
+    change(folder, path, value)
+    with pytest.raises(ModelError):
+        LLMOverSampler.load(folder)

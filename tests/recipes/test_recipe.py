@@ -1,0 +1,275 @@
+"""Each recipe is the method that the table of the documentation says, and nothing else changes."""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from counterpoise import LLMOverSampler
+from counterpoise.columns._table import Table
+from counterpoise.errors import DecodingError, MissingDependencyError
+from counterpoise.generation import _filling as filling
+from counterpoise.generation._scoring import Scorer
+from counterpoise.generation._selection import XGBoostLabeller
+from counterpoise.models._device import resolve_device
+from counterpoise.models._registry import load_backbone
+from counterpoise.recipes._base import AS_RECIPE, CHANGEABLE, RECIPES, Recipe, as_recipe
+from counterpoise.serialization._serializer import draw_orders, spell
+from counterpoise.serialization._table_serializer import table_language
+from counterpoise.training._fit import build_language
+from counterpoise.training._rows import training_rows
+from tests.small_models import labelled_table, mixed_frame
+
+CPU = resolve_device("cpu", "float32")
+RNG = np.random.default_rng
+QUICK = {"model": "compact", "device": "cpu", "max_presentations": 64, "random_state": 0}
+PUBLISHED = {"epochs": 50, "validation_fraction": 0.0, "temperature": 0.7}
+pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
+
+
+def differences(one: Recipe, other: Recipe) -> dict[str, object]:
+    """What `other` has that `one` has not."""
+    theirs = dataclasses.asdict(other)
+    return {k: theirs[k] for k, v in dataclasses.asdict(one).items() if v != theirs[k]}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("imbllm-no-interpolation", {"interpolation": None}),
+        ("imbllm-no-permutation", {"permutation": "none"}),
+        ("imbllm-no-condition", {"condition": "label"}),
+        (
+            "imbllm-none",
+            {"interpolation": None, "permutation": "none", "condition": "label"},
+        ),
+        (
+            "great",
+            {"train_on": "all", "interpolation": None, "permutation": "all", "condition": "label"},
+        ),
+        ("predllm", {"train_on": "all", "interpolation": None, "permutation": "label-last"}),
+        (
+            "taptap",
+            {
+                "train_on": "all",
+                "interpolation": None,
+                "permutation": "no-label",
+                "condition": "any-feature",
+                "numbers": "digits",
+            },
+        ),
+    ],
+)
+def test_a_recipe_differs_from_imbllm_in_what_its_name_says(name, expected):
+    assert differences(RECIPES["imbllm"], RECIPES[name]) == expected
+
+
+def test_imbllm_is_the_published_method():
+    published = RECIPES["imbllm"]
+    assert (published.train_on, published.interpolation) == ("minority", "smotenc")
+    assert (published.permutation, published.condition) == ("label-first", "feature")
+    assert published.labelled_by == "prompt"
+    assert {name: getattr(published, name) for name in PUBLISHED} == PUBLISHED
+
+
+@pytest.mark.parametrize(
+    ("name", "labeller"),
+    [("great", "prompt"), ("taptap", "xgboost"), ("predllm", "model"), ("counterpoise", "prompt")],
+)
+def test_who_labels_the_rows(name, labeller):
+    assert RECIPES[name].labelled_by == labeller
+
+
+def test_predllm_writes_the_label_last_and_taptap_not_at_all():
+    rng = np.random.default_rng(0)
+    last = draw_orders(500, 7, RECIPES["predllm"].permutation, rng)
+    without = draw_orders(500, 7, RECIPES["taptap"].permutation, rng)
+    assert (last[:, -1] == 0).all()
+    assert (np.sort(last, axis=1) == np.arange(7)).all()
+    assert (np.sort(without, axis=1) == np.arange(1, 7)).all()
+    assert all(len({tuple(order) for order in orders}) > 200 for orders in (last, without))
+
+
+def test_great_is_trained_on_every_row_and_writes_the_label_anywhere():
+    table = labelled_table(*mixed_frame(100))
+    rng = np.random.default_rng(0)
+    rows = training_rows(table, {1: 60}, RECIPES["great"], lambda n_rows: 0.0, rng)
+    np.testing.assert_array_equal(rows.corpus.codes, table.codes)
+    orders = draw_orders(2000, 7, RECIPES["great"].permutation, rng)
+    place_of_label = np.argmax(orders == 0, axis=1)
+    # each of 7 places has 2000/7 = 286 in expectation, standard deviation 15.6: 6 of these
+    # on either side fail by chance once in 10 million runs
+    assert np.abs(np.bincount(place_of_label, minlength=7) - 2000 / 7).max() < 6 * 15.7
+
+
+def test_a_parameter_that_says_recipe_leaves_the_recipe_as_it_is():
+    unset = dict.fromkeys(CHANGEABLE, AS_RECIPE)
+    for name, recipe in RECIPES.items():
+        assert as_recipe(name, **unset) == recipe
+    assert as_recipe("great", **unset).changed(interpolation=None) == RECIPES["great"]
+    changed = as_recipe("imbllm", **{**unset, "interpolation": None, "temperature": 1.0})
+    assert differences(RECIPES["imbllm"], changed) == {"interpolation": None, "temperature": 1.0}
+
+
+def test_every_changeable_thing_is_a_parameter_whose_default_is_the_recipe():
+    parameters = LLMOverSampler().get_params()
+    assert {name: parameters[name] for name in CHANGEABLE} == dict.fromkeys(CHANGEABLE, AS_RECIPE)
+    assert parameters["recipe"] == "counterpoise"
+
+
+def test_parameters_are_cloned_as_they_were_given():
+    sampler = LLMOverSampler(recipe="great", temperature=0.5)
+    assert clone(sampler).get_params() == sampler.get_params()
+    own = LLMOverSampler(recipe=Recipe(condition="label"))
+    assert clone(own).get_params() == own.get_params()
+
+
+@pytest.fixture(scope="module")
+def churn():
+    return mixed_frame()
+
+
+def test_the_default_is_what_explicit_parameters_give_bit_for_bit(churn):
+    spelled_out = dataclasses.asdict(RECIPES["counterpoise"])
+    explicit = {name: spelled_out[name] for name in CHANGEABLE}
+    by_default = LLMOverSampler(**QUICK)
+    expected, _ = by_default.fit_resample(*churn)
+    found, _ = LLMOverSampler(**QUICK, recipe="great", **explicit).fit_resample(*churn)
+    pd.testing.assert_frame_equal(found, expected)
+    assert by_default.recipe_ == RECIPES["counterpoise"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_fills_the_table(churn, name):
+    sampler = LLMOverSampler(**QUICK, recipe=name)
+    X, y = sampler.fit_resample(*churn)
+    assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
+    pd.testing.assert_frame_equal(X.iloc[:60], churn[0])
+    assert sampler.recipe_ == RECIPES[name]
+    redraws = sampler.redraws_["yes"]
+    is_kept = RECIPES[name].labelled_by == "prompt" and RECIPES[name].selection is None
+    assert redraws.n_rows == 36
+    assert redraws.n_drawn == 36 if is_kept else redraws.n_drawn > 36
+    more, labels = sampler.sample(3, class_="yes")
+    assert (len(more), set(labels)) == (3, {"yes"})
+
+
+def test_a_recipe_of_ones_own(churn):
+    own = Recipe(condition="label", interpolation=None)
+    sampler = LLMOverSampler(**QUICK, recipe=own, temperature=0.5)
+    sampler.fit_resample(*churn)
+    assert sampler.recipe_ == dataclasses.replace(own, temperature=0.5)
+
+
+def test_unknown_names_are_refused(churn):
+    with pytest.raises(ValueError, match=r"recipe must be one of .*'great'.*got 'graet'"):
+        LLMOverSampler(recipe="graet").fit_resample(*churn)
+    with pytest.raises(ValueError, match="permutation must be one of"):
+        Recipe(permutation="label-second")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"epochs": "many"},
+        {"temperature": 0},
+        {"temperature": True},
+        {"temperature": "auto"},
+        {"validation_fraction": 1.0},
+        {"validation_fraction": None},
+    ],
+)
+def test_a_recipe_checks_its_numbers(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name} must be .*; got {value!r}"):
+        Recipe(**wrong)
+
+
+def test_taptap_writes_numbers_digit_by_digit_in_text():
+    table = labelled_table(*mixed_frame())
+    backbone = load_backbone("compact", device=CPU)
+    language = build_language(table, backbone.tokenizer, as_recipe("taptap", serialization="text"))
+    entries = language.vocabulary.entries
+    written = [chr(entries[t].pieces[0]) for t in language.segment(1, table.codes[0, 1])]
+    age = str(mixed_frame()[0]["age"].iloc[0])
+    assert "".join(written) == f" age is {' '.join(age)},"
+
+
+def test_presentations_can_be_capped_whatever_the_epochs(churn):
+    sampler = LLMOverSampler(**QUICK, recipe="imbllm")
+    sampler.fit_resample(*churn)
+    assert 64 <= sampler.history_.n_presentations < 64 + 32, "a batch is never cut"
+
+
+def test_taptap_keeps_the_rows_that_xgboost_calls_the_class(churn):
+    sampler = LLMOverSampler(**QUICK, recipe="taptap")
+    X, _ = sampler.fit_resample(*churn)
+    writer = sampler.writer_
+    features = Table.from_frame(X.iloc[60:].reset_index(drop=True), sampler.schema_)
+    codes = np.hstack([np.zeros((36, 1), dtype=np.int64), features.codes])
+    synthetic = Table(writer.language.schema, codes)
+    assert (writer.labeller.label(synthetic) == 1).all()
+    assert sampler.redraws_["yes"].n_drawn > 36
+
+
+def test_xgboost_labels_the_rows_it_has_seen_almost_as_they_are():
+    frame, _ = mixed_frame(300)
+    frame["note"] = [f"a text of its own, {i}" for i in range(300)]
+    labels = pd.Series(np.where(frame["age"] < 40, "young", "old"), name="t")
+    table = labelled_table(frame, labels)
+    labeller = XGBoostLabeller.fit(table, np.random.default_rng(0))
+    assert (labeller.label(table) == table.codes[:, 0]).mean() > 0.99
+    assert [table.schema[at].name for at in labeller.columns] == list(frame.columns[:-1])
+
+
+def test_predllm_learns_what_the_label_depends_on():
+    frame = pd.DataFrame({"a": ["x", "y", "z", "x", "y"] * 40, "b": range(200)})
+    labels = pd.Series(np.where(frame["a"] == "z", "rare", "often"), name="t")
+    sampler = LLMOverSampler(**{**QUICK, "max_presentations": 1600}, recipe="predllm")
+    X, _ = sampler.fit_resample(frame, labels)
+    # all of them, had the model learned it perfectly; a fifth, had it learned nothing
+    assert (X["a"].iloc[200:] == "z").mean() > 0.8
+
+
+def test_every_class_that_lacks_rows_gets_its_own(churn):
+    X, _ = churn
+    y = pd.Series(["big"] * 36 + ["small"] * 14 + ["tiny"] * 10, name="churn")
+    for name in ("predllm", "taptap"):
+        sampler = LLMOverSampler(**QUICK, recipe=name, temperature=1.0)
+        _, found = sampler.fit_resample(X, y)
+        assert found.value_counts().to_dict() == {"big": 36, "small": 36, "tiny": 36}
+        assert {c: r.n_rows for c, r in sampler.redraws_.items()} == {"small": 22, "tiny": 26}
+
+
+def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
+    monkeypatch.setattr(XGBoostLabeller, "label", lambda self, table: np.zeros(len(table), int))
+    monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
+    with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
+        LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
+
+
+def test_without_xgboost_the_extra_is_named(churn, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(MissingDependencyError, match=r"counterpoise\[xgboost\]"):
+        LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
+
+
+def test_the_scorer_counts_a_label_that_is_written():
+    table = labelled_table(*mixed_frame())
+    language = table_language(table)
+    backbone = load_backbone("compact", device=CPU)
+    model = backbone.build(language.vocabulary.entries, 0)
+    corpus = spell(table, language)
+    sentences = corpus.sentences(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))
+    with_label, rows = Scorer(model, language.grammar, CPU, scores_label=True).log_likelihood(
+        sentences
+    )
+    without, _ = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
+    assert len(with_label) == len(without) + 60, "one more choice a row"
+    assert np.bincount(rows.numpy()).sum() == len(with_label)

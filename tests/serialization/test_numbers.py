@@ -1,0 +1,73 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterpoise.serialization._numbers import (
+    fixed_number,
+    fixed_numbers,
+    plain_number,
+    plain_numbers,
+    spell_fixed,
+    spell_fixed_numbers,
+    spell_plain,
+)
+from tests.serialization.test_automaton import accepted
+
+small_ranges = st.tuples(st.integers(-250, 1200), st.integers(0, 300)).map(
+    lambda pair: (pair[0], sum(pair))
+)
+wide_ranges = st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3).map(sorted)
+
+
+@given(small_ranges)
+def test_fixed_numbers_are_exactly_the_range(bounds):
+    low, high = bounds
+    spelled = {tuple(spell_fixed(code, low, high)): code for code in range(low, high + 1)}
+    assert accepted(fixed_number(low, high)) == spelled
+    assert len({len(word) for word in spelled}) == 1, "all of one width"
+
+
+@given(small_ranges, st.integers(0, 3))
+def test_plain_numbers_are_exactly_the_range(bounds, decimals):
+    low, high = bounds
+    spelled = {(*spell_plain(code, decimals), ","): code for code in range(low, high + 1)}
+    assert accepted(plain_number(low, high, decimals, ",")) == spelled
+
+
+@given(small_ranges, st.integers(0, 3))
+def test_plain_numbers_read_as_numbers(bounds, decimals):
+    for code in bounds:
+        text = spell_plain(code, decimals)
+        assert round(float(text) * 10**decimals) == code
+        assert len(text.partition(".")[2]) == decimals
+
+
+@given(wide_ranges)
+def test_wide_ranges_keep_every_digit_and_reject_what_is_outside(bounds):
+    low, middle, high = bounds
+    fixed, plain = fixed_number(low, high), plain_number(low, high, 2, ",")
+    for code in (low, middle, high):
+        assert fixed.read(spell_fixed(code, low, high)) == code
+        assert plain.read(spell_plain(code, 2) + ",") == code
+    for code in (low - 1, high + 1):
+        assert plain.read(spell_plain(code, 2) + ",") is None
+
+
+off_grid = st.lists(st.integers(-40_000, 40_000).filter(lambda code: code % 100), unique=True)
+
+
+@given(small_ranges, off_grid)
+def test_exceptions_stand_beside_the_multiples_of_a_step(bounds, exceptions):
+    multiples = range(bounds[0] // 10, bounds[1] // 10)
+    codes = [code * 100 for code in multiples] + exceptions
+    if not codes:
+        return
+    words = {code: spell_plain(code, 3) for code in exceptions}
+    fixed = {tuple(spell_fixed_numbers(c, multiples, 100, words)): c for c in codes}
+    assert accepted(fixed_numbers(multiples, 100, words)) == fixed
+    plain = {(*spell_plain(code, 3, 100), ","): code for code in codes}
+    assert len(plain) == len(codes)
+    assert accepted(plain_numbers(multiples, 100, exceptions, 3, ",")) == plain
+
+
+def test_usual_numbers_are_written_with_usual_decimals():
+    assert [spell_plain(code, 3, 100) for code in (2100, 2137, -300)] == ["2.1", "2.137", "-0.3"]

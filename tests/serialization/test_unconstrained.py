@@ -1,0 +1,52 @@
+"""Sentences without a grammar."""
+
+import numpy as np
+
+from counterpoise.models._huggingface import HuggingFaceTokenizer
+from counterpoise.serialization._grammar import FORCED, START
+from counterpoise.serialization._serializer import spell
+from counterpoise.serialization._text_serializer import (
+    all_chosen,
+    anything,
+    text_language,
+    with_every_piece,
+)
+from counterpoise.serialization._tokenizer import CharacterTokenizer
+from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
+
+
+def test_every_piece_may_be_written_and_sentences_stay_as_they_were():
+    table = labelled_table(*mixed_frame())
+    tokenizer = HuggingFaceTokenizer(byte_pair_tokenizer())
+    narrow = text_language(table, tokenizer)
+    before = spell(table, narrow)
+    wide = with_every_piece(text_language(table, tokenizer), tokenizer)
+    after = spell(table, wide)
+    np.testing.assert_array_equal(after.tokens.tokens, before.tokens.tokens)
+    pieces = {piece for entry in wide.vocabulary.entries for piece in entry.pieces}
+    assert set(tokenizer.pieces()) <= pieces
+    assert len(wide.vocabulary) > len(narrow.vocabulary)
+
+
+def test_anything_but_the_start_may_follow_and_all_of_it_is_scored():
+    table = labelled_table(*mixed_frame())
+    language = text_language(table, CharacterTokenizer())
+    grammar = anything(language)
+    assert grammar.allowed.shape == (1, len(language.vocabulary))
+    assert not grammar.allowed[0, START]
+    assert grammar.allowed[0].sum() == len(language.vocabulary) - 1
+    assert grammar.column[0] != 0
+    corpus = all_chosen(spell(table, language))
+    sentences = corpus.sentences(np.arange(60), np.tile(np.arange(7), (60, 1)))
+    place = np.arange(sentences.tokens.shape[1])
+    is_text = (place > 0) & (place < sentences.lengths[:, None])
+    assert (sentences.states[is_text] == 0).all()
+    assert (sentences.states[~is_text] == FORCED).all()
+
+
+def test_tokenizers_decode_what_they_encode():
+    tokenizer = HuggingFaceTokenizer(byte_pair_tokenizer())
+    for text in (" age is 39, colour is red,", " caf\u00e9 is \U0001f600,"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert CharacterTokenizer().decode(CharacterTokenizer().encode(text)) == text
+    assert tokenizer.start not in tokenizer.pieces()

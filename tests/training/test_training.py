@@ -1,0 +1,182 @@
+"""Training: what it learns from, when it stops, and that it can be repeated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from counterpoise._progress import SilentProgress
+from counterpoise.errors import ModelError
+from counterpoise.generation._scoring import Scorer
+from counterpoise.models._device import resolve_device
+from counterpoise.models._registry import load_backbone
+from counterpoise.serialization._grammar import FORCED
+from counterpoise.serialization._serializer import spell
+from counterpoise.serialization._table_serializer import table_language
+from counterpoise.training import _loop as training
+from counterpoise.training._loop import TrainingPlan, train
+from tests.small_models import labelled_table, mixed_frame
+
+CPU = resolve_device("cpu", "float32")
+
+
+def built(n_rows=60, seed=0):
+    table = labelled_table(*mixed_frame(n_rows, seed))
+    language = table_language(table)
+    model = load_backbone("compact", device=CPU).build(language.vocabulary.entries, 0)
+    return table, language, model
+
+
+def run(plan, *, held_out=None, seed=0, n_rows=60):
+    table, language, model = built(n_rows)
+    history = train(
+        model,
+        spell(table, language),
+        language.grammar,
+        plan,
+        device=CPU,
+        rng=np.random.default_rng(seed),
+        progress=SilentProgress(),
+        held_out=None if held_out is None else spell(held_out, language),
+    )
+    return model, history
+
+
+def test_the_loss_falls_and_presentations_are_counted():
+    _, history = run(TrainingPlan(1500, batch_size=16, learning_rate=5e-3))
+    assert history.train_loss[-1] < 0.9 * history.train_loss[0]
+    assert 1500 <= history.n_presentations < 1516, "to the end of the batch"
+    assert history.best_presentations == history.n_presentations
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not():
+    plan = TrainingPlan(120, batch_size=16, learning_rate=3e-3)
+    first, again, other = (run(plan, seed=seed)[0].state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_global_random_state_is_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run(TrainingPlan(60, batch_size=16, learning_rate=3e-3))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_stops_early_and_keeps_the_best_epoch():
+    held_out = labelled_table(*mixed_frame(40, seed=9))
+    _, language, _ = built(30)
+    # the held-out rows are noise to the model: it can only get worse at them after a while
+    plan = TrainingPlan(1800, batch_size=8, learning_rate=1e-2, check_every=60, patience=3)
+    table, language, model = built(30)
+    rows = [row for row in range(40) if (held_out.codes[row, 1:3] >= 0).all()]
+    inside = [
+        row
+        for row in rows
+        if all(
+            column.low <= held_out.codes[row, position] <= column.high
+            for position, column in enumerate(language.schema)
+            if hasattr(column, "low")
+        )
+    ]
+    corpus = spell(held_out.take(np.array(inside)), language)
+    history = train(
+        model,
+        spell(table, language),
+        language.grammar,
+        plan,
+        device=CPU,
+        rng=np.random.default_rng(0),
+        progress=SilentProgress(),
+        held_out=corpus,
+    )
+    losses = history.held_out_loss
+    best = int(np.argmin(losses))
+    assert len(losses) < 30
+    assert best == len(losses) - 4, "three looks after the best one"
+    assert history.best_presentations == history.presentations[best]
+    # the weights that are kept are the best look's: they score what it scored
+    scorer = Scorer(model, language.grammar, CPU)
+    rng = np.random.default_rng(0)
+    rng.integers(2**31)
+    seed = int(rng.integers(2**31))
+    again = scorer.loss_a_row(corpus, "label-first", np.random.default_rng(seed), 2)
+    assert again == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_the_label_is_given_and_never_scored():
+    table, language, model = built()
+    corpus = spell(table, language)
+    orders = np.tile(np.arange(table.codes.shape[1]), (len(table), 1))
+    sentences = corpus.sentences(np.arange(len(table)), orders)
+    scored, _ = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
+    of_label = language.grammar.column == 0
+    chosen = sentences.states != FORCED
+    n_label = (chosen & of_label[sentences.states]).sum()
+    assert n_label == len(table)
+    assert len(scored) == chosen.sum() - n_label
+
+
+def test_padding_does_not_change_a_row():
+    table, language, model = built()
+    corpus = spell(table, language)
+    scorer = Scorer(model.eval(), language.grammar, CPU)
+    orders = np.tile(np.arange(table.codes.shape[1]), (len(table), 1))
+    together, rows = scorer.log_likelihood(corpus.sentences(np.arange(len(table)), orders))
+    for row in range(5):
+        alone, _ = scorer.log_likelihood(corpus.sentences(np.array([row]), orders[:1]))
+        torch.testing.assert_close(alone, together[rows == row], atol=1e-4, rtol=1e-4)
+
+
+def test_divergence_is_an_error_that_says_what_to_do():
+    with pytest.raises(ModelError, match="lower learning_rate"):
+        run(TrainingPlan(1800, batch_size=16, learning_rate=1e30))
+
+
+@pytest.mark.parametrize("permutation", ["label-first", "all", "none"])
+def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch):
+    seen = []
+    true = Scorer.log_likelihood
+
+    def spy(self, sentences):
+        seen.append(sentences)
+        return true(self, sentences)
+
+    drawn = []
+    true_orders = training.draw_orders
+
+    def orders_spy(*arguments):
+        drawn.append(true_orders(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(Scorer, "log_likelihood", spy)
+    monkeypatch.setattr(training, "draw_orders", orders_spy)
+    run(TrainingPlan(180, batch_size=60, learning_rate=1e-3, permutation=permutation))
+    assert len(seen) == 3
+    stacked = np.stack(drawn)
+    assert (np.sort(stacked, axis=-1) == np.arange(stacked.shape[-1])).all()
+    label_first = (stacked[..., 0] == 0).all()
+    anew = (stacked[0] != stacked[1]).any()
+    assert (label_first, anew) == {
+        "label-first": (True, True),
+        "all": (False, True),
+        "none": (True, False),
+    }[permutation]
+
+
+def test_rows_of_one_epoch_are_each_presented_once(monkeypatch):
+    plan = TrainingPlan(60, batch_size=7, learning_rate=1e-3)
+    table, language, _ = built()
+    corpus = spell(table, language)
+    batches = training._batches(corpus, plan, np.random.default_rng(0))
+    for _ in range(2):  # two epochs
+        epoch = [next(batches)[0] for _ in range(9)]
+        assert sorted(np.concatenate(epoch)) == list(range(60))
+        assert max(len(rows) for rows in epoch) == 7
+
+
+def test_frame_fixture_has_missing_cells():
+    frame, _ = mixed_frame()
+    assert frame.isna().any().sum() == 3
+    assert isinstance(frame, pd.DataFrame)
