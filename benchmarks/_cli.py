@@ -79,9 +79,9 @@ Model = Annotated[str | None, _narrowing("--model", "Backbone of the language mo
 MaxTrainRows = Annotated[
     int | None, _narrowing("--max-train-rows", "Training rows of a table, at most; 0: all.")
 ]
-MaxPresentations = Annotated[
+MaxSamplesSeen = Annotated[
     int | None,
-    _narrowing("--max-presentations", "Rows presented to a language model, at most; 0: no limit."),
+    _narrowing("--max-samples-seen", "Rows presented to a language model, at most; 0: no limit."),
 ]
 Limit = Annotated[
     float | None, _narrowing("--limit", "Seconds after which a run is ended and counts as failed.")
@@ -105,7 +105,7 @@ def bench(
     splits: Splits = None,
     model: Model = None,
     max_train_rows: MaxTrainRows = None,
-    max_presentations: MaxPresentations = None,
+    max_samples_seen: MaxSamplesSeen = None,
     limit: Limit = None,
     tune: Tune = False,
     reference: Reference = None,
@@ -128,7 +128,7 @@ def bench(
         "n_splits": splits,
         "model": model,
         "max_train_rows": max_train_rows,
-        "max_presentations": max_presentations,
+        "max_samples_seen": max_samples_seen,
         "limit_s": limit,
         "tune": tune or None,
     }

@@ -23,7 +23,7 @@ from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 
 if TYPE_CHECKING:
-    from counterpoise.generation._generator import RowWriter
+    from counterpoise.generation._generator import RowGenerator
     from counterpoise.sampler import LLMOverSampler
 
 
@@ -110,7 +110,7 @@ class RowDistribution(Protocol):
     def start_entropies(self) -> FloatArray | None:
         """Entropy of the first value, stratum by stratum; None where it is not known exactly."""
 
-    def ways(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+    def strategies(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
         """Draw `n` ways of one stratum: orders of shape (n, n_columns)."""
 
     def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
@@ -146,7 +146,7 @@ class RowEntropy:
     given_way: Nats
     lower: Nats
     upper: Nats
-    starts: tuple[Nats | None, ...]
+    value_counts: tuple[Nats | None, ...]
     n_rows: int
     n_ways: int
 
@@ -202,11 +202,11 @@ def enclose(
     if exact is None:
         of_start, given_way = mean(-start), mean(-whole)
         parts = [-start[written.strata == at] for at in range(rows.n_strata)]
-        starts = tuple(Nats.mean(part) if len(part) > 1 else None for part in parts)
+        value_counts = tuple(Nats.mean(part) if len(part) > 1 else None for part in parts)
     else:
         of_start = Nats(float(exact.mean()))
         given_way = of_start + mean(start - whole)
-        starts = tuple(Nats(float(value)) for value in exact)
+        value_counts = tuple(Nats(float(value)) for value in exact)
     n_ways = 1 if rows.is_single else n_ways
     n_bounded = n_rows if n_bounded is None else min(n_bounded, n_rows)
     bounds = _bounds(rows, written, whole[:n_bounded], n_ways, rng)
@@ -221,7 +221,7 @@ def enclose(
     else:
         lower, upper = (mean(bound) for bound in bounds)
     return RowEntropy(
-        of_start, mean(start - whole), given_way, lower, upper, starts, n_rows, n_ways
+        of_start, mean(start - whole), given_way, lower, upper, value_counts, n_rows, n_ways
     )
 
 
@@ -283,7 +283,7 @@ def _log_parts(
     repeated = np.repeat(codes, n_ways, axis=0)
     parts = []
     for stratum in range(rows.n_strata):
-        orders = rows.ways(stratum, n_rows * n_ways, rng)
+        orders = rows.strategies(stratum, n_rows * n_ways, rng)
         parts.append(rows.log_probabilities(repeated, orders).sum(axis=1).reshape(n_rows, n_ways))
     return np.hstack(parts)
 
@@ -424,9 +424,9 @@ class SamplerRows:
     ) -> None:
         from counterpoise.generation._scoring import Scorer
 
-        writer: RowWriter = sampler.writer_
-        recipe = writer.recipe
-        if any(isinstance(column, TextColumn) for column in writer.language.schema):
+        row_generator: RowGenerator = sampler.generator_
+        recipe = row_generator.recipe
+        if any(isinstance(column, TextColumn) for column in row_generator.serializer.schema):
             raise ValueError("entropies can't be measured on a table with free text")
         if sampler.top_p != 1.0:
             raise ValueError(f"entropies can't be measured with top_p; got top_p={sampler.top_p}")
@@ -438,11 +438,13 @@ class SamplerRows:
         self._condition = recipe.condition if condition is None else condition
         if self._condition not in ("feature", "label"):
             raise ValueError(f"condition must be 'feature' or 'label'; got {self._condition!r}")
-        self._writer = writer
+        self._writer = row_generator
         self._temperature = recipe.temperature if temperature is None else temperature
-        self._scorer = Scorer(writer.model, writer.language.grammar, writer.device)
-        self.label = _trained_label(writer, class_)
-        n_features = len(writer.language.schema) - 1
+        self._scorer = Scorer(
+            row_generator.model, row_generator.serializer.grammar, row_generator.device
+        )
+        self.label = _trained_label(row_generator, class_)
+        n_features = len(row_generator.serializer.schema) - 1
         self._is_free = self._condition == "label" and recipe.permutation == "none"
         self._features = [1] if self._is_free else list(range(1, n_features + 1))
         self._starts = {at: self._start(at) for at in self._features}
@@ -461,45 +463,47 @@ class SamplerRows:
         """Write rows."""
         from counterpoise._progress import SilentProgress
         from counterpoise.generation._decoding import Sampling, generate
-        from counterpoise.generation._prompts import draw_prompts, draw_writing_orders
+        from counterpoise.generation._prompts import draw_generation_orders, draw_prompts
 
-        writer = self._writer
-        prompts = draw_prompts(writer.rows.starts, self.label, n_rows, self._condition, rng)
-        orders = draw_writing_orders(
-            prompts.table.codes, prompts.condition, writer.recipe.permutation, rng
+        row_generator = self._writer
+        prompts = draw_prompts(
+            row_generator.rows.value_counts, self.label, n_rows, self._condition, rng
+        )
+        orders = draw_generation_orders(
+            prompts.table.codes, prompts.condition, row_generator.recipe.permutation, rng
         )
         generated = generate(
-            writer.model,
-            writer.language,
+            row_generator.model,
+            row_generator.serializer,
             prompts.table,
             orders,
             Sampling(self._temperature),
-            device=writer.device,
+            device=row_generator.device,
             rng=rng,
             progress=SilentProgress(),
         )
         strata = np.searchsorted(self._features, orders[:, 1]).astype(np.int64)
         return Written(generated.table.codes, orders, strata)
 
-    def ways(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+    def strategies(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
         """Draw orders that begin with the label and the feature of `stratum`."""
-        from counterpoise.generation._prompts import draw_writing_orders
+        from counterpoise.generation._prompts import draw_generation_orders
 
-        n_columns = len(self._writer.language.schema)
+        n_columns = len(self._writer.serializer.schema)
         given = np.full((n, n_columns), ABSENT, dtype=np.int64)
         given[:, 0] = self.label
         first = 0 if self._is_free else self._features[stratum]
         given[:, first] = self.label  # any code: it only says that the cell is given
         condition = np.full(n, first, dtype=np.int64)
-        return draw_writing_orders(given, condition, self._writer.recipe.permutation, rng)
+        return draw_generation_orders(given, condition, self._writer.recipe.permutation, rng)
 
     def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
         """Log-probability of each cell given the cells before it, shape (n_rows, n_columns)."""
-        from counterpoise.serialization._serializer import spell
+        from counterpoise.serialization._serializer import serialize
 
-        language = self._writer.language
+        serializer = self._writer.serializer
         distinct, which = np.unique(codes, axis=0, return_inverse=True)
-        corpus = spell(Table(language.schema, distinct, {}), language)
+        corpus = serialize(Table(serializer.schema, distinct, {}), serializer)
         logs = self._scorer.by_cell(corpus, which.ravel(), orders, self._temperature)
         if self._condition == "feature":
             for feature, (values, log_shares) in self._starts.items():
@@ -518,13 +522,13 @@ class SamplerRows:
 
     def _start(self, feature: int) -> tuple[IntArray, FloatArray]:
         """Values that prompts draw for a feature, ascending, and their log-probabilities."""
-        values, counts = self._writer.rows.starts.values(self.label, feature)
+        values, counts = self._writer.rows.value_counts.values(self.label, feature)
         return values, np.log(counts / counts.sum())
 
 
-def _trained_label(writer: RowWriter, class_: Any) -> int:
-    label = writer.language.schema[0]
-    trained = writer.rows.starts.labels
+def _trained_label(row_generator: RowGenerator, class_: Any) -> int:
+    label = row_generator.serializer.schema[0]
+    trained = row_generator.rows.value_counts.labels
     names = label.decode(trained).tolist()
     if class_ is None and len(names) == 1:
         return int(trained[0])

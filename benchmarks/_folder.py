@@ -59,7 +59,7 @@ class RunFolder:
         """What went wrong."""
         return self._read("failure.json")
 
-    def begin(self, config: dict[str, Any]) -> None:
+    def prepare_training(self, config: dict[str, Any]) -> None:
         """Empty the folder, and write what is asked.
 
         Raises

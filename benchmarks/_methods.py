@@ -176,9 +176,9 @@ def _recipes() -> tuple[str, ...]:
 def _figures(sampler: Any) -> dict[str, Any]:
     """Return what a sampler tells of its own work."""
     figures: dict[str, Any] = dict(getattr(sampler, "timings_", {}))
-    writer = getattr(sampler, "writer_", None)
+    writer = getattr(sampler, "generator_", None)
     if writer is not None:
-        figures["n_presentations"] = sum(h.n_presentations for h in writer.trainings)
+        figures["n_samples_seen"] = sum(h.n_samples_seen for h in writer.trainings)
     if hasattr(sampler, "model_name_"):
         figures["model"] = sampler.model_name_
     if hasattr(sampler, "k_neighbors_"):

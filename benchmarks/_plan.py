@@ -15,7 +15,7 @@ from benchmarks._tables import PUBLISHED, TABLES, TableSpec
 from counterpoise.comparison._classifiers import CLASSIFIERS
 
 _RIVALS = ("none", "full", "random", "smote", "smotenc", "adasyn", "ctgan", "tvae")
-_CAPS = {"max_train_rows", "max_presentations"}
+_CAPS = {"max_train_rows", "max_samples_seen"}
 _HONEST_TABLES = ("fuel", "german", "insurance", "car", "sick", "bank")
 _HONEST_NATURAL = ("abalone9-18", "yeast6", "flare-F", "car-good", "attrition", "mortgage", "churn")
 
@@ -36,7 +36,7 @@ class Plan:
         Names of classifiers; the protocol's own if none.
     model
         Backbone of the language models.
-    max_presentations
+    max_samples_seen
         Rows presented in the training of a language model, at most; 0 for no limit but its own.
     max_train_rows
         Training rows of a table, at most, for all methods alike; 0 for no limit.
@@ -54,7 +54,7 @@ class Plan:
         Name -> arguments of methods of one's own: those of ``LLMOverSampler`` (such as ``recipe``
         and ``temperature``), or of ``BaselineOverSampler`` where ``method`` is among them.
     cap
-        Name of a table -> its own ``max_train_rows`` and ``max_presentations``.
+        Name of a table -> its own ``max_train_rows`` and ``max_samples_seen``.
     table
         Tables of one's own, see `TableSpec.from_mapping`.
     """
@@ -65,7 +65,7 @@ class Plan:
     n_splits: int = 0
     classifiers: tuple[str, ...] = ()
     model: str = "compact"
-    max_presentations: int = 0
+    max_samples_seen: int = 0
     max_train_rows: int = 0
     threshold_folds: int = -1
     limit_s: float = 3600.0
@@ -115,8 +115,8 @@ class Plan:
     def llm_arguments_of(self, table: str) -> dict[str, Any]:
         """Return the arguments that every language model gets on a table."""
         arguments: dict[str, Any] = {"model": self.model, **self.llm}
-        most = self.cap.get(table, {}).get("max_presentations", self.max_presentations)
-        return {**arguments, "max_presentations": most} if most else arguments
+        most = self.cap.get(table, {}).get("max_samples_seen", self.max_samples_seen)
+        return {**arguments, "max_samples_seen": most} if most else arguments
 
 
 def default_plan(protocol: str) -> Plan:

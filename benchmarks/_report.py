@@ -112,7 +112,7 @@ def size_table(results: Results, tables: Sequence[str]) -> pd.DataFrame:
             "test rows": groups["n_test"].median(),
             "splits": groups["split"].nunique(),
             "training rows, at most": groups["most_train_rows"].max(),
-            "rows presented, at most": groups["most_presentations"].max(),
+            "rows presented, at most": groups["max_samples_seen"].max(),
         }
     )
     return sizes.loc[in_order([str(name) for name in sizes.index], tables)]
@@ -193,7 +193,7 @@ def cost_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
             "balancing, most, s": groups["resample_s"].max().round(1),
             "peak memory, MiB": groups["peak_memory_mib"].median().round(0),
             "valid rows": groups["valid_share"].mean().map(_share),
-            "rows presented": groups["n_presentations"].median(),
+            "rows presented": groups["n_samples_seen"].median(),
         }
     )
     for name, count in failed.items():

@@ -26,9 +26,9 @@ _RUN_COLUMNS = (
     "resample_s",
     "whole_s",
     "peak_memory_mib",
-    "n_presentations",
+    "n_samples_seen",
     "most_train_rows",
-    "most_presentations",
+    "max_samples_seen",
 )
 _SCORE_COLUMNS = (*_KEY, "classifier", "metric", "value")
 _TUNED = "_tuned"
@@ -113,9 +113,9 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "resample_s": seconds["resample"],
         "whole_s": report["whole_s"],
         "peak_memory_mib": report["peak_memory_mib"],
-        "n_presentations": report["method"].get("n_presentations"),
+        "n_samples_seen": report["method"].get("n_samples_seen"),
         "most_train_rows": config["max_train_rows"] or None,
-        "most_presentations": config["arguments"].get("max_presentations"),
+        "max_samples_seen": config["arguments"].get("max_samples_seen"),
     }
     for name, figure in (report.get("diversity") or {}).items():
         for part, value in figure.items():

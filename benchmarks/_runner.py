@@ -160,7 +160,7 @@ def run_task(task: Task) -> tuple[Task, bool, str]:
         How it ended, in one line.
     """
     folder = task.folder
-    folder.begin(_config(task))
+    folder.prepare_training(_config(task))
     started = time.perf_counter()
     process = _context().Process(target=_perform_task, args=(task,))
     process.start()

@@ -46,7 +46,7 @@ N_WAYS = 1
 
 
 def measure_table(
-    table: BenchmarkTable, seed: int, n_rows: int, n_bounded: int, max_presentations: int
+    table: BenchmarkTable, seed: int, n_rows: int, n_bounded: int, max_samples_seen: int
 ) -> Iterator[dict[str, Any]]:
     """Yield the measurements of one table and seed."""
     split = split_table(table.y, table.facts.minority, seed)
@@ -57,7 +57,7 @@ def measure_table(
             model="compact",
             random_state=seed,
             column_kinds=table.column_kinds,
-            max_presentations=max_presentations,
+            max_samples_seen=max_samples_seen,
             **{**METHOD, **arguments},
         )
         sampler.fit_resample(X, y.reset_index(drop=True))
@@ -75,7 +75,7 @@ def measure_table(
                 "condition": condition,
                 "temperature": temperature,
                 "n_minority": int((y == table.facts.minority).sum()),
-                "n_presentations": sampler.history_.n_presentations,
+                "n_samples_seen": sampler.history_.n_samples_seen,
                 "start": _pair(found.start),
                 "rest": _pair(found.rest),
                 "given_way": _pair(found.given_way),
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1")
     parser.add_argument("--rows", type=int, default=300, help="rows drawn a measurement")
     parser.add_argument("--bounded", type=int, default=50, help="of them, for the bounds")
-    parser.add_argument("--max-presentations", type=int, default=10_000)
+    parser.add_argument("--max-samples-seen", type=int, default=10_000)
     parser.add_argument("--output", type=Path, default=Path("results/entropy.jsonl"))
     parser.add_argument("--figure", type=Path, help="an SVG file to draw")
     parser.add_argument("--draw", type=Path, nargs="+", help="measure nothing; from these files")
@@ -114,7 +114,7 @@ def main() -> None:
             lines.write(json.dumps({"machine": describe_machine()}) + "\n")
             for seed in range(args.seeds):
                 for name, table in tables.items():
-                    sizes = args.rows, args.bounded, args.max_presentations
+                    sizes = args.rows, args.bounded, args.max_samples_seen
                     for run in measure_table(table, seed, *sizes):
                         line = json.dumps({"table": name, "seed": seed, **run})
                         lines.write(line + "\n")

@@ -116,7 +116,7 @@ def network_size(model: Any) -> NetworkSize:
 def _measure(name: str, model: str, serialization: str, args: argparse.Namespace) -> dict[str, Any]:
     from counterpoise import LLMOverSampler
     from counterpoise.serialization._grammar import FORCED
-    from counterpoise.serialization._serializer import draw_orders, spell
+    from counterpoise.serialization._serializer import draw_orders, serialize
 
     table = load_table(name, data_folder(args.data_dir))
     split = split_table(table.y, table.facts.minority, args.seed, args.max_train_rows)
@@ -134,30 +134,30 @@ def _measure(name: str, model: str, serialization: str, args: argparse.Namespace
         random_state=args.seed,
     )
     sampler.fit_resample(table.X.iloc[split.train], labels)
-    writer = sampler.writer_
-    corpus = spell(writer.rows.corpus, writer.language)
+    writer = sampler.generator_
+    corpus = serialize(writer.rows.corpus, writer.serializer)
     n_rows, n_columns = corpus.segments.shape
     orders = draw_orders(n_rows, n_columns, "label-first", np.random.default_rng(0))
-    sentences = corpus.sentences(np.arange(n_rows), orders)
-    is_scored = (sentences.states != FORCED) & (
-        writer.language.grammar.column[sentences.states] != 0
+    token_batch = corpus.token_batch(np.arange(n_rows), orders)
+    is_scored = (token_batch.states != FORCED) & (
+        writer.serializer.grammar.column[token_batch.states] != 0
     )
     operations = training_operations(
         network_size(writer.model),
-        float(sentences.lengths.mean()),
-        float((sentences.lengths**2).mean()),
+        float(token_batch.lengths.mean()),
+        float((token_batch.lengths**2).mean()),
         float(is_scored.sum() / n_rows),
     )
-    rows_per_s = sampler.history_.n_presentations / sampler.history_.seconds
+    rows_per_s = sampler.history_.n_samples_seen / sampler.history_.seconds
     matrix_rate = measure_matrix_rate(writer.device.precision, writer.device.device)
     return {
         "table": name,
         "model": model,
         "serialization": serialization,
         "dtype": str(writer.device.precision).removeprefix("torch."),
-        "tokens_per_row": float(sentences.lengths.mean()),
+        "tokens_per_row": float(token_batch.lengths.mean()),
         "operations_per_row": operations,
-        "n_presentations": sampler.history_.n_presentations,
+        "n_samples_seen": sampler.history_.n_samples_seen,
         "training_rows_per_s": rows_per_s,
         "operations_per_s": operations * rows_per_s,
         "matrix_operations_per_s": matrix_rate,

@@ -38,7 +38,7 @@ from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models import _llama as compact
-from counterpoise.serialization._serializer import spell
+from counterpoise.serialization._serializer import serialize
 
 _N_ORDERS = 3
 _DEFAULT_VARIANTS = ("none", "smotenc", "default")
@@ -77,9 +77,9 @@ def held_out_log_likelihood(
         How many of `rows` it is of: those outside the schema (a category that training did not
         show, a number out of range) have no likelihood, and are left out.
     """
-    writer = sampler.writer_
-    language = writer.language
-    label = language.schema[0]
+    writer = sampler.generator_
+    serializer = writer.serializer
+    label = serializer.schema[0]
     label_code = int(label.encode(pd.Series([minority], name=label.name, dtype=label.dtype))[0])
     codes = []
     for i in range(len(rows)):
@@ -90,10 +90,10 @@ def held_out_log_likelihood(
     if not codes:
         return None, 0
     labelled = np.hstack([np.full((len(codes), 1), label_code), np.array(codes)])
-    corpus = spell(Table(language.schema, labelled, {}), language)
-    scorer = Scorer(writer.model, language.grammar, writer.device)
+    corpus = serialize(Table(serializer.schema, labelled, {}), serializer)
+    scorer = Scorer(writer.model, serializer.grammar, writer.device)
     rng = np.random.default_rng(0)
-    return -scorer.loss_a_row(corpus, writer.recipe.permutation, rng, _N_ORDERS), len(codes)
+    return -scorer.loss_per_row(corpus, writer.recipe.permutation, rng, _N_ORDERS), len(codes)
 
 
 def run_variant(
@@ -114,7 +114,7 @@ def run_variant(
         with patch.object(compact, "CompactSize", lambda: size):
             X, y = sampler.fit_resample(X, y)
         cut = table.X.iloc[split.cut]
-        run |= {**sampler.timings_, "n_presentations": sampler.history_.n_presentations}
+        run |= {**sampler.timings_, "n_samples_seen": sampler.history_.n_samples_seen}
         run["seconds"] = time.perf_counter() - started
         run["held_out_log_likelihood"], run["n_held_out"] = held_out_log_likelihood(
             sampler, cut, table.facts.minority

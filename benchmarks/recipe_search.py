@@ -205,7 +205,7 @@ def _common(table: BenchTable, train: Rows, seed: int) -> dict[str, Any]:
         "model": "compact",
         "sampling_strategy": {table.positive: int(train[1].value_counts().max())},
         "column_kinds": table.column_kinds,
-        "max_presentations": _MAX_PRESENTATIONS,
+        "max_samples_seen": _MAX_PRESENTATIONS,
         "random_state": seed,
     }
 

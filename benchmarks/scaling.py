@@ -74,10 +74,10 @@ def _sampler(epochs: int, n_minority: int, n_rows: int, seed: int) -> LLMOverSam
 
 
 def _fit(
-    n_rows: int, n_columns: int, n_presentations: int, seed: int, n_written: int = 1
+    n_rows: int, n_columns: int, n_samples_seen: int, seed: int, n_written: int = 1
 ) -> LLMOverSampler:
     X, y = synthetic_table(n_rows, n_columns, seed)
-    epochs = max(1, math.ceil(n_presentations / n_rows))
+    epochs = max(1, math.ceil(n_samples_seen / n_rows))
     sampler = _sampler(epochs, int((y == MINORITY).sum()), n_written, seed)
     sampler.fit_resample(X, y)
     return sampler
@@ -101,18 +101,18 @@ def scale_rows_presented(sizes: Sequence[int], n_columns: int, seed: int) -> lis
     runs = []
     for size in sizes:
         history = _fit(1000, n_columns, size, seed).history_
-        runs.append({"size": history.n_presentations, "seconds": history.seconds})
+        runs.append({"size": history.n_samples_seen, "seconds": history.seconds})
         note(f"rows presented: {runs[-1]}")
     return runs
 
 
 def scale_columns(
-    sizes: Sequence[int], n_presentations: int, n_written: int, seed: int
+    sizes: Sequence[int], n_samples_seen: int, n_written: int, seed: int
 ) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     """Time training and generation for each number of columns."""
     training, generation = [], []
     for size in sizes:
-        sampler = _fit(1000, size, n_presentations, seed, n_written)
+        sampler = _fit(1000, size, n_samples_seen, seed, n_written)
         seconds = sampler.timings_["generation_s"]
         training.append({"size": size, "seconds": sampler.history_.seconds})
         generation.append({"size": size, "seconds": seconds})
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--rows-presented", nargs="+", type=int, default=[1000, 4000, 16000])
     parser.add_argument("--columns", nargs="+", type=int, default=[5, 10, 20, 40])
     parser.add_argument("--n-columns", type=int, default=10, help="where rows grow")
-    parser.add_argument("--n-presentations", type=int, default=2000, help="where columns grow")
+    parser.add_argument("--n-samples-seen", type=int, default=2000, help="where columns grow")
     parser.add_argument("--n-written", type=int, default=2000, help="where columns grow")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("results/scaling.json"))
@@ -149,7 +149,7 @@ def main() -> None:
     written = scale_rows_written(args.rows_written, args.n_columns, args.seed)
     presented = scale_rows_presented(args.rows_presented, args.n_columns, args.seed)
     training, generation = scale_columns(
-        args.columns, args.n_presentations, args.n_written, args.seed
+        args.columns, args.n_samples_seen, args.n_written, args.seed
     )
     axes = {
         "rows written": written,

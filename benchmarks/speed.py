@@ -207,14 +207,14 @@ def _task(args: argparse.Namespace, arm: Arm, folder: Path, y: pd.Series[str], s
     facts = args.loaded.facts
     n_minority = int((y == facts.minority).sum())
     n_majority = len(y) - n_minority
-    epochs = max(1, round(args.presentations / n_majority))
+    epochs = max(1, round(args.samples_seen / n_majority))
     return Task(
         folder=str(folder),
         target=facts.target,
         minority=facts.minority,
         numeric=list(facts.numeric),
         n_rows=n_majority - n_minority,
-        n_presentations=epochs * n_majority,
+        n_samples_seen=epochs * n_majority,
         epochs=epochs,
         n_free_rows=args.free_rows,
         n_guided_rows=args.guided_rows,
@@ -263,11 +263,15 @@ def table_rows(runs: Sequence[Mapping[str, Any]], n_deficit: int) -> list[dict[s
     rows = []
     for name in dict.fromkeys(run["arm"] for run in runs):
         of_arm = [run for run in runs if run["arm"] == name]
-        ways = dict.fromkeys(g["way"] for run in of_arm for g in run["generations"]) or {"": None}
-        for way in ways:
-            generations = [g for run in of_arm for g in run["generations"] if g["way"] == way]
+        strategies = dict.fromkeys(g["way"] for run in of_arm for g in run["generations"]) or {
+            "": None
+        }
+        for strategy in strategies:
+            generations = [g for run in of_arm for g in run["generations"] if g["way"] == strategy]
             rows.append(
-                _table_row(f"{name}, {way}" if way else name, of_arm, generations, n_deficit)
+                _table_row(
+                    f"{name}, {strategy}" if strategy else name, of_arm, generations, n_deficit
+                )
             )
     return rows
 
@@ -284,7 +288,7 @@ def _table_row(
     def over(records: Sequence[Mapping[str, Any]], figure: str) -> str:
         return median_and_range([record.get(figure) for record in records])
 
-    presented = [f["n_presentations"] for f in figures if f.get("n_presentations")]
+    presented = [f["n_samples_seen"] for f in figures if f.get("n_samples_seen")]
     return {
         "arm": title,
         "runs": _outcomes(runs),
@@ -317,7 +321,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--table", default="german", choices=_TABLES)
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS, metavar="ARM")
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--presentations", type=int, default=600, help="about; whole passes")
+    parser.add_argument("--samples-seen", type=int, default=600, help="about; whole passes")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--free-rows", type=int, default=64, help="asked of free sampling")
     parser.add_argument("--guided-rows", type=int, default=8, help="asked of guided sampling")
@@ -340,7 +344,7 @@ def main() -> None:
     is_minority = args.loaded.y.iloc[split.train] == args.loaded.facts.minority
     n_deficit = int(len(is_minority) - 2 * is_minority.sum())
     asked = {"n_train_rows": len(split.train), "n_rows_lacking": n_deficit}
-    for name in ("table", "presentations", "batch_size", "free_rows", "guided_rows", "limit_s"):
+    for name in ("table", "samples_seen", "batch_size", "free_rows", "guided_rows", "limit_s"):
         asked[name] = getattr(args, name)
     result = {
         "machine": describe_machine(),

@@ -56,7 +56,7 @@ def main(folder: str, output: str, step: str, delay_s: str) -> None:
 
     stop_at_step(int(step), kill_soon)
     sampler, rows = fitted(Path(folder))
-    save_file(distinct_tensors(sampler.writer_.model), f"{output}.safetensors")
+    save_file(distinct_tensors(sampler.generator_.model), f"{output}.safetensors")
     Path(f"{output}.csv").write_text(rows)
 
 

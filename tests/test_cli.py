@@ -155,7 +155,7 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         ],
         *["--serialization", "text", "--generation-batch-size", "16", "--kind", "fee=ordered"],
         *["--categorical", "id", "--recipe", "imbllm", "--decoding", "free"],
-        *["--max-presentations", "900"],
+        *["--max-samples-seen", "900"],
         *["--between", "fee=1..9.5", "--allowed", 'left=["no"]', "--together", "id, fee"],
         *["--require", "fee <= id", "--no-copies"],
     )
@@ -173,7 +173,7 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         "refinement": None,
         "train_on": "all",
         "epochs": 3,
-        "max_presentations": 900,
+        "max_samples_seen": 900,
         "batch_size": 8,
         "learning_rate": 1e-3,
         "validation_fraction": 0.0,

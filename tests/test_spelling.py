@@ -19,7 +19,7 @@ def dtype_of(*cells: str) -> str:
     return str(parse_column(pd.Series(cells, dtype=object)).dtype)
 
 
-def spelled(values: list[float | None], *cells: str) -> list[str]:
+def serialized(values: list[float | None], *cells: str) -> list[str]:
     text = pd.Series(cells, dtype=object)
     return spell_like(pd.Series(values), parse_column(text), text)
 
@@ -138,25 +138,25 @@ def test_first_cell_that_is_no_iso_date(cells: tuple[str, ...], expected: str | 
 
 
 def test_numbers_are_spelled_like_their_column() -> None:
-    assert spelled([2.5, 3.0], "1.50", "2.00") == ["2.50", "3.00"]
-    assert spelled([2.5, 3.0], "1.5", "2") == ["2.5", "3"]
-    assert spelled([2.5, 3.0], "1.5", "2.25") == ["2.5", "3.0"]
-    assert spelled([4.0], "1", "2") == ["4"]
-    assert spelled([4.0, None], "1", "NA", "", "NA") == ["4", "NA"]
-    assert spelled([1e-05, 2.0], "1e-3", "2.0") == ["1e-05", "2"]
+    assert serialized([2.5, 3.0], "1.50", "2.00") == ["2.50", "3.00"]
+    assert serialized([2.5, 3.0], "1.5", "2") == ["2.5", "3"]
+    assert serialized([2.5, 3.0], "1.5", "2.25") == ["2.5", "3.0"]
+    assert serialized([4.0], "1", "2") == ["4"]
+    assert serialized([4.0, None], "1", "NA", "", "NA") == ["4", "NA"]
+    assert serialized([1e-05, 2.0], "1e-3", "2.0") == ["1e-05", "2"]
 
 
 def test_exponent_is_written_only_where_the_column_has_one() -> None:
-    assert spelled([1e-05, 2.0, 1e16], "0.1", "0.00002") == [
+    assert serialized([1e-05, 2.0, 1e16], "0.1", "0.00002") == [
         "0.00001",
         "2.0",
         "10000000000000000.0",
     ]
-    assert spelled([1e-05], "0.1", "2E-5") == ["1e-05"]
+    assert serialized([1e-05], "0.1", "2E-5") == ["1e-05"]
 
 
 def test_no_digit_is_lost_to_a_column_of_fewer_decimals() -> None:
-    assert spelled([2.345], "1.5", "2.5") == ["2.345"]
+    assert serialized([2.345], "1.5", "2.5") == ["2.345"]
 
 
 def test_large_integers_are_spelled_exactly() -> None:

@@ -27,11 +27,11 @@ def main() -> None:
     training_started = time.perf_counter()
     engine.train(workspace_dir=workspace, max_training_time=task.limit_s / 60 * 0.8)
     training_s = time.perf_counter() - training_started
-    n_presentations = _n_presentations(workspace)
+    n_samples_seen = _n_samples_seen(workspace)
     result.record(
-        n_presentations=n_presentations,
+        n_samples_seen=n_samples_seen,
         training_s=training_s,
-        training_rows_per_s=None if n_presentations is None else n_presentations / training_s,
+        training_rows_per_s=None if n_samples_seen is None else n_samples_seen / training_s,
     )
     result.enter("generating")
     generation_started = time.perf_counter()
@@ -43,7 +43,7 @@ def main() -> None:
     result.finish()
 
 
-def _n_presentations(workspace: Path) -> int | None:
+def _n_samples_seen(workspace: Path) -> int | None:
     """Return how many rows its log says were presented."""
     log = next(iter(workspace.rglob("progress-messages.csv")), None)
     if log is None:

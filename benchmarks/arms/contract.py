@@ -45,8 +45,8 @@ class Task:
         Numeric features; every other column holds strings.
     n_rows : int
         Rows that the minority lacks.
-    n_presentations, epochs : int
-        Length of training; `epochs` passes over the method's corpus are `n_presentations` rows.
+    n_samples_seen, epochs : int
+        Length of training; `epochs` passes over the method's corpus are `n_samples_seen` rows.
     n_free_rows, n_guided_rows : int
         At most this many rows are asked of slow ways to generate, free or guided.
     guided_s : float
@@ -67,7 +67,7 @@ class Task:
     minority: str
     numeric: list[str]
     n_rows: int
-    n_presentations: int
+    n_samples_seen: int
     epochs: int
     n_free_rows: int
     n_guided_rows: int
@@ -117,7 +117,7 @@ class Result:
         self._save()
 
     def add_rows(
-        self, way: str, frame: pd.DataFrame, seconds: float, whole_s: float, **more: Any
+        self, strategy: str, frame: pd.DataFrame, seconds: float, whole_s: float, **more: Any
     ) -> None:
         """Add generated rows (features and label), and how long it took to write them.
 
@@ -131,7 +131,7 @@ class Result:
         name = f"rows-{len(self._content['generations'])}.csv"
         frame.to_csv(self._folder / name, index=False)
         generation: Mapping[str, Any] = {
-            "way": way,
+            "way": strategy,
             "csv": name,
             "generation_s": seconds,
             "whole_s": whole_s,

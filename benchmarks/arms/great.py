@@ -21,7 +21,7 @@ def main() -> None:
     set_seed(task.seed)
     frame = task.training_frame()
     frame[task.target] = frame[task.target].map(_label_name)
-    n_steps = max(1, round(task.n_presentations / task.batch_size))
+    n_steps = max(1, round(task.n_samples_seen / task.batch_size))
     result.enter("loading")
     great = GReaT(
         task.weights,
@@ -36,11 +36,11 @@ def main() -> None:
     trainer = great.fit(frame, conditional_col=task.target)
     training_s = float(trainer.state.log_history[-1]["train_runtime"])
     n_full, n_more = divmod(n_steps, math.ceil(len(frame) / task.batch_size))  # short last batches
-    n_presentations = n_full * len(frame) + n_more * task.batch_size
+    n_samples_seen = n_full * len(frame) + n_more * task.batch_size
     result.record(
-        n_presentations=n_presentations,
+        n_samples_seen=n_samples_seen,
         training_s=training_s,
-        training_rows_per_s=n_presentations / training_s,
+        training_rows_per_s=n_samples_seen / training_s,
         dtype=str(next(great.model.parameters()).dtype),
     )
     _sample_guided(great, task, result, training_s)
@@ -94,11 +94,11 @@ def _with_labels(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
 
 def _longest(great: Any, frame: pd.DataFrame) -> int:
     """Return how many tokens a sentence may have; its default of 100 would cut rows short."""
-    sentences = [
+    token_batch = [
         ", ".join(f"{name} is {value}" for name, value in row.items())
         for row in frame.head(256).to_dict("records")
     ]
-    return max(map(len, great.tokenizer(sentences)["input_ids"])) + 16
+    return max(map(len, great.tokenizer(token_batch)["input_ids"])) + 16
 
 
 if __name__ == "__main__":

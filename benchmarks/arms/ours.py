@@ -24,10 +24,10 @@ def main() -> None:
     X_whole, y_whole = sampler.fit_resample(X, y)
     whole_s = time.perf_counter() - started
     result.record(
-        n_presentations=sum(h.n_presentations for h in sampler.writer_.trainings),
+        n_samples_seen=sum(h.n_samples_seen for h in sampler.generator_.trainings),
         training_s=sampler.timings_["training_s"],
         training_rows_per_s=sampler.timings_["training_rows_per_s"],
-        dtype=str(sampler.writer_.device.precision),
+        dtype=str(sampler.generator_.device.precision),
     )
     written = pd.concat([X_whole, pd.Series(y_whole, name=task.target)], axis=1).iloc[len(X) :]
     result.add_rows("", written, sampler.timings_["generation_s"], whole_s)

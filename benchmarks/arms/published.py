@@ -31,8 +31,8 @@ def main() -> None:
         decoding="free",
         model=task.weights,
         sampling_strategy={task.minority: n_minority + n_rows},
-        epochs=math.ceil(task.n_presentations / (n_minority + n_rows)),
-        max_presentations=task.n_presentations,
+        epochs=math.ceil(task.n_samples_seen / (n_minority + n_rows)),
+        max_samples_seen=task.n_samples_seen,
         batch_size=task.batch_size,
         column_kinds={name: "categorical" for name in X if name not in task.numeric},
         random_state=task.seed,
@@ -42,10 +42,10 @@ def main() -> None:
     X_whole, y_whole = sampler.fit_resample(X, y)
     whole_s = time.perf_counter() - started
     result.record(
-        n_presentations=sampler.history_.n_presentations,
+        n_samples_seen=sampler.history_.n_samples_seen,
         training_s=sampler.timings_["training_s"],
         training_rows_per_s=sampler.timings_["training_rows_per_s"],
-        dtype=str(sampler.writer_.device.precision),
+        dtype=str(sampler.generator_.device.precision),
     )
     written = pd.concat([X_whole, pd.Series(y_whole, name=task.target)], axis=1).iloc[len(X) :]
     generation_s = sampler.timings_["generation_s"]

@@ -18,7 +18,7 @@ def main() -> None:
     frame = task.training_frame()
     frame = frame[[task.target, *(name for name in frame if name != task.target)]]
     folder = Path(task.folder)
-    epochs = math.ceil(task.n_presentations / len(frame))
+    epochs = math.ceil(task.n_samples_seen / len(frame))
     model = REaLTabFormer(
         model_type="tabular",
         epochs=epochs,
@@ -34,7 +34,7 @@ def main() -> None:
     model.fit(frame, device="cpu", n_critic=0)
     training_s = time.perf_counter() - started
     result.record(
-        n_presentations=epochs * len(frame),
+        n_samples_seen=epochs * len(frame),
         training_s=training_s,
         training_rows_per_s=epochs * len(frame) / training_s,
     )

@@ -23,22 +23,22 @@ from sklearn_compat.utils.validation import validate_data
 from counterpoise._progress import make_progress
 from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
 from counterpoise.columns._table import Table
-from counterpoise.constraints._base import Demands, Rules, forewarn, prepare
-from counterpoise.constraints._warnings import check_size
+from counterpoise.constraints._base import Demands, Rules, check_constraints, prepare
+from counterpoise.constraints._warnings import check_class_size
 from counterpoise.generation._condition import Fixed, read_fixed
 from counterpoise.generation._decoding import Sampling
-from counterpoise.generation._filling import Pen, fill, label_code
+from counterpoise.generation._filling import RowSampler, fill, label_code
 from counterpoise.generation._free_decoding import share_by_fate
-from counterpoise.generation._generator import RowWriter
-from counterpoise.generation._rejection_sampling import Redraws
+from counterpoise.generation._generator import RowGenerator
+from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.models._device import Device, resolve_device
 from counterpoise.models._registry import Backbone, load_backbone
 from counterpoise.persistence._sampler import Storable
 from counterpoise.recipes._base import AS_RECIPE, CHANGEABLE, CHOICES, Recipe, as_recipe
 from counterpoise.training._auto_model import Fit, choose_backbone
 from counterpoise.training._checkpoint import Checkpoint, fingerprint, read_facts
-from counterpoise.training._fit import Length, learn
-from counterpoise.training._runtime_estimate import Budget, warn_if_stopped
+from counterpoise.training._fit import TrainingLength, fit_generator
+from counterpoise.training._runtime_estimate import TimeBudget, warn_about_stopped_training
 
 if TYPE_CHECKING:
     from counterpoise.report._document import Report
@@ -59,7 +59,7 @@ PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
     "refinement": [StrOptions({AS_RECIPE, "auto", "always"}), None],
     "train_on": [StrOptions({AS_RECIPE, *CHOICES["train_on"]})],
     "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
-    "max_presentations": [Interval(Integral, 1, None, closed="left"), None],
+    "max_samples_seen": [Interval(Integral, 1, None, closed="left"), None],
     "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     "validation_fraction": [
@@ -94,12 +94,12 @@ PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
 class MoreRows:
     """The part of an over-sampler that writes rows on request."""
 
-    writer_: RowWriter
+    generator_: RowGenerator
     _rng: np.random.Generator
     _rules: Rules
     _caller_types: CallerTypes
 
-    def _pen(self) -> Pen:
+    def _row_sampler(self) -> RowSampler:
         raise NotImplementedError
 
     def sample(
@@ -180,14 +180,14 @@ class MoreRows:
         ValueError
             As :meth:`sample`, at the call and not at the first chunk.
         """
-        check_is_fitted(self, "writer_")
+        check_is_fitted(self, "generator_")
         if not _is_count(n):
             raise ValueError(f"n must be a whole number of rows, 0 or more; got {n!r}")
         if not _is_count(chunk_size) or chunk_size == 0:
             raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
         rng = self._rng if random_state is None else generator_of(random_state)
         fixed = read_fixed(self._rules.layout, condition or {}) if condition else None
-        self._pen().rules.accept()  # for its error
+        self._row_sampler().rules.accept()  # for its error
         label = self._trained_class(class_)
         sizes = [min(chunk_size, n - start) for start in range(0, n, chunk_size)] or [0]
         return (self._sample_chunk(size, label, fixed, rng) for size in sizes)
@@ -195,14 +195,14 @@ class MoreRows:
     def _sample_chunk(
         self, n: int, class_: Any, fixed: Fixed | None, rng: np.random.Generator
     ) -> tuple[Any, Any]:
-        generated, _, _ = self._pen().draw(class_, n, rng, fixed)
+        generated, _, _ = self._row_sampler().draw(class_, n, rng, fixed)
         frame = self._rules.layout.split(generated.table).to_frame()
         return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
 
     def _trained_class(self, class_: Any) -> Any:
         """Return the class to be written, which the model must have been trained on."""
-        trained = self.writer_.rows.starts.labels
-        names = self.writer_.language.schema[0].decode(trained).tolist()
+        trained = self.generator_.rows.value_counts.labels
+        names = self.generator_.serializer.schema[0].decode(trained).tolist()
         if class_ is None and len(trained) == 1:
             return names[0]
         if class_ is None or class_ not in names:
@@ -293,7 +293,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         ``"classifier"``, the choice of ``recipe="counterpoise"``: a row is drawn again where
         gradient boosting, trained on the real rows of all classes, finds another class likelier.
         After eight draws a row, the likeliest of those that were put back are taken (see
-        `redraws_`). None: every row is kept, as published.
+        `rejection_stats_`). None: every row is kept, as published.
     refinement : {"recipe", "auto", "always"} or None, default="recipe"
         Whether the model goes on to learn from rows of its own, some 300 of a class, that
         `selection` kept; it then needs a half to a quarter of the draws. ``"auto"``, the choice
@@ -306,8 +306,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         Passes over the training rows (real and interpolated); the paper has 50. ``"auto"`` finds
         out: it stops where held-out rows get no better, and where a class has fewer than 200 rows
         it then trains once more, for as long, on all rows. Never more than the published 50, nor
-        than about 30,000 row presentations (6,000 for a pre-trained model).
-    max_presentations : int, default=None
+        than about 30,000 training samples (6,000 for a pre-trained model).
+    max_samples_seen : int, default=None
         Rows presented in training at most, repeats included, whatever `epochs`; None for no limit
         but that of ``epochs="auto"``.
     batch_size : int or "auto", default="auto"
@@ -352,7 +352,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     inequalities : list of tuple, default=None
         What every synthetic row satisfies, such as ``[("min_price", "<=", "max_price")]``, with
         ``<``, ``<=``, ``>`` or ``>=``, between two columns of numbers, dates or durations. A row
-        with one of them missing satisfies it. Rows that do not are drawn again (see `redraws_`).
+        with one of them missing satisfies it. Rows that do not are drawn again
+        (see `rejection_stats_`).
     allow_copies : bool, default=True
         Whether a synthetic row may equal a real row of its class in every cell. If not, such rows
         are drawn again.
@@ -388,7 +389,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     n_synthetic_ : int
         How many rows were written.
     history_ : History
-        Losses by epoch, presentations, seconds.
+        Losses, training samples seen, seconds.
     timings_ : dict of str to float
         ``training_s``, ``generation_s``, ``training_rows_per_s``, ``generation_rows_per_s``.
     provenance_ : DataFrame of shape (n_synthetic, 6)
@@ -401,9 +402,9 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         categories.
     copy_rate_ : float
         Share of the synthetic rows that equal a real row of their class in every cell.
-    redraws_ : dict of object to Redraws
+    rejection_stats_ : dict of object to Redraws
         By class, how many rows were drawn, how many of them rejected for which reason, and how
-        many taken although `selection` found another class likelier (``n_put_up_with``).
+        many taken although `selection` found another class likelier (``n_fallback``).
     free_yield_ : dict of str to float
         With ``decoding="free"``: shares of the rows drawn that were valid as the model wrote them,
         repaired, dropped, or rejected otherwise.
@@ -445,7 +446,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         refinement: str | None = AS_RECIPE,
         train_on: str = AS_RECIPE,
         epochs: int | str = AS_RECIPE,
-        max_presentations: int | None = None,
+        max_samples_seen: int | None = None,
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
         validation_fraction: float | str = AS_RECIPE,
@@ -481,7 +482,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         self.refinement = refinement
         self.train_on = train_on
         self.epochs = epochs
-        self.max_presentations = max_presentations
+        self.max_samples_seen = max_samples_seen
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.validation_fraction = validation_fraction
@@ -602,7 +603,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         recipe = self._recipe()
         interpolates = recipe.interpolation is not None
         for class_ in n_rows:
-            check_size(class_, int((labels == class_).sum()), interpolates=interpolates)
+            check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         for name in _OF_ONE_FIT:
             self.__dict__.pop(name, None)
         self.recipe_ = recipe
@@ -613,8 +614,8 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         synthetic = prepared.observed.take([]).to_frame()
         if n_rows:
             codes = {class_: label_code(prepared.table.schema, class_) for class_ in n_rows}
-            forewarn(prepared, codes)
-            checkpoint = self._learn(prepared.table, n_rows)
+            check_constraints(prepared, codes)
+            checkpoint = self._fit_generator(prepared.table, n_rows)
             synthetic = self._write(prepared.observed, n_rows)
             if checkpoint is not None:
                 checkpoint.remove()
@@ -637,7 +638,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             self.allow_copies,
         )
 
-    def _learn(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
+    def _fit_generator(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
         """Train a model to write the rows of `table`; return the checkpoint, if there is one."""
         device = resolve_device(self.device, self.precision)
         n_deficit = {label_code(table.schema, class_): n for class_, n in n_rows.items()}
@@ -652,22 +653,22 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             parts = fingerprint(table, n_deficit, {**self.get_params(deep=False), **taken}, seeded)
             checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng, backbone.name)
         rate, batch_size = self.learning_rate, self.batch_size
-        self.writer_ = learn(
+        self.generator_ = fit_generator(
             table,
             n_deficit,
             backbone,
             self.recipe_,
-            Length.of(self.recipe_, self.patience, self.max_presentations),
+            TrainingLength.of(self.recipe_, self.patience, self.max_samples_seen),
             batch_size=backbone.batch_size if batch_size == "auto" else int(batch_size),
             learning_rate=backbone.learning_rate if rate == "auto" else float(rate),
             device=device,
             rng=self._rng,
             progress=make_progress(self.verbose),
             checkpoint=checkpoint,
-            budget=Budget(n_deficit, self._sampling(), self.max_time, self._started),
+            budget=TimeBudget(n_deficit, self._sampling(), self.max_time, self._started),
         )
-        self.history_ = self.writer_.history
-        warn_if_stopped(self.writer_.trainings, self.max_time)
+        self.history_ = self.generator_.history
+        warn_about_stopped_training(self.generator_.trainings, self.max_time)
         return checkpoint
 
     def _backbone(self, table: Table, n_deficit: Mapping[int, int], device: Device) -> Backbone:
@@ -690,7 +691,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             table,
             n_deficit,
             self.recipe_,
-            Length.of(self.recipe_, self.patience, self.max_presentations),
+            TrainingLength.of(self.recipe_, self.patience, self.max_samples_seen),
             device,
             batch_size=None if size == "auto" else int(size),
             generation_batch_size=None if rows == "auto" else int(rows),
@@ -701,18 +702,18 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
 
     def _write(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Write the rows that each class lacks; label first."""
-        filling = fill(self._pen(), observed, n_rows, self._rng)
+        filling = fill(self._row_sampler(), observed, n_rows, self._rng)
         self.provenance_, self.copy_rate_ = filling.provenance, filling.copy_rate
-        self.redraws_ = filling.redraws
+        self.rejection_stats_ = filling.rejection_stats
         if self.recipe_.decoding == "free":
             n_invalid = filling.provenance["invalid_cells"].to_numpy()
-            redraws = sum(filling.redraws.values(), start=Redraws())
-            self.free_yield_ = share_by_fate(n_invalid, redraws)
-        trainings = self.writer_.trainings
+            rejection_stats = sum(filling.rejection_stats.values(), start=RejectionStats())
+            self.free_yield_ = share_by_fate(n_invalid, rejection_stats)
+        trainings = self.generator_.trainings
         training_s = sum(history.seconds for history in trainings)
         self.timings_ = {
             "training_s": training_s,
-            "training_rows_per_s": sum(h.n_presentations for h in trainings) / training_s,
+            "training_rows_per_s": sum(h.n_samples_seen for h in trainings) / training_s,
             "generation_s": filling.seconds,
             "generation_rows_per_s": len(filling.rows) / filling.seconds,
         }
@@ -728,18 +729,18 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             size = self._generation_batch_size
         return Sampling(self._recipe().temperature, self.top_p, int(size))
 
-    def _pen(self) -> Pen:
+    def _row_sampler(self) -> RowSampler:
         rules = replace(self._rules, allow_copies=self.allow_copies)  # set_params may change it
-        return Pen(self.writer_, rules, self._sampling(), make_progress(self.verbose))
+        return RowSampler(self.generator_, rules, self._sampling(), make_progress(self.verbose))
 
 
 _OF_ONE_FIT = (
-    "writer_",
+    "generator_",
     "history_",
     "timings_",
     "provenance_",
     "copy_rate_",
-    "redraws_",
+    "rejection_stats_",
     "free_yield_",
     "model_name_",
     "model_reason_",

@@ -30,26 +30,28 @@ class KnownRows:
     """
 
     def __init__(
-        self, joints: dict[tuple[int, ...], FloatArray], starts: list[FloatArray] | None
+        self, joints: dict[tuple[int, ...], FloatArray], value_counts: list[FloatArray] | None
     ) -> None:
-        self.joints, self.starts = joints, starts
+        self.joints, self.value_counts = joints, value_counts
         self.orders = sorted(joints)
         self.n_strata = 3
         self.is_single = len(joints) == 3
 
     def start_entropies(self) -> FloatArray | None:
-        return None if self.starts is None else np.array([entropy(s) for s in self.starts])
+        return (
+            None if self.value_counts is None else np.array([entropy(s) for s in self.value_counts])
+        )
 
     def part(self, order: tuple[int, ...]) -> FloatArray:
         """The distribution of rows that are written in one order."""
         joint, first = self.joints[order], order[0]
-        if self.starts is None:
+        if self.value_counts is None:
             return joint
         others = tuple(at for at in range(3) if at != first)
         given_first = joint / joint.sum(axis=others, keepdims=True)
         shape = [1, 1, 1]
         shape[first] = -1
-        return given_first * self.starts[first].reshape(shape)
+        return given_first * self.value_counts[first].reshape(shape)
 
     def whole(self) -> FloatArray:
         """The distribution of rows: the mean over all orders, each first feature as often."""
@@ -66,7 +68,7 @@ class KnownRows:
             orders[rows, 1:] = np.array(order) + 1
         return Written(codes, orders, orders[:, 1] - 1)
 
-    def ways(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+    def strategies(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
         fitting = np.array([order for order in self.orders if order[0] == stratum])
         drawn = fitting[rng.integers(len(fitting), size=n)] + 1
         return np.hstack([np.zeros((n, 1), dtype=np.int64), drawn])
@@ -94,8 +96,8 @@ def known_rows(seed: int, *, n_orders: int = 6, with_starts: bool) -> KnownRows:
     rng = np.random.default_rng(seed)
     orders = ORDERS if n_orders == 6 else [(0, 1, 2), (1, 0, 2), (2, 0, 1)]
     joints = {order: peaked(rng) for order in orders}
-    starts = [rng.dirichlet(np.full(size, 5.0)) for size in SHAPE] if with_starts else None
-    return KnownRows(joints, starts)
+    value_counts = [rng.dirichlet(np.full(size, 5.0)) for size in SHAPE] if with_starts else None
+    return KnownRows(joints, value_counts)
 
 
 def measured(rows: KnownRows, n_rows: int = 1500, n_ways: int = 2) -> RowEntropy:
@@ -169,8 +171,12 @@ def test_cross_entropy_of_other_rows() -> None:
 
 def test_a_row_that_no_way_can_write_has_no_probability() -> None:
     rows = known_rows(6, n_orders=3, with_starts=True)
-    assert rows.starts is not None
-    rows.starts = [np.array([1.0, 0.0]), np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.0, 0.0])]
+    assert rows.value_counts is not None
+    rows.value_counts = [
+        np.array([1.0, 0.0]),
+        np.array([1.0, 0.0, 0.0]),
+        np.array([1.0, 0.0, 0.0, 0.0]),
+    ]
     codes = np.array([[0, 1, 1, 1], [0, 0, 0, 0]])
     found = cross_entropy(rows, codes, 1, np.random.default_rng(0))
     assert found.value == np.inf
@@ -275,8 +281,8 @@ def test_counterexample_a_row_of_two_choices_can_have_more() -> None:
     rest = [np.full(1000, 1 / 1000), np.array([1.0])]
 
     def row(temperature: float) -> float:
-        starts = sharpened(first, temperature)
-        parts = [p * sharpened(r, temperature) for p, r in zip(starts, rest, strict=True)]
+        value_counts = sharpened(first, temperature)
+        parts = [p * sharpened(r, temperature) for p, r in zip(value_counts, rest, strict=True)]
         return entropy(np.concatenate(parts))
 
     assert row(0.5) > row(1.0) + 0.3

@@ -69,7 +69,7 @@ def test_rivals_see_no_test_row(name, table, split):
 
 @pytest.mark.slow
 def test_language_models_see_no_test_row(table, split):
-    arguments = {"model": "compact", "recipe": "imbllm", "max_presentations": 64}
+    arguments = {"model": "compact", "recipe": "imbllm", "max_samples_seen": 64}
     check_for_leaks(Method("imbllm", "llm", arguments), table, split)
 
 

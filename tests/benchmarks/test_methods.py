@@ -18,8 +18,8 @@ def table(tmp_path):
 
 
 def test_a_recipe_is_a_method_with_what_all_language_models_get():
-    method = build_method("imbllm", {}, {"model": "compact", "max_presentations": 9})
-    assert method.arguments == {"model": "compact", "max_presentations": 9, "recipe": "imbllm"}
+    method = build_method("imbllm", {}, {"model": "compact", "max_samples_seen": 9})
+    assert method.arguments == {"model": "compact", "max_samples_seen": 9, "recipe": "imbllm"}
     assert method.recipe["epochs"] == 50
     assert build_method("smote", {}, {"model": "compact"}).arguments == {}
 

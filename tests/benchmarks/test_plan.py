@@ -33,7 +33,7 @@ def test_what_a_file_leaves_out_is_the_protocols(tmp_path):
         ('protocol = "mine"', r"protocol must be one of \['paper', 'honest'\]"),
         ('tables = ["nope"]', "no table 'nope'"),
         ('classifiers = ["svm"]', "no classifier 'svm'"),
-        ("cap.german.rows = 3", "cap.german may have max_presentations, max_train_rows"),
+        ("cap.german.rows = 3", "cap.german may have max_samples_seen, max_train_rows"),
         ("tables = [", "not valid TOML"),
     ],
 )
@@ -44,17 +44,17 @@ def test_a_mistake_in_a_file_is_named(text, match, tmp_path):
 
 
 def test_settings_of_the_plan_change_the_protocol_and_the_language_models():
-    plan = Plan("honest", n_splits=4, threshold_folds=0, max_presentations=99, model="m")
+    plan = Plan("honest", n_splits=4, threshold_folds=0, max_samples_seen=99, model="m")
     assert plan.resolved_protocol.n_splits == 4
     assert plan.resolved_protocol.threshold_folds == 0
-    assert plan.llm_arguments_of("german") == {"model": "m", "max_presentations": 99}
+    assert plan.llm_arguments_of("german") == {"model": "m", "max_samples_seen": 99}
     assert default_plan("honest").resolved_protocol.n_splits >= 10
 
 
 def test_a_table_can_have_limits_of_its_own():
     plan = Plan(
-        max_train_rows=500, cap={"adult": {"max_presentations": 7}, "bank": {"max_train_rows": 9}}
+        max_train_rows=500, cap={"adult": {"max_samples_seen": 7}, "bank": {"max_train_rows": 9}}
     )
     assert [plan.train_rows_of(name) for name in ("adult", "bank", "car")] == [500, 9, 500]
-    assert plan.llm_arguments_of("adult") == {"model": "compact", "max_presentations": 7}
+    assert plan.llm_arguments_of("adult") == {"model": "compact", "max_samples_seen": 7}
     assert plan.llm_arguments_of("bank") == {"model": "compact"}

@@ -43,13 +43,13 @@ def test_bounds_are_in_order_and_starts_exact(sampler: LLMOverSampler) -> None:
     assert found.given_way.value < found.upper.value
     assert found.lower.value <= found.upper.value + 4 * found.lower.error
     assert found.start.error == 0.0
-    assert len(found.starts) == 6
-    counts = sampler.writer_.rows.starts.values(SamplerRows(sampler).label, 1)[1]
+    assert len(found.value_counts) == 6
+    counts = sampler.generator_.rows.value_counts.values(SamplerRows(sampler).label, 1)[1]
     shares = counts / counts.sum()
-    assert found.starts[0] is not None
-    assert found.starts[0].value == pytest.approx(-(shares * np.log(shares)).sum())
-    assert found.starts[5] is not None
-    assert found.starts[5].value == pytest.approx(0.0)  # a constant column
+    assert found.value_counts[0] is not None
+    assert found.value_counts[0].value == pytest.approx(-(shares * np.log(shares)).sum())
+    assert found.value_counts[5] is not None
+    assert found.value_counts[5].value == pytest.approx(0.0)  # a constant column
 
 
 def test_a_lower_temperature_and_the_label_alone(sampler: LLMOverSampler) -> None:
@@ -57,8 +57,10 @@ def test_a_lower_temperature_and_the_label_alone(sampler: LLMOverSampler) -> Non
     cold = measure_entropy(sampler, n_rows=80, n_ways=1, condition="label", temperature=0.3)
     assert cold.upper.value < own.lower.value
     # what a start is drawn from has no temperature
-    starts = [measure_entropy(sampler, n_rows=10, n_ways=1, temperature=t).start for t in (1, 0.3)]
-    assert starts[0] == starts[1]
+    value_counts = [
+        measure_entropy(sampler, n_rows=10, n_ways=1, temperature=t).start for t in (1, 0.3)
+    ]
+    assert value_counts[0] == value_counts[1]
 
 
 def test_a_fixed_order_needs_no_bounds() -> None:
@@ -66,7 +68,7 @@ def test_a_fixed_order_needs_no_bounds() -> None:
     for condition in ("feature", "label"):
         found = measure_entropy(sampler, n_rows=60, condition=condition)
         assert found.lower == found.upper
-    assert len(found.starts) == 1
+    assert len(found.value_counts) == 1
 
 
 def test_cross_entropy_leaves_out_what_has_no_probability(sampler: LLMOverSampler) -> None:

@@ -15,7 +15,7 @@ def make_task(folder, **changes):
         "minority": "yes",
         "numeric": ["age"],
         "n_rows": 2,
-        "n_presentations": 4,
+        "n_samples_seen": 4,
         "epochs": 1,
         "n_free_rows": 2,
         "n_guided_rows": 1,
@@ -84,9 +84,15 @@ def test_only_possible_rows_of_the_class_asked_for_count(tmp_path):
 
 
 def test_every_arm_and_way_has_its_row():
-    way = {"way": "free", "n_rows": 2, "valid_share": 0.5, "valid_rows_per_s": 4.0, "whole_s": 1.0}
+    strategy = {
+        "way": "free",
+        "n_rows": 2,
+        "valid_share": 0.5,
+        "valid_rows_per_s": 4.0,
+        "whole_s": 1.0,
+    }
     runs = [
-        {"arm": "a", "status": "ok", "generations": [way, {**way, "way": "guided"}]},
+        {"arm": "a", "status": "ok", "generations": [strategy, {**strategy, "way": "guided"}]},
         {"arm": "b", "status": "failed", "generations": []},
     ]
     rows = speed.table_rows(runs, n_deficit=2)

@@ -11,7 +11,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from counterpoise.comparison._contest import hold_contest
-from counterpoise.comparison._strategies import Way, resample_with
+from counterpoise.comparison._strategies import Strategy, resample_with
 from counterpoise.comparison._trial import Plan
 from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
@@ -35,7 +35,7 @@ def test_over_sampling_sees_training_rows_only_and_a_seed_of_its_own() -> None:
     X, y = noise(0)
     X["row"] = np.arange(len(X))
     spy = Spy()
-    contest = hold_contest(X, y, [Way("nothing"), Way("spy", spy)], BAYES, PLAN)
+    contest = hold_contest(X, y, [Strategy("nothing"), Strategy("spy", spy)], BAYES, PLAN)
     n_splits, n_train = 6, round(len(X) * 2 / 3)
     outer = [rows for rows, _ in spy.calls if len(rows) > 0.9 * n_train]
     inner = [rows for rows, _ in spy.calls if len(rows) <= 0.9 * n_train]
@@ -56,14 +56,16 @@ def test_rows_are_balanced_once_for_all_classifiers() -> None:
     spy = Spy()
     both = {"one": GaussianNB(), "other": GaussianNB(var_smoothing=0.1)}
     plan = Plan(n_folds=2, n_repeats=1, n_inner_folds=2)
-    contest = hold_contest(X, y, [Way("nothing"), Way("spy", spy)], both, plan)
+    contest = hold_contest(X, y, [Strategy("nothing"), Strategy("spy", spy)], both, plan)
     assert len(spy.calls) == 2 * 3
     assert len(contest.runs) == 2 * 2 * 2
 
 
 def test_way_that_changes_nothing_scores_as_nothing() -> None:
     X, y = noise(0)
-    contest = hold_contest(X, y, [Way("nothing"), Way("same", lambda X, y, _: (X, y))], BAYES, PLAN)
+    contest = hold_contest(
+        X, y, [Strategy("nothing"), Strategy("same", lambda X, y, _: (X, y))], BAYES, PLAN
+    )
     for score in ("pr_auc", "f1_tuned", "brier"):
         table = contest.table("bayes", score)
         pd.testing.assert_series_equal(table["nothing"], table["same"], check_names=False)
@@ -71,17 +73,17 @@ def test_way_that_changes_nothing_scores_as_nothing() -> None:
 
 def test_same_seed_same_scores() -> None:
     X, y = noise(0)
-    ways = [Way("nothing"), Way("mixed", resample_with(RecombiningSampler()))]
+    strategies = [Strategy("nothing"), Strategy("mixed", resample_with(RecombiningSampler()))]
     one, other = (
-        hold_contest(X, y, ways, BAYES, Plan(3, 1, 2, random_state=5)).runs for _ in range(2)
+        hold_contest(X, y, strategies, BAYES, Plan(3, 1, 2, random_state=5)).runs for _ in range(2)
     )
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
 def test_example_is_the_last_way_in_the_first_split() -> None:
     X, y = noise(0)
-    ways = [Way("nothing"), Way("mixed", resample_with(RecombiningSampler()))]
-    example = hold_contest(X, y, ways, BAYES, PLAN).example
+    strategies = [Strategy("nothing"), Strategy("mixed", resample_with(RecombiningSampler()))]
+    example = hold_contest(X, y, strategies, BAYES, PLAN).example
     assert example is not None
     assert len(example.train[1]) + len(example.test[1]) == len(y)
     assert set(example.synthetic[1]) == {"rare"}
@@ -91,7 +93,7 @@ def test_example_is_the_last_way_in_the_first_split() -> None:
 
 def test_shift_of_shares_mends_the_mean_probability() -> None:
     X, y = noise(0)
-    weights = [Way("nothing"), Way("class weights", class_weight="balanced")]
+    weights = [Strategy("nothing"), Strategy("class weights", class_weight="balanced")]
     runs = hold_contest(X, y, weights, {"l": "logistic-regression"}, PLAN).runs
     own = runs[runs["way"] == "class weights"].mean(numeric_only=True)
     assert own["mean_probability"] == pytest.approx(0.5, abs=0.05)
@@ -108,17 +110,17 @@ def test_shift_of_shares_mends_the_mean_probability() -> None:
 )
 def test_labels_that_cannot_be_compared_are_refused(labels: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        hold_contest(noise(0)[0], pd.Series(labels), [Way("nothing")], BAYES, PLAN)
+        hold_contest(noise(0)[0], pd.Series(labels), [Strategy("nothing")], BAYES, PLAN)
 
 
 def test_doing_nothing_comes_first_and_must_work() -> None:
     X, y = noise(0)
     with pytest.raises(ValueError, match="first way must be 'nothing'"):
-        hold_contest(X, y, [Way("random")], BAYES, PLAN)
+        hold_contest(X, y, [Strategy("random")], BAYES, PLAN)
     with pytest.raises(ValueError, match="classifier must be one of"):
-        hold_contest(X, y, [Way("nothing")], {"x": "no such classifier"}, PLAN)
+        hold_contest(X, y, [Strategy("nothing")], {"x": "no such classifier"}, PLAN)
     with pytest.raises(ValueError, match="positive must be one of"):
-        hold_contest(X, y, [Way("nothing")], BAYES, PLAN, positive="none")
+        hold_contest(X, y, [Strategy("nothing")], BAYES, PLAN, positive="none")
 
 
 @pytest.mark.parametrize(

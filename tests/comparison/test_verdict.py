@@ -14,9 +14,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from counterpoise.comparison._contest import Contest, hold_contest
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value
-from counterpoise.comparison._strategies import Way, resample_with, usual_ways
+from counterpoise.comparison._strategies import Strategy, default_strategies, resample_with
 from counterpoise.comparison._trial import Plan
-from counterpoise.comparison._verdict import JudgedWay, decide, judge
+from counterpoise.comparison._verdict import StrategyResult, decide, judge
 from tests.comparison.known_truths import missing_variety, noise
 from tests.doubles import RecombiningSampler
 
@@ -26,14 +26,18 @@ NEAREST = {"nearest": KNeighborsClassifier(5, weights="distance")}
 def contest_on_noise(seed: int) -> Contest:
     plan = Plan(n_folds=5, n_repeats=1, n_inner_folds=2, random_state=seed)
     classifier = {"bayes": GaussianNB()}
-    return hold_contest(*noise(seed), usual_ways(RecombiningSampler()), classifier, plan)
+    return hold_contest(*noise(seed), default_strategies(RecombiningSampler()), classifier, plan)
 
 
 def contest_on_missing_variety(seed: int) -> Contest:
     plan = Plan(n_folds=5, n_repeats=2, n_inner_folds=2, random_state=seed)
     # class weights are left out: neighbours have none
-    ways = [way for way in usual_ways(RecombiningSampler()) if way.class_weight is None]
-    return hold_contest(*missing_variety(seed), ways, NEAREST, plan)
+    strategies = [
+        strategy
+        for strategy in default_strategies(RecombiningSampler())
+        if strategy.class_weight is None
+    ]
+    return hold_contest(*missing_variety(seed), strategies, NEAREST, plan)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def test_noise_is_not_worth_balancing_in_19_of_20() -> None:
 )
 def test_missing_variety_is_worth_writing(seed: int) -> None:
     verdict = judge(contest_on_missing_variety(seed))
-    assert (verdict.decision, verdict.way) == ("use", "counterpoise")
+    assert (verdict.decision, verdict.strategy) == ("use", "counterpoise")
     assert verdict.sentence.startswith("Use counterpoise: PR-AUC 0.")
     tested = {arm.name: arm for arm in verdict.arms["nearest"]}
     assert tested["counterpoise"].interval is not None
@@ -89,11 +93,11 @@ def test_p_value_belongs_to_the_interval() -> None:
     assert np.isnan(corrected_p_value([0.1]))
 
 
-def arm(name: str, gain: float, half: float, p: float) -> JudgedWay:
-    return JudgedWay(name, {}, 0.5 + gain, gain, (gain - half, gain + half), p, 1.0)
+def arm(name: str, gain: float, half: float, p: float) -> StrategyResult:
+    return StrategyResult(name, {}, 0.5 + gain, gain, (gain - half, gain + half), p, 1.0)
 
 
-NOTHING = JudgedWay("nothing", {}, 0.5, None, None, None, 1.0)
+NOTHING = StrategyResult("nothing", {}, 0.5, None, None, None, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -112,16 +116,19 @@ NOTHING = JudgedWay("nothing", {}, 0.5, None, None, None, 1.0)
         ([], ("can't tell", None)),
     ],
 )
-def test_rule(arms: list[JudgedWay], expected: tuple[str, str | None]) -> None:
-    decision, way = decide([NOTHING, *arms], 0.01)
-    assert (decision, None if way is None else way.name) == expected
+def test_rule(arms: list[StrategyResult], expected: tuple[str, str | None]) -> None:
+    decision, strategy = decide([NOTHING, *arms], 0.01)
+    assert (decision, None if strategy is None else strategy.name) == expected
 
 
 def test_verdict_in_money(on_noise: Contest) -> None:
     X, y = missing_variety(0)
     plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2, costs=Costs(100, 5))
-    ways = [Way("nothing"), Way("counterpoise", resample_with(RecombiningSampler()))]
-    contest = hold_contest(X, y, ways, NEAREST, plan)
+    strategies = [
+        Strategy("nothing"),
+        Strategy("counterpoise", resample_with(RecombiningSampler())),
+    ]
+    contest = hold_contest(X, y, strategies, NEAREST, plan)
     verdict = judge(contest)
     assert verdict.score == "saving per 1,000 rows"
     nothing, ours = verdict.arms["nearest"]
@@ -141,10 +148,14 @@ def test_reasons_warn_of_probabilities_and_name_failures() -> None:
         raise RuntimeError("no luck")
 
     X, y = noise(0)
-    ways = [Way("nothing"), Way("class weights", class_weight="balanced"), Way("broken", fail)]
+    strategies = [
+        Strategy("nothing"),
+        Strategy("class weights", class_weight="balanced"),
+        Strategy("broken", fail),
+    ]
     plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
     two = {"logistic": LogisticRegression(), "bayes": GaussianNB()}
-    verdict = judge(hold_contest(X, y, ways, two, plan))
+    verdict = judge(hold_contest(X, y, strategies, two, plan))
     text = " ".join(verdict.reasons)
     assert "broken is left out, for it failed: RuntimeError: no luck" in text
     assert "Balancing distorts probabilities" in text
@@ -161,7 +172,9 @@ def test_unknown_score_is_refused(on_noise: Contest) -> None:
 def test_one_split_is_not_enough() -> None:
     X, y = noise(0)
     plan = Plan(n_folds=5, n_repeats=1, n_inner_folds=2, max_time_s=1e-6)
-    contest = hold_contest(X, y, [Way("nothing"), Way("same")], {"bayes": GaussianNB()}, plan)
+    contest = hold_contest(
+        X, y, [Strategy("nothing"), Strategy("same")], {"bayes": GaussianNB()}, plan
+    )
     assert contest.n_splits == 1
     assert judge(contest).sentence == ("Can't tell: only 1 split was finished in the time given.")
 
@@ -170,7 +183,7 @@ def test_multiclass_is_one_class_against_the_rest() -> None:
     X, _ = noise(0)
     y = pd.Series(np.array(["a"] * 120 + ["b"] * 50 + ["c"] * 30))
     plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
-    ways = [Way("nothing"), Way("class weights", class_weight="balanced")]
-    contest = hold_contest(X, y, ways, {"bayes": GaussianNB()}, plan)
+    strategies = [Strategy("nothing"), Strategy("class weights", class_weight="balanced")]
+    contest = hold_contest(X, y, strategies, {"bayes": GaussianNB()}, plan)
     assert (contest.positive, contest.n_positive) == ("c", 30)
     assert "class 'c' against the rest" in judge(contest).method

@@ -47,7 +47,7 @@ def refused(X, y, says, monkeypatch, **options):
     def no_training(*arguments, **keywords):
         raise AssertionError("trained before the error")
 
-    monkeypatch.setattr("counterpoise.sampler.learn", no_training)
+    monkeypatch.setattr("counterpoise.sampler.fit_generator", no_training)
     with pytest.raises(SchemaError, match=says):
         LLMOverSampler(**{**QUICK, **options}).fit_resample(X, y)
 
@@ -195,14 +195,14 @@ def test_combinations_with_text_in_the_table(tmp_path):
     assert set(map(tuple, made[["state", "area_code"]].to_numpy())) <= observed
 
 
-def test_an_inequality_holds_and_its_redraws_are_reported():
+def test_an_inequality_holds_and_its_rejection_stats_are_reported():
     rule = ("min_price", "<=", "max_price")
     sampler, made = resample(*shop(), inequalities=[rule], temperature=3.0, selection=None)
     assert (made["min_price"] <= made["max_price"]).all()
-    redraws = sampler.redraws_["yes"]
-    assert redraws.n_rows == len(made) == 40
-    assert redraws.n_drawn >= 40 + redraws.n_rejected > 40
-    assert redraws.rejected == {"not min_price <= max_price": redraws.n_rejected}
+    rejection_stats = sampler.rejection_stats_["yes"]
+    assert rejection_stats.n_rows == len(made) == 40
+    assert rejection_stats.n_drawn >= 40 + rejection_stats.n_rejected > 40
+    assert rejection_stats.rejected == {"not min_price <= max_price": rejection_stats.n_rejected}
     assert len(sampler.provenance_) == 40
     X, _ = sampler.sample(30, random_state=0)
     assert (X["min_price"] <= X["max_price"]).all()
@@ -261,7 +261,7 @@ def test_copies_can_be_refused():
     sampler, made = resample(X, y, temperature=2.0, allow_copies=False)
     assert not {tuple(row) for row in made.to_numpy()} & real
     assert sampler.copy_rate_ == 0
-    assert sampler.redraws_[1].rejected["copies of real rows"] > 0
+    assert sampler.rejection_stats_[1].rejected["copies of real rows"] > 0
     more, _ = sampler.sample(40, random_state=1)
     assert not {tuple(row) for row in more.to_numpy()} & real
 

@@ -9,11 +9,16 @@ from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation import _filling as filling
-from counterpoise.generation._free_decoding import FLAWED, FreeReader, parse_sentence, share_by_fate
-from counterpoise.generation._rejection_sampling import Redraws
+from counterpoise.generation._free_decoding import (
+    FLAWED,
+    FreeTextParser,
+    parse_sentence,
+    share_by_fate,
+)
+from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.serialization._grammar import START
-from counterpoise.serialization._serializer import draw_orders, spell
-from counterpoise.serialization._text_serializer import text_language
+from counterpoise.serialization._serializer import draw_orders, serialize
+from counterpoise.serialization._text_serializer import text_serializer
 from counterpoise.serialization._tokenizer import CharacterTokenizer
 from tests.small_models import labelled_table, mixed_frame
 
@@ -43,35 +48,35 @@ def members():
 
 
 @pytest.fixture(scope="module")
-def reader(members):
-    language = text_language(members, CharacterTokenizer())
-    return FreeReader.of(language, CharacterTokenizer(), members, 100)
+def parser(members):
+    serializer = text_serializer(members, CharacterTokenizer())
+    return FreeTextParser.of(serializer, CharacterTokenizer(), members, 100)
 
 
-def read(reader, text, given=None):
+def read(parser, text, given=None):
     """(codes of the row that `text` says, number of invalid cells)."""
-    vocabulary = reader.language.vocabulary
+    vocabulary = parser.serializer.vocabulary
     tokens = [START, *(vocabulary.token(ord(c), c, (ord(c),)) for c in text)]
     codes = np.full((1, 5), ABSENT)
     for position, code in (given or {0: 1}).items():
         codes[0, position] = code
-    reading = reader.read(np.array([tokens]), Table(reader.language.schema, codes))
+    reading = parser.read(np.array([tokens]), Table(parser.serializer.schema, codes))
     return reading.table.codes[0].tolist(), int(reading.n_invalid[0])
 
 
-def test_a_possible_row_is_read_as_it_is(reader, members):
-    codes, n_invalid = read(reader, WHOLE)
+def test_a_possible_row_is_read_as_it_is(parser, members):
+    codes, n_invalid = read(parser, WHOLE)
     frame = Table(members.schema, np.array([codes])).to_frame()
     assert frame.iloc[0].tolist() == ["yes", 40, 3.25, "big one", pd.Timestamp("2020-01-03")]
     assert n_invalid == 0
 
 
-def test_what_a_real_row_says_is_read_back(reader, members):
-    corpus = spell(members, reader.language)
+def test_what_a_real_row_says_is_read_back(parser, members):
+    corpus = serialize(members, parser.serializer)
     orders = draw_orders(4, 5, "all", np.random.default_rng(0))
-    sentences = corpus.sentences(np.arange(4), orders)
+    token_batch = corpus.token_batch(np.arange(4), orders)
     nothing = Table(members.schema, np.full((4, 5), ABSENT))
-    reading = reader.read(sentences.tokens, nothing)
+    reading = parser.read(token_batch.tokens, nothing)
     np.testing.assert_array_equal(reading.table.codes, members.codes)
     assert not reading.n_invalid.any()
 
@@ -88,9 +93,9 @@ def test_what_a_real_row_says_is_read_back(reader, members):
         ("age is 40", "age is 41.2", AGE, 41),
     ],
 )
-def test_what_is_not_possible_is_filled_in_and_counted(reader, before, after, position, expected):
-    whole, _ = read(reader, WHOLE)
-    codes, n_invalid = read(reader, WHOLE.replace(before, after))
+def test_what_is_not_possible_is_filled_in_and_counted(parser, before, after, position, expected):
+    whole, _ = read(parser, WHOLE)
+    codes, n_invalid = read(parser, WHOLE.replace(before, after))
     assert codes[position] == expected
     assert n_invalid == 1
     assert [c for at, c in enumerate(codes) if at != position] == [
@@ -102,37 +107,39 @@ def test_what_is_not_possible_is_filled_in_and_counted(reader, before, after, po
     ("before", "after", "position"),
     [("age is 40", "age is forty", AGE), ("2020-01-03", "2020-13-03", SINCE)],
 )
-def test_a_number_that_is_none_makes_its_row_one_to_drop(reader, before, after, position):
-    codes, _ = read(reader, WHOLE.replace(before, after))
+def test_a_number_that_is_none_makes_its_row_one_to_drop(parser, before, after, position):
+    codes, _ = read(parser, WHOLE.replace(before, after))
     assert codes[position] == ABSENT
 
 
-def test_missing_is_possible_where_the_column_has_missing_cells(reader):
-    codes, n_invalid = read(reader, WHOLE.replace("fee is 3.25", "fee is missing"))
+def test_missing_is_possible_where_the_column_has_missing_cells(parser):
+    codes, n_invalid = read(parser, WHOLE.replace("fee is 3.25", "fee is missing"))
     assert (codes[FEE], n_invalid) == (MISSING, 0)
-    codes, _ = read(reader, WHOLE.replace("age is 40", "age is missing"))
+    codes, _ = read(parser, WHOLE.replace("age is 40", "age is missing"))
     assert codes[AGE] == ABSENT, "elsewhere it is a number that is none"
 
 
-def test_split_numbers_are_put_together(reader):
-    codes, n_invalid = read(reader, WHOLE.replace("3.25", "3 . 2 5"))
+def test_split_numbers_are_put_together(parser):
+    codes, n_invalid = read(parser, WHOLE.replace("3.25", "3 . 2 5"))
     assert (codes[FEE], n_invalid) == (325, 0)
 
 
-def test_the_first_value_of_a_column_counts_and_the_prompt_stays(reader):
+def test_the_first_value_of_a_column_counts_and_the_prompt_stays(parser):
     assert parse_sentence("a is 1, b is x, a is 2, c is 3", ["a", "b"]) == {"a": "1", "b": "x"}
-    codes, _ = read(reader, WHOLE, given={0: 0, AGE: 30})
+    codes, _ = read(parser, WHOLE, given={0: 0, AGE: 30})
     assert codes[:2] == [0, 30], "whatever the text says"
 
 
-def test_a_label_that_cannot_be_read_is_not_made_up(reader):
-    codes, n_invalid = read(reader, WHOLE.replace("left is yes, ", ""), given={AGE: 30})
+def test_a_label_that_cannot_be_read_is_not_made_up(parser):
+    codes, n_invalid = read(parser, WHOLE.replace("left is yes, ", ""), given={AGE: 30})
     assert (codes[0], n_invalid) == (ABSENT, 1)
 
 
 def test_shares_by_fate():
-    redraws = Redraws(n_rows=30, n_drawn=100, rejected={FLAWED: 20, "labelled otherwise": 30})
-    shares = share_by_fate(np.array([0] * 6 + [1] * 24), redraws)
+    rejection_stats = RejectionStats(
+        n_rows=30, n_drawn=100, rejected={FLAWED: 20, "labelled otherwise": 30}
+    )
+    shares = share_by_fate(np.array([0] * 6 + [1] * 24), rejection_stats)
     assert shares == pytest.approx(
         {"valid as written": 0.1, "repaired": 0.4, "dropped": 0.2, "rejected otherwise": 0.3}
     )
@@ -145,9 +152,9 @@ def simple():
     return frame, pd.Series(["no"] * 45 + ["yes"] * 15, name="t")
 
 
-def filled(simple, n_presentations):
+def filled(simple, n_samples_seen):
     """A sampler that has filled the table, after checks that hold whatever it learned."""
-    sampler = LLMOverSampler(**QUICK, recipe="imbllm", max_presentations=n_presentations)
+    sampler = LLMOverSampler(**QUICK, recipe="imbllm", max_samples_seen=n_samples_seen)
     X, y = sampler.fit_resample(*simple)
     assert y.value_counts().to_dict() == {"no": 45, "yes": 45}
     assert set(X["a"]) <= {"x", "y"}
@@ -159,8 +166,8 @@ def test_as_many_rows_as_asked_for_and_what_became_of_those_written(simple):
     sampler = filled(simple, 64)
     assert sum(sampler.free_yield_.values()) == pytest.approx(1.0)
     kept = (sampler.provenance_["invalid_cells"] == 0).mean()
-    redraws = sampler.redraws_["yes"]
-    dropped = redraws.rejected[FLAWED] / redraws.n_drawn
+    rejection_stats = sampler.rejection_stats_["yes"]
+    dropped = rejection_stats.rejected[FLAWED] / rejection_stats.n_drawn
     assert sampler.free_yield_["dropped"] == pytest.approx(dropped)
     assert sampler.free_yield_["valid as written"] == pytest.approx(kept * (1 - dropped))
     assert sampler.free_yield_["valid as written"] < 0.5, "it has hardly learned to write"
@@ -174,7 +181,7 @@ def test_a_model_that_has_learned_to_write_writes_possible_rows(simple):
 def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
     monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
-    sampler = LLMOverSampler(**QUICK, recipe="predllm", max_presentations=32)
+    sampler = LLMOverSampler(**QUICK, recipe="predllm", max_samples_seen=32)
     with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):
         sampler.fit_resample(*simple)
 

@@ -6,11 +6,11 @@ import torch
 
 from counterpoise._progress import SilentProgress
 from counterpoise.generation._decoding import Sampling
-from counterpoise.generation._free_decoding import write_text
+from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._grammar import START, Vocabulary
-from counterpoise.serialization._serializer import Sentences
+from counterpoise.serialization._serializer import TokenBatch
 from tests.small_models import save_gpt2
 
 CPU = resolve_device("cpu", "float32")
@@ -34,7 +34,7 @@ def model(request, tmp_path_factory):
 def prompts():
     tokens = np.array([[START, 5, 0, 0], [START, 3, 9, 7], [START, 0, 0, 0]])
     none = np.full_like(tokens, -1)
-    return Sentences(tokens, none, none, np.array([2, 4, 1]))
+    return TokenBatch(tokens, none, none, np.array([2, 4, 1]))
 
 
 @torch.no_grad()
@@ -56,7 +56,7 @@ def test_it_writes_what_a_naive_reference_writes(model, batch_size):
     sampling = Sampling(temperature=1e-4, batch_size=batch_size)
     rng = np.random.default_rng(0)
     given = prompts()
-    tokens, log_likelihood = write_text(
+    tokens, log_likelihood = generate_text(
         model, given, N_TOKENS, sampling, device=CPU, rng=rng, progress=SilentProgress()
     )
     assert tokens.shape == (3, N_TOKENS)
@@ -69,7 +69,7 @@ def test_it_writes_what_a_naive_reference_writes(model, batch_size):
 def test_a_prompt_that_is_too_long_is_cut(model):
     sampling = Sampling(batch_size=8)
     rng = np.random.default_rng(0)
-    tokens, log_likelihood = write_text(
+    tokens, log_likelihood = generate_text(
         model, prompts(), 3, sampling, device=CPU, rng=rng, progress=SilentProgress()
     )
     assert tokens[1].tolist() == [START, 3, 9]

@@ -13,10 +13,10 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._automaton import END
-from counterpoise.serialization._grammar import NO_CUE, START
-from counterpoise.serialization._serializer import spell
-from counterpoise.serialization._table_serializer import table_language
-from counterpoise.serialization._text_serializer import text_language
+from counterpoise.serialization._grammar import NO_COLUMN_TOKEN, START
+from counterpoise.serialization._serializer import serialize
+from counterpoise.serialization._table_serializer import table_serializer
+from counterpoise.serialization._text_serializer import text_serializer
 from tests.small_models import labelled_table, mixed_frame, save_gpt2
 
 CPU = resolve_device("cpu", "float32")
@@ -33,13 +33,13 @@ def written(request, tmp_path_factory):
         backbone = load_backbone("compact" if name == "compact" else str(folder), device=CPU)
         table = labelled_table(*mixed_frame())
         if serialization == "text":
-            language = text_language(table, backbone.tokenizer)
+            serializer = text_serializer(table, backbone.tokenizer)
         else:
-            language = table_language(table, backbone.tokenizer)
-        model = backbone.build(language.vocabulary.entries, 0)
+            serializer = table_serializer(table, backbone.tokenizer)
+        model = backbone.build(serializer.vocabulary.entries, 0)
         with torch.no_grad():  # peaked enough that a wrong context would show
             getattr(model.head, "weight", model.head).mul_(8)
-        return table, language, model.eval()
+        return table, serializer, model.eval()
 
     return build
 
@@ -77,17 +77,17 @@ def record(monkeypatch):
 
 
 @torch.no_grad()
-def naive_row(model, language, prompt, order, choices):
+def naive_row(model, serializer, prompt, order, choices):
     """One row, one token at a time, no cache and no batch: (codes, distributions)."""
-    tokens, cues = [START], {}
+    tokens, column_tokens = [START], {}
     codes, distributions = {}, []
     choices = iter(choices)
     for column in order.tolist():
-        cell = language.cells[column]
-        if cell.cue != NO_CUE:
-            cues[len(tokens) - 1] = cell.cue
+        cell = serializer.cells[column]
+        if cell.column_token != NO_COLUMN_TOKEN:
+            column_tokens[len(tokens) - 1] = cell.column_token
         if prompt[column] != ABSENT:
-            tokens += language.segment(column, prompt[column])
+            tokens += serializer.segment(column, prompt[column])
             codes[column] = prompt[column]
             continue
         tokens += cell.name
@@ -96,7 +96,9 @@ def naive_row(model, language, prompt, order, choices):
             out = cell.automaton.edges[state]
             token = out[0].symbol
             if len(out) > 1:
-                cue_tokens = [[cues.get(place, NO_CUE) for place in range(len(tokens))]]
+                cue_tokens = [
+                    [column_tokens.get(place, NO_COLUMN_TOKEN) for place in range(len(tokens))]
+                ]
                 last = torch.tensor([0]), torch.tensor([len(tokens) - 1])
                 logits = model(torch.tensor([tokens]), torch.tensor(cue_tokens), last)[0]
                 allowed = torch.full_like(logits, -torch.inf)
@@ -113,12 +115,12 @@ def naive_row(model, language, prompt, order, choices):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monkeypatch):
-    table, language, model = written(kind)
+    table, serializer, model = written(kind)
     prompts, orders = prompts_and_orders(table, 24)
     turns = record(monkeypatch)
     generated = generate(
         model,
-        language,
+        serializer,
         prompts,
         orders,
         Sampling(batch_size=24),
@@ -130,7 +132,9 @@ def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monk
     assert len({len(t) for t in turns.values()}) > 2, "rows of different lengths"
     for row in range(24):
         choices = [choice for choice, _ in turns.get(row, [])]
-        codes, distributions = naive_row(model, language, prompts.codes[row], orders[row], choices)
+        codes, distributions = naive_row(
+            model, serializer, prompts.codes[row], orders[row], choices
+        )
         assert codes == generated.table.codes[row].tolist()
         total = 0.0
         for (choice, batched), naive in zip(turns.get(row, []), distributions, strict=True):
@@ -146,13 +150,13 @@ def test_training_scores_what_generation_draws(written, kind):
     Not for text in byte pairs: there a number can be cut in several ways, and generation may
     have drawn another than the tokenizer's own.
     """
-    table, language, model = written(kind)
+    table, serializer, model = written(kind)
     codes = table.codes.copy()
     codes[:, 1:] = ABSENT
     orders = np.tile(np.arange(codes.shape[1]), (len(codes), 1))
     generated = generate(
         model,
-        language,
+        serializer,
         Table(table.schema, codes, table.texts),
         orders,
         Sampling(batch_size=17),
@@ -160,20 +164,20 @@ def test_training_scores_what_generation_draws(written, kind):
         rng=np.random.default_rng(1),
         progress=SilentProgress(),
     )
-    sentences = spell(generated.table, language).sentences(np.arange(len(codes)), orders)
+    token_batch = serialize(generated.table, serializer).token_batch(np.arange(len(codes)), orders)
     with torch.no_grad():
-        scored, rows = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
+        scored, rows = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
     totals = torch.zeros(len(codes)).index_add(0, rows, scored).numpy()
     np.testing.assert_allclose(totals, generated.log_likelihood, atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_row_is_valid_and_prompts_are_kept(written, kind):
-    table, language, model = written(kind)
+    table, serializer, model = written(kind)
     prompts, orders = prompts_and_orders(table, 100, seed=3)
     generated = generate(
         model,
-        language,
+        serializer,
         prompts,
         orders,
         Sampling(temperature=3.0, batch_size=64),  # as wild as it gets
@@ -228,13 +232,13 @@ def test_free_text_is_written_and_decoded():
     schema = Schema.infer(frame, kinds={"note": "text"})
     table = Table.from_frame(frame, schema)
     backbone = load_backbone("compact", device=CPU)
-    for language in (table_language(table), text_language(table, backbone.tokenizer)):
-        model = backbone.build(language.vocabulary.entries, 0)
+    for serializer in (table_serializer(table), text_serializer(table, backbone.tokenizer)):
+        model = backbone.build(serializer.vocabulary.entries, 0)
         codes = np.full((50, 2), ABSENT, dtype=np.int64)
         codes[:, 0] = 0
         generated = generate(
             model,
-            language,
+            serializer,
             Table(schema, codes, table.texts),
             np.tile([0, 1], (50, 1)),
             Sampling(batch_size=20),

@@ -15,7 +15,7 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import ModelError
 from counterpoise.generation._rejection_sampling import NOT_PREFERRED
-from counterpoise.generation._selection import Judge, Trees
+from counterpoise.generation._selection import SelectionClassifier, Trees
 from tests.small_models import labelled_table
 
 
@@ -34,48 +34,48 @@ def two_sides(n_rows: int = 400, n_rare: int = 80) -> Table:
 
 def test_a_row_is_agreed_on_where_its_own_class_is_the_likeliest() -> None:
     table = two_sides()
-    judge = Judge.fit(table, np.random.default_rng(0))
-    assert judge is not None
-    assert (judge.margin(table) >= 0).mean() > 0.99
+    selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
+    assert selection_classifier is not None
+    assert (selection_classifier.margin(table) >= 0).mean() > 0.99
     swapped = Table(table.schema, table.codes.copy(), table.texts)
     swapped.codes[:, 0] = 1 - table.codes[:, 0]
-    assert (judge.margin(swapped) >= 0).mean() < 0.01
+    assert (selection_classifier.margin(swapped) >= 0).mean() < 0.01
 
 
 def test_of_several_classes_the_own_one_must_lead() -> None:
     frame = pd.DataFrame({"a": np.tile(np.arange(90) // 30, 4)})
     labels = pd.Series(np.array(["low", "middle", "high"])[frame["a"]], name="y")
     table = labelled_table(frame, labels)
-    judge = Judge.fit(table, np.random.default_rng(0))
-    assert judge is not None
-    assert (judge.margin(table) > 0.9).all()
+    selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
+    assert selection_classifier is not None
+    assert (selection_classifier.margin(table) > 0.9).all()
     shifted = Table(table.schema, table.codes.copy(), table.texts)
     shifted.codes[:, 0] = (table.codes[:, 0] + 1) % 3
-    assert (judge.margin(shifted) < -0.9).all()
+    assert (selection_classifier.margin(shifted) < -0.9).all()
 
 
 def test_a_column_with_hardly_a_value_is_no_obstacle() -> None:
     """Some of the classifiers are trained without the one row that has one."""
     table = two_sides(n_rows=60, n_rare=20)
     table.codes[1:, 1] = MISSING
-    judge = Judge.fit(table, np.random.default_rng(0))
-    assert judge is not None
-    assert np.isfinite(judge.margin(table)).all()
+    selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
+    assert selection_classifier is not None
+    assert np.isfinite(selection_classifier.margin(table)).all()
 
 
 def test_classifiers_that_know_nothing_agree_with_every_row() -> None:
     table = two_sides(n_rows=30, n_rare=10)  # too few rows for a single split
-    judge = Judge.fit(table, np.random.default_rng(0))
-    assert judge is not None
-    assert (judge.margin(table) >= 0).all()
+    selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
+    assert selection_classifier is not None
+    assert (selection_classifier.margin(table) >= 0).all()
 
 
 def test_there_is_no_judge_without_features_that_it_reads_or_another_class() -> None:
     frame = pd.DataFrame({"y": ["a", "b"] * 4, "note": [f"note {i}" for i in range(8)]})
     texts = Table.from_frame(frame, Schema.infer(frame, kinds={"note": "text"}))
-    assert Judge.fit(texts, np.random.default_rng(0)) is None
+    assert SelectionClassifier.fit(texts, np.random.default_rng(0)) is None
     one_class = two_sides().take(np.arange(80))
-    assert Judge.fit(one_class, np.random.default_rng(0)) is None
+    assert SelectionClassifier.fit(one_class, np.random.default_rng(0)) is None
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -161,19 +161,19 @@ def sampler_of(table: Table, selection: str | None, **changes: object) -> LLMOve
 def test_written_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
     table = two_sides()
     sampler = sampler_of(table, "classifier")
-    judge = sampler.writer_.judge
-    assert judge is not None
-    redraws = sampler.redraws_["rare"]
-    assert sampler.n_synthetic_ == redraws.n_rows == 240
-    assert redraws.rejected[NOT_PREFERRED] > 0, "two epochs teach it little"
+    selection_classifier = sampler.generator_.selection_classifier
+    assert selection_classifier is not None
+    rejection_stats = sampler.rejection_stats_["rare"]
+    assert sampler.n_synthetic_ == rejection_stats.n_rows == 240
+    assert rejection_stats.rejected[NOT_PREFERRED] > 0, "two epochs teach it little"
     written = sampler.sample(100, random_state=1)
     sampler.save(tmp_path / "saved")
     loaded = LLMOverSampler.load(tmp_path / "saved")
     pd.testing.assert_frame_equal(loaded.sample(100, random_state=1)[0], written[0])
-    assert isinstance(loaded.writer_.judge.scorers[0], Trees)
+    assert isinstance(loaded.generator_.selection_classifier.scorers[0], Trees)
     every = sampler_of(table, None)
-    assert every.writer_.judge is None
-    assert not every.redraws_["rare"].rejected
+    assert every.generator_.selection_classifier is None
+    assert not every.rejection_stats_["rare"].rejected
 
     def mean_of_a(one: LLMOverSampler) -> float:
         return float(one.sample(200, random_state=2)[0]["a"].mean())
@@ -183,8 +183,8 @@ def test_written_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
 
 def test_missing_and_absent_cells_are_missing_to_the_judge() -> None:
     table = two_sides()
-    judge = Judge.fit(table, np.random.default_rng(0))
-    assert judge is not None
+    selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
+    assert selection_classifier is not None
     without = Table(table.schema, table.codes.copy(), table.texts)
     without.codes[:, 1] = MISSING
-    assert np.isfinite(judge.margin(without)).all()
+    assert np.isfinite(selection_classifier.margin(without)).all()

@@ -9,7 +9,11 @@ from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation._decoding import Generated
 from counterpoise.generation._prompts import Prompts
-from counterpoise.generation._rejection_sampling import NOT_PREFERRED, Redraws, redraw
+from counterpoise.generation._rejection_sampling import (
+    NOT_PREFERRED,
+    RejectionStats,
+    sample_with_rejection,
+)
 
 FRAME = pd.DataFrame(
     {
@@ -47,23 +51,27 @@ def is_above_two(table):
 
 
 def test_with_nothing_to_satisfy_it_is_the_single_draw():
-    generated, prompts, redraws = redraw(Dice(), {}, 50)
+    generated, prompts, rejection_stats = sample_with_rejection(Dice(), {}, 50)
     expected, _ = Dice()(50)
     np.testing.assert_array_equal(generated.table.codes, expected.table.codes)
     np.testing.assert_array_equal(prompts.condition, generated.log_likelihood)
-    assert redraws == Redraws(50, 50)
+    assert rejection_stats == RejectionStats(50, 50)
 
 
 def test_all_rows_accepted_at_once_are_the_single_draw():
-    generated, _, redraws = redraw(Dice(), {"is nothing": lambda t: np.ones(len(t), bool)}, 50)
+    generated, _, rejection_stats = sample_with_rejection(
+        Dice(), {"is nothing": lambda t: np.ones(len(t), bool)}, 50
+    )
     np.testing.assert_array_equal(generated.table.codes, Dice()(50)[0].table.codes)
-    assert redraws == Redraws(50, 50, {"is nothing": 0})
+    assert rejection_stats == RejectionStats(50, 50, {"is nothing": 0})
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
 def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
     draw = Dice()
-    generated, prompts, redraws = redraw(draw, {"is odd": is_even, "is low": is_above_two}, n_rows)
+    generated, prompts, rejection_stats = sample_with_rejection(
+        draw, {"is odd": is_even, "is low": is_above_two}, n_rows
+    )
     accepted = [throw for throw in draw.throws if throw in (4, 6)]
     throws = generated.table.codes[:, 1].tolist()
     assert throws == accepted[:n_rows]
@@ -71,13 +79,13 @@ def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
     texts = generated.table.to_frame()["note"]
     assert [int(text.split()[-1]) for text in texts] == throws
     odd = sum(throw % 2 for throw in draw.throws)
-    assert redraws.rejected == {"is odd": odd, "is low": draw.throws.count(2)}
-    assert redraws.n_rejected == len(draw.throws) - len(accepted)
-    assert redraws.n_drawn == len(draw.throws) == sum(draw.sizes)
+    assert rejection_stats.rejected == {"is odd": odd, "is low": draw.throws.count(2)}
+    assert rejection_stats.n_rejected == len(draw.throws) - len(accepted)
+    assert rejection_stats.n_drawn == len(draw.throws) == sum(draw.sizes)
 
 
 def test_the_law_of_the_rows_is_the_law_given_acceptance():
-    generated, _, _ = redraw(Dice(), {"is low": is_above_two}, 4000)
+    generated, _, _ = sample_with_rejection(Dice(), {"is low": is_above_two}, 4000)
     counts = np.bincount(generated.table.codes[:, 1], minlength=7)[3:]
     # four equal shares: chi-square with 3 degrees of freedom exceeds 21.1 in 1 of 10,000 seeds
     assert ((counts - 1000) ** 2 / 1000).sum() < 21.1
@@ -86,7 +94,7 @@ def test_the_law_of_the_rows_is_the_law_given_acceptance():
 def test_the_bound_is_kept_and_its_end_reported():
     draw = Dice()
     with pytest.raises(DecodingError, match=r"class 'yes'.*2000 drawn.*2000 .are seven.*Rest") as e:
-        redraw(
+        sample_with_rejection(
             draw,
             {"are seven": lambda t: t.codes[:, 1] == 7},
             20,
@@ -101,8 +109,8 @@ def test_the_bound_is_kept_and_its_end_reported():
 
 
 def test_reports_add_up():
-    total = Redraws(2, 5, {"a": 3}) + Redraws(1, 3, {"a": 1, "b": 1})
-    assert total == Redraws(3, 8, {"a": 4, "b": 1})
+    total = RejectionStats(2, 5, {"a": 3}) + RejectionStats(1, 3, {"a": 1, "b": 1})
+    assert total == RejectionStats(3, 8, {"a": 4, "b": 1})
 
 
 def above(number):
@@ -113,21 +121,25 @@ def above(number):
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
 def test_preferred_rows_are_kept_in_the_order_drawn(n_rows):
     draw = Dice()
-    generated, _, redraws = redraw(draw, {"is odd": is_even}, n_rows, prefer=above(2))
+    generated, _, rejection_stats = sample_with_rejection(
+        draw, {"is odd": is_even}, n_rows, prefer=above(2)
+    )
     throws = generated.table.codes[:, 1].tolist()
     assert throws == [throw for throw in draw.throws if throw in (4, 6)][:n_rows]
-    assert redraws.rejected[NOT_PREFERRED] == draw.throws.count(2)
-    assert redraws.n_put_up_with == 0
+    assert rejection_stats.rejected[NOT_PREFERRED] == draw.throws.count(2)
+    assert rejection_stats.n_fallback == 0
 
 
 def test_the_best_that_were_put_back_are_taken_after_a_while():
     draw = Dice()
-    generated, prompts, redraws = redraw(draw, {"is odd": is_even}, 50, prefer=above(6))
+    generated, prompts, rejection_stats = sample_with_rejection(
+        draw, {"is odd": is_even}, 50, prefer=above(6)
+    )
     throws = generated.table.codes[:, 1].tolist()
     assert throws == sorted((t for t in draw.throws if t % 2 == 0), reverse=True)[:50]
     assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
-    assert (redraws.n_drawn, redraws.n_put_up_with) == (8 * 50, 50)
-    assert redraws.rejected[NOT_PREFERRED] == sum(t % 2 == 0 for t in draw.throws) - 50
+    assert (rejection_stats.n_drawn, rejection_stats.n_fallback) == (8 * 50, 50)
+    assert rejection_stats.rejected[NOT_PREFERRED] == sum(t % 2 == 0 for t in draw.throws) - 50
 
 
 def test_what_must_be_is_drawn_for_after_what_is_preferred_is_given_up():
@@ -137,8 +149,12 @@ def test_what_must_be_is_drawn_for_after_what_is_preferred_is_given_up():
     def hardly_any(table):
         return is_first_six(table) & (np.random.default_rng(0).random(len(table)) < 0.3)
 
-    generated, _, redraws = redraw(Dice(), {"is no six": hardly_any}, 50, prefer=above(6))
+    generated, _, rejection_stats = sample_with_rejection(
+        Dice(), {"is no six": hardly_any}, 50, prefer=above(6)
+    )
     assert (generated.table.codes[:, 1] == 6).all()
-    assert redraws.n_drawn > 8 * 50
+    assert rejection_stats.n_drawn > 8 * 50
     with pytest.raises(DecodingError):
-        redraw(Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, 50, prefer=above(0))
+        sample_with_rejection(
+            Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, 50, prefer=above(0)
+        )

@@ -8,12 +8,12 @@ from counterpoise.columns._base import ABSENT
 from counterpoise.columns._frames import with_labels
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.generation._prompts import Starts
+from counterpoise.generation._prompts import ValueCounts
 
 NO, YES = 0, 1
 
 
-def counted() -> Starts:
+def counted() -> ValueCounts:
     sizes, labels = [1, 1, 1, 2, 5, 5], np.array(["yes"] * 4 + ["no"] * 2)
     frame = pd.DataFrame({"size": sizes, "note": [f"{i} words of it" for i in "abcdef"]})
     features = Table.from_frame(frame, Schema.infer(frame, kinds={"note": "text"}))
@@ -21,16 +21,16 @@ def counted() -> Starts:
     absent = table.take([0])
     absent.codes[:, 1:] = ABSENT
     codes = np.concatenate([table.codes, absent.codes])
-    return Starts.of(Table(table.schema, codes, table.texts))
+    return ValueCounts.of(Table(table.schema, codes, table.texts))
 
 
 def test_values_are_counted_by_class_and_column():
-    starts = counted()
-    assert starts.labels.tolist() == [NO, YES]
-    assert [part.tolist() for part in starts.values(YES, 1)] == [[1, 2], [3, 1]]
-    assert [part.tolist() for part in starts.values(None, 1)] == [[1, 2, 5], [3, 1, 2]]
-    assert starts.features(YES) == starts.features(None) == [1], "no free text"
-    assert not len(starts.values(7, 1)[0])
+    value_counts = counted()
+    assert value_counts.labels.tolist() == [NO, YES]
+    assert [part.tolist() for part in value_counts.values(YES, 1)] == [[1, 2], [3, 1]]
+    assert [part.tolist() for part in value_counts.values(None, 1)] == [[1, 2, 5], [3, 1, 2]]
+    assert value_counts.features(YES) == value_counts.features(None) == [1], "no free text"
+    assert not len(value_counts.values(7, 1)[0])
 
 
 def test_values_are_drawn_as_often_as_they_occur():

@@ -5,10 +5,10 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from counterpoise.models._cache import NetworkReader, prepare
+from counterpoise.models._cache import HuggingFaceCache, prepare
 from counterpoise.models._device import resolve_device
 from counterpoise.models._huggingface import HuggingFaceModel, is_plain_llama, plain_llama
-from counterpoise.models._llama_cache import LlamaReader
+from counterpoise.models._llama_cache import LlamaCache
 from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._grammar import Entry
 
@@ -42,8 +42,8 @@ def test_readers_agree(shares_heads):
     model, rng = network(shares_heads=shares_heads), np.random.default_rng(0)
     n_rows = 9
     llama = plain_llama(model, fused_attention=False)
-    one, other = prepare(llama, CPU)(n_rows), NetworkReader(model, CPU)
-    assert isinstance(one, LlamaReader)
+    one, other = prepare(llama, CPU)(n_rows), HuggingFaceCache(model, CPU)
+    assert isinstance(one, LlamaCache)
     for turn in range(40):
         if turn % 10 == 9:
             kept = np.sort(rng.permutation(n_rows)[: n_rows - 2])
@@ -51,18 +51,21 @@ def test_readers_agree(shares_heads):
             one.keep(kept)
             other.keep(kept)
         tokens = rng.integers(0, N_TOKENS, (n_rows, int(rng.integers(1, 4))))
-        cues = np.where(rng.random(tokens.shape) < 0.5, tokens[::-1], -1)
+        column_tokens = np.where(rng.random(tokens.shape) < 0.5, tokens[::-1], -1)
         rows = np.flatnonzero(rng.random(n_rows) < 0.7)
-        found, expected = one.read(tokens, cues, rows), other.read(tokens, cues, rows)
+        found, expected = (
+            one.read(tokens, column_tokens, rows),
+            other.read(tokens, column_tokens, rows),
+        )
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert n_rows == 1
 
 
 def random_sentences(rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
     tokens = rng.integers(0, N_TOKENS, (5, 9))
-    cues = np.where(rng.random((5, 9)) < 0.5, tokens[::-1], -1)
+    column_tokens = np.where(rng.random((5, 9)) < 0.5, tokens[::-1], -1)
     rows, columns = np.nonzero(rng.random((5, 9)) < 0.7)
-    return tuple(map(torch.from_numpy, (tokens, cues, rows, columns)))
+    return tuple(map(torch.from_numpy, (tokens, column_tokens, rows, columns)))
 
 
 @pytest.mark.parametrize("shares_heads", [True, False])
@@ -71,9 +74,9 @@ def test_our_llama_computes_what_transformers_does(shares_heads, fused_attention
     """Logits and derivatives, whichever way attention is computed."""
     theirs = network(shares_heads=shares_heads)
     ours = plain_llama(theirs, fused_attention=fused_attention)
-    tokens, cues, rows, columns = random_sentences(np.random.default_rng(0))
+    tokens, column_tokens, rows, columns = random_sentences(np.random.default_rng(0))
     at = rows, columns
-    expected, found = theirs(tokens, cues, at), ours(tokens, cues, at)
+    expected, found = theirs(tokens, column_tokens, at), ours(tokens, column_tokens, at)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     expected.square().mean().backward()
     found.square().mean().backward()
@@ -94,11 +97,11 @@ def test_our_llama_computes_what_transformers_does(shares_heads, fused_attention
 def test_only_a_plain_llama_becomes_ours():
     assert is_plain_llama(network(shares_heads=True))
     compact = load_backbone("compact", device=CPU).build([Entry("")] * N_TOKENS, 0).eval()
-    assert isinstance(prepare(compact, CPU)(3), LlamaReader)
+    assert isinstance(prepare(compact, CPU)(3), LlamaCache)
     with_bias = network(shares_heads=True)
     with_bias.network.config.attention_bias = True
     scaled = network(shares_heads=True)
     scaled.network.config.rope_parameters = {"rope_type": "llama3", "rope_theta": 1e4}
     for model in (with_bias, scaled):
         assert not is_plain_llama(model)
-        assert isinstance(prepare(model, CPU)(3), NetworkReader)
+        assert isinstance(prepare(model, CPU)(3), HuggingFaceCache)

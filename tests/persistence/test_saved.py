@@ -161,10 +161,10 @@ def test_no_row_is_stored_unless_asked_for(sampler, original, tmp_path):
     stored = b"".join(path.read_bytes() for path in original.iterdir())
     assert not any(note.encode() in stored for note in notes)
     assert sorted(path.name for path in original.iterdir()) == sorted(FILES)
-    assert len(LLMOverSampler.load(original).writer_.rows.corpus) == 0
+    assert len(LLMOverSampler.load(original).generator_.rows.corpus) == 0
     sampler.save(tmp_path / "rows", include_rows=True)
-    corpus = LLMOverSampler.load(tmp_path / "rows").writer_.rows.corpus
-    expected = sampler.writer_.rows.corpus
+    corpus = LLMOverSampler.load(tmp_path / "rows").generator_.rows.corpus
+    expected = sampler.generator_.rows.corpus
     np.testing.assert_array_equal(corpus.codes, expected.codes)
     assert corpus.texts == expected.texts
 
@@ -312,7 +312,7 @@ def damage_tensors(folder: Path, chance: random.Random) -> str:
     return f"{how} {path.name} {name}"
 
 
-def spelled(document) -> str:
+def serialized(document) -> str:
     return json.dumps(document, sort_keys=True, indent=1) + "\n"
 
 
@@ -343,8 +343,8 @@ def damage_format(folder: Path, chance: random.Random) -> str:
             new = chance.choice(["../sampler.json", "/etc/passwd", "a/../b", "", "\x00", "c:\\x"])
             manifest["files"][new] = manifest["files"].pop(name)
         del manifest["sha256"]
-        manifest["sha256"] = hashlib.sha256(spelled(manifest).encode()).hexdigest()
-        (folder / MANIFEST).write_text(spelled(manifest))
+        manifest["sha256"] = hashlib.sha256(serialized(manifest).encode()).hexdigest()
+        (folder / MANIFEST).write_text(serialized(manifest))
     return f"{how} {name}"
 
 

@@ -17,15 +17,15 @@ from counterpoise.generation._selection import XGBoostLabeller
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
 from counterpoise.recipes._base import AS_RECIPE, CHANGEABLE, RECIPES, Recipe, as_recipe
-from counterpoise.serialization._serializer import draw_orders, spell
-from counterpoise.serialization._table_serializer import table_language
-from counterpoise.training._fit import build_language
+from counterpoise.serialization._serializer import draw_orders, serialize
+from counterpoise.serialization._table_serializer import table_serializer
+from counterpoise.training._fit import build_serializer
 from counterpoise.training._rows import training_rows
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
 RNG = np.random.default_rng
-QUICK = {"model": "compact", "device": "cpu", "max_presentations": 64, "random_state": 0}
+QUICK = {"model": "compact", "device": "cpu", "max_samples_seen": 64, "random_state": 0}
 PUBLISHED = {"epochs": 50, "validation_fraction": 0.0, "temperature": 0.7}
 pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
 
@@ -149,10 +149,10 @@ def test_every_recipe_fills_the_table(churn, name):
     assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
     pd.testing.assert_frame_equal(X.iloc[:60], churn[0])
     assert sampler.recipe_ == RECIPES[name]
-    redraws = sampler.redraws_["yes"]
+    rejection_stats = sampler.rejection_stats_["yes"]
     is_kept = RECIPES[name].labelled_by == "prompt" and RECIPES[name].selection is None
-    assert redraws.n_rows == 36
-    assert redraws.n_drawn == 36 if is_kept else redraws.n_drawn > 36
+    assert rejection_stats.n_rows == 36
+    assert rejection_stats.n_drawn == 36 if is_kept else rejection_stats.n_drawn > 36
     more, labels = sampler.sample(3, class_="yes")
     assert (len(more), set(labels)) == (3, {"yes"})
 
@@ -193,9 +193,11 @@ def test_a_recipe_checks_its_numbers(wrong):
 def test_taptap_writes_numbers_digit_by_digit_in_text():
     table = labelled_table(*mixed_frame())
     backbone = load_backbone("compact", device=CPU)
-    language = build_language(table, backbone.tokenizer, as_recipe("taptap", serialization="text"))
-    entries = language.vocabulary.entries
-    written = [chr(entries[t].pieces[0]) for t in language.segment(1, table.codes[0, 1])]
+    serializer = build_serializer(
+        table, backbone.tokenizer, as_recipe("taptap", serialization="text")
+    )
+    entries = serializer.vocabulary.entries
+    written = [chr(entries[t].pieces[0]) for t in serializer.segment(1, table.codes[0, 1])]
     age = str(mixed_frame()[0]["age"].iloc[0])
     assert "".join(written) == f" age is {' '.join(age)},"
 
@@ -203,18 +205,18 @@ def test_taptap_writes_numbers_digit_by_digit_in_text():
 def test_presentations_can_be_capped_whatever_the_epochs(churn):
     sampler = LLMOverSampler(**QUICK, recipe="imbllm")
     sampler.fit_resample(*churn)
-    assert 64 <= sampler.history_.n_presentations < 64 + 32, "a batch is never cut"
+    assert 64 <= sampler.history_.n_samples_seen < 64 + 32, "a batch is never cut"
 
 
 def test_taptap_keeps_the_rows_that_xgboost_calls_the_class(churn):
     sampler = LLMOverSampler(**QUICK, recipe="taptap")
     X, _ = sampler.fit_resample(*churn)
-    writer = sampler.writer_
+    row_generator = sampler.generator_
     features = Table.from_frame(X.iloc[60:].reset_index(drop=True), sampler.schema_)
     codes = np.hstack([np.zeros((36, 1), dtype=np.int64), features.codes])
-    synthetic = Table(writer.language.schema, codes)
-    assert (writer.labeller.label(synthetic) == 1).all()
-    assert sampler.redraws_["yes"].n_drawn > 36
+    synthetic = Table(row_generator.serializer.schema, codes)
+    assert (row_generator.labeller.label(synthetic) == 1).all()
+    assert sampler.rejection_stats_["yes"].n_drawn > 36
 
 
 def test_xgboost_labels_the_rows_it_has_seen_almost_as_they_are():
@@ -230,7 +232,7 @@ def test_xgboost_labels_the_rows_it_has_seen_almost_as_they_are():
 def test_predllm_learns_what_the_label_depends_on():
     frame = pd.DataFrame({"a": ["x", "y", "z", "x", "y"] * 40, "b": range(200)})
     labels = pd.Series(np.where(frame["a"] == "z", "rare", "often"), name="t")
-    sampler = LLMOverSampler(**{**QUICK, "max_presentations": 1600}, recipe="predllm")
+    sampler = LLMOverSampler(**{**QUICK, "max_samples_seen": 1600}, recipe="predllm")
     X, _ = sampler.fit_resample(frame, labels)
     # all of them, had the model learned it perfectly; a fifth, had it learned nothing
     assert (X["a"].iloc[200:] == "z").mean() > 0.8
@@ -243,7 +245,10 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
         sampler = LLMOverSampler(**QUICK, recipe=name, temperature=1.0)
         _, found = sampler.fit_resample(X, y)
         assert found.value_counts().to_dict() == {"big": 36, "small": 36, "tiny": 36}
-        assert {c: r.n_rows for c, r in sampler.redraws_.items()} == {"small": 22, "tiny": 26}
+        assert {c: r.n_rows for c, r in sampler.rejection_stats_.items()} == {
+            "small": 22,
+            "tiny": 26,
+        }
 
 
 def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
@@ -262,14 +267,14 @@ def test_without_xgboost_the_extra_is_named(churn, monkeypatch):
 
 def test_the_scorer_counts_a_label_that_is_written():
     table = labelled_table(*mixed_frame())
-    language = table_language(table)
+    serializer = table_serializer(table)
     backbone = load_backbone("compact", device=CPU)
-    model = backbone.build(language.vocabulary.entries, 0)
-    corpus = spell(table, language)
-    sentences = corpus.sentences(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))
-    with_label, rows = Scorer(model, language.grammar, CPU, scores_label=True).log_likelihood(
-        sentences
+    model = backbone.build(serializer.vocabulary.entries, 0)
+    corpus = serialize(table, serializer)
+    token_batch = corpus.token_batch(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))
+    with_label, rows = Scorer(model, serializer.grammar, CPU, scores_label=True).log_likelihood(
+        token_batch
     )
-    without, _ = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
+    without, _ = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
     assert len(with_label) == len(without) + 60, "one more choice a row"
     assert np.bincount(rows.numpy()).sum() == len(with_label)

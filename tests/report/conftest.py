@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns._schema import Schema
-from counterpoise.comparison._verdict import JudgedWay, Verdict
+from counterpoise.comparison._verdict import StrategyResult, Verdict
 from counterpoise.report._build import Rows, describe_run, summarize
 from counterpoise.report._summary import Summary
 
@@ -38,16 +38,16 @@ def make_verdict() -> Verdict:
     scores = {"PR-AUC": 0.57, "F1": 0.5}
     return Verdict(
         decision="use",
-        way="counterpoise",
+        strategy="counterpoise",
         sentence=f"Use counterpoise on {CLOSING}.",
         reasons=("Because.",),
         score="PR-AUC",
         smallest_difference=0.01,
         arms={
             "trees": (
-                JudgedWay("nothing", scores, 0.57, None, None, None, 0.1),
-                JudgedWay("SMOTENC", scores, 0.56, -0.01, (-0.04, 0.02), 0.6, 0.2),
-                JudgedWay("counterpoise", scores, 0.61, 0.04, (0.02, 0.06), 0.001, 9.0),
+                StrategyResult("nothing", scores, 0.57, None, None, None, 0.1),
+                StrategyResult("SMOTENC", scores, 0.56, -0.01, (-0.04, 0.02), 0.6, 0.2),
+                StrategyResult("counterpoise", scores, 0.61, 0.04, (0.02, 0.06), 0.001, 9.0),
             )
         },
         method="Five folds.",

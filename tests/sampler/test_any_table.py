@@ -47,7 +47,7 @@ def test_thousands_of_tables(table):
 
 
 def check(table: AnyTable) -> None:
-    sampler = LLMOverSampler(**{**QUICK, **table.options}, max_presentations=64)
+    sampler = LLMOverSampler(**{**QUICK, **table.options}, max_samples_seen=64)
     X, y = table.X.copy(), table.y
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         try:

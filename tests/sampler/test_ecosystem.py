@@ -105,7 +105,7 @@ def test_cross_validation():
 
 @pytest.mark.slow
 def test_workers_write_the_same_rows():
-    sampler = LLMOverSampler(**QUICK, max_presentations=64)
+    sampler = LLMOverSampler(**QUICK, max_samples_seen=64)
     table = mixed_frame(40)
     results = Parallel(n_jobs=2)(delayed(clone(sampler).fit_resample)(*table) for _ in range(2))
     pd.testing.assert_frame_equal(results[0][0], results[1][0])

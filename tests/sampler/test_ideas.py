@@ -7,7 +7,12 @@ import pytest
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._text import TextColumn
-from counterpoise.generation._prompts import LABEL_ONLY, Starts, draw_prompts, draw_writing_orders
+from counterpoise.generation._prompts import (
+    LABEL_ONLY,
+    ValueCounts,
+    draw_generation_orders,
+    draw_prompts,
+)
 from counterpoise.recipes._base import Recipe
 from counterpoise.training._interpolation import interpolate
 from counterpoise.training._rows import training_rows
@@ -48,7 +53,7 @@ def test_interpolation_off_leaves_the_real_rows_and_nothing_else(table):
     np.testing.assert_array_equal(without.corpus.codes, with_.corpus.codes[: with_.n_real])
     real = table.codes[table.codes[:, 0] == YES]
     for position in range(1, 7):
-        codes, counts = without.starts.values(YES, position)
+        codes, counts = without.value_counts.values(YES, position)
         np.testing.assert_array_equal(np.repeat(codes, counts), np.sort(real[:, position]))
 
 
@@ -56,9 +61,9 @@ def test_interpolation_off_leaves_the_real_rows_and_nothing_else(table):
 def test_the_other_two_ideas_do_not_touch_the_corpus(table, changed):
     expected, found = rows_of(table, Recipe()), rows_of(table, Recipe(**changed))
     np.testing.assert_array_equal(found.corpus.codes, expected.corpus.codes)
-    assert found.starts.counts.keys() == expected.starts.counts.keys()
-    for key, counted in expected.starts.counts.items():
-        np.testing.assert_array_equal(found.starts.counts[key], counted)
+    assert found.value_counts.counts.keys() == expected.value_counts.counts.keys()
+    for key, counted in expected.value_counts.counts.items():
+        np.testing.assert_array_equal(found.value_counts.counts[key], counted)
 
 
 def test_interpolated_numbers_lie_between_real_neighbours(table):
@@ -126,8 +131,8 @@ def test_held_out_rows_do_not_leak_into_the_corpus():
 
 
 def test_each_feature_is_the_condition_of_an_equal_share(table):
-    starts = rows_of(table, Recipe()).starts
-    prompts = draw_prompts(starts, YES, 122, "feature", np.random.default_rng(0))
+    value_counts = rows_of(table, Recipe()).value_counts
+    prompts = draw_prompts(value_counts, YES, 122, "feature", np.random.default_rng(0))
     counts = np.bincount(prompts.condition, minlength=7)
     assert counts[LABEL_ONLY] == 0
     assert counts.sum() == 122
@@ -139,7 +144,7 @@ def test_each_feature_is_the_condition_of_an_equal_share(table):
 
 def test_numbers_start_from_real_and_interpolated_values_categories_from_real_ones(table):
     rows = rows_of(table, Recipe(), deficit=300)
-    prompts = draw_prompts(rows.starts, YES, 3000, "feature", np.random.default_rng(0))
+    prompts = draw_prompts(rows.value_counts, YES, 3000, "feature", np.random.default_rng(0))
     real = table.codes[table.codes[:, 0] == YES]
     interpolated = rows.corpus.codes[rows.n_real :]
     for position, column in enumerate(table.schema):
@@ -154,8 +159,8 @@ def test_numbers_start_from_real_and_interpolated_values_categories_from_real_on
 
 
 def test_condition_off_prompts_with_the_label_alone(table):
-    starts = rows_of(table, Recipe()).starts
-    prompts = draw_prompts(starts, YES, 20, "label", np.random.default_rng(0))
+    value_counts = rows_of(table, Recipe()).value_counts
+    prompts = draw_prompts(value_counts, YES, 20, "label", np.random.default_rng(0))
     assert (prompts.condition == LABEL_ONLY).all()
     assert (prompts.table.codes[:, 0] == YES).all()
     assert (prompts.table.codes[:, 1:] == ABSENT).all()
@@ -165,15 +170,15 @@ def test_free_text_is_never_a_condition():
     frame = pd.DataFrame({"note": [f"free text {i} of its own" for i in range(60)], "a": range(60)})
     table = labelled_table(frame, pd.Series(["n", "n", "y"] * 20, name="t"))
     assert isinstance(table.schema[1], TextColumn)
-    prompts = draw_prompts(Starts.of(table), YES, 40, "feature", np.random.default_rng(0))
+    prompts = draw_prompts(ValueCounts.of(table), YES, 40, "feature", np.random.default_rng(0))
     assert (prompts.condition == 2).all()
 
 
 def test_rows_are_written_label_then_condition_then_the_rest(table):
-    starts = rows_of(table, Recipe()).starts
+    value_counts = rows_of(table, Recipe()).value_counts
     rng = np.random.default_rng(0)
-    prompts = draw_prompts(starts, YES, 200, "feature", rng)
-    orders = draw_writing_orders(prompts.table.codes, prompts.condition, "label-first", rng)
+    prompts = draw_prompts(value_counts, YES, 200, "feature", rng)
+    orders = draw_generation_orders(prompts.table.codes, prompts.condition, "label-first", rng)
     assert (np.sort(orders, axis=1) == np.arange(7)).all()
     assert (orders[:, 0] == 0).all()
     np.testing.assert_array_equal(orders[:, 1], prompts.condition)
@@ -181,19 +186,19 @@ def test_rows_are_written_label_then_condition_then_the_rest(table):
 
 
 def test_permutation_off_writes_the_rest_in_the_order_of_the_table(table):
-    starts = rows_of(table, Recipe()).starts
+    value_counts = rows_of(table, Recipe()).value_counts
     rng = np.random.default_rng(0)
-    prompts = draw_prompts(starts, YES, 50, "feature", rng)
-    orders = draw_writing_orders(prompts.table.codes, prompts.condition, "none", rng)
+    prompts = draw_prompts(value_counts, YES, 50, "feature", rng)
+    orders = draw_generation_orders(prompts.table.codes, prompts.condition, "none", rng)
     assert (np.diff(orders[:, 2:], axis=1) > 0).all()
-    prompts = draw_prompts(starts, YES, 50, "label", rng)
-    orders = draw_writing_orders(prompts.table.codes, prompts.condition, "none", rng)
+    prompts = draw_prompts(value_counts, YES, 50, "label", rng)
+    orders = draw_generation_orders(prompts.table.codes, prompts.condition, "none", rng)
     assert (orders == np.arange(7)).all()
 
 
 def test_prompts_without_a_label_take_values_of_every_class(table):
-    starts = rows_of(table, Recipe(train_on="all", interpolation=None)).starts
-    prompts = draw_prompts(starts, None, 3000, "feature", np.random.default_rng(0))
+    value_counts = rows_of(table, Recipe(train_on="all", interpolation=None)).value_counts
+    prompts = draw_prompts(value_counts, None, 3000, "feature", np.random.default_rng(0))
     codes = prompts.table.codes
     assert (codes[:, 0] == ABSENT).all()
     assert ((codes != ABSENT).sum(axis=1) == 1).all()
@@ -208,8 +213,8 @@ def test_prompts_without_a_label_take_values_of_every_class(table):
 
 
 def test_any_feature_is_drawn_anew_for_each_row(table):
-    starts = rows_of(table, Recipe()).starts
-    prompts = draw_prompts(starts, YES, 3000, "any-feature", np.random.default_rng(0))
+    value_counts = rows_of(table, Recipe()).value_counts
+    prompts = draw_prompts(value_counts, YES, 3000, "any-feature", np.random.default_rng(0))
     counts = np.bincount(prompts.condition, minlength=7)
     assert counts[LABEL_ONLY] == 0
     # 3000/6 = 500 in expectation, standard deviation 20.4: 6 of these fail by chance once in
@@ -219,11 +224,11 @@ def test_any_feature_is_drawn_anew_for_each_row(table):
 
 
 def test_the_label_is_written_last_or_not_at_all(table):
-    starts = rows_of(table, Recipe(train_on="all")).starts
+    value_counts = rows_of(table, Recipe(train_on="all")).value_counts
     rng = np.random.default_rng(0)
-    prompts = draw_prompts(starts, None, 200, "feature", rng)
+    prompts = draw_prompts(value_counts, None, 200, "feature", rng)
     last, without = (
-        draw_writing_orders(prompts.table.codes, prompts.condition, permutation, rng)
+        draw_generation_orders(prompts.table.codes, prompts.condition, permutation, rng)
         for permutation in ("label-last", "no-label")
     )
     assert (last[:, -1] == 0).all()

@@ -125,7 +125,7 @@ def test_a_thousand_categories():
     categories = [f"c{i}" for i in range(1000)]
     X = pd.DataFrame({"c": categories + categories[::-1], "a": range(2000)})
     y = pd.Series(([0] * 9 + [1]) * 200)
-    sampler, made = resample(X, y, interpolation=None, max_presentations=64)
+    sampler, made = resample(X, y, interpolation=None, max_samples_seen=64)
     assert len(sampler.schema_[0].categories) == 1000
     assert set(made["c"]) <= set(categories)
 
@@ -133,7 +133,7 @@ def test_a_thousand_categories():
 def test_two_hundred_columns():
     X = pd.DataFrame({f"column {i}": np.arange(N) % (2 + i % 9) for i in range(150)})
     X = X.join(pd.DataFrame({f"text {i}": ["a", "b", None] * 16 for i in range(50)}))
-    _, made = resample(X, max_presentations=64)
+    _, made = resample(X, max_samples_seen=64)
     assert made.shape == (16, 200)
 
 
@@ -165,7 +165,7 @@ def test_identifiers_are_reported_with_what_happens_to_them(column, fate):
     X = pd.DataFrame({"id": column, "a": 1})
     y = pd.Series(["no", "no", "no", "yes"] * (len(column) // 4))
     with pytest.warns(UserWarning, match=f"column 'id' has another value in every row.*{fate}"):
-        resample(X, y, max_presentations=64)
+        resample(X, y, max_samples_seen=64)
 
 
 def test_measurements_and_free_text_are_no_identifiers():
@@ -180,7 +180,7 @@ def test_measurements_and_free_text_are_no_identifiers():
     y = pd.Series(["no", "no", "yes"] * 40)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        resample(X, y, max_presentations=64)
+        resample(X, y, max_samples_seen=64)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_strategies_and_one_model_for_all_classes(strategy, expected):
     pd.testing.assert_frame_equal(X_resampled.iloc[:48], X)
     pd.testing.assert_series_equal(y_resampled.iloc[:48], y)
     assert np.bincount(y_resampled).tolist() == expected
-    assert set(sampler.redraws_) == {
+    assert set(sampler.rejection_stats_) == {
         label for label in range(3) if np.bincount(y)[label] < expected[label]
     }
 

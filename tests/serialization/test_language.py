@@ -15,19 +15,19 @@ from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization._grammar import FORCED, NO_CUE, START
-from counterpoise.serialization._serializer import spell
-from counterpoise.serialization._table_serializer import table_language
-from counterpoise.serialization._text_serializer import text_language
+from counterpoise.serialization._grammar import FORCED, NO_COLUMN_TOKEN, START
+from counterpoise.serialization._serializer import serialize
+from counterpoise.serialization._table_serializer import table_serializer
+from counterpoise.serialization._text_serializer import text_serializer
 from counterpoise.serialization._tokenizer import CharacterTokenizer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 LANGUAGES = {
-    "table": lambda table: table_language(table),
-    "table, pre-trained": lambda table: table_language(table, byte_pairs()),
-    "text, characters": lambda table: text_language(table, CharacterTokenizer()),
-    "text, byte pairs": lambda table: text_language(table, byte_pairs()),
-    "text, split numbers": lambda table: text_language(table, byte_pairs(), "digits"),
+    "table": lambda table: table_serializer(table),
+    "table, pre-trained": lambda table: table_serializer(table, byte_pairs()),
+    "text, characters": lambda table: text_serializer(table, CharacterTokenizer()),
+    "text, byte pairs": lambda table: text_serializer(table, byte_pairs()),
+    "text, split numbers": lambda table: text_serializer(table, byte_pairs(), "digits"),
 }
 
 
@@ -36,16 +36,16 @@ def byte_pairs():
     return HuggingFaceTokenizer(byte_pair_tokenizer())
 
 
-def read_sentence(language, tokens, cues, order):
+def read_sentence(serializer, tokens, column_tokens, order):
     """Read a sentence back to codes, knowing nothing but the cells' names and automata."""
     assert tokens[0] == START
     codes = {}
     rest = tokens[1:].tolist()
     for column in order:
-        cell = language.cells[column]
+        cell = serializer.cells[column]
         before = len(tokens) - len(rest) - 1
-        assert cues[before] == cell.cue
-        assert (cell.cue == NO_CUE) == (len(cell.name) > 0)
+        assert column_tokens[before] == cell.column_token
+        assert (cell.column_token == NO_COLUMN_TOKEN) == (len(cell.name) > 0)
         assert tuple(rest[: len(cell.name)]) == cell.name
         rest = rest[len(cell.name) :]
         for end in range(1, len(rest) + 1):
@@ -98,24 +98,26 @@ def frames(draw):
 @given(data=frames(), seed=st.integers(0, 99))
 def test_rows_read_back_as_they_were(name, data, seed):
     table = labelled_table(*data)
-    language = LANGUAGES[name](table)
+    serializer = LANGUAGES[name](table)
     n_rows, n_columns = table.codes.shape
     orders = np.argsort(np.random.default_rng(seed).random((n_rows, n_columns)), axis=1)
-    sentences = spell(table, language).sentences(np.arange(n_rows), orders)
+    token_batch = serialize(table, serializer).token_batch(np.arange(n_rows), orders)
     for row in range(n_rows):
-        length = sentences.lengths[row]
-        tokens, cues = sentences.tokens[row, :length], sentences.cues[row]
-        found = read_sentence(language, tokens, cues, orders[row])
-        assert (cues != NO_CUE).sum() == sum(cell.cue != NO_CUE for cell in language.cells)
+        length = token_batch.lengths[row]
+        tokens, column_tokens = token_batch.tokens[row, :length], token_batch.column_tokens[row]
+        found = read_sentence(serializer, tokens, column_tokens, orders[row])
+        assert (column_tokens != NO_COLUMN_TOKEN).sum() == sum(
+            cell.column_token != NO_COLUMN_TOKEN for cell in serializer.cells
+        )
         assert [found[column][0] for column in range(n_columns)] == table.codes[row].tolist()
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_choices_are_marked_where_the_automaton_has_a_choice(name):
     table = labelled_table(*mixed_frame())
-    language = LANGUAGES[name](table)
-    corpus = spell(table, language)
-    for column, cell in enumerate(language.cells):
+    serializer = LANGUAGES[name](table)
+    corpus = serialize(table, serializer)
+    for column, cell in enumerate(serializer.cells):
         for segment in np.unique(corpus.segments[:, column]):
             tokens, states = corpus.tokens[segment], corpus.states[segment]
             state = 0
@@ -125,7 +127,7 @@ def test_choices_are_marked_where_the_automaton_has_a_choice(name):
                 out = cell.automaton.edges[state]
                 assert (chosen_in == FORCED) == (len(out) == 1)
                 if chosen_in != FORCED:
-                    allowed = language.grammar.allowed[language.grammar.allowed_set[chosen_in]]
+                    allowed = serializer.grammar.allowed[serializer.grammar.allowed_set[chosen_in]]
                     assert set(np.flatnonzero(allowed)) == {edge.symbol for edge in out}
                 state = cell.automaton.follow(state, token).target
 
@@ -133,36 +135,40 @@ def test_choices_are_marked_where_the_automaton_has_a_choice(name):
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_absent_cells_are_left_out(name):
     table = labelled_table(*mixed_frame(8))
-    language = LANGUAGES[name](table)
+    serializer = LANGUAGES[name](table)
     codes = table.codes.copy()
     codes[:, 2:] = ABSENT
-    corpus = spell(Table(table.schema, codes, table.texts), language)
+    corpus = serialize(Table(table.schema, codes, table.texts), serializer)
     orders = np.tile(np.arange(table.codes.shape[1]), (8, 1))
-    sentences = corpus.sentences(np.arange(8), orders)
+    token_batch = corpus.token_batch(np.arange(8), orders)
     for row in range(8):
-        expected = [START, *language.segment(0, codes[row, 0]), *language.segment(1, codes[row, 1])]
-        assert sentences.tokens[row, : sentences.lengths[row]].tolist() == expected
+        expected = [
+            START,
+            *serializer.segment(0, codes[row, 0]),
+            *serializer.segment(1, codes[row, 1]),
+        ]
+        assert token_batch.tokens[row, : token_batch.lengths[row]].tolist() == expected
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_what_is_outside_the_table_cannot_be_written(name):
     table = labelled_table(*mixed_frame())
-    language = LANGUAGES[name](table)
-    age, price = language.schema[1], language.schema[2]
+    serializer = LANGUAGES[name](table)
+    age, price = serializer.schema[1], serializer.schema[2]
     bad = [(1, age.low - 1), (1, age.high + 1), (2, price.high + 1)]
     for column, code in bad:
-        cell = language.cells[column]
+        cell = serializer.cells[column]
         try:
-            written = list(cell.spell(code))
+            written = list(cell.serialize(code))
         except (KeyError, IndexError):
             continue
         assert cell.automaton.read(written) is None
-    assert language.cells[1].automaton.read(list(language.cells[2].spell(MISSING))) is None
+    assert serializer.cells[1].automaton.read(list(serializer.cells[2].serialize(MISSING))) is None
     codes = table.codes.copy()
     codes[0, 1] = age.high + 1
     wrong = Table(table.schema, codes, table.texts)
     with pytest.raises(SchemaError, match="age"):
-        spell(wrong, language)
+        serialize(wrong, serializer)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
@@ -173,32 +179,32 @@ def test_free_text_reads_back(name, texts):
     schema = Schema.infer(frame, kinds={"note": "text"})
     assert isinstance(schema[0], TextColumn)
     table = Table.from_frame(frame, schema)
-    language = LANGUAGES[name](table)
-    cell = language.cells[0]
+    serializer = LANGUAGES[name](table)
+    cell = serializer.cells[0]
     for code, text in enumerate(table.texts[0]):
-        written = list(cell.spell(code))
+        written = list(cell.serialize(code))
         assert cell.automaton.read(written) is not None
-        assert language.read_text(written[:-1]) == text
-    assert cell.automaton.read(list(cell.spell(MISSING))) == MISSING
+        assert serializer.read_text(written[:-1]) == text
+    assert cell.automaton.read(list(cell.serialize(MISSING))) == MISSING
 
 
 def test_categories_that_look_alike_are_told_apart():
     frame = pd.DataFrame({"code": pd.Series([1, "1", True, "True"] * 2, dtype=object)})
     table = Table.from_frame(frame, Schema.infer(frame))
     for build in LANGUAGES.values():
-        language = build(table)
-        spelled = {tuple(language.segment(0, code)) for code in range(4)}
-        assert len(spelled) == 4
+        serializer = build(table)
+        serialized = {tuple(serializer.segment(0, code)) for code in range(4)}
+        assert len(serialized) == 4
 
 
 def test_the_published_sentence():
     frame = pd.DataFrame({"age": [39, 50], "workclass": ["State-gov", "Private, big"]})
     table = labelled_table(frame, pd.Series([">50K", "<=50K"], name="income"))
-    language = text_language(table, CharacterTokenizer())
-    sentences = spell(table, language).sentences(np.arange(2), np.tile([0, 1, 2], (2, 1)))
+    serializer = text_serializer(table, CharacterTokenizer())
+    token_batch = serialize(table, serializer).token_batch(np.arange(2), np.tile([0, 1, 2], (2, 1)))
     texts = [
-        "".join(chr(language.vocabulary.entries[token].pieces[0]) for token in row[1:length])
-        for row, length in zip(sentences.tokens, sentences.lengths, strict=True)
+        "".join(chr(serializer.vocabulary.entries[token].pieces[0]) for token in row[1:length])
+        for row, length in zip(token_batch.tokens, token_batch.lengths, strict=True)
     ]
     assert texts == [
         " income is >50K, age is 39, workclass is State-gov,",
@@ -210,18 +216,20 @@ def test_the_published_sentence():
 def test_split_numbers_have_a_token_for_each_digit(tokenizer):
     frame = pd.DataFrame({"price": [1.25, -30.5], "name": ["12", "b"]})
     table = labelled_table(frame, pd.Series(["n", "y"], name="t"))
-    language = text_language(table, tokenizer, "digits")
+    serializer = text_serializer(table, tokenizer, "digits")
     for code, number in zip(table.codes[:, 1], ("1.25", "-30.50"), strict=True):
         parts = [" price is", *(f" {mark}" for mark in number), ","]
-        assert spelled(language, 1, code) == [p for part in parts for p in tokenizer.encode(part)]
-    plain = text_language(table, tokenizer)
-    assert spelled(language, 2, 0) == spelled(plain, 2, 0), "categories are as they were"
+        assert serialized(serializer, 1, code) == [
+            p for part in parts for p in tokenizer.encode(part)
+        ]
+    plain = text_serializer(table, tokenizer)
+    assert serialized(serializer, 2, 0) == serialized(plain, 2, 0), "categories are as they were"
 
 
-def spelled(language, column, code):
+def serialized(serializer, column, code):
     """The pieces of a cell."""
-    entries = language.vocabulary.entries
-    return [piece for token in language.segment(column, code) for piece in entries[token].pieces]
+    entries = serializer.vocabulary.entries
+    return [piece for token in serializer.segment(column, code) for piece in entries[token].pieces]
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
@@ -232,9 +240,9 @@ def test_a_mean_that_gaps_were_filled_with_is_written_beside_short_numbers(name)
     column, cell = table.schema[1], LANGUAGES[name](table).cells[1]
     lengths = {}
     for code in np.unique(table.codes[:, 1]).tolist():
-        written = list(cell.spell(code))
+        written = list(cell.serialize(code))
         assert cell.automaton.read(written) == code
         lengths[code] = len(written)
     assert lengths[column.exceptions[0]] == 1 or not name.startswith("table")
     assert lengths[240_000_000] <= 6, "no trailing zeros"
-    assert cell.automaton.read(list(cell.spell(240_000_001))) is None
+    assert cell.automaton.read(list(cell.serialize(240_000_001))) is None

@@ -21,16 +21,16 @@ wide_ranges = st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3).map
 @given(small_ranges)
 def test_fixed_numbers_are_exactly_the_range(bounds):
     low, high = bounds
-    spelled = {tuple(spell_fixed(code, low, high)): code for code in range(low, high + 1)}
-    assert accepted(fixed_number(low, high)) == spelled
-    assert len({len(word) for word in spelled}) == 1, "all of one width"
+    serialized = {tuple(spell_fixed(code, low, high)): code for code in range(low, high + 1)}
+    assert accepted(fixed_number(low, high)) == serialized
+    assert len({len(word) for word in serialized}) == 1, "all of one width"
 
 
 @given(small_ranges, st.integers(0, 3))
 def test_plain_numbers_are_exactly_the_range(bounds, decimals):
     low, high = bounds
-    spelled = {(*spell_plain(code, decimals), ","): code for code in range(low, high + 1)}
-    assert accepted(plain_number(low, high, decimals, ",")) == spelled
+    serialized = {(*spell_plain(code, decimals), ","): code for code in range(low, high + 1)}
+    assert accepted(plain_number(low, high, decimals, ",")) == serialized
 
 
 @given(small_ranges, st.integers(0, 3))

@@ -4,11 +4,11 @@ import numpy as np
 
 from counterpoise.models._huggingface import HuggingFaceTokenizer
 from counterpoise.serialization._grammar import FORCED, START
-from counterpoise.serialization._serializer import spell
+from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._text_serializer import (
     all_chosen,
     anything,
-    text_language,
+    text_serializer,
     with_every_piece,
 )
 from counterpoise.serialization._tokenizer import CharacterTokenizer
@@ -18,10 +18,10 @@ from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 def test_every_piece_may_be_written_and_sentences_stay_as_they_were():
     table = labelled_table(*mixed_frame())
     tokenizer = HuggingFaceTokenizer(byte_pair_tokenizer())
-    narrow = text_language(table, tokenizer)
-    before = spell(table, narrow)
-    wide = with_every_piece(text_language(table, tokenizer), tokenizer)
-    after = spell(table, wide)
+    narrow = text_serializer(table, tokenizer)
+    before = serialize(table, narrow)
+    wide = with_every_piece(text_serializer(table, tokenizer), tokenizer)
+    after = serialize(table, wide)
     np.testing.assert_array_equal(after.tokens.tokens, before.tokens.tokens)
     pieces = {piece for entry in wide.vocabulary.entries for piece in entry.pieces}
     assert set(tokenizer.pieces()) <= pieces
@@ -30,18 +30,18 @@ def test_every_piece_may_be_written_and_sentences_stay_as_they_were():
 
 def test_anything_but_the_start_may_follow_and_all_of_it_is_scored():
     table = labelled_table(*mixed_frame())
-    language = text_language(table, CharacterTokenizer())
-    grammar = anything(language)
-    assert grammar.allowed.shape == (1, len(language.vocabulary))
+    serializer = text_serializer(table, CharacterTokenizer())
+    grammar = anything(serializer)
+    assert grammar.allowed.shape == (1, len(serializer.vocabulary))
     assert not grammar.allowed[0, START]
-    assert grammar.allowed[0].sum() == len(language.vocabulary) - 1
+    assert grammar.allowed[0].sum() == len(serializer.vocabulary) - 1
     assert grammar.column[0] != 0
-    corpus = all_chosen(spell(table, language))
-    sentences = corpus.sentences(np.arange(60), np.tile(np.arange(7), (60, 1)))
-    place = np.arange(sentences.tokens.shape[1])
-    is_text = (place > 0) & (place < sentences.lengths[:, None])
-    assert (sentences.states[is_text] == 0).all()
-    assert (sentences.states[~is_text] == FORCED).all()
+    corpus = all_chosen(serialize(table, serializer))
+    token_batch = corpus.token_batch(np.arange(60), np.tile(np.arange(7), (60, 1)))
+    place = np.arange(token_batch.tokens.shape[1])
+    is_text = (place > 0) & (place < token_batch.lengths[:, None])
+    assert (token_batch.states[is_text] == 0).all()
+    assert (token_batch.states[~is_text] == FORCED).all()
 
 
 def test_tokenizers_decode_what_they_encode():

@@ -35,7 +35,7 @@ def undisturbed():
     with pytest.MonkeyPatch.context() as patch:
         steps = counted_steps(patch)
         sampler, rows = fitted(None)
-    assert len(sampler.writer_.trainings) == 3
+    assert len(sampler.generator_.trainings) == 3
     return sampler, rows, len(steps)
 
 
@@ -66,11 +66,11 @@ def stopping_at(monkeypatch):
 
 def assert_same(sampler, rows, undisturbed):
     expected, expected_rows, _ = undisturbed
-    own, other = (distinct_tensors(s.writer_.model) for s in (sampler, expected))
+    own, other = (distinct_tensors(s.generator_.model) for s in (sampler, expected))
     assert all(torch.equal(own[name], other[name]) for name in other)
     assert rows == expected_rows
     assert sampler.history_.train_loss == expected.history_.train_loss
-    for own, other in zip(sampler.writer_.trainings, expected.writer_.trainings, strict=True):
+    for own, other in zip(sampler.generator_.trainings, expected.generator_.trainings, strict=True):
         assert own.held_out_loss == other.held_out_loss
     assert sampler._rng.bit_generator.state == expected._rng.bit_generator.state
 
@@ -177,7 +177,7 @@ def assert_killed_and_resumed(folder, undisturbed, seed):
     assert run(folder, folder / "rows", -1, 0) == 0
     expected, expected_rows, _ = undisturbed
     weights = load_file(folder / "rows.safetensors")
-    for name, tensor in distinct_tensors(expected.writer_.model).items():
+    for name, tensor in distinct_tensors(expected.generator_.model).items():
         assert torch.equal(weights[name], tensor), name
     assert (folder / "rows.csv").read_text() == expected_rows
     assert not (folder / FILE_NAME).exists()

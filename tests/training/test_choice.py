@@ -14,8 +14,8 @@ from counterpoise.models._registry import COMPACT, SMOLLM2, load_backbone
 from counterpoise.recipes._base import Recipe
 from counterpoise.training import _auto_model as choice
 from counterpoise.training._auto_model import Fit, Work, choose_backbone
-from counterpoise.training._fit import Length
-from counterpoise.training._runtime_estimate import Foresight
+from counterpoise.training._fit import TrainingLength
+from counterpoise.training._runtime_estimate import RuntimeEstimate
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
@@ -39,13 +39,13 @@ def loaded(monkeypatch) -> list[str]:
 
 def fit(epochs: int = 2) -> Fit:
     table = labelled_table(*mixed_frame(60))
-    return Fit(table, {YES: 36}, Recipe(), Length(epochs), CPU, None, None, None, None)
+    return Fit(table, {YES: 36}, Recipe(), TrainingLength(epochs), CPU, None, None, None, None)
 
 
 def test_what_fits_is_taken(loaded, monkeypatch):
     monkeypatch.setattr(choice, "measure_matrix_rate", lambda _: 1e15)
-    foresight = Foresight(20.0, 5.0, 2**20, 0.1)
-    monkeypatch.setattr(Fit, "foresee", lambda *_: foresight)
+    estimate = RuntimeEstimate(20.0, 5.0, 2**20, 0.1)
+    monkeypatch.setattr(Fit, "estimate_runtime", lambda *_: estimate)
     backbone = choose_backbone(fit(), None, time.perf_counter())
     assert backbone.name == SMOLLM2
     assert "it takes up to 2" in backbone.reason
@@ -66,7 +66,7 @@ def test_what_cannot_fit_is_not_even_loaded(loaded, monkeypatch):
 def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):
     monkeypatch.setattr(choice, "measure_matrix_rate", lambda _: 1e15)
     monkeypatch.setattr(choice, "free_memory", lambda _: 2**30)
-    monkeypatch.setattr(Fit, "foresee", lambda *_: Foresight(1.0, 1.0, 2**31, 0.1))
+    monkeypatch.setattr(Fit, "estimate_runtime", lambda *_: RuntimeEstimate(1.0, 1.0, 2**31, 0.1))
     backbone = choose_backbone(fit(), None, time.perf_counter())
     assert backbone.name == COMPACT
     assert "2.0 GiB" in backbone.reason
@@ -92,5 +92,5 @@ def test_work_is_counted():
     assert Work(10, 5, 4.0).operations(15) == pytest.approx(Work(10, 5, 2.0).operations(30))
     work = fit().work()
     assert work.n_rows == 36
-    assert work.n_presentations == 2 * 48
+    assert work.n_samples_seen == 2 * 48
     assert 5 < work.n_tokens < 40

@@ -10,22 +10,22 @@ import torch
 
 from counterpoise import LLMOverSampler
 from counterpoise.generation._decoding import Sampling
-from counterpoise.generation._generator import RowWriter
+from counterpoise.generation._generator import RowGenerator
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import spell
-from counterpoise.serialization._table_serializer import table_language
+from counterpoise.serialization._serializer import serialize
+from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.training._history import History
 from counterpoise.training._loop import TrainingPlan
 from counterpoise.training._rows import training_rows
 from counterpoise.training._runtime_estimate import (
-    Budget,
-    Foresight,
-    foresee,
+    RuntimeEstimate,
+    TimeBudget,
+    estimate_runtime,
     free_memory,
     measure_matrix_rate,
-    measure_pace,
+    measure_step_times,
 )
 from tests.small_models import labelled_table, mixed_frame
 
@@ -34,36 +34,36 @@ YES = 1
 PLAN = TrainingPlan(6400, batch_size=32, learning_rate=1e-3)
 
 
-def unfitted() -> RowWriter:
+def unfitted() -> RowGenerator:
     table = labelled_table(*mixed_frame(60))
-    language = table_language(table)
-    model = load_backbone("compact", device=CPU).build(language.vocabulary.entries, 0)
+    serializer = table_serializer(table)
+    model = load_backbone("compact", device=CPU).build(serializer.vocabulary.entries, 0)
     rows = training_rows(table, {YES: 36}, Recipe(), lambda _: 0.0, np.random.default_rng(0))
-    return RowWriter(language, model, Recipe(), rows, CPU, History())
+    return RowGenerator(serializer, model, Recipe(), rows, CPU, History())
 
 
 def test_it_leaves_no_trace():
-    writer = unfitted()
-    before = {name: tensor.clone() for name, tensor in writer.model.state_dict().items()}
-    state, is_training = torch.get_rng_state(), writer.model.training
-    foresight = foresee(writer, PLAN, 1.0, {YES: 36}, Sampling())
+    row_generator = unfitted()
+    before = {name: tensor.clone() for name, tensor in row_generator.model.state_dict().items()}
+    state, is_training = torch.get_rng_state(), row_generator.model.training
+    estimate = estimate_runtime(row_generator, PLAN, 1.0, {YES: 36}, Sampling())
     assert torch.equal(torch.get_rng_state(), state)
-    assert writer.model.training == is_training
-    for name, tensor in writer.model.state_dict().items():
+    assert row_generator.model.training == is_training
+    for name, tensor in row_generator.model.state_dict().items():
         assert torch.equal(tensor, before[name])
-    assert all(parameter.grad is None for parameter in writer.model.parameters())
-    assert foresight.training_s > 0
-    assert foresight.writing_s > 0
-    n_bytes = sum(p.numel() * 4 for p in writer.model.parameters())
-    assert 6 * n_bytes < foresight.n_bytes < 6 * n_bytes + 2**30
+    assert all(parameter.grad is None for parameter in row_generator.model.parameters())
+    assert estimate.training_s > 0
+    assert estimate.generation_s > 0
+    n_bytes = sum(p.numel() * 4 for p in row_generator.model.parameters())
+    assert 6 * n_bytes < estimate.n_bytes < 6 * n_bytes + 2**30
 
 
 def test_what_the_backward_pass_keeps_grows_with_the_batch():
-    writer = unfitted()
-    corpus = spell(writer.rows.corpus, writer.language)
+    row_generator = unfitted()
+    corpus = serialize(row_generator.rows.corpus, row_generator.serializer)
     kept = [
-        measure_pace(
-            writer.model, corpus, writer.language.grammar, "label-first", n, CPU
+        measure_step_times(
+            row_generator.model, corpus, row_generator.serializer.grammar, "label-first", n, CPU
         ).bytes_kept
         for n in (8, 64)
     ]
@@ -87,10 +87,10 @@ def fit(**parameters):
 def test_training_stops_in_time_and_all_rows_come_back():
     sampler, _, y, said = fit(max_time=0.5, epochs=10_000)
     assert sampler.history_.stopped_by == "max_time"
-    assert sampler.history_.n_presentations < 10_000 * 48
+    assert sampler.history_.n_samples_seen < 10_000 * 48
     assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
     assert "training was stopped after" in said
-    assert "max_presentations=" in said or "no time to train" in said
+    assert "max_samples_seen=" in said or "no time to train" in said
 
 
 def test_a_search_is_stopped_too():
@@ -106,7 +106,7 @@ def test_a_search_is_stopped_too():
     with pytest.warns(UserWarning, match="stopped"):
         _, y_new = sampler.fit_resample(X, y)
     assert (y_new == "yes").sum() == 160
-    search = sampler.writer_.search
+    search = sampler.generator_.search
     assert search is not None
     assert sampler.history_.stopped_by == "max_time" or search.stopped_by == "max_time"
 
@@ -126,13 +126,13 @@ def test_an_estimate_is_shown_and_changes_nothing(capsys):
 
 
 def test_what_brings_it_down_is_named():
-    budget = Budget({YES: 10}, Sampling(), 10.0, started=1e12)
-    foresight = Foresight(1e13, 1.0, 2**50, 0.5)
+    budget = TimeBudget({YES: 10}, Sampling(), 10.0, started=1e12)
+    estimate = RuntimeEstimate(1e13, 1.0, 2**50, 0.5)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        budget.warn(foresight, n_free=2**30)
+        budget.warn(estimate, n_free=2**30)
     memory, duration = (str(warning.message) for warning in caught)
     assert "batch_size" in memory
-    assert "max_presentations=" in duration
+    assert "max_samples_seen=" in duration
     with pytest.warns(UserWarning, match="no time to train in"):
-        Budget({YES: 10}, Sampling(), 1e-9, started=0.0).warn(foresight, None)
+        TimeBudget({YES: 10}, Sampling(), 1e-9, started=0.0).warn(estimate, None)

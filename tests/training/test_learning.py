@@ -8,7 +8,7 @@ from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
 from counterpoise.recipes._base import Recipe
 from counterpoise.training import _fit as learning
-from counterpoise.training._fit import Length, learn
+from counterpoise.training._fit import TrainingLength, fit_generator
 from counterpoise.training._history import History
 from tests.small_models import labelled_table, mixed_frame
 
@@ -26,10 +26,10 @@ def learned(monkeypatch, n_rows, length, best=0.5):
         calls.append((len(corpus), plan, None if held_out is None else len(held_out), weights))
         for parameter in model.parameters():
             parameter.data.zero_()
-        return History([plan.n_presentations], [1.0], [], round(best * plan.n_presentations), 1.0)
+        return History([plan.n_samples_seen], [1.0], [], round(best * plan.n_samples_seen), 1.0)
 
     monkeypatch.setattr(learning, "train", train)
-    writer = learn(
+    row_generator = fit_generator(
         table,
         {YES: 100},
         load_backbone("compact", device=CPU),
@@ -41,54 +41,54 @@ def learned(monkeypatch, n_rows, length, best=0.5):
         rng=np.random.default_rng(0),
         progress=SilentProgress(),
     )
-    return writer, calls
+    return row_generator, calls
 
 
 def test_a_middling_class_is_trained_twice_the_second_time_on_all_rows(monkeypatch):
-    writer, calls = learned(monkeypatch, 300, Length())  # 60 rows of the class
+    row_generator, calls = learned(monkeypatch, 300, TrainingLength())  # 60 rows of the class
     (n_part, search, n_held_out, start), (n_all, plan, nothing, again) = calls
     assert (n_part, n_held_out) == (48 + 100, 12)
     assert (n_all, nothing) == (60 + 100, None)
-    assert search.n_presentations == 50 * n_part
-    assert plan.n_presentations == pytest.approx(0.5 * search.n_presentations * 160 / 148, abs=1)
+    assert search.n_samples_seen == 50 * n_part
+    assert plan.n_samples_seen == pytest.approx(0.5 * search.n_samples_seen * 160 / 148, abs=1)
     assert all((start[name] == again[name]).all() for name in start), "from the same start"
-    assert writer.rows.n_real == 60
-    assert writer.search is not None
+    assert row_generator.rows.n_real == 60
+    assert row_generator.search is not None
 
 
 def test_a_large_class_is_trained_once_and_keeps_the_best(monkeypatch):
-    writer, calls = learned(monkeypatch, 1000, Length())  # 200 rows of the class
+    row_generator, calls = learned(monkeypatch, 1000, TrainingLength())  # 200 rows of the class
     ((n_rows, plan, n_held_out, _),) = calls
     assert (n_rows, n_held_out) == (180 + 100, 20)
-    assert plan.n_presentations == 50 * 280
-    assert writer.search is None
+    assert plan.n_samples_seen == 50 * 280
+    assert row_generator.search is None
 
 
 def test_a_tiny_class_trains_blind_and_short(monkeypatch):
-    _, calls = learned(monkeypatch, 95, Length())  # 19 rows of the class
+    _, calls = learned(monkeypatch, 95, TrainingLength())  # 19 rows of the class
     ((n_rows, plan, n_held_out, _),) = calls
     assert (n_rows, n_held_out) == (119, None)
-    assert plan.n_presentations == 1000
+    assert plan.n_samples_seen == 1000
 
 
 @pytest.mark.parametrize(
-    ("length", "held_out", "presentations"),
+    ("length", "held_out", "samples_seen"),
     [
-        (Length(epochs=7), None, 7 * 160),
-        (Length(epochs=7, held_out_share=0.5), 30, 7 * 130),
-        (Length(held_out_share=0.1), 6, 50 * 154),
-        (Length(held_out_share=0.0), None, 1000),
+        (TrainingLength(epochs=7), None, 7 * 160),
+        (TrainingLength(epochs=7, held_out_share=0.5), 30, 7 * 130),
+        (TrainingLength(held_out_share=0.1), 6, 50 * 154),
+        (TrainingLength(held_out_share=0.0), None, 1000),
     ],
 )
-def test_what_is_asked_for_is_done(monkeypatch, length, held_out, presentations):
-    writer, calls = learned(monkeypatch, 300, length)
+def test_what_is_asked_for_is_done(monkeypatch, length, held_out, samples_seen):
+    row_generator, calls = learned(monkeypatch, 300, length)
     ((_, plan, n_held_out, _),) = calls
     assert n_held_out == held_out
-    assert plan.n_presentations == presentations
-    assert writer.search is None
+    assert plan.n_samples_seen == samples_seen
+    assert row_generator.search is None
 
 
 def test_presentations_are_capped(monkeypatch):
-    _, calls = learned(monkeypatch, 4000, Length())
-    assert calls[0][1].n_presentations == load_backbone("compact", device=CPU).max_presentations
+    _, calls = learned(monkeypatch, 4000, TrainingLength())
+    assert calls[0][1].n_samples_seen == load_backbone("compact", device=CPU).max_samples_seen
     assert calls[0][1].check_every == 500

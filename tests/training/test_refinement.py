@@ -39,24 +39,28 @@ def unrefined() -> LLMOverSampler:
     return fitted(refinement=None)
 
 
-def share_kept(sampler: LLMOverSampler, judge: LLMOverSampler) -> float:
+def share_kept(sampler: LLMOverSampler, selection_classifier: LLMOverSampler) -> float:
     """Of 1,000 rows as the model writes them, what the judge of another sampler keeps."""
-    written, _ = sampler.writer_.write(
+    written, _ = sampler.generator_.write(
         0, 1000, Sampling(), rng=np.random.default_rng(1), progress=SilentProgress()
     )
-    assert judge.writer_.judge is not None
-    return float((judge.writer_.judge.margin(written.table) >= 0).mean())
+    assert selection_classifier.generator_.selection_classifier is not None
+    return float(
+        (selection_classifier.generator_.selection_classifier.margin(written.table) >= 0).mean()
+    )
 
 
 def test_where_most_rows_are_put_back_it_learns_to_write_what_is_kept(refined, unrefined) -> None:
     before, after = share_kept(unrefined, unrefined), share_kept(refined, unrefined)
     assert before < 0.5, "or there was nothing to learn"
     assert after > before + 0.15
-    assert refined.redraws_["rare"].n_drawn < 0.8 * unrefined.redraws_["rare"].n_drawn
-    assert refined.writer_.refinement is not None
-    assert unrefined.writer_.refinement is None
-    presented = [history.n_presentations for history in refined.writer_.trainings]
-    assert len(presented) == 1 + len(unrefined.writer_.trainings)
+    assert (
+        refined.rejection_stats_["rare"].n_drawn < 0.8 * unrefined.rejection_stats_["rare"].n_drawn
+    )
+    assert refined.generator_.refinement is not None
+    assert unrefined.generator_.refinement is None
+    presented = [history.n_samples_seen for history in refined.generator_.trainings]
+    assert len(presented) == 1 + len(unrefined.generator_.trainings)
     assert refined.timings_["training_rows_per_s"] == pytest.approx(
         sum(presented) / refined.timings_["training_s"]
     )
@@ -70,7 +74,7 @@ def test_a_saved_sampler_goes_on_as_it_was(refined, tmp_path) -> None:
     written = refined.sample(50, random_state=3)
     refined.save(tmp_path / "saved")
     loaded = LLMOverSampler.load(tmp_path / "saved")
-    assert loaded.writer_.refinement == refined.writer_.refinement
+    assert loaded.generator_.refinement == refined.generator_.refinement
     pd.testing.assert_frame_equal(loaded.sample(50, random_state=3)[0], written[0])
 
 
@@ -91,8 +95,8 @@ def test_when_it_is_worth_it(n_rows, n_classes, n_kept, n_drawn, expected) -> No
 
 def test_by_default_a_few_rows_are_not_worth_it(unrefined, refined) -> None:
     few, many = (fitted(refinement="auto", sampling_strategy={"rare": n}) for n in (150, 6000))
-    assert few.writer_.refinement is None
-    assert many.writer_.refinement is not None
+    assert few.generator_.refinement is None
+    assert many.generator_.refinement is not None
     assert few.history_.train_loss == unrefined.history_.train_loss == many.history_.train_loss
 
 

@@ -11,8 +11,8 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._grammar import FORCED
-from counterpoise.serialization._serializer import spell
-from counterpoise.serialization._table_serializer import table_language
+from counterpoise.serialization._serializer import serialize
+from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.training import _loop as training
 from counterpoise.training._loop import TrainingPlan, train
 from tests.small_models import labelled_table, mixed_frame
@@ -22,22 +22,22 @@ CPU = resolve_device("cpu", "float32")
 
 def built(n_rows=60, seed=0):
     table = labelled_table(*mixed_frame(n_rows, seed))
-    language = table_language(table)
-    model = load_backbone("compact", device=CPU).build(language.vocabulary.entries, 0)
-    return table, language, model
+    serializer = table_serializer(table)
+    model = load_backbone("compact", device=CPU).build(serializer.vocabulary.entries, 0)
+    return table, serializer, model
 
 
 def run(plan, *, held_out=None, seed=0, n_rows=60):
-    table, language, model = built(n_rows)
+    table, serializer, model = built(n_rows)
     history = train(
         model,
-        spell(table, language),
-        language.grammar,
+        serialize(table, serializer),
+        serializer.grammar,
         plan,
         device=CPU,
         rng=np.random.default_rng(seed),
         progress=SilentProgress(),
-        held_out=None if held_out is None else spell(held_out, language),
+        held_out=None if held_out is None else serialize(held_out, serializer),
     )
     return model, history
 
@@ -45,8 +45,8 @@ def run(plan, *, held_out=None, seed=0, n_rows=60):
 def test_the_loss_falls_and_presentations_are_counted():
     _, history = run(TrainingPlan(1500, batch_size=16, learning_rate=5e-3))
     assert history.train_loss[-1] < 0.9 * history.train_loss[0]
-    assert 1500 <= history.n_presentations < 1516, "to the end of the batch"
-    assert history.best_presentations == history.n_presentations
+    assert 1500 <= history.n_samples_seen < 1516, "to the end of the batch"
+    assert history.best_n_samples_seen == history.n_samples_seen
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
@@ -66,25 +66,25 @@ def test_global_random_state_is_left_alone():
 
 def test_stops_early_and_keeps_the_best_epoch():
     held_out = labelled_table(*mixed_frame(40, seed=9))
-    _, language, _ = built(30)
+    _, serializer, _ = built(30)
     # the held-out rows are noise to the model: it can only get worse at them after a while
     plan = TrainingPlan(1800, batch_size=8, learning_rate=1e-2, check_every=60, patience=3)
-    table, language, model = built(30)
+    table, serializer, model = built(30)
     rows = [row for row in range(40) if (held_out.codes[row, 1:3] >= 0).all()]
     inside = [
         row
         for row in rows
         if all(
             column.low <= held_out.codes[row, position] <= column.high
-            for position, column in enumerate(language.schema)
+            for position, column in enumerate(serializer.schema)
             if hasattr(column, "low")
         )
     ]
-    corpus = spell(held_out.take(np.array(inside)), language)
+    corpus = serialize(held_out.take(np.array(inside)), serializer)
     history = train(
         model,
-        spell(table, language),
-        language.grammar,
+        serialize(table, serializer),
+        serializer.grammar,
         plan,
         device=CPU,
         rng=np.random.default_rng(0),
@@ -95,37 +95,37 @@ def test_stops_early_and_keeps_the_best_epoch():
     best = int(np.argmin(losses))
     assert len(losses) < 30
     assert best == len(losses) - 4, "three looks after the best one"
-    assert history.best_presentations == history.presentations[best]
+    assert history.best_n_samples_seen == history.samples_seen[best]
     # the weights that are kept are the best look's: they score what it scored
-    scorer = Scorer(model, language.grammar, CPU)
+    scorer = Scorer(model, serializer.grammar, CPU)
     rng = np.random.default_rng(0)
     rng.integers(2**31)
     seed = int(rng.integers(2**31))
-    again = scorer.loss_a_row(corpus, "label-first", np.random.default_rng(seed), 2)
+    again = scorer.loss_per_row(corpus, "label-first", np.random.default_rng(seed), 2)
     assert again == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_the_label_is_given_and_never_scored():
-    table, language, model = built()
-    corpus = spell(table, language)
+    table, serializer, model = built()
+    corpus = serialize(table, serializer)
     orders = np.tile(np.arange(table.codes.shape[1]), (len(table), 1))
-    sentences = corpus.sentences(np.arange(len(table)), orders)
-    scored, _ = Scorer(model, language.grammar, CPU).log_likelihood(sentences)
-    of_label = language.grammar.column == 0
-    chosen = sentences.states != FORCED
-    n_label = (chosen & of_label[sentences.states]).sum()
+    token_batch = corpus.token_batch(np.arange(len(table)), orders)
+    scored, _ = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
+    of_label = serializer.grammar.column == 0
+    chosen = token_batch.states != FORCED
+    n_label = (chosen & of_label[token_batch.states]).sum()
     assert n_label == len(table)
     assert len(scored) == chosen.sum() - n_label
 
 
 def test_padding_does_not_change_a_row():
-    table, language, model = built()
-    corpus = spell(table, language)
-    scorer = Scorer(model.eval(), language.grammar, CPU)
+    table, serializer, model = built()
+    corpus = serialize(table, serializer)
+    scorer = Scorer(model.eval(), serializer.grammar, CPU)
     orders = np.tile(np.arange(table.codes.shape[1]), (len(table), 1))
-    together, rows = scorer.log_likelihood(corpus.sentences(np.arange(len(table)), orders))
+    together, rows = scorer.log_likelihood(corpus.token_batch(np.arange(len(table)), orders))
     for row in range(5):
-        alone, _ = scorer.log_likelihood(corpus.sentences(np.array([row]), orders[:1]))
+        alone, _ = scorer.log_likelihood(corpus.token_batch(np.array([row]), orders[:1]))
         torch.testing.assert_close(alone, together[rows == row], atol=1e-4, rtol=1e-4)
 
 
@@ -139,9 +139,9 @@ def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch)
     seen = []
     true = Scorer.log_likelihood
 
-    def spy(self, sentences):
-        seen.append(sentences)
-        return true(self, sentences)
+    def spy(self, token_batch):
+        seen.append(token_batch)
+        return true(self, token_batch)
 
     drawn = []
     true_orders = training.draw_orders
@@ -167,8 +167,8 @@ def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch)
 
 def test_rows_of_one_epoch_are_each_presented_once(monkeypatch):
     plan = TrainingPlan(60, batch_size=7, learning_rate=1e-3)
-    table, language, _ = built()
-    corpus = spell(table, language)
+    table, serializer, _ = built()
+    corpus = serialize(table, serializer)
     batches = training._batches(corpus, plan, np.random.default_rng(0))
     for _ in range(2):  # two epochs
         epoch = [next(batches)[0] for _ in range(9)]

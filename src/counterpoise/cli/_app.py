@@ -77,7 +77,7 @@ def resample(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     epochs: options.Epochs = "recipe",
-    max_presentations: options.MaxPresentations = None,
+    max_samples_seen: options.MaxSamplesSeen = None,
     batch_size: options.BatchSize = "auto",
     learning_rate: options.LearningRate = "auto",
     validation_fraction: options.ValidationFraction = "recipe",
@@ -108,7 +108,7 @@ def resample(
         "refinement": None if refinement == "none" else refinement,
         "train_on": train_on,
         "epochs": number_or(int, epochs, "--epochs", ("recipe", "auto")),
-        "max_presentations": max_presentations,
+        "max_samples_seen": max_samples_seen,
         "batch_size": number_or(int, batch_size, "--batch-size"),
         "learning_rate": number_or(float, learning_rate, "--learning-rate"),
         "validation_fraction": number_or(

@@ -11,8 +11,8 @@ import typer
 
 from counterpoise.cli._source import Source, check_report, write_report
 from counterpoise.cli._terminal import aligned, say
-from counterpoise.comparison._verdict import JudgedWay, Verdict
-from counterpoise.report._wording import judged_row
+from counterpoise.comparison._verdict import StrategyResult, Verdict
+from counterpoise.report._wording import result_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _in_text(verdict: Verdict) -> str:
     return "\n\n".join([*parts, *verdict.reasons, verdict.method])
 
 
-def _table(arms: Sequence[JudgedWay]) -> str:
+def _table(arms: Sequence[StrategyResult]) -> str:
     columns = list(arms[0].scores)[:4]
     header = ["", *columns, "difference", "95 % interval", "p (Holm)", "seconds"]
-    return aligned([header, *(judged_row(arm, columns) for arm in arms)])
+    return aligned([header, *(result_row(arm, columns) for arm in arms)])

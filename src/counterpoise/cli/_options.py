@@ -320,10 +320,10 @@ Epochs = Annotated[
         "--epochs", help="A number, recipe, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
     ),
 ]
-MaxPresentations = Annotated[
+MaxSamplesSeen = Annotated[
     int | None,
     typer.Option(
-        "--max-presentations",
+        "--max-samples-seen",
         help="Rows presented in training at most, repeats included.",
         min=1,
         show_default=False,

@@ -16,7 +16,7 @@ from counterpoise.columns._schema import Schema
 from counterpoise.comparison._classifiers import CLASSIFIERS
 from counterpoise.comparison._contest import Contest, hold_contest
 from counterpoise.comparison._scores import Costs
-from counterpoise.comparison._strategies import usual_ways
+from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._trial import Plan
 from counterpoise.comparison._verdict import Verdict, choose_score, judge
 from counterpoise.report._build import Rows, describe_run, summarize
@@ -154,7 +154,7 @@ def compare(
     contest = hold_contest(
         frame,
         labels,
-        usual_ways(sampler),
+        default_strategies(sampler),
         _by_name(classifiers),
         plan,
         positive=positive,

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from counterpoise._progress import Progress, SilentProgress
-from counterpoise.comparison._strategies import NOTHING, Way
+from counterpoise.comparison._strategies import NOTHING, Strategy
 from counterpoise.comparison._trial import Labelled, Memory, Plan, Trial
 
 
@@ -73,14 +73,14 @@ class Contest:
     def table(self, classifier: str, score: str) -> pd.DataFrame:
         """Return a score by split (rows) and way (columns, in the order in which they ran)."""
         own = self.runs[self.runs["classifier"] == classifier]
-        ways = list(dict.fromkeys(own["way"]))
-        return own.pivot(index="split", columns="way", values=score)[ways]
+        strategies = list(dict.fromkeys(own["way"]))
+        return own.pivot(index="split", columns="way", values=score)[strategies]
 
 
 def hold_contest(
     X: pd.DataFrame,
     y: pd.Series[Any],
-    ways: Sequence[Way],
+    strategies: Sequence[Strategy],
     classifiers: Mapping[str, Any],
     plan: Plan,
     *,
@@ -118,7 +118,7 @@ def hold_contest(
     """
     X, y = X.reset_index(drop=True), y.reset_index(drop=True)
     positive, n_positive = _choose_positive(y, positive)
-    if not ways or ways[0].name != NOTHING:
+    if not strategies or strategies[0].name != NOTHING:
         raise ValueError(f"the first way must be {NOTHING!r}, which the others are held against")
     n_folds = min(plan.n_folds, n_positive // 2)
     splits = RepeatedStratifiedKFold(
@@ -126,7 +126,7 @@ def hold_contest(
     )
     record = _Record()
     seeds = np.random.default_rng(plan.random_state).integers(2**31, size=splits.get_n_splits())
-    total = splits.get_n_splits() * len(ways)
+    total = splits.get_n_splits() * len(strategies)
     with (
         warnings.catch_warnings(record=True) as caught,
         (progress or SilentProgress()).stage("comparing", total=total, unit="trials") as advance,
@@ -134,8 +134,8 @@ def hold_contest(
         warnings.simplefilter("always", UserWarning)
         for number, (train, test) in _in_time(splits.split(np.zeros(len(y)), y), plan.max_time_s):
             trial = Trial(_take(X, y, train), _take(X, y, test), positive, plan, seeds[number])
-            for way in ways:
-                record.add(trial, way, classifiers, number)
+            for strategy in strategies:
+                record.add(trial, strategy, classifiers, number)
                 advance()
     return Contest(
         runs=pd.DataFrame(record.rows),
@@ -159,17 +159,19 @@ class _Record:
     failures: dict[str, str] = field(default_factory=dict)
     example: Example | None = None
 
-    def add(self, trial: Trial, way: Way, classifiers: Mapping[str, Any], split: int) -> None:
+    def add(
+        self, trial: Trial, strategy: Strategy, classifiers: Mapping[str, Any], split: int
+    ) -> None:
         """Try a way with every classifier; whatever it raises is its own failure."""
-        memory = None if way.resample is None else Memory(way.resample)
+        memory = None if strategy.resample is None else Memory(strategy.resample)
         for name, classifier in classifiers.items():
             started, known_s = time.perf_counter(), 0.0 if memory is None else memory.seconds
             try:
-                found = trial.run(way, name, classifier, memory)
+                found = trial.run(strategy, name, classifier, memory)
             except Exception as error:
-                if way.name == NOTHING:
+                if strategy.name == NOTHING:
                     raise  # there is nothing to compare with: the classifier is at fault
-                self.failures.setdefault(way.name, f"{type(error).__name__}: {error}")
+                self.failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 return
             # what was balanced for the classifier before is counted for this one too
             seconds = time.perf_counter() - started + known_s

@@ -16,7 +16,7 @@ NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Strategy:
     """One way to treat imbalance.
 
     Attributes
@@ -34,7 +34,7 @@ class Way:
     class_weight: str | None = None
 
 
-def usual_ways(sampler: Any) -> tuple[Way, ...]:
+def default_strategies(sampler: Any) -> tuple[Strategy, ...]:
     """Return nothing, class weights, random repetition, SMOTENC and `sampler`, simplest first.
 
     A tuned threshold is not among them: every way gets one.
@@ -42,11 +42,11 @@ def usual_ways(sampler: Any) -> tuple[Way, ...]:
     from counterpoise.baselines import BaselineOverSampler
 
     return (
-        Way(NOTHING),
-        Way("class weights", class_weight="balanced"),
-        Way("random", resample_with(BaselineOverSampler("random"))),
-        Way("SMOTENC", resample_with(BaselineOverSampler("smotenc"))),
-        Way("counterpoise", resample_with(sampler)),
+        Strategy(NOTHING),
+        Strategy("class weights", class_weight="balanced"),
+        Strategy("random", resample_with(BaselineOverSampler("random"))),
+        Strategy("SMOTENC", resample_with(BaselineOverSampler("smotenc"))),
+        Strategy("counterpoise", resample_with(sampler)),
     )
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import Costs, scores
-from counterpoise.comparison._strategies import Way
+from counterpoise.comparison._strategies import Strategy
 from counterpoise.comparison._utility import measure_utility, out_of_fold_probability
 
 Labelled = tuple[pd.DataFrame, "pd.Series[Any]"]
@@ -66,10 +66,12 @@ class Trial:
     plan: Plan
     seed: int
 
-    def run(self, way: Way, name: str, classifier: Any, resample: Memory | None) -> dict[str, Any]:
+    def run(
+        self, strategy: Strategy, name: str, classifier: Any, resample: Memory | None
+    ) -> dict[str, Any]:
         """Train and score one classifier with rows balanced one way."""
         model = TableClassifier(
-            classifier, class_weight=way.class_weight, random_state=int(self.seed)
+            classifier, class_weight=strategy.class_weight, random_state=int(self.seed)
         )
         balanced = self.train if resample is None else resample(*self.train, int(self.seed))
         out_of_fold = out_of_fold_probability(
@@ -90,21 +92,21 @@ class Trial:
         tuned = {f"{score}_tuned": value for score, value in (utility.tuned_scores or {}).items()}
         return {
             "classifier": name,
-            "way": way.name,
+            "way": strategy.name,
             **utility.scores,
             **tuned,
-            **self._calibration(utility.probability, balanced[1], way),
+            **self._calibration(utility.probability, balanced[1], strategy),
             **self._costs(utility.probability, out_of_fold),
         }
 
     def _calibration(
-        self, probability: npt.NDArray[np.float64], trained_on: pd.Series[Any], way: Way
+        self, probability: npt.NDArray[np.float64], trained_on: pd.Series[Any], strategy: Strategy
     ) -> dict[str, float]:
         """Return how far probabilities are off, before and after the shift of class shares."""
         true = float((self.train[1] == self.positive).mean())
         # weights change the shares as repeated rows would
-        before = 0.5 if way.class_weight else float((trained_on == self.positive).mean())
-        if way.class_weight and self.train[1].nunique() > 2:
+        before = 0.5 if strategy.class_weight else float((trained_on == self.positive).mean())
+        if strategy.class_weight and self.train[1].nunique() > 2:
             before = 1 / self.train[1].nunique()
         both = np.column_stack([1 - probability, probability])
         corrected = shift_priors(both, [1 - before, before], [1 - true, true])[:, 1]

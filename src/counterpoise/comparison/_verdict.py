@@ -54,7 +54,7 @@ _SHOWN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedWay:
+class StrategyResult:
     """One way to treat imbalance, as it did in the comparison.
 
     Attributes
@@ -85,13 +85,15 @@ class JudgedWay:
 
 def against_nothing(
     contest: Contest, tables: Mapping[str, pd.DataFrame], sign: int
-) -> dict[str, tuple[JudgedWay, ...]]:
+) -> dict[str, tuple[StrategyResult, ...]]:
     """Hold every way against doing nothing; the p-values adjusted together."""
     gains = {
-        (name, str(way)): (sign * (table[way] - table[NOTHING])).dropna().to_numpy(dtype=float)
+        (name, str(strategy)): (sign * (table[strategy] - table[NOTHING]))
+        .dropna()
+        .to_numpy(dtype=float)
         for name, table in tables.items()
-        for way in table.columns
-        if way != NOTHING
+        for strategy in table.columns
+        if strategy != NOTHING
     }
     ratio = contest.test_to_train
     raw = [corrected_p_value(gain, ratio) for gain in gains.values()]
@@ -103,8 +105,8 @@ def against_nothing(
     }
     return {
         name: tuple(
-            _tested(contest, name, table, str(way), gains.get((name, str(way))), p_values)
-            for way in table.columns
+            _tested(contest, name, table, str(strategy), gains.get((name, str(strategy))), p_values)
+            for strategy in table.columns
         )
         for name, table in tables.items()
     }
@@ -114,27 +116,27 @@ def _tested(
     contest: Contest,
     classifier: str,
     table: pd.DataFrame,
-    way: str,
+    strategy: str,
     gain: npt.NDArray[np.float64] | None,
     p_values: Mapping[tuple[str, str], float],
-) -> JudgedWay:
+) -> StrategyResult:
     runs, ratio = contest.runs, contest.test_to_train
-    own = runs[(runs["classifier"] == classifier) & (runs["way"] == way)]
+    own = runs[(runs["classifier"] == classifier) & (runs["way"] == strategy)]
     shown = {title: float(own[column].mean()) for title, column in _SHOWN.items()}
     if "cost" in own:
         shown = {"Cost per 1,000 rows": 1000 * float(own["cost"].mean()), **shown}
-    return JudgedWay(
-        name=way,
+    return StrategyResult(
+        name=strategy,
         scores=shown,
-        value=float(table[way].mean()),
+        value=float(table[strategy].mean()),
         difference=None if gain is None else float(gain.mean()),
         interval=None if gain is None or len(gain) < 2 else corrected_interval(gain, ratio),
-        p_value=None if gain is None else p_values[classifier, way],
+        p_value=None if gain is None else p_values[classifier, strategy],
         seconds=float(own["seconds"].mean()),
     )
 
 
-def decide(arms: Sequence[JudgedWay], least: float) -> tuple[str, JudgedWay | None]:
+def decide(arms: Sequence[StrategyResult], least: float) -> tuple[str, StrategyResult | None]:
     """Return ``"use"`` and what, ``"don't"`` or ``"can't tell"``; see `judge` for the rule."""
     tried = [arm for arm in arms if arm.difference is not None and arm.interval is not None]
     worth_it = [
@@ -166,19 +168,19 @@ class Case:
     score: str
     least: float
     classifier: str
-    arms: Mapping[str, Sequence[JudgedWay]]
+    arms: Mapping[str, Sequence[StrategyResult]]
     decision: str
-    way: JudgedWay | None
+    strategy: StrategyResult | None
 
     @property
-    def own(self) -> Sequence[JudgedWay]:
+    def own(self) -> Sequence[StrategyResult]:
         """The ways, with the classifier that the verdict is about."""
         return self.arms[self.classifier]
 
     def sentence(self) -> str:
         """Return the verdict in one sentence."""
-        if self.way is not None:
-            return f"Use {self.way.name}: {self._against(self.way)}."
+        if self.strategy is not None:
+            return f"Use {self.strategy.name}: {self._against(self.strategy)}."
         if self.decision == "don't":
             return (
                 "Don't resample: tune the threshold instead. No way to balance is better than "
@@ -227,7 +229,7 @@ class Case:
     def _title(self) -> str:
         return SCORES[self.score].title
 
-    def _against(self, arm: JudgedWay) -> str:
+    def _against(self, arm: StrategyResult) -> str:
         """Say a way's score against that of doing nothing, with the interval."""
         nothing = self.own[0]
         what = "of the difference" if self.score != "cost" else "of the saving"
@@ -263,18 +265,18 @@ class Case:
     def _others(self) -> list[str]:
         """Say how the ways relate that are worth it, or harm."""
         found = []
-        if self.way is not None:
+        if self.strategy is not None:
             as_good = [
                 arm.name
                 for arm in self.own
                 if arm.difference is not None
-                and arm is not self.way
-                and arm.difference > (self.way.difference or 0.0) - self.least
+                and arm is not self.strategy
+                and arm.difference > (self.strategy.difference or 0.0) - self.least
             ]
             if as_good:
                 found.append(
                     f"{', '.join(as_good)} did as well, or better by less than matters; "
-                    f"{self.way.name} is the simplest of them that is shown to help."
+                    f"{self.strategy.name} is the simplest of them that is shown to help."
                 )
         harmful = [
             arm.name
@@ -291,8 +293,8 @@ class Case:
             return ""
         parts = []
         for name, arms in self.arms.items():
-            decision, way = decide(arms, self.least)
-            parts.append(f"{name}: {decision if way is None else f'use {way.name}'}")
+            decision, strategy = decide(arms, self.least)
+            parts.append(f"{name}: {decision if strategy is None else f'use {strategy.name}'}")
         return (
             f"The verdict is about {self.classifier}, which does best without balancing. "
             f"By classifier: {'; '.join(parts)}."
@@ -354,12 +356,12 @@ class Verdict:
     """
 
     decision: str
-    way: str | None
+    strategy: str | None
     sentence: str
     reasons: tuple[str, ...]
     score: str
     smallest_difference: float
-    arms: dict[str, tuple[JudgedWay, ...]]
+    arms: dict[str, tuple[StrategyResult, ...]]
     method: str
 
 
@@ -418,11 +420,11 @@ def judge(
         if score == "cost":
             least = _SHARE_OF_COST * float(tables[order[0]][NOTHING].mean())
     arms = against_nothing(contest, {name: tables[name] for name in order}, sign)
-    decision, way = decide(arms[order[0]], least)
-    case = Case(contest, score, least, order[0], arms, decision, way)
+    decision, strategy = decide(arms[order[0]], least)
+    case = Case(contest, score, least, order[0], arms, decision, strategy)
     return Verdict(
         decision=decision,
-        way=None if way is None else way.name,
+        strategy=None if strategy is None else strategy.name,
         sentence=case.sentence(),
         reasons=case.reasons(),
         score=SCORES[score].title if score != "cost" else "saving per 1,000 rows",

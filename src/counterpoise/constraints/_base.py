@@ -23,7 +23,7 @@ from counterpoise.constraints._fixed_combinations import Layout, build_layout
 from counterpoise.constraints._inequality import Inequality, check_real_rows, read_inequalities
 from counterpoise.constraints._no_copies import RealRows, check_room
 from counterpoise.constraints._restrictions import restrict, with_observed
-from counterpoise.constraints._warnings import warn_of_identifiers, warn_of_unseen
+from counterpoise.constraints._warnings import warn_about_identifiers, warn_about_unseen
 from counterpoise.generation._rejection_sampling import Accept
 
 
@@ -157,7 +157,7 @@ def prepare(
     return Prepared(allowed.schema, observed, table, rules)
 
 
-def forewarn(prepared: Prepared, classes: Mapping[Any, int]) -> None:
+def check_constraints(prepared: Prepared, classes: Mapping[Any, int]) -> None:
     """Check the classes to be filled, label codes by class, against the rules.
 
     Raises
@@ -165,10 +165,10 @@ def forewarn(prepared: Prepared, classes: Mapping[Any, int]) -> None:
     SchemaError
         If no rows of a class can satisfy them.
     """
-    warn_of_identifiers(prepared.observed)
+    warn_about_identifiers(prepared.observed)
     for class_, label in classes.items():
         of_class = prepared.observed.codes[:, 0] == label
         check_real_rows(prepared.rules.inequalities, prepared.observed.take(of_class), class_)
-        warn_of_unseen(prepared.table, label, class_)
+        warn_about_unseen(prepared.table, label, class_)
         if not prepared.rules.allow_copies:
             check_room(prepared.table.take(of_class), class_)

@@ -13,7 +13,7 @@ from counterpoise.columns._column import Column
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.training._interpolation import N_NEIGHBORS
-from counterpoise.training._rows import SMALLEST_CLASS_TO_HOLD_OUT
+from counterpoise.training._rows import MIN_CLASS_SIZE_FOR_HOLDOUT
 
 SMALLEST_TABLE_WITH_IDENTIFIERS = 30
 """In a smaller table, strings that are all different may well be by chance."""
@@ -21,7 +21,7 @@ SMALLEST_TABLE_WITH_NUMBERED_ROWS = 100
 """In a smaller table, whole numbers that are all different may well be by chance."""
 
 
-def check_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
+def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
     """Refuse a class with a single row, and warn of what a tiny one can't be promised.
 
     Parameters
@@ -39,7 +39,7 @@ def check_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
             f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect more rows "
             "of it, or leave it out with sampling_strategy"
         )
-    if n_rows >= SMALLEST_CLASS_TO_HOLD_OUT:
+    if n_rows >= MIN_CLASS_SIZE_FOR_HOLDOUT:
         return
     fallback = (
         f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
@@ -54,7 +54,7 @@ def check_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
     )
 
 
-def warn_of_identifiers(features: Table) -> None:
+def warn_about_identifiers(features: Table) -> None:
     """Warn of columns with another value in every row, and say what happens to them."""
     for position, column in enumerate(features.schema):
         n_rows = len(features)
@@ -73,7 +73,7 @@ def warn_of_identifiers(features: Table) -> None:
             )
 
 
-def warn_of_unseen(table: Table, label: int, class_: Any) -> None:
+def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
     """Warn of columns for which no row of a class (label first) has an allowed value."""
     of_class = table.codes[table.codes[:, 0] == label]
     for position in np.flatnonzero((of_class == ABSENT).all(axis=0)):

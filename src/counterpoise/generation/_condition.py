@@ -14,7 +14,7 @@ from counterpoise.columns._column import Column
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
 from counterpoise.constraints._fixed_combinations import Combination, Layout
-from counterpoise.generation._prompts import Starts
+from counterpoise.generation._prompts import ValueCounts
 from counterpoise.serialization._grammar import IntArray
 
 
@@ -34,7 +34,7 @@ class Fixed:
     codes: Mapping[int, int]
 
     def draw(
-        self, n_rows: int, starts: Starts, label: int, rng: np.random.Generator
+        self, n_rows: int, value_counts: ValueCounts, label: int, rng: np.random.Generator
     ) -> dict[int, IntArray]:
         """Return the codes of `n_rows` prompts, by position in the joined table.
 
@@ -50,7 +50,7 @@ class Fixed:
                 drawn[position] = np.full(n_rows, self.codes[members[0]])
                 continue
             matching = combination.matching(self.codes)
-            values = np.repeat(*starts.values(label, position))
+            values = np.repeat(*value_counts.values(label, position))
             seen = values[np.isin(values, matching)]
             drawn[position] = rng.choice(seen if len(seen) else matching, n_rows)
         return drawn

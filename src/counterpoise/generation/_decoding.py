@@ -15,11 +15,11 @@ from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.models._base import LanguageModel
-from counterpoise.models._cache import Reader, prepare
+from counterpoise.models._cache import CachedModel, prepare
 from counterpoise.models._device import Device
 from counterpoise.serialization._automaton import END
-from counterpoise.serialization._grammar import NO_CUE, BoolArray, Grammar, IntArray, Runs
-from counterpoise.serialization._serializer import Language, Sentences, spell
+from counterpoise.serialization._grammar import NO_COLUMN_TOKEN, BoolArray, Grammar, IntArray, Runs
+from counterpoise.serialization._serializer import Serializer, TokenBatch, serialize
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -78,7 +78,7 @@ class Generated:
 
 def generate(
     model: LanguageModel,
-    language: Language,
+    serializer: Serializer,
     prompts: Table,
     orders: IntArray,
     sampling: Sampling,
@@ -108,16 +108,16 @@ def generate(
     texts = {column: list(strings) for column, strings in prompts.texts.items()}
     model.eval()
     torch_generator = torch.Generator(device=device.device)
-    open_reader = prepare(model, device)
-    allowed = language.grammar.allowed
+    open_cache = prepare(model, device)
+    allowed = serializer.grammar.allowed
     barred = device.tensor(np.where(allowed, np.float32(0), np.float32(-np.inf)))
     with progress.stage("writing", total=n_rows, unit="rows") as advance:
         for start in range(0, n_rows, sampling.batch_size):
             torch_generator.manual_seed(int(rng.integers(2**63)))
             rows = slice(start, start + sampling.batch_size)
-            batch = _Batch(language, prompts.take(np.arange(n_rows)[rows]), orders[rows])
-            reader = open_reader(len(batch.codes))
-            _write(reader, batch, barred, sampling, device, torch_generator)
+            batch = _Batch(serializer, prompts.take(np.arange(n_rows)[rows]), orders[rows])
+            parser = open_cache(len(batch.codes))
+            _write(parser, batch, barred, sampling, device, torch_generator)
             codes[rows] = batch.codes
             log_likelihood[rows] = batch.log_likelihood
             for row, column, string in batch.strings():
@@ -130,7 +130,7 @@ def generate(
 
 @torch.inference_mode()
 def _write(
-    reader: Reader,
+    parser: CachedModel,
     batch: _Batch,
     barred: Tensor,
     sampling: Sampling,
@@ -142,16 +142,16 @@ def _write(
     `barred`, of shape (n_sets, n_tokens), is 0 where a set of the grammar has a token, else
     ``-inf``.
     """
-    grammar = batch.language.grammar
+    grammar = batch.serializer.grammar
     live = np.arange(len(batch.state))  # the rows that the reader goes on with
     while len(writing := np.flatnonzero(batch.state[live] != END)):
         if len(writing) <= len(live) // 2:
             live = live[writing]
-            reader.keep(writing)
+            parser.keep(writing)
         # 1. read as much as every unfinished row has written since the last turn, and score the
         #    successors of the last token of those that have written no more
-        tokens, cues, due = batch.take(live)
-        logits = reader.read(tokens, cues, due)
+        tokens, column_tokens, due = batch.take(live)
+        logits = parser.read(tokens, column_tokens, due)
         # 2. choose among the tokens that the grammar permits, and follow each row's choice
         rows = live[due]
         logits += barred[device.tensor(grammar.allowed_set[batch.state[rows]])]
@@ -192,8 +192,8 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
 class _Batch:
     """The rows being written: where each stands in the grammar, as arrays."""
 
-    def __init__(self, language: Language, prompts: Table, orders: IntArray) -> None:
-        self.language = language
+    def __init__(self, serializer: Serializer, prompts: Table, orders: IntArray) -> None:
+        self.serializer = serializer
         self.codes = prompts.codes.copy()
         n_rows = len(self.codes)
         self.log_likelihood = np.zeros(n_rows)
@@ -201,9 +201,11 @@ class _Batch:
         self._orders = orders
         self._n_done = (np.take_along_axis(self.codes, orders, 1) != ABSENT).sum(axis=1)
         self._code = np.zeros(n_rows, dtype=np.int64)
-        self._text_columns = np.array([isinstance(c, TextColumn) for c in language.schema])
+        self._text_columns = np.array([isinstance(c, TextColumn) for c in serializer.schema])
         self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
-        self._written = _Written(spell(prompts, language).sentences(np.arange(n_rows), orders))
+        self._written = _GeneratedTokens(
+            serialize(prompts, serializer).token_batch(np.arange(n_rows), orders)
+        )
         self._open(np.arange(n_rows))
 
     def take(self, live: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -217,12 +219,12 @@ class _Batch:
             Which of `live` have a choice to make now; one or more.
         """
         is_writing = self.state[live] != END
-        tokens, cues, is_at_end = self._written.take(live, is_writing)
-        return tokens, cues, np.flatnonzero(is_writing & is_at_end)
+        tokens, column_tokens, is_at_end = self._written.take(live, is_writing)
+        return tokens, column_tokens, np.flatnonzero(is_writing & is_at_end)
 
     def follow(self, rows: IntArray, choice: IntArray, log_probability: FloatArray) -> None:
         """Advance `rows` by the tokens chosen there."""
-        grammar: Grammar = self.language.grammar
+        grammar: Grammar = self.serializer.grammar
         edges = grammar.edges(self.state[rows], choice)
         self.log_likelihood[rows] += log_probability
         columns = grammar.column[self.state[rows]]
@@ -245,12 +247,12 @@ class _Batch:
 
     def _open(self, rows: IntArray) -> None:
         """Begin the next cell of each of `rows`; cells with a single value are written at once."""
-        grammar: Grammar = self.language.grammar
+        grammar: Grammar = self.serializer.grammar
         n_columns = self._orders.shape[1]
         rows = rows[self._n_done[rows] < n_columns]
         while len(rows):
             columns = self._orders[rows, self._n_done[rows]]
-            self._written.cue(rows, grammar.cues[columns])
+            self._written.column_token(rows, grammar.column_tokens[columns])
             self._written.append_runs(rows, grammar.openings, columns)
             self._code[rows] = grammar.first_code[columns]
             self.state[rows] = grammar.first_state[columns]
@@ -267,18 +269,22 @@ class _Batch:
         for row, column, token in np.stack([rows, columns, tokens], axis=1).tolist():
             cells.setdefault((row, column), []).append(token)
         return [
-            (row, column, self.language.read_text(written[:-1]))  # the last one is the end mark
+            (row, column, self.serializer.read_text(written[:-1]))  # the last one is the end mark
             for (row, column), written in cells.items()
             if self.codes[row, column] != MISSING
         ]
 
 
-class _Written:
+class _GeneratedTokens:
     """The sentences so far; the model has read as many tokens of one as of another."""
 
-    def __init__(self, prompt: Sentences) -> None:
+    def __init__(self, prompt: TokenBatch) -> None:
         """Go on from `prompt`, whose arrays are taken over."""
-        self._tokens, self._cues, self._lengths = prompt.tokens, prompt.cues, prompt.lengths
+        self._tokens, self._cues, self._lengths = (
+            prompt.tokens,
+            prompt.column_tokens,
+            prompt.lengths,
+        )
         self._n_read = 0
 
     def take(self, rows: IntArray, is_writing: BoolArray) -> tuple[IntArray, IntArray, BoolArray]:
@@ -288,9 +294,9 @@ class _Written:
         self._n_read = new.stop
         return self._tokens[rows, new], self._cues[rows, new], lengths == new.stop
 
-    def cue(self, rows: IntArray, cues: IntArray) -> None:
+    def column_token(self, rows: IntArray, column_tokens: IntArray) -> None:
         """Add a cue to the last token of each of `rows`."""
-        self._cues[rows, self._lengths[rows] - 1] = cues
+        self._cues[rows, self._lengths[rows] - 1] = column_tokens
 
     def append(self, rows: IntArray, tokens: IntArray) -> None:
         """Append one token to each of `rows`."""
@@ -304,11 +310,11 @@ class _Written:
         lengths = runs.lengths(which)
         if not lengths.any():
             return
-        begin = self._lengths[rows]
-        self._reserve(int((begin + lengths).max()))
+        prepare_training = self._lengths[rows]
+        self._reserve(int((prepare_training + lengths).max()))
         n_before = np.repeat(np.cumsum(lengths) - lengths, lengths)
         within = np.arange(lengths.sum()) - n_before
-        places = np.repeat(rows, lengths), np.repeat(begin, lengths) + within
+        places = np.repeat(rows, lengths), np.repeat(prepare_training, lengths) + within
         self._tokens[places] = runs.tokens[runs.flat(which)]
         self._lengths[rows] += lengths
 
@@ -317,4 +323,4 @@ class _Written:
         if n_more > 0:
             padding = (0, 0), (0, max(n_more, n_tokens))
             self._tokens = np.pad(self._tokens, padding)
-            self._cues = np.pad(self._cues, padding, constant_values=NO_CUE)
+            self._cues = np.pad(self._cues, padding, constant_values=NO_COLUMN_TOKEN)

@@ -16,17 +16,21 @@ from counterpoise.columns._table import Table
 from counterpoise.constraints._base import Rules
 from counterpoise.generation._condition import Fixed
 from counterpoise.generation._decoding import Generated, Sampling
-from counterpoise.generation._generator import RowWriter
+from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import Prompts
 from counterpoise.generation._provenance import describe_origin
-from counterpoise.generation._rejection_sampling import SMALLEST_BOUND, Redraws, redraw
+from counterpoise.generation._rejection_sampling import (
+    SMALLEST_BOUND,
+    RejectionStats,
+    sample_with_rejection,
+)
 
 DRAWS_PER_LABELLED_ROW = 100
 """How many draws a row may take on average where rows are labelled after they are written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class RowSampler:
     """A writer and what its rows must satisfy.
 
     Attributes
@@ -37,14 +41,14 @@ class Pen:
     progress : Progress
     """
 
-    writer: RowWriter
+    row_generator: RowGenerator
     rules: Rules
     sampling: Sampling
     progress: Progress
 
     def draw(
         self, class_: Any, n_rows: int, rng: np.random.Generator, fixed: Fixed | None = None
-    ) -> tuple[Generated, Prompts, Redraws]:
+    ) -> tuple[Generated, Prompts, RejectionStats]:
         """Write exactly `n_rows` rows of a class that satisfy the rules, as they are learned.
 
         Raises
@@ -52,24 +56,26 @@ class Pen:
         DecodingError
             If the rules reject too many.
         """
-        schema = self.writer.language.schema
+        schema = self.row_generator.serializer.schema
         label = label_code(schema, class_)
 
         def draw(n: int) -> tuple[Generated, Prompts]:
             given = None
             if fixed is not None:
-                given = fixed.draw(n, self.writer.rows.starts, label, rng)
-            return self.writer.write(
+                given = fixed.draw(n, self.row_generator.rows.value_counts, label, rng)
+            return self.row_generator.write(
                 label, n, self.sampling, rng=rng, progress=self.progress, given=given
             )
 
-        labelling = self.writer.acceptance(label)
-        advice = self.writer.advice()
-        return redraw(
+        labelling = self.row_generator.acceptance(label)
+        advice = self.row_generator.advice()
+        return sample_with_rejection(
             draw,
             {**labelling, **self.rules.accept()},
             n_rows,
-            prefer=None if self.writer.judge is None else self.writer.judge.margin,
+            prefer=None
+            if self.row_generator.selection_classifier is None
+            else self.row_generator.selection_classifier.margin,
             class_=class_,
             most_drawn=max(DRAWS_PER_LABELLED_ROW * n_rows, SMALLEST_BOUND) if labelling else None,
             advice="; ".join([*advice, *self.rules.advice(schema, label)]),
@@ -96,11 +102,13 @@ class Filling:
     rows: pd.DataFrame
     provenance: pd.DataFrame
     copy_rate: float
-    redraws: dict[Any, Redraws]
+    rejection_stats: dict[Any, RejectionStats]
     seconds: float
 
 
-def fill(pen: Pen, observed: Table, n_rows: Mapping[Any, int], rng: np.random.Generator) -> Filling:
+def fill(
+    row_sampler: RowSampler, observed: Table, n_rows: Mapping[Any, int], rng: np.random.Generator
+) -> Filling:
     """Write the rows that each class lacks; at least one in all.
 
     Parameters
@@ -110,23 +118,25 @@ def fill(pen: Pen, observed: Table, n_rows: Mapping[Any, int], rng: np.random.Ge
     n_rows : mapping of object to int
         By class, how many.
     """
-    rows, provenance, redraws, n_copies = [], [], {}, 0
+    rows, provenance, rejection_stats, n_copies = [], [], {}, 0
     seconds = 0.0
-    assert pen.rules.real_rows is not None
+    assert row_sampler.rules.real_rows is not None
     for class_, n in n_rows.items():
         started = time.perf_counter()
-        generated, prompts, redraws[class_] = pen.draw(class_, n, rng)
+        generated, prompts, rejection_stats[class_] = row_sampler.draw(class_, n, rng)
         seconds += time.perf_counter() - started
-        n_copies += int(pen.rules.real_rows.has(generated.table).sum())
-        made = pen.rules.layout.split(generated.table)
+        n_copies += int(row_sampler.rules.real_rows.has(generated.table).sum())
+        made = row_sampler.rules.layout.split(generated.table)
         rows.append(made.to_frame())
-        provenance.append(describe_origin(generated, prompts, made, observed, pen.rules.layout))
+        provenance.append(
+            describe_origin(generated, prompts, made, observed, row_sampler.rules.layout)
+        )
     whole = pd.concat(rows, ignore_index=True)
     return Filling(
         rows=whole,
         provenance=pd.concat(provenance, ignore_index=True),
         copy_rate=n_copies / len(whole),
-        redraws=redraws,
+        rejection_stats=rejection_stats,
         seconds=seconds,
     )
 

@@ -19,21 +19,21 @@ from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.generation._decoding import FloatArray, Sampling, choose
-from counterpoise.generation._rejection_sampling import Redraws
+from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._cache import prepare
 from counterpoise.models._device import Device
 from counterpoise.serialization._calendar import covers
-from counterpoise.serialization._grammar import NO_CUE, START, IntArray
-from counterpoise.serialization._serializer import MISSING_WORD, Language, Sentences
+from counterpoise.serialization._grammar import NO_COLUMN_TOKEN, START, IntArray
+from counterpoise.serialization._serializer import MISSING_WORD, Serializer, TokenBatch
 from counterpoise.serialization._text_serializer import written_categories
 from counterpoise.serialization._tokenizer import Tokenizer
 
 
 @torch.no_grad()
-def write_text(
+def generate_text(
     model: LanguageModel,
-    prompts: Sentences,
+    prompts: TokenBatch,
     n_tokens: int,
     sampling: Sampling,
     *,
@@ -57,19 +57,19 @@ def write_text(
     log_likelihood = np.zeros(n_rows)
     model.eval()
     generator = torch.Generator(device=device.device)
-    open_reader = prepare(model, device)
+    open_cache = prepare(model, device)
     with progress.stage("writing", total=n_rows, unit="rows") as advance:
         for start in range(0, n_rows, sampling.batch_size):
             generator.manual_seed(int(rng.integers(2**63)))
             batch = tokens[start : start + sampling.batch_size]  # a view: filled in place
             n_written = np.minimum(prompts.lengths[start : start + len(batch)], n_tokens)
             n_read = 0
-            reader = open_reader(len(batch))
+            parser = open_cache(len(batch))
             while (shortest := int(n_written.min())) < n_tokens:
                 # 1. read as much as every row has; score what may follow in those that end there
                 pending = batch[:, n_read:shortest]
                 rows = np.flatnonzero(n_written == shortest)
-                logits = reader.read(pending, np.full_like(pending, NO_CUE), rows)
+                logits = parser.read(pending, np.full_like(pending, NO_COLUMN_TOKEN), rows)
                 n_read = shortest
                 # 2. choose any token but the start of a sentence
                 logits[:, START] = -torch.inf
@@ -83,11 +83,11 @@ def write_text(
 
 # The published way to read what a model wrote freely: split at commas, drop, fill in.
 #
-# The code that accompanies the ImbLLM paper splits a text at commas, takes the first value of each
-# column, drops rows with an unparsable number, and fills in the rest: the most frequent category for
-# one that is missing or unknown, the mean for a missing number, of the rows that the model was
-# trained on. That is done here so that its cost can be measured: what is filled in is the middle of
-# the class again, whatever the model was asked for.
+# The code that accompanies the ImbLLM paper splits a text at commas, takes the first value of
+# each column, drops rows with an unparsable number, and fills in the rest: the most frequent
+# category for one that is missing or unknown, the mean for a missing number, of the rows that the
+# model was trained on. That is done here so that its cost can be measured: what is filled in is
+# the middle of the class again, whatever the model was asked for.
 
 
 FLAWED = "numbers that are none"
@@ -111,7 +111,7 @@ def parse_sentence(text: str, names: Sequence[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedRows:
     """Rows read from free text.
 
     Attributes
@@ -127,7 +127,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class FreeReader:
+class FreeTextParser:
     """What is needed to read the rows of one table from text.
 
     Attributes
@@ -142,24 +142,28 @@ class FreeReader:
         By column the code of the most frequent category or the mean number.
     """
 
-    language: Language
+    serializer: Serializer
     tokenizer: Tokenizer
     n_tokens: int
     fill: IntArray
     texts: dict[int, tuple[str, ...]]
 
     @classmethod
-    def of(cls, language: Language, tokenizer: Tokenizer, real: Table, n_tokens: int) -> FreeReader:
+    def of(
+        cls, serializer: Serializer, tokenizer: Tokenizer, real: Table, n_tokens: int
+    ) -> FreeTextParser:
         """Take what is filled in from the rows that the model was trained on."""
         fill = [_middle(c, real.codes[:, at]) for at, c in enumerate(real.schema)]
-        return cls(language, tokenizer, n_tokens, np.array(fill, dtype=np.int64), dict(real.texts))
+        return cls(
+            serializer, tokenizer, n_tokens, np.array(fill, dtype=np.int64), dict(real.texts)
+        )
 
-    def read(self, tokens: IntArray, prompts: Table) -> Reading:
+    def read(self, tokens: IntArray, prompts: Table) -> ParsedRows:
         """Read a row from each text; cells that the prompt gave are as given.
 
         A label that is not given and can't be read stays ``ABSENT``: it is nothing to fill in.
         """
-        schema = self.language.schema
+        schema = self.serializer.schema
         columns = {str(column.name): at for at, column in enumerate(schema)}
         known = [_known(column) for column in schema]
         codes = prompts.codes.copy()
@@ -176,15 +180,15 @@ class FreeReader:
                 codes[row, at] = code
                 n_invalid[row] += not is_valid
         frozen = {at: tuple(strings) for at, strings in texts.items()}
-        return Reading(Table(schema, codes, frozen), n_invalid)
+        return ParsedRows(Table(schema, codes, frozen), n_invalid)
 
     def _text(self, tokens: IntArray) -> str:
-        entries = self.language.vocabulary.entries
+        entries = self.serializer.vocabulary.entries
         pieces = [piece for token in tokens[1:].tolist() for piece in entries[token].pieces]
         return self.tokenizer.decode(pieces).replace("\n", " ")
 
 
-def share_by_fate(n_invalid: IntArray, redraws: Redraws) -> dict[str, float]:
+def share_by_fate(n_invalid: IntArray, rejection_stats: RejectionStats) -> dict[str, float]:
     """Return what became of the rows that the model wrote, as shares of them.
 
     Parameters
@@ -201,15 +205,15 @@ def share_by_fate(n_invalid: IntArray, redraws: Redraws) -> dict[str, float]:
         a number that is none; ``"rejected otherwise"``, as of another class or by a rule. The
         first two are estimated from the rows kept, for the last draw is cut off.
     """
-    n_drawn = max(redraws.n_drawn, 1)
-    kept = 1.0 - redraws.n_rejected / n_drawn
-    n_flawed = redraws.rejected.get(FLAWED, 0)
+    n_drawn = max(rejection_stats.n_drawn, 1)
+    kept = 1.0 - rejection_stats.n_rejected / n_drawn
+    n_flawed = rejection_stats.rejected.get(FLAWED, 0)
     valid = float((n_invalid == 0).mean()) if len(n_invalid) else 0.0
     return {
         "valid as written": kept * valid,
         "repaired": kept * (1.0 - valid),
         "dropped": n_flawed / n_drawn,
-        "rejected otherwise": (redraws.n_rejected - n_flawed) / n_drawn,
+        "rejected otherwise": (rejection_stats.n_rejected - n_flawed) / n_drawn,
     }
 
 

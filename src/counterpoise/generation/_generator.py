@@ -11,21 +11,21 @@ from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
 from counterpoise.generation._decoding import Generated, Sampling, generate
-from counterpoise.generation._free_decoding import FLAWED, FreeReader, write_text
-from counterpoise.generation._prompts import Prompts, draw_prompts, draw_writing_orders
+from counterpoise.generation._free_decoding import FLAWED, FreeTextParser, generate_text
+from counterpoise.generation._prompts import Prompts, draw_generation_orders, draw_prompts
 from counterpoise.generation._rejection_sampling import Accept
-from counterpoise.generation._selection import Judge, XGBoostLabeller
+from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._grammar import IntArray
-from counterpoise.serialization._serializer import Language, spell
+from counterpoise.serialization._serializer import Serializer, serialize
 from counterpoise.training._history import History
 from counterpoise.training._rows import TrainingRows
 
 
 @dataclass(frozen=True, slots=True)
-class RowWriter:
+class RowGenerator:
     """A language model that has learned a table.
 
     Attributes
@@ -54,7 +54,7 @@ class RowWriter:
         What says which rows are kept, where the recipe selects.
     """
 
-    language: Language
+    serializer: Serializer
     model: LanguageModel
     recipe: Recipe
     rows: TrainingRows
@@ -63,8 +63,8 @@ class RowWriter:
     search: History | None = None
     refinement: History | None = None
     labeller: XGBoostLabeller | None = None
-    reader: FreeReader | None = None
-    judge: Judge | None = None
+    parser: FreeTextParser | None = None
+    selection_classifier: SelectionClassifier | None = None
 
     def write(
         self,
@@ -85,20 +85,20 @@ class RowWriter:
         """
         condition = "label" if given else self.recipe.condition
         prompted = label if self.recipe.labelled_by == "prompt" else None
-        prompts = draw_prompts(self.rows.starts, prompted, n_rows, condition, rng)
+        prompts = draw_prompts(self.rows.value_counts, prompted, n_rows, condition, rng)
         for position, codes in (given or {}).items():
             prompts.table.codes[:, position] = codes
-        orders = draw_writing_orders(
+        orders = draw_generation_orders(
             prompts.table.codes, prompts.condition, self.recipe.permutation, rng
         )
-        if self.reader is not None:
+        if self.parser is not None:
             generated = self._write_freely(
-                self.reader, prompts.table, orders, sampling, rng=rng, progress=progress
+                self.parser, prompts.table, orders, sampling, rng=rng, progress=progress
             )
         else:
             generated = generate(
                 self.model,
-                self.language,
+                self.serializer,
                 prompts.table,
                 orders,
                 sampling,
@@ -108,12 +108,12 @@ class RowWriter:
             )
         if self.labeller is not None:
             generated.table.codes[:, 0] = self.labeller.label(generated.table)
-        assert self.reader is not None or not (generated.table.codes == ABSENT).any()
+        assert self.parser is not None or not (generated.table.codes == ABSENT).any()
         return generated, prompts
 
     def _write_freely(
         self,
-        reader: FreeReader,
+        parser: FreeTextParser,
         prompts: Table,
         orders: IntArray,
         sampling: Sampling,
@@ -122,17 +122,17 @@ class RowWriter:
         progress: Progress,
     ) -> Generated:
         """Let the model write what it likes, and read rows from it."""
-        corpus = spell(prompts, self.language)
-        tokens, log_likelihood = write_text(
+        corpus = serialize(prompts, self.serializer)
+        tokens, log_likelihood = generate_text(
             self.model,
-            corpus.sentences(np.arange(len(prompts)), orders),
-            reader.n_tokens,
+            corpus.token_batch(np.arange(len(prompts)), orders),
+            parser.n_tokens,
             sampling,
             device=self.device,
             rng=rng,
             progress=progress,
         )
-        reading = reader.read(tokens, prompts)
+        reading = parser.read(tokens, prompts)
         return Generated(reading.table, log_likelihood, reading.n_invalid)
 
     @property
@@ -144,7 +144,7 @@ class RowWriter:
     def acceptance(self, label: int) -> dict[str, Accept]:
         """Return what a row must satisfy to be of the class `label`, by the reason if it is not."""
         accept: dict[str, Accept] = {}
-        if self.reader is not None:
+        if self.parser is not None:
             accept[FLAWED] = lambda table: ~(table.codes[:, 1:] == ABSENT).any(axis=1)
         if self.recipe.labelled_by != "prompt":
             accept["labelled otherwise"] = lambda table: table.codes[:, 0] == label
@@ -153,7 +153,7 @@ class RowWriter:
     def advice(self) -> list[str]:
         """Return what to do where too few rows are accepted."""
         advice = []
-        if self.reader is not None:
+        if self.parser is not None:
             advice.append("train for longer, or use decoding='grammar'")
         if self.recipe.labelled_by != "prompt":
             advice.append(

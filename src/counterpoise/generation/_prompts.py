@@ -20,7 +20,7 @@ from counterpoise.serialization._serializer import order_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Starts:
+class ValueCounts:
     """How often each value of a column occurs in a class, among real and interpolated rows.
 
     Attributes
@@ -36,7 +36,7 @@ class Starts:
     counts: Mapping[tuple[int, int], tuple[IntArray, IntArray]]
 
     @classmethod
-    def of(cls, table: Table) -> Starts:
+    def of(cls, table: Table) -> ValueCounts:
         """Count the values of `table`, label first."""
         counts = {}
         positions = [
@@ -127,7 +127,11 @@ class Prompts:
 
 
 def draw_prompts(
-    starts: Starts, label: int | None, n_rows: int, condition: str, rng: np.random.Generator
+    value_counts: ValueCounts,
+    label: int | None,
+    n_rows: int,
+    condition: str,
+    rng: np.random.Generator,
 ) -> Prompts:
     """Draw prompts for `n_rows` rows of one class, or of any.
 
@@ -148,11 +152,11 @@ def draw_prompts(
     NOTE[DIFF]: free text is never a condition, since a prompt would copy a whole cell of a real
     row, which is what free text most gives away.
     """
-    n_columns = len(starts.schema)
+    n_columns = len(value_counts.schema)
     codes = np.full((n_rows, n_columns), ABSENT, dtype=np.int64)
     if label is not None:
         codes[:, 0] = label
-    features = starts.features(label)
+    features = value_counts.features(label)
     which = np.full(n_rows, LABEL_ONLY, dtype=np.int64)
     if condition != "label" and features:
         in_turn = condition == "feature"
@@ -163,12 +167,12 @@ def draw_prompts(
         )
         for feature in features:
             rows = np.flatnonzero(which == feature)
-            codes[rows, feature] = starts.draw(label, feature, len(rows), rng)
-    texts = {at: () for at, c in enumerate(starts.schema) if isinstance(c, TextColumn)}
-    return Prompts(Table(starts.schema, codes, texts), which)
+            codes[rows, feature] = value_counts.draw(label, feature, len(rows), rng)
+    texts = {at: () for at, c in enumerate(value_counts.schema) if isinstance(c, TextColumn)}
+    return Prompts(Table(value_counts.schema, codes, texts), which)
 
 
-def draw_writing_orders(
+def draw_generation_orders(
     given: IntArray, condition: IntArray, permutation: str, rng: np.random.Generator
 ) -> IntArray:
     """Draw the order in which each row is written.

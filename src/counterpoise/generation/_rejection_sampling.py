@@ -46,7 +46,7 @@ SMALLEST_BOUND = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Redraws:
+class RejectionStats:
     """What it took to draw the rows asked for.
 
     Attributes
@@ -57,26 +57,26 @@ class Redraws:
         Rows drawn; those not needed at the end of the last round among them.
     rejected : mapping of str to int
         Rows rejected, by reason; a row counts for the first reason that rejects it.
-    n_put_up_with : int
+    n_fallback : int
         Rows returned that are not preferred, for lack of better ones.
     """
 
     n_rows: int = 0
     n_drawn: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
-    n_put_up_with: int = 0
+    n_fallback: int = 0
 
     @property
     def n_rejected(self) -> int:
         """Rows rejected, for whatever reason."""
         return sum(self.rejected.values())
 
-    def __add__(self, other: Redraws) -> Redraws:
-        return Redraws(
+    def __add__(self, other: RejectionStats) -> RejectionStats:
+        return RejectionStats(
             self.n_rows + other.n_rows,
             self.n_drawn + other.n_drawn,
             dict(Counter(self.rejected) + Counter(other.rejected)),
-            self.n_put_up_with + other.n_put_up_with,
+            self.n_fallback + other.n_fallback,
         )
 
 
@@ -120,7 +120,7 @@ def draws_expected(n_rows: float, n_kept: int, n_drawn: int) -> float:
     return n_rows * (n_drawn + 1) / (n_kept + 1)
 
 
-def redraw(
+def sample_with_rejection(
     draw: Draw,
     accept: Mapping[str, Accept],
     n_rows: int,
@@ -129,7 +129,7 @@ def redraw(
     class_: Any = None,
     most_drawn: int | None = None,
     advice: str = "ask for fewer rows, or relax what rejects them",
-) -> tuple[Generated, Prompts, Redraws]:
+) -> tuple[Generated, Prompts, RejectionStats]:
     """Draw exactly `n_rows` rows that are all accepted.
 
     Parameters
@@ -163,13 +163,13 @@ def redraw(
     """
     bound = max(DRAWS_PER_ROW * n_rows, SMALLEST_BOUND) if most_drawn is None else most_drawn
     if not accept and prefer is None:
-        return *draw(n_rows), Redraws(n_rows, n_rows)
+        return *draw(n_rows), RejectionStats(n_rows, n_rows)
     # where rows are preferred some are put back, and a round takes as long as so many more rows
     n_spare = 0 if prefer is None else min(n_rows // 2, ROWS_TO_SPARE)
     generated, prompts = draw(n_rows + n_spare)
     rejected: Counter[str] = Counter()
     preferring_bound = min(PREFERRING_DRAWS_PER_ROW * n_rows, bound)
-    n_drawn, n_put_up_with, kept = 0, 0, _Kept()
+    n_drawn, n_fallback, kept = 0, 0, _Kept()
     while True:
         n_drawn += len(generated.table)
         rows = _accepted(generated.table, accept, rejected)
@@ -181,8 +181,8 @@ def redraw(
             rows = rows[is_good]
         kept.keep(generated, prompts, rows[: n_rows - kept.n_rows])
         if prefer is not None and kept.n_rows < n_rows and n_drawn >= preferring_bound:
-            prefer, n_put_up_with = None, kept.take_best(n_rows - kept.n_rows)
-            rejected[NOT_PREFERRED] -= n_put_up_with
+            prefer, n_fallback = None, kept.take_best(n_rows - kept.n_rows)
+            rejected[NOT_PREFERRED] -= n_fallback
         if kept.n_rows == n_rows:
             break
         if n_drawn >= bound:
@@ -192,7 +192,7 @@ def redraw(
         n_more = ceil(draws_expected(n_lacking + sqrt(n_lacking), kept.n_rows, n_drawn))
         left = (bound if prefer is None else preferring_bound) - n_drawn
         generated, prompts = draw(min(n_more, max(n_rows, SMALLEST_BOUND), left))
-    return *_whole(kept.parts), Redraws(n_rows, n_drawn, dict(rejected), n_put_up_with)
+    return *_whole(kept.parts), RejectionStats(n_rows, n_drawn, dict(rejected), n_fallback)
 
 
 def _accepted(

@@ -11,7 +11,7 @@ from torch.nn import functional
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.serialization._grammar import FORCED, Grammar, IntArray
-from counterpoise.serialization._serializer import Corpus, Sentences, draw_orders
+from counterpoise.serialization._serializer import SerializedTable, TokenBatch, draw_orders
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -41,17 +41,17 @@ class Scorer:
         self._column = grammar.column
         self._is_scored = (grammar.column != 0) | scores_label
 
-    def log_likelihood(self, sentences: Sentences) -> tuple[Tensor, Tensor]:
+    def log_likelihood(self, token_batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each chosen token, and the row it belongs to.
 
         Both have shape (n_chosen,).
         """
-        log_likelihood, rows, _ = self._score(sentences, 1.0)
+        log_likelihood, rows, _ = self._score(token_batch, 1.0)
         return log_likelihood, rows
 
     @torch.no_grad()
     def by_cell(
-        self, corpus: Corpus, rows: IntArray, orders: IntArray, temperature: float = 1.0
+        self, corpus: SerializedTable, rows: IntArray, orders: IntArray, temperature: float = 1.0
     ) -> FloatArray:
         """Return the log-probability of each cell, given the label and the cells before it.
 
@@ -77,32 +77,34 @@ class Scorer:
         for start in range(0, len(rows), _BATCH_SIZE):
             part = slice(start, start + _BATCH_SIZE)
             scores, row, column = self._score(
-                corpus.sentences(rows[part], orders[part]), temperature
+                corpus.token_batch(rows[part], orders[part]), temperature
             )
             of_token = scores.double().cpu().numpy()
             np.add.at(result, (row.cpu().numpy() + start, column), of_token)
         self._model.train(was_training)
         return result
 
-    def _score(self, sentences: Sentences, temperature: float) -> tuple[Tensor, Tensor, IntArray]:
+    def _score(
+        self, token_batch: TokenBatch, temperature: float
+    ) -> tuple[Tensor, Tensor, IntArray]:
         """Log-probability of each chosen token, its row, and its column of the table."""
-        states = sentences.states[:, 1:]
+        states = token_batch.states[:, 1:]
         chosen = (states != FORCED) & self._is_scored[states]
         rows, columns = np.nonzero(chosen)
         sets = self._device.tensor(self._allowed_set[states[rows, columns]])
-        tokens = self._device.tensor(sentences.tokens)
-        cues = self._device.tensor(sentences.cues)
+        tokens = self._device.tensor(token_batch.tokens)
+        column_tokens = self._device.tensor(token_batch.column_tokens)
         rows_, columns_ = self._device.tensor(rows), self._device.tensor(columns)
         with self._device.autocast():
-            logits = self._model(tokens[:, :-1], cues[:, :-1], (rows_, columns_))
+            logits = self._model(tokens[:, :-1], column_tokens[:, :-1], (rows_, columns_))
         logits = logits.masked_fill(~self._allowed[sets], -torch.inf)
         targets = tokens[rows_, columns_ + 1]
         scores = -functional.cross_entropy(logits / temperature, targets, reduction="none")
         return scores, rows_, self._column[states[rows, columns]]
 
     @torch.no_grad()
-    def loss_a_row(
-        self, corpus: Corpus, permutation: str, rng: np.random.Generator, n_orders: int = 1
+    def loss_per_row(
+        self, corpus: SerializedTable, permutation: str, rng: np.random.Generator, n_orders: int = 1
     ) -> float:
         """Return the mean negative log-likelihood of a row, in nats.
 
@@ -117,7 +119,7 @@ class Scorer:
             orders = draw_orders(n_rows, n_columns, permutation, rng)
             for start in range(0, n_rows, _BATCH_SIZE):
                 rows = np.arange(start, min(start + _BATCH_SIZE, n_rows))
-                log_likelihood, _ = self.log_likelihood(corpus.sentences(rows, orders[rows]))
+                log_likelihood, _ = self.log_likelihood(corpus.token_batch(rows, orders[rows]))
                 total -= float(log_likelihood.sum())
         self._model.train(was_training)
         return total / float(n_orders * n_rows)

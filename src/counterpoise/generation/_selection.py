@@ -40,7 +40,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class SelectionClassifier:
     """Histogram gradient boosting on the codes of the cells, as scikit-learn has it.
 
     Categories are ordinal codes, missing cells missing; free text is left out.
@@ -60,11 +60,11 @@ class Judge:
     scorers: tuple[Scorer, ...]
 
     @classmethod
-    def fit(cls, table: Table, rng: np.random.Generator) -> Judge | None:
+    def fit(cls, table: Table, rng: np.random.Generator) -> SelectionClassifier | None:
         """Train on `table`, label first; None where there is nothing to judge by."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        columns = judged_columns(table.schema)
+        columns = classifier_columns(table.schema)
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
         if not columns or len(labels) < 2:
             return None
@@ -114,7 +114,7 @@ def _parts(classes: npt.NDArray[Any], rng: np.random.Generator) -> Iterator[IntA
         yield np.flatnonzero(left_out != part)
 
 
-def judged_columns(schema: Schema) -> tuple[int, ...]:
+def classifier_columns(schema: Schema) -> tuple[int, ...]:
     """Return the positions of the features that trees can look at: all but free text."""
     return tuple(
         position
@@ -171,7 +171,7 @@ class XGBoostLabeller:
         SchemaError
             If every feature is free text.
         """
-        columns = judged_columns(table.schema)
+        columns = classifier_columns(table.schema)
         if not columns:
             raise SchemaError(
                 "every feature is free text, which XGBoost cannot label rows by; use a recipe "

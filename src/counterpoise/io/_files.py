@@ -72,11 +72,11 @@ class Table:
         """
         synthetic = synthetic[list(self.frame.columns)]
         if as_text and self.text is not None:
-            spelled = {
+            serialized = {
                 name: spell_like(synthetic[name], self.frame[name], self.text[name])
                 for name in self.text.columns
             }
-            made = pd.DataFrame(spelled, columns=self.text.columns, dtype=object)
+            made = pd.DataFrame(serialized, columns=self.text.columns, dtype=object)
             return pd.concat([self.text, made], ignore_index=True)
         return pd.concat([self.frame, synthetic.astype(self.frame.dtypes)], ignore_index=True)
 

@@ -97,8 +97,8 @@ def spell_like(values: pd.Series[Any], real: pd.Series[Any], text: pd.Series[Any
     """
     absent = text[real.isna()]
     missing = str(absent.mode().iloc[0]) if len(absent) else ""
-    spell = _speller(real, text[real.notna()])
-    return [missing if pd.isna(value) else spell(value) for value in values]
+    serialize = _speller(real, text[real.notna()])
+    return [missing if pd.isna(value) else serialize(value) for value in values]
 
 
 def _speller(real: pd.Series[Any], present: pd.Series[Any]) -> Callable[[Any], str]:
@@ -166,7 +166,7 @@ def _number_speller(text: pd.Series[Any]) -> Callable[[Any], str]:
     fixed = int(n_decimals.iloc[0]) if is_fixed else None
     trims_zero = not plain.str.contains(".", regex=False).all()
 
-    def spell(value: Any) -> str:
+    def serialize(value: Any) -> str:
         if isinstance(value, int | np.integer):
             return str(value)
         number = float(value)
@@ -175,4 +175,4 @@ def _number_speller(text: pd.Series[Any]) -> Callable[[Any], str]:
         shortest = repr(number) if has_exponent else np.format_float_positional(number, trim="0")
         return shortest.removesuffix(".0") if trims_zero else shortest
 
-    return spell
+    return serialize

@@ -18,7 +18,7 @@ class LanguageModel(nn.Module, ABC):
         """Most tokens of a sentence that the model can read; None if there is no limit."""
 
     @abstractmethod
-    def forward(self, tokens: Tensor, cues: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
         """Score the tokens that may follow chosen places.
 
         Parameters

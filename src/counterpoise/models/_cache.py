@@ -15,17 +15,17 @@ from torch import Tensor
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.models._llama import Llama
-from counterpoise.models._llama_cache import LlamaReader, LlamaWeights
+from counterpoise.models._llama_cache import LlamaCache, LlamaWeights
 from counterpoise.serialization._grammar import IntArray
 
 if TYPE_CHECKING:
     from counterpoise.models._huggingface import HuggingFaceModel
 
 
-class Reader(Protocol):
+class CachedModel(Protocol):
     """A model in the middle of a batch of sentences, all at the same place."""
 
-    def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
         """Read further tokens of each row, and score the successors of the last one of some rows.
 
         Parameters
@@ -47,18 +47,18 @@ class Reader(Protocol):
         ...
 
 
-def prepare(model: LanguageModel, device: Device) -> Callable[[int], Reader]:
+def prepare(model: LanguageModel, device: Device) -> Callable[[int], CachedModel]:
     """Return what opens a reader for a batch of so many sentences.
 
     What can be prepared for all batches, such as weights in the precision of the device, is.
     """
     if isinstance(model, Llama):
         weights = LlamaWeights.of(model, device)
-        return lambda n_rows: LlamaReader(weights, n_rows, device)
-    return lambda _: NetworkReader(cast("HuggingFaceModel", model), device)
+        return lambda n_rows: LlamaCache(weights, n_rows, device)
+    return lambda _: HuggingFaceCache(cast("HuggingFaceModel", model), device)
 
 
-class NetworkReader:
+class HuggingFaceCache:
     """Any Hugging Face model, with its own cache."""
 
     def __init__(self, model: HuggingFaceModel, device: Device) -> None:
@@ -66,13 +66,17 @@ class NetworkReader:
         self._device = device
         self._cache: Any = None
 
-    def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
         """Read further tokens; see :class:`Reader`."""
         to = self._device.tensor
         last = np.full(len(rows), tokens.shape[1] - 1)
         with self._device.autocast():
             logits, self._cache = self._model.read(
-                to(tokens), to(cues), (to(rows), to(last)), cache=self._cache, use_cache=True
+                to(tokens),
+                to(column_tokens),
+                (to(rows), to(last)),
+                cache=self._cache,
+                use_cache=True,
             )
         return logits
 

@@ -55,14 +55,14 @@ class HuggingFaceModel(LanguageModel):
         longest: int | None = getattr(self.network.config, "max_position_embeddings", None)
         return longest
 
-    def forward(self, tokens: Tensor, cues: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
         """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
-        return self.read(tokens, cues, at)[0]
+        return self.read(tokens, column_tokens, at)[0]
 
     def read(
         self,
         tokens: Tensor,
-        cues: Tensor,
+        column_tokens: Tensor,
         at: tuple[Tensor, Tensor],
         *,
         cache: Any = None,
@@ -84,7 +84,7 @@ class HuggingFaceModel(LanguageModel):
             The key-value cache, if `use_cache`.
         """
         arguments: dict[str, Any] = {
-            "inputs_embeds": self._embed(tokens, cues),
+            "inputs_embeds": self._embed(tokens, column_tokens),
             "past_key_values": cache,
             "use_cache": use_cache,
         }
@@ -96,11 +96,13 @@ class HuggingFaceModel(LanguageModel):
             logits = output.logits[at]
         return logits.float(), output.past_key_values if use_cache else None
 
-    def _embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
+    def _embed(self, tokens: Tensor, column_tokens: Tensor) -> Tensor:
         embedding = self.network.get_input_embeddings()
         embedded: Tensor = embedding(tokens)
-        if bool((cues >= 0).any()):
-            embedded = embedded + embedding(cues.clamp(min=0)) * (cues >= 0)[..., None]
+        if bool((column_tokens >= 0).any()):
+            embedded = (
+                embedded + embedding(column_tokens.clamp(min=0)) * (column_tokens >= 0)[..., None]
+            )
         return embedded
 
     @torch.no_grad()
@@ -242,8 +244,8 @@ class HuggingFaceTokenizer:
     @cached_property
     def start(self) -> int | None:
         """The piece that begins a text: the begin token, or else the end token."""
-        begin, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
-        piece: int | None = begin if begin is not None else end
+        prepare_training, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
+        piece: int | None = prepare_training if prepare_training is not None else end
         return piece
 
     def encode(self, text: str) -> list[int]:

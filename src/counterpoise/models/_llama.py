@@ -90,9 +90,9 @@ class Llama(LanguageModel):
             if parameter.ndim > 1:
                 parameter.normal_(0.0, _INITIAL_DEVIATION, generator=generator)
 
-    def forward(self, tokens: Tensor, cues: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
         """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
-        hidden = self.embed(tokens, cues)
+        hidden = self.embed(tokens, column_tokens)
         place = torch.arange(tokens.shape[1], device=tokens.device)
         rotation = rotary(place, self.shape)
         bias = None if self.fused_attention else causal_bias(place)
@@ -100,9 +100,9 @@ class Llama(LanguageModel):
             hidden = layer(hidden, rotation, bias)
         return self.score(hidden[at])
 
-    def embed(self, tokens: Tensor, cues: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor, column_tokens: Tensor) -> Tensor:
         """Return the embeddings of the tokens, their cues added."""
-        return embed(tokens, cues, self.embedding)
+        return embed(tokens, column_tokens, self.embedding)
 
     def score(self, hidden: Tensor) -> Tensor:
         """Return the logits of the last layer's output, float32."""
@@ -156,11 +156,11 @@ class LlamaLayer(nn.Module):
         return hidden + feed_forward(normed, self.gate_up, self.down)
 
 
-def embed(tokens: Tensor, cues: Tensor, weight: Tensor) -> Tensor:
+def embed(tokens: Tensor, column_tokens: Tensor, weight: Tensor) -> Tensor:
     """Return the embeddings of `tokens`, with those of their cues (negative: none) added."""
     embedded = functional.embedding(tokens, weight)
-    cued = functional.embedding(cues.clamp(min=0), weight)
-    return embedded + cued * (cues >= 0)[..., None]
+    cued = functional.embedding(column_tokens.clamp(min=0), weight)
+    return embedded + cued * (column_tokens >= 0)[..., None]
 
 
 def causal_bias(place: Tensor) -> Tensor:

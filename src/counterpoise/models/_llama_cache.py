@@ -19,8 +19,8 @@ from counterpoise.serialization._grammar import IntArray
 _FIRST_CAPACITY = 32
 
 
-class LlamaReader:
-    """A batch of sentences, read by a Llama; see `counterpoise.models._cache.Reader`.
+class LlamaCache:
+    """A batch of sentences, read by a Llama; see `counterpoise.models._cache.CachedModel`.
 
     Shapes below: B rows, L new tokens a row, T tokens in the cache, H heads, K key-value heads,
     D the width of a head.
@@ -34,7 +34,7 @@ class LlamaReader:
         self._cache = torch.zeros(shape, dtype=device.cache_precision, device=device.device)
         self._prepare_places()
 
-    def read(self, tokens: IntArray, cues: IntArray, rows: IntArray) -> Tensor:
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
         """Read further tokens of each row, and score the successors of the last one of `rows`."""
         to, weights = self._device.tensor, self._weights
         n_new = tokens.shape[1]
@@ -43,7 +43,7 @@ class LlamaReader:
         new = slice(self._n_read, n_keys)
         bias = causal_bias(self._place[:n_keys])[new] if n_new > 1 else None  # (L, T)
         turns = self._turns[new]
-        hidden = embed(to(tokens), to(cues), weights.embedding)  # (B, L, width)
+        hidden = embed(to(tokens), to(column_tokens), weights.embedding)  # (B, L, width)
         for layer, cache in zip(weights.layers, self._cache[..., :n_keys, :], strict=True):
             hidden = layer.forward(hidden, turns, cache, bias)
         self._n_read = n_keys

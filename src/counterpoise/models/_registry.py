@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COMPACT = "compact"
 SMOLLM2 = "smollm2-135m"
-MAX_PRETRAINED_PRESENTATIONS = 6_000
+MAX_PRETRAINED_SAMPLES_SEEN = 6_000
 _SMOLLM2_ON_HUB = "HuggingFaceTB/SmolLM2-135M"
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -42,7 +42,7 @@ class Backbone:
         Whether it knows words already.
     learning_rate, batch_size : float, int
         What it is trained with unless the user says otherwise.
-    max_presentations : int
+    max_samples_seen : int
         About how many rows are presented in training unless the user sets the epochs.
     generation_batch_size : int
         Rows written together unless the user says otherwise: few enough that the key-value cache
@@ -57,7 +57,7 @@ class Backbone:
     is_pretrained: bool
     learning_rate: float
     batch_size: int
-    max_presentations: int
+    max_samples_seen: int
     generation_batch_size: int
     build: Callable[[Sequence[Entry], int], LanguageModel]
 
@@ -122,7 +122,7 @@ def _compact(reason: str, device: Device) -> Backbone:
         is_pretrained=False,
         learning_rate=2e-3,
         batch_size=32,
-        max_presentations=30_000,
+        max_samples_seen=30_000,
         generation_batch_size=1024,
         build=build,
     )
@@ -165,7 +165,7 @@ def _pretrained(
         is_pretrained=True,
         learning_rate=5e-4 if lora_rank is None else 2e-3,
         batch_size=32,
-        max_presentations=MAX_PRETRAINED_PRESENTATIONS,
+        max_samples_seen=MAX_PRETRAINED_SAMPLES_SEEN,
         generation_batch_size=256,
         build=build,
     )

@@ -11,24 +11,29 @@ import numpy.typing as npt
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import ModelError
-from counterpoise.generation._selection import N_CLASSIFIERS, Judge, Trees, judged_columns
+from counterpoise.generation._selection import (
+    N_CLASSIFIERS,
+    SelectionClassifier,
+    Trees,
+    classifier_columns,
+)
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 
 
-def judge_tensors(judge: Judge) -> dict[str, npt.NDArray[Any]]:
+def selection_tensors(selection_classifier: SelectionClassifier) -> dict[str, npt.NDArray[Any]]:
     """Return ``labels``, ``columns``, and ``number.name`` for the arrays of each classifier."""
     tensors: dict[str, npt.NDArray[Any]] = {
-        "labels": judge.labels,
-        "columns": np.array(judge.columns, dtype=np.int64),
+        "labels": selection_classifier.labels,
+        "columns": np.array(selection_classifier.columns, dtype=np.int64),
     }
-    for number, scorer in enumerate(judge.scorers):
+    for number, scorer in enumerate(selection_classifier.scorers):
         trees = scorer if isinstance(scorer, Trees) else Trees.of(scorer)
         tensors |= {f"{number}.{name}": array for name, array in trees.to_arrays().items()}
     return tensors
 
 
-def read_judge(tensors: Tensors, schema: Schema) -> Judge:
+def read_selection_classifier(tensors: Tensors, schema: Schema) -> SelectionClassifier:
     """Read the judge of rows of `schema`, label first.
 
     Raises
@@ -37,7 +42,7 @@ def read_judge(tensors: Tensors, schema: Schema) -> Judge:
         If it is none, or one of another table.
     """
     labels, columns = tensors["labels"], tensors["columns"]
-    features = judged_columns(schema)
+    features = classifier_columns(schema)
     of_class = schema[0]
     assert not isinstance(of_class, TextColumn)
     is_right = (
@@ -56,7 +61,7 @@ def read_judge(tensors: Tensors, schema: Schema) -> Judge:
         prefix = f"{number}."
         own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         scorers.append(Trees.from_arrays(own, len(columns), n_outputs))
-    judge = Judge(labels, features, tuple(scorers))
-    if judge_tensors(judge).keys() != tensors.keys():
+    selection_classifier = SelectionClassifier(labels, features, tuple(scorers))
+    if selection_tensors(selection_classifier).keys() != tensors.keys():
         raise ModelError("the classifier that judges rows has unknown parts")
-    return judge
+    return selection_classifier

@@ -41,10 +41,10 @@ from counterpoise.constraints._fixed_combinations import Combination, Layout
 from counterpoise.constraints._inequality import read_inequalities
 from counterpoise.constraints._no_copies import RealRows
 from counterpoise.errors import ModelError
-from counterpoise.generation._generator import RowWriter
-from counterpoise.generation._prompts import Starts
+from counterpoise.generation._generator import RowGenerator
+from counterpoise.generation._prompts import ValueCounts
 from counterpoise.models._device import resolve_device
-from counterpoise.persistence._classifiers import judge_tensors, read_judge
+from counterpoise.persistence._classifiers import read_selection_classifier, selection_tensors
 from counterpoise.persistence._folder import Fields, check, new_folder, read_json, seal, write_json
 from counterpoise.persistence._model import describe_model, read_tensors, rebuild_model
 from counterpoise.persistence._values import (
@@ -59,10 +59,10 @@ from counterpoise.persistence._values import (
     untag_recipe,
 )
 from counterpoise.serialization._grammar import IntArray
-from counterpoise.serialization._serializer import Language, TextParts
+from counterpoise.serialization._serializer import Serializer, TextParts
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._checkpoint import distinct_tensors
-from counterpoise.training._fit import build_language
+from counterpoise.training._fit import build_serializer
 from counterpoise.training._history import History
 from counterpoise.training._rows import TrainingRows
 
@@ -75,16 +75,16 @@ Tensors = Mapping[str, Any]
 _COMBINATION = "combination"
 
 
-def starts_tensors(starts: Starts) -> dict[str, IntArray]:
+def value_count_tensors(value_counts: ValueCounts) -> dict[str, IntArray]:
     """Return counted values as tensors, ``label.position.codes`` and ``label.position.counts``."""
     tensors = {}
-    for (label, position), (codes, counts) in starts.counts.items():
+    for (label, position), (codes, counts) in value_counts.counts.items():
         tensors[f"{label}.{position}.codes"] = codes
         tensors[f"{label}.{position}.counts"] = counts
     return tensors
 
 
-def read_starts(tensors: Tensors, schema: Schema) -> Starts:
+def read_value_counts(tensors: Tensors, schema: Schema) -> ValueCounts:
     """Read counted values."""
     own = {n: t for n, t in tensors.items() if not n.startswith(f"{_COMBINATION}.")}
     counts: dict[tuple[int, int], tuple[IntArray, IntArray]] = {}
@@ -100,7 +100,7 @@ def read_starts(tensors: Tensors, schema: Schema) -> Starts:
         counts[key] = codes, n_each
     if len(own) != 2 * len(counts) or not counts:
         raise ModelError("the counted values are not whole")
-    return Starts(schema, dict(sorted(counts.items())))
+    return ValueCounts(schema, dict(sorted(counts.items())))
 
 
 def _check_counts(codes: Any, n_each: Any, schema: Schema, key: tuple[int, int]) -> None:
@@ -229,11 +229,11 @@ def _text_of(value: Any) -> str:
     return value
 
 
-_SAMPLER, _WEIGHTS, _STARTS = "sampler.json", "weights.safetensors", "starts.safetensors"
+_SAMPLER, _WEIGHTS, _VALUE_COUNTS = "sampler.json", "weights.safetensors", "starts.safetensors"
 _TOKENIZER, _ROWS, _ROW_TEXTS = "tokenizer.json", "rows.safetensors", "rows.json"
-_JUDGE = "judge.safetensors"
-_REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _STARTS})
-_OPTIONAL = frozenset({_TOKENIZER, _ROWS, _ROW_TEXTS, _JUDGE})
+_SELECTION = "judge.safetensors"
+_REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _VALUE_COUNTS})
+_OPTIONAL = frozenset({_TOKENIZER, _ROWS, _ROW_TEXTS, _SELECTION})
 
 _TIMINGS = ("training_s", "training_rows_per_s", "generation_s", "generation_rows_per_s")
 _LONGEST_TEXT = 1_000_000
@@ -254,13 +254,13 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
     """Write a fitted `LLMOverSampler` to a folder; see :meth:`LLMOverSampler.save`."""
     from counterpoise import __version__
 
-    writer: RowWriter = sampler.writer_
-    if writer.labeller is not None:
+    row_generator: RowGenerator = sampler.generator_
+    if row_generator.labeller is not None:
         raise ModelError(
             "a sampler whose rows are labelled by XGBoost cannot be saved: the folder holds "
             "safetensors and JSON only; use a recipe whose prompt holds the label"
         )
-    if writer.reader is not None:
+    if row_generator.parser is not None:
         raise ModelError(
             "a sampler that writes without a grammar cannot be saved: it fills what does not parse "
             "from real rows; use decoding='grammar'"
@@ -268,17 +268,23 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
     record = _describe(sampler)
     with new_folder(folder, overwrite=overwrite) as unfinished:
         write_json(unfinished / _SAMPLER, record)
-        weights = {n: t.cpu().contiguous() for n, t in distinct_tensors(writer.model).items()}
+        weights = {
+            n: t.cpu().contiguous() for n, t in distinct_tensors(row_generator.model).items()
+        }
         save_weights(weights, unfinished / _WEIGHTS)
-        tensors = starts_tensors(writer.rows.starts) | rules_tensors(sampler._rules)
-        save_file(tensors, unfinished / _STARTS)
-        if writer.judge is not None:
-            save_file(judge_tensors(writer.judge), unfinished / _JUDGE)
-        if writer.language.tokenizer is not None and record["tokenizer"] == "own":
-            text = _tokenizer_text(writer.language.tokenizer)
+        tensors = value_count_tensors(row_generator.rows.value_counts) | rules_tensors(
+            sampler._rules
+        )
+        save_file(tensors, unfinished / _VALUE_COUNTS)
+        if row_generator.selection_classifier is not None:
+            save_file(
+                selection_tensors(row_generator.selection_classifier), unfinished / _SELECTION
+            )
+        if row_generator.serializer.tokenizer is not None and record["tokenizer"] == "own":
+            text = _tokenizer_text(row_generator.serializer.tokenizer)
             (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
         if include_rows:
-            row_tensors, row_texts = rows_to_store(writer.rows, sampler._rules)
+            row_tensors, row_texts = rows_to_store(row_generator.rows, sampler._rules)
             save_file(row_tensors, unfinished / _ROWS)
             write_json(unfinished / _ROW_TEXTS, row_texts)
         seal(unfinished, __version__)
@@ -300,14 +306,14 @@ def load_sampler(make: Any, folder: Path, device: str | None) -> Any:
 
 def _describe(sampler: Any) -> dict[str, Any]:
     """Return what ``sampler.json`` holds."""
-    writer: RowWriter = sampler.writer_
+    row_generator: RowGenerator = sampler.generator_
     parameters = sampler.get_params(deep=False)
     if callable(parameters["sampling_strategy"]):
         parameters["sampling_strategy"] = dict(sampler.sampling_strategy_)
-    language = writer.language
+    serializer = row_generator.serializer
     return {
         "parameters": {name: tag_parameter(name, value) for name, value in parameters.items()},
-        "recipe": asdict(writer.recipe),
+        "recipe": asdict(row_generator.recipe),
         "schema": sampler.schema_.to_dict(),
         **describe_rules(sampler._rules),
         "text_parts": {
@@ -316,13 +322,13 @@ def _describe(sampler: Any) -> dict[str, Any]:
                 "shortest": cell.parts.shortest,
                 "longest": cell.parts.longest,
             }
-            for position, cell in enumerate(language.cells)
+            for position, cell in enumerate(serializer.cells)
             if cell.parts is not None
         },
-        "tokenizer": _tokenizer_kind(language.tokenizer),
-        "language": _digest(language),
-        "model": describe_model(writer.model, sampler.lora_rank),
-        "has_judge": writer.judge is not None,
+        "tokenizer": _tokenizer_kind(serializer.tokenizer),
+        "language": _digest(serializer),
+        "model": describe_model(row_generator.model, sampler.lora_rank),
+        "has_selection_classifier": row_generator.selection_classifier is not None,
         "model_name": sampler.model_name_,
         "model_reason": sampler.model_reason_,
         "generation_batch_size": sampler._generation_batch_size,
@@ -331,9 +337,11 @@ def _describe(sampler: Any) -> dict[str, Any]:
         "n_synthetic": int(sampler.n_synthetic_),
         "n_features_in": int(sampler.n_features_in_),
         "caller": tag_caller(sampler._caller_types),
-        "history": asdict(writer.history),
-        "search": None if writer.search is None else asdict(writer.search),
-        "refinement": None if writer.refinement is None else asdict(writer.refinement),
+        "history": asdict(row_generator.history),
+        "search": None if row_generator.search is None else asdict(row_generator.search),
+        "refinement": None
+        if row_generator.refinement is None
+        else asdict(row_generator.refinement),
         "timings": dict(sampler.timings_),
         "generator": sampler._rng.bit_generator.state,
     }
@@ -369,8 +377,8 @@ def _load(make: Any, folder: Path, names: frozenset[str], device: str | None) ->
     sampler.timings_ = {name: timings.number(name) for name in _TIMINGS}
     timings.done()
     sampler._rng = untag_generator(fields.raw("generator"))
-    sampler.writer_ = _load_writer(sampler, fields, folder, names)
-    sampler.history_ = sampler.writer_.history
+    sampler.generator_ = _load_writer(sampler, fields, folder, names)
+    sampler.history_ = sampler.generator_.history
     fields.done()
     _check_read(record, sampler, device)
     return sampler
@@ -390,15 +398,15 @@ def _check_read(record: dict[str, Any], sampler: Any, device: str | None) -> Non
             raise ModelError(f"sampler.{name} is not as it is written: it would be {again[:200]}")
 
 
-def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> RowWriter:
-    tensors = _read_arrays(folder / _STARTS)
+def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> RowGenerator:
+    tensors = _read_arrays(folder / _VALUE_COUNTS)
     sampler._rules = read_rules(fields, tensors, sampler)
     empty = sampler._rules.layout.join(no_rows(sampler._rules.layout.schema))
     schema = empty.schema
     parts = _read_parts(fields.record("text_parts"), schema)
     tokenizer = _read_tokenizer(fields.one_of("tokenizer", _TOKENIZERS), folder, names)
-    language = build_language(empty, tokenizer, sampler.recipe_, parts)
-    if _digest(language) != fields.text("language"):
+    serializer = build_serializer(empty, tokenizer, sampler.recipe_, parts)
+    if _digest(serializer) != fields.text("language"):
         raise ModelError(
             "this version of counterpoise writes the rows of this table otherwise than the one "
             "that saved the sampler"
@@ -406,19 +414,25 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
     device = resolve_device(sampler.device, sampler.precision)
     described = fields.raw("model")
     Fields(described, "model")
-    model = rebuild_model(described, len(language.vocabulary), folder / _WEIGHTS, device)
-    rows = TrainingRows(empty, 0, None, read_starts(tensors, schema))
+    model = rebuild_model(described, len(serializer.vocabulary), folder / _WEIGHTS, device)
+    rows = TrainingRows(empty, 0, None, read_value_counts(tensors, schema))
     if names & {_ROWS, _ROW_TEXTS}:
         row_tensors = _read_arrays(folder / _ROWS)
         texts = Fields(read_json(folder, _ROW_TEXTS), "rows")
         rows, real_rows = read_rows(row_tensors, texts, rows)
         sampler._rules = replace(sampler._rules, real_rows=real_rows)
-    has_judge = fields.flag("has_judge")
-    if has_judge != (_JUDGE in names) or (has_judge and sampler.recipe_.selection is None):
+    has_selection_classifier = fields.flag("has_selection_classifier")
+    if has_selection_classifier != (_SELECTION in names) or (
+        has_selection_classifier and sampler.recipe_.selection is None
+    ):
         raise ModelError("sampler.has_judge does not fit the files, or the recipe")
-    judge = read_judge(_read_arrays(folder / _JUDGE), schema) if has_judge else None
-    return RowWriter(
-        language,
+    selection_classifier = (
+        read_selection_classifier(_read_arrays(folder / _SELECTION), schema)
+        if has_selection_classifier
+        else None
+    )
+    return RowGenerator(
+        serializer,
         model,
         sampler.recipe_,
         rows,
@@ -426,7 +440,7 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         untag_history(fields.record("history")),
         _read_history(fields, "search"),
         _read_history(fields, "refinement"),
-        judge=judge,
+        selection_classifier=selection_classifier,
     )
 
 
@@ -479,14 +493,14 @@ def _read_tokenizer(kind: str, folder: Path, names: frozenset[str]) -> Tokenizer
     return CharacterTokenizer() if kind == "characters" else None
 
 
-def _digest(language: Language) -> str:
+def _digest(serializer: Serializer) -> str:
     """Return a digest of everything that a language writes."""
     digest = hashlib.sha256()
-    texts = [entry.text for entry in language.vocabulary.entries]
+    texts = [entry.text for entry in serializer.vocabulary.entries]
     digest.update(json.dumps(texts).encode())
-    grammar = language.grammar
+    grammar = serializer.grammar
     for array in (
-        grammar.cues,
+        grammar.column_tokens,
         grammar.openings.tokens,
         grammar.first_state,
         grammar.allowed_set,
@@ -542,7 +556,7 @@ class Storable:
         ModelError
             If the folder exists, or a parameter or the model is of a kind that can't be stored.
         """
-        check_is_fitted(self, "writer_")
+        check_is_fitted(self, "generator_")
         save_sampler(self, Path(folder), include_rows=include_rows, overwrite=overwrite)
 
     @classmethod

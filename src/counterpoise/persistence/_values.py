@@ -175,10 +175,10 @@ def untag_classes(fields: Fields) -> Any:
 def untag_history(fields: Fields) -> History:
     """Read a history from its fields."""
     history = History(
-        presentations=[_count(item) for item in fields.items("presentations")],
+        samples_seen=[_count(item) for item in fields.items("samples_seen")],
         train_loss=[_a_float(item) for item in fields.items("train_loss")],
         held_out_loss=[_a_float(item) for item in fields.items("held_out_loss")],
-        best_presentations=fields.whole("best_presentations"),
+        best_n_samples_seen=fields.whole("best_n_samples_seen"),
         seconds=fields.number("seconds"),
         best_seconds=fields.number("best_seconds"),
         stopped_by=fields.one_of("stopped_by", _STOPPED_BY),

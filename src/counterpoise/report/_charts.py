@@ -13,7 +13,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from counterpoise.comparison._verdict import JudgedWay
+from counterpoise.comparison._verdict import StrategyResult
 from counterpoise.metrics._measure import Measure
 from counterpoise.report._summary import Association, ColumnComparison, Origin, RowMap, Share
 from counterpoise.report._wording import signed
@@ -166,7 +166,7 @@ def measure_chart(measure: Measure) -> Markup:
     return _svg("measure", width, height, label, body)
 
 
-def forest_chart(arms: Sequence[JudgedWay], score: str, smallest_difference: float) -> Markup:
+def forest_chart(arms: Sequence[StrategyResult], score: str, smallest_difference: float) -> Markup:
     """Draw each arm's difference from doing nothing, with its interval."""
     shown = [arm for arm in arms if arm.difference is not None]
     ends = [
@@ -194,7 +194,7 @@ def forest_chart(arms: Sequence[JudgedWay], score: str, smallest_difference: flo
 
 
 def _forest_row(
-    arm: JudgedWay, score: str, scale: _Scale, y: float, left: float, width: float
+    arm: StrategyResult, score: str, scale: _Scale, y: float, left: float, width: float
 ) -> Markup:
     assert arm.difference is not None
     tip = f"{arm.name}: {arm.difference:+.3g} in {score}"

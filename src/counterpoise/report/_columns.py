@@ -194,8 +194,8 @@ def _some(names: Sequence[str]) -> str:
 # A map of rows: real ones of a class, synthetic ones, and those of the other classes, in a plane.
 #
 # Principal components of mixed data: numbers as standardised ranks, categories as indicators over
-# the square root of their share (factor analysis of mixed data [1]_), so that a rare category weighs
-# neither more nor less than a common one.
+# the square root of their share (factor analysis of mixed data [1]_), so that a rare category
+# weighs neither more nor less than a common one.
 #
 # References
 # ----------

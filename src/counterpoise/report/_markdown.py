@@ -12,9 +12,9 @@ from counterpoise.report._wording import (
     figure,
     findings,
     interval,
-    judged_row,
     lead,
     percent,
+    result_row,
 )
 
 
@@ -53,7 +53,7 @@ def _verdict(verdict: Verdict) -> list[str]:
     for classifier, arms in verdict.arms.items():
         names = list(arms[0].scores)
         header = ("way", *names, "difference", "95 % interval", "p, adjusted", "seconds")
-        rows = [judged_row(arm, names) for arm in arms]
+        rows = [result_row(arm, names) for arm in arms]
         parts += [f"### {_text(classifier)}", _table(header, rows)]
     return parts
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from counterpoise.comparison._verdict import JudgedWay
+from counterpoise.comparison._verdict import StrategyResult
 from counterpoise.metrics._measure import Measure, Quality
 from counterpoise.report._summary import ClassSection, Summary
 
@@ -192,15 +192,15 @@ def _leakage(quality: Quality) -> str:
     return "No sign that the rows give away those they were learned from."
 
 
-def judged_row(way: JudgedWay, scores: Iterable[str]) -> list[str]:
+def result_row(strategy: StrategyResult, scores: Iterable[str]) -> list[str]:
     """Return the cells of a way in a table of the comparison, with the `scores` named."""
     return [
-        way.name,
-        *(figure(way.scores[name]) for name in scores),
-        signed(way.difference),
-        interval(way.interval, is_difference=True),
-        p_value(way.p_value),
-        figure(way.seconds),
+        strategy.name,
+        *(figure(strategy.scores[name]) for name in scores),
+        signed(strategy.difference),
+        interval(strategy.interval, is_difference=True),
+        p_value(strategy.p_value),
+        figure(strategy.seconds),
     ]
 
 

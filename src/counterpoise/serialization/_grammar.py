@@ -21,7 +21,7 @@ BoolArray = npt.NDArray[np.bool_]
 NO_TOKEN = -2
 """In place of a token: what was to be written has none, and no grammar accepts it."""
 
-NO_CUE = -1
+NO_COLUMN_TOKEN = -1
 """In place of a token: nothing is added to the token before the cell, the name is written."""
 
 FORCED = -1
@@ -91,7 +91,7 @@ class Grammar:
     """
 
     openings: Runs
-    cues: IntArray
+    column_tokens: IntArray
     first_state: IntArray
     first_code: IntArray
     column: IntArray
@@ -170,7 +170,7 @@ def _token(edge: Edge) -> int:
 
 def compile_grammar(
     names: Sequence[Sequence[int]],
-    cues: Sequence[int],
+    column_tokens: Sequence[int],
     automata: Sequence[Automaton],
     n_tokens: int,
 ) -> Grammar:
@@ -212,7 +212,7 @@ def compile_grammar(
         mask[row, list(tokens)] = True
     return Grammar(
         openings=Runs.of(openings),
-        cues=_as_array(cues),
+        column_tokens=_as_array(column_tokens),
         first_state=_as_array(first_state),
         first_code=_as_array(first_code),
         column=_as_array(column),

@@ -25,7 +25,7 @@ from counterpoise.errors import SchemaError
 from counterpoise.serialization._automaton import Automaton, from_sequences, repeat, union
 from counterpoise.serialization._grammar import (
     FORCED,
-    NO_CUE,
+    NO_COLUMN_TOKEN,
     START,
     Grammar,
     IntArray,
@@ -37,7 +37,7 @@ from counterpoise.serialization._tokenizer import Tokenizer
 
 MISSING_WORD = "missing"
 
-Spell = Callable[[int], Sequence[int]]
+Serialize = Callable[[int], Sequence[int]]
 """From a cell's code to the tokens of its value."""
 
 
@@ -63,9 +63,9 @@ class Cell:
     """How the cells of one column are written: name or cue, what may follow, and spelling."""
 
     automaton: Automaton
-    spell: Spell
+    serialize: Serialize
     name: tuple[int, ...] = ()
-    cue: int = NO_CUE
+    column_token: int = NO_COLUMN_TOKEN
     parts: TextParts | None = None
 
     def or_missing(self, word: Sequence[int]) -> Cell:
@@ -73,12 +73,12 @@ class Cell:
         written = tuple(word)
         either = union(self.automaton, from_sequences({MISSING: written}))
         return replace(
-            self, automaton=either, spell=partial(_spell_or_missing, self.spell, written)
+            self, automaton=either, serialize=partial(_spell_or_missing, self.serialize, written)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class Serializer:
     """The language of one table.
 
     Attributes
@@ -108,27 +108,27 @@ class Language:
         table that the language was built for.
         """
         cell = self.cells[column]
-        return [*cell.name, *cell.spell(code)]
+        return [*cell.name, *cell.serialize(code)]
 
     def read_text(self, tokens: Iterable[int]) -> str:
         """Return the string that the value tokens of a free-text cell write, end mark aside."""
         return "".join(self.vocabulary.entries[token].text for token in tokens)
 
 
-def compile_language(
+def compile_serializer(
     schema: Schema,
     vocabulary: Vocabulary,
     cells: Sequence[Cell],
     tokenizer: Tokenizer | None = None,
-) -> Language:
+) -> Serializer:
     """Compile `cells`, one a column of `schema`, into a language."""
     grammar = compile_grammar(
         [cell.name for cell in cells],
-        [cell.cue for cell in cells],
+        [cell.column_token for cell in cells],
         [cell.automaton for cell in cells],
         len(vocabulary),
     )
-    return Language(schema, vocabulary, tuple(cells), grammar, tokenizer)
+    return Serializer(schema, vocabulary, tuple(cells), grammar, tokenizer)
 
 
 def text_cell(
@@ -159,8 +159,8 @@ def text_cell(
 # Spelling is by functions of modules and their arguments, not by closures: a language pickles.
 
 
-def _spell_or_missing(spell: Spell, missing: tuple[int, ...], code: int) -> Sequence[int]:
-    return missing if code == MISSING else spell(code)
+def _spell_or_missing(serialize: Serialize, missing: tuple[int, ...], code: int) -> Sequence[int]:
+    return missing if code == MISSING else serialize(code)
 
 
 def category_texts(column: CategoricalColumn) -> list[str]:
@@ -177,7 +177,7 @@ def category_texts(column: CategoricalColumn) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sentences:
+class TokenBatch:
     """A batch of sentences, padded at the end.
 
     Attributes
@@ -194,13 +194,13 @@ class Sentences:
     """
 
     tokens: IntArray
-    cues: IntArray
+    column_tokens: IntArray
     states: IntArray
     lengths: IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class SerializedTable:
     """The cells of a table, spelled: each row is a list of segments, each a run of tokens.
 
     Attributes
@@ -216,7 +216,7 @@ class Corpus:
     segments: IntArray
     tokens: Runs
     states: Runs
-    cues: IntArray
+    column_tokens: IntArray
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -235,11 +235,11 @@ class Corpus:
         """The most tokens that the sentence of a row has."""
         return 1 + int(self.lengths(self.segments).sum(axis=1).max(initial=0))
 
-    def take(self, rows: IntArray) -> Corpus:
+    def take(self, rows: IntArray) -> SerializedTable:
         """Return the corpus of `rows` (indices), sharing the spelled cells."""
         return replace(self, segments=self.segments[rows])
 
-    def sentences(self, rows: IntArray, orders: IntArray) -> Sentences:
+    def token_batch(self, rows: IntArray, orders: IntArray) -> TokenBatch:
         """Assemble `rows`, row i with its columns in the order ``orders[i]``.
 
         Parameters
@@ -260,14 +260,14 @@ class Corpus:
         flat = self.tokens.flat(segments[present])
         tokens[filled] = self.tokens.tokens[flat]
         states[filled] = self.states.tokens[flat]
-        cues = np.full_like(tokens, NO_CUE)
+        column_tokens = np.full_like(tokens, NO_COLUMN_TOKEN)
         row, position = np.nonzero(present)
         before = (np.cumsum(lengths, axis=1) - lengths)[row, position]
-        cues[row, before] = self.cues[orders[row, position]]
-        return Sentences(tokens, cues, states, n_tokens)
+        column_tokens[row, before] = self.column_tokens[orders[row, position]]
+        return TokenBatch(tokens, column_tokens, states, n_tokens)
 
 
-def spell(table: Table, language: Language) -> Corpus:
+def serialize(table: Table, serializer: Serializer) -> SerializedTable:
     """Spell every distinct cell of `table` once.
 
     Raises
@@ -279,22 +279,24 @@ def spell(table: Table, language: Language) -> Corpus:
     segments = np.full(table.codes.shape, -1, dtype=np.int64)
     tokens: list[list[int]] = []
     states: list[list[int]] = []
-    for column in range(len(language.schema)):
+    for column in range(len(serializer.schema)):
         codes, inverse = np.unique(table.codes[:, column], return_inverse=True)
         numbers = np.full(len(codes), -1, dtype=np.int64)
         for position, code in enumerate(codes.tolist()):
             if code == ABSENT:
                 continue
-            written = language.segment(column, code)
-            chosen_in = language.grammar.states_along(column, written)
+            written = serializer.segment(column, code)
+            chosen_in = serializer.grammar.states_along(column, written)
             if chosen_in is None:
-                name = language.schema[column].name
+                name = serializer.schema[column].name
                 raise SchemaError(f"column {name!r}: a cell cannot be written", column=name)
             numbers[position] = len(tokens)
             tokens.append(written)
             states.append(chosen_in)
         segments[:, column] = numbers[inverse]
-    return Corpus(segments, Runs.of(tokens), Runs.of(states), language.grammar.cues)
+    return SerializedTable(
+        segments, Runs.of(tokens), Runs.of(states), serializer.grammar.column_tokens
+    )
 
 
 def draw_orders(

@@ -24,10 +24,10 @@ from counterpoise.serialization._grammar import NO_TOKEN, Vocabulary
 from counterpoise.serialization._serializer import (
     MISSING_WORD,
     Cell,
-    Language,
+    Serializer,
     TextParts,
     category_texts,
-    compile_language,
+    compile_serializer,
     text_cell,
 )
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
@@ -35,11 +35,11 @@ from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 SpellSymbols = Callable[[int], list[Hashable]]
 
 
-def table_language(
+def table_serializer(
     table: Table,
     tokenizer: Tokenizer | None = None,
     parts: Mapping[int, TextParts] | None = None,
-) -> Language:
+) -> Serializer:
     """Build the language with a vocabulary of the table's own.
 
     Parameters
@@ -65,7 +65,7 @@ def table_language(
 
     cells = []
     for position, column in enumerate(table.schema):
-        cue = word((position, "name"), str(column.name))
+        column_token = word((position, "name"), str(column.name))
         if isinstance(column, TextColumn):
             cutter = tokenizer or CharacterTokenizer()
             end = word((position, "end"), "\n")
@@ -74,8 +74,8 @@ def table_language(
             cell = _cell(position, column, word)
         if column.has_missing:
             cell = cell.or_missing((word((position, "missing"), MISSING_WORD),))
-        cells.append(replace(cell, cue=cue))
-    return compile_language(table.schema, vocabulary, cells)
+        cells.append(replace(cell, column_token=column_token))
+    return compile_serializer(table.schema, vocabulary, cells)
 
 
 def _cell(position: int, column: Column, word: Callable[[Hashable, str], int]) -> Cell:
@@ -88,14 +88,16 @@ def _cell(position: int, column: Column, word: Callable[[Hashable, str], int]) -
         _, value = cast(tuple[Hashable, int | str], symbol)
         return word((position, symbol), str(value))
 
-    described, spell = _number_or_instant(column)
+    described, serialize = _number_or_instant(column)
     tokens = {edge.symbol: of_symbol(edge.symbol) for out in described.edges for edge in out}
     automaton = expand(described, lambda symbol: (tokens[symbol],))
-    return Cell(automaton, partial(_spell_symbols, spell, tokens))
+    return Cell(automaton, partial(_spell_symbols, serialize, tokens))
 
 
-def _spell_symbols(spell: SpellSymbols, tokens: Mapping[Hashable, int], code: int) -> Sequence[int]:
-    return [tokens.get(symbol, NO_TOKEN) for symbol in spell(code)]
+def _spell_symbols(
+    serialize: SpellSymbols, tokens: Mapping[Hashable, int], code: int
+) -> Sequence[int]:
+    return [tokens.get(symbol, NO_TOKEN) for symbol in serialize(code)]
 
 
 def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
@@ -107,10 +109,10 @@ def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
     if isinstance(column, DatetimeColumn):
         return numbers.fixed_number(low, high), partial(numbers.spell_fixed, low=low, high=high)
     exceptions = {code: numbers.spell_plain(code, column.decimals) for code in column.exceptions}
-    spell = partial(
+    serialize = partial(
         numbers.spell_fixed_numbers,
         multiples=column.multiples,
         step=column.step,
         exceptions=exceptions,
     )
-    return numbers.fixed_numbers(column.multiples, column.step, exceptions), spell
+    return numbers.fixed_numbers(column.multiples, column.step, exceptions), serialize

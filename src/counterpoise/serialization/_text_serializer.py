@@ -34,11 +34,11 @@ from counterpoise.serialization._grammar import START, Grammar, Runs, Vocabulary
 from counterpoise.serialization._serializer import (
     MISSING_WORD,
     Cell,
-    Corpus,
-    Language,
+    SerializedTable,
+    Serializer,
     TextParts,
     category_texts,
-    compile_language,
+    compile_serializer,
     text_cell,
 )
 from counterpoise.serialization._tokenizer import Tokenizer
@@ -48,12 +48,12 @@ _END_OF_TEXT = "\n"
 _NUMERALS = " -.:0123456789"
 
 
-def text_language(
+def text_serializer(
     table: Table,
     tokenizer: Tokenizer,
     number_style: str = "plain",
     parts: Mapping[int, TextParts] | None = None,
-) -> Language:
+) -> Serializer:
     """Build the language of the published sentence, in the pieces of `tokenizer`.
 
     Parameters
@@ -90,7 +90,7 @@ def text_language(
             missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
         cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
-    return compile_language(table.schema, writer.vocabulary, cells, tokenizer)
+    return compile_serializer(table.schema, writer.vocabulary, cells, tokenizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ def _split_number_cell(column: NumericColumn, writer: _Writer) -> Cell:
     end = writer.write(_END)
     tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"} | {_END: tuple(end)}
     automaton = expand(described, lambda mark: tokens[str(mark)])
-    spell = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
-    return Cell(automaton, partial(_spell_split, spell=spell, tokens=tokens))
+    serialize = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
+    return Cell(automaton, partial(_spell_split, serialize=serialize, tokens=tokens))
 
 
 def _plain_numbers(column: NumericColumn) -> Automaton:
@@ -148,9 +148,9 @@ def _plain_numbers(column: NumericColumn) -> Automaton:
 
 
 def _spell_split(
-    code: int, *, spell: Callable[[int], str], tokens: Mapping[str, tuple[int, ...]]
+    code: int, *, serialize: Callable[[int], str], tokens: Mapping[str, tuple[int, ...]]
 ) -> Sequence[int]:
-    text = spell(code) + _END
+    text = serialize(code) + _END
     return [token for mark in text for token in tokens[mark]]
 
 
@@ -204,8 +204,8 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
     if isinstance(column, DatetimeColumn):
         whole = framed(numbers.plain_number(low, high, 0, _END), " ")
         return whole, partial(numbers.spell_plain, decimals=0)
-    spell = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
-    return framed(_plain_numbers(column), " "), spell
+    serialize = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
+    return framed(_plain_numbers(column), " "), serialize
 
 
 def _iso(code: int, unit: str) -> str:
@@ -229,30 +229,30 @@ def _quoted(text: str) -> str:
 # Sentences without a grammar: anything may follow anything.
 
 
-def with_every_piece(language: Language, tokenizer: Tokenizer) -> Language:
+def with_every_piece(serializer: Serializer, tokenizer: Tokenizer) -> Serializer:
     """Return `language` with all pieces of the model's own vocabulary, used or not.
 
     What a sentence of the table looks like stays as it was.
     """
     for piece in tokenizer.pieces():
-        language.vocabulary.token(piece, "", (piece,))
-    return compile_language(
-        language.schema, language.vocabulary, language.cells, language.tokenizer
+        serializer.vocabulary.token(piece, "", (piece,))
+    return compile_serializer(
+        serializer.schema, serializer.vocabulary, serializer.cells, serializer.tokenizer
     )
 
 
-def anything(language: Language) -> Grammar:
+def anything(serializer: Serializer) -> Grammar:
     """Return a grammar of one state, in which every token but the start may be chosen.
 
     It is for training and scoring: it does not know where a cell ends.
     """
-    allowed = np.ones((1, len(language.vocabulary)), dtype=bool)
+    allowed = np.ones((1, len(serializer.vocabulary)), dtype=bool)
     allowed[0, START] = False
     one = np.ones(1, dtype=np.int64)  # no column of the label, whose tokens may go unscored
-    return replace(language.grammar, column=one, allowed=allowed, allowed_set=one - 1)
+    return replace(serializer.grammar, column=one, allowed=allowed, allowed_set=one - 1)
 
 
-def all_chosen(corpus: Corpus) -> Corpus:
+def all_chosen(corpus: SerializedTable) -> SerializedTable:
     """Return `corpus` with every token, names and punctuation too, chosen in that one state."""
     states = Runs(np.zeros_like(corpus.states.tokens), corpus.states.offsets)
     return replace(corpus, states=states)

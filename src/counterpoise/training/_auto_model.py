@@ -18,18 +18,18 @@ from counterpoise.models import _smollm2 as embedded
 from counterpoise.models._device import Device
 from counterpoise.models._registry import (
     COMPACT,
-    MAX_PRETRAINED_PRESENTATIONS,
+    MAX_PRETRAINED_SAMPLES_SEEN,
     SMOLLM2,
     Backbone,
     load_backbone,
 )
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import spell
-from counterpoise.training._fit import Beginning, Length, begin
+from counterpoise.serialization._serializer import serialize
+from counterpoise.training._fit import PreparedTraining, TrainingLength, prepare_training
 from counterpoise.training._loop import TrainingPlan
 from counterpoise.training._runtime_estimate import (
-    Foresight,
-    foresee,
+    RuntimeEstimate,
+    estimate_runtime,
     free_memory,
     measure_matrix_rate,
 )
@@ -49,7 +49,7 @@ class Work:
 
     Attributes
     ----------
-    n_presentations : float
+    n_samples_seen : float
         Rows presented in training at most, a second training included.
     n_rows : int
         Rows to write.
@@ -57,14 +57,14 @@ class Work:
         Of a row, in the serialisation that is used.
     """
 
-    n_presentations: float
+    n_samples_seen: float
     n_rows: int
     n_tokens: float
 
     def operations(self, n_layers: int) -> float:
         """Return the floating-point operations of SmolLM2 with so many layers, at least."""
         n_inner = _N_INNER * n_layers / _N_LAYERS
-        return self.n_tokens * n_inner * (6 * self.n_presentations + 2 * self.n_rows)
+        return self.n_tokens * n_inner * (6 * self.n_samples_seen + 2 * self.n_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Fit:
     Attributes
     ----------
     table, n_deficit, recipe, length, device
-        As in `counterpoise.training._fit.learn`.
+        As in `counterpoise.training._fit.fit_generator`.
     batch_size, generation_batch_size : int or None
         Of training and of writing; None leaves it to the backbone.
     lora_rank, n_layers : int or None
@@ -84,7 +84,7 @@ class Fit:
     table: Table
     n_deficit: Mapping[int, int]
     recipe: Recipe
-    length: Length
+    length: TrainingLength
     device: Device
     batch_size: int | None
     generation_batch_size: int | None
@@ -97,29 +97,33 @@ class Fit:
         Rows are as short as in the table vocabulary; in the model's own they are longer.
         """
         compact = load_backbone(COMPACT, device=self.device)
-        alike = replace(compact, max_presentations=MAX_PRETRAINED_PRESENTATIONS)
+        alike = replace(compact, max_samples_seen=MAX_PRETRAINED_SAMPLES_SEEN)
         recipe = replace(self.recipe, serialization="table", decoding="grammar")
-        beginning = self._begin(alike, recipe)
-        corpus = spell(beginning.writer.rows.corpus, beginning.writer.language)
+        prepared = self._begin(alike, recipe)
+        corpus = serialize(prepared.row_generator.rows.corpus, prepared.row_generator.serializer)
         n_tokens = float(1 + corpus.lengths(corpus.segments).sum(axis=1).mean())
-        n_presentations = beginning.n_presentations * (1 + beginning.n_repeats)
-        return Work(n_presentations, sum(self.n_deficit.values()), n_tokens)
+        n_samples_seen = prepared.n_samples_seen * (1 + prepared.n_repeats)
+        return Work(n_samples_seen, sum(self.n_deficit.values()), n_tokens)
 
-    def foresee(self, backbone: Backbone) -> Foresight:
+    def estimate_runtime(self, backbone: Backbone) -> RuntimeEstimate:
         """Time a few steps of a fit with `backbone`, whose network is used up."""
-        beginning = self._begin(backbone, self.recipe)
+        prepared = self._begin(backbone, self.recipe)
         plan = TrainingPlan(
-            beginning.n_presentations,
+            prepared.n_samples_seen,
             self.batch_size or backbone.batch_size,
             backbone.learning_rate,
             self.recipe.permutation,
         )
         sampling = Sampling(batch_size=self.generation_batch_size or backbone.generation_batch_size)
-        return foresee(beginning.writer, plan, beginning.n_repeats, self.n_deficit, sampling)
+        return estimate_runtime(
+            prepared.row_generator, plan, prepared.n_repeats, self.n_deficit, sampling
+        )
 
-    def _begin(self, backbone: Backbone, recipe: Recipe) -> Beginning:
+    def _begin(self, backbone: Backbone, recipe: Recipe) -> PreparedTraining:
         rng = np.random.default_rng(0)  # the run's own is not touched
-        return begin(self.table, self.n_deficit, backbone, recipe, self.length, self.device, rng)
+        return prepare_training(
+            self.table, self.n_deficit, backbone, recipe, self.length, self.device, rng
+        )
 
     def load(self, name: str, reason: str) -> Backbone:
         """Load a backbone for this fit."""
@@ -163,12 +167,12 @@ def choose_backbone(fit: Fit, max_time: float | None, started: float) -> Backbon
     before = time.perf_counter()
     candidate = fit.load(SMOLLM2, "")
     loading_s = time.perf_counter() - before  # which is done once more, for timing uses it up
-    foresight = fit.foresee(candidate)
+    estimate = fit.estimate_runtime(candidate)
     spent_s = time.perf_counter() - started
-    seconds = spent_s + loading_s + foresight.training_s + foresight.writing_s
+    seconds = spent_s + loading_s + estimate.training_s + estimate.generation_s
     n_free = free_memory(fit.device)
-    if n_free is not None and foresight.n_bytes > n_free * _CLEARLY:
-        return fit.load(COMPACT, f"SmolLM2 would take {foresight.n_bytes / 2**30:.1f} GiB")
+    if n_free is not None and estimate.n_bytes > n_free * _CLEARLY:
+        return fit.load(COMPACT, f"SmolLM2 would take {estimate.n_bytes / 2**30:.1f} GiB")
     measured = f"up to {seconds:.0f} s, by a few steps of it here, and the budget is {stated}"
     if seconds > budget * _CLEARLY:
         return fit.load(COMPACT, f"SmolLM2 would take {measured}")

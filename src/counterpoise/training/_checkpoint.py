@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from counterpoise.columns._table import Table
 from counterpoise.errors import ModelError
-from counterpoise.training._history import History, Standing
+from counterpoise.training._history import History, TrainingState
 
 FILE_NAME = "training.safetensors"
 SECONDS_BETWEEN = 30.0
@@ -44,7 +44,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     rng: np.random.Generator
-    standing: Standing
+    training_state: TrainingState
 
 
 class Checkpoint:
@@ -136,19 +136,22 @@ class Checkpoint:
         facts, self._standing = self._standing, None
         if facts is None:
             return
-        tensors, standing = self._tensors(), training.standing
+        tensors, training_state = self._tensors(), training.training_state
         load_tensors(training.model, _part(tensors, "model"))
         _load_optimizer(training.optimizer, _part(tensors, "optimizer"), facts["optimizer"])
         training.schedule.load_state_dict(facts["schedule"])
-        standing.history = History(**facts["history"])
-        standing.n_batches, standing.n_presented = facts["n_batches"], facts["n_presented"]
-        standing.next_look = facts["next_look"]
+        training_state.history = History(**facts["history"])
+        training_state.n_batches, training_state.n_samples_seen = (
+            facts["n_batches"],
+            facts["n_samples_seen"],
+        )
+        training_state.next_evaluation = facts["next_evaluation"]
         if "losses" in tensors:
-            standing.losses = list(tensors["losses"].to(_device(training.model)))
+            training_state.losses = list(tensors["losses"].to(_device(training.model)))
         if facts["best_loss"] is not None:
-            standing.best_loss = facts["best_loss"]
-            standing.best_weights = _part(tensors, "best")
-        for _ in range(standing.n_batches):
+            training_state.best_loss = facts["best_loss"]
+            training_state.best_weights = _part(tensors, "best")
+        for _ in range(training_state.n_batches):
             next(batches)
         if training.rng.bit_generator.state != facts["rng"]:
             raise ModelError(
@@ -162,21 +165,23 @@ class Checkpoint:
         """Write a checkpoint of `training` between two steps, if the last one is long ago."""
         if time.perf_counter() - self._written < self._interval:
             return
-        standing = training.standing
+        training_state = training.training_state
         tensors = _prefixed("model", distinct_tensors(training.model))
         state, groups = _optimizer_state(training.optimizer)
         tensors |= _prefixed("optimizer", state)
-        tensors |= _prefixed("best", standing.best_weights or {})
+        tensors |= _prefixed("best", training_state.best_weights or {})
         tensors |= _prefixed("first", self._first)
         tensors |= _torch_rng(_device(training.model))
-        if standing.losses:
-            tensors["losses"] = torch.stack(standing.losses)
+        if training_state.losses:
+            tensors["losses"] = torch.stack(training_state.losses)
         facts = {
-            "history": asdict(standing.history),
-            "n_batches": standing.n_batches,
-            "n_presented": standing.n_presented,
-            "next_look": standing.next_look,
-            "best_loss": standing.best_loss if math.isfinite(standing.best_loss) else None,
+            "history": asdict(training_state.history),
+            "n_batches": training_state.n_batches,
+            "n_samples_seen": training_state.n_samples_seen,
+            "next_evaluation": training_state.next_evaluation,
+            "best_loss": training_state.best_loss
+            if math.isfinite(training_state.best_loss)
+            else None,
             "optimizer": groups,
             "schedule": _plain(training.schedule.state_dict()),
             "rng": training.rng.bit_generator.state,
@@ -194,7 +199,9 @@ class Checkpoint:
         """Delete the file: what it was for is done."""
         self._path.unlink(missing_ok=True)
 
-    def _write(self, tensors: Mapping[str, Tensor], standing: Mapping[str, Any] | None) -> None:
+    def _write(
+        self, tensors: Mapping[str, Tensor], training_state: Mapping[str, Any] | None
+    ) -> None:
         started = time.perf_counter()
         facts = {
             "format": _FORMAT,
@@ -202,7 +209,7 @@ class Checkpoint:
             "backbone": self._backbone,
             "rng_at_start": self._rng_at_start,
             "done": self._done,
-            "standing": standing,
+            "standing": training_state,
         }
         on_processor = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
         whole = {name: tensor.contiguous() for name, tensor in on_processor.items()}

@@ -18,18 +18,18 @@ import numpy as np
 
 from counterpoise._progress import Progress
 from counterpoise.columns._table import Table
-from counterpoise.generation._free_decoding import FreeReader
-from counterpoise.generation._generator import RowWriter
-from counterpoise.generation._selection import Judge, XGBoostLabeller
+from counterpoise.generation._free_decoding import FreeTextParser
+from counterpoise.generation._generator import RowGenerator
+from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.models._device import Device
 from counterpoise.models._registry import Backbone
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import Corpus, Language, TextParts, spell
-from counterpoise.serialization._table_serializer import table_language
+from counterpoise.serialization._serializer import SerializedTable, Serializer, TextParts, serialize
+from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.serialization._text_serializer import (
     all_chosen,
     anything,
-    text_language,
+    text_serializer,
     with_every_piece,
 )
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
@@ -39,20 +39,20 @@ from counterpoise.training._loop import TrainingPlan, train
 from counterpoise.training._refinement import N_EPOCHS, draw_kept, refines, rows_to_learn
 from counterpoise.training._rows import (
     LARGE_CLASS,
-    SMALLEST_CLASS_TO_HOLD_OUT,
+    MIN_CLASS_SIZE_FOR_HOLDOUT,
     TrainingRows,
     training_rows,
 )
-from counterpoise.training._runtime_estimate import Budget
+from counterpoise.training._runtime_estimate import TimeBudget
 
 PUBLISHED_EPOCHS = 50
 _BLIND_EPOCHS = 5
-_BLIND_PRESENTATIONS = 1000
-"""Without held-out rows: this many passes, but no fewer presentations than this."""
+_BLIND_SAMPLES_SEEN = 1000
+"""Without held-out rows: this many passes, but no fewer training samples than this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class TrainingLength:
     """How long to train.
 
     Attributes
@@ -63,75 +63,75 @@ class Length:
         Share of each class held out; None decides by the size of the class.
     patience : int
         Looks at the held-out loss without a better one after which training stops.
-    most_presentations : int or None
+    max_samples_seen : int or None
         Rows presented at most, whatever the epochs.
     """
 
     epochs: int | None = None
     held_out_share: float | None = None
     patience: int = 3
-    most_presentations: int | None = None
+    max_samples_seen: int | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, patience: int, most_presentations: int | None) -> Length:
+    def of(cls, recipe: Recipe, patience: int, max_samples_seen: int | None) -> TrainingLength:
         """Return the length that `recipe` asks for."""
         share = recipe.validation_fraction
         return cls(
             epochs=None if recipe.epochs == "auto" else int(recipe.epochs),
             held_out_share=None if share == "auto" else float(share),
             patience=patience,
-            most_presentations=most_presentations,
+            max_samples_seen=max_samples_seen,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class PreparedTraining:
     """What a training begins with.
 
     Attributes
     ----------
     writer : RowWriter
         With a model that has learned nothing yet.
-    n_presentations : int
+    n_samples_seen : int
         At most so many rows are presented in the first training.
     n_repeats : float
         How often what it has presented is presented again in a second one, on all rows; 0 where
         there is a single training.
     """
 
-    writer: RowWriter
-    n_presentations: int
+    row_generator: RowGenerator
+    n_samples_seen: int
     n_repeats: float
 
 
-def begin(
+def prepare_training(
     table: Table,
     n_deficit: Mapping[int, int],
     backbone: Backbone,
     recipe: Recipe,
-    length: Length,
+    length: TrainingLength,
     device: Device,
     rng: np.random.Generator,
-) -> Beginning:
+) -> PreparedTraining:
     """Build the model and choose the rows that it learns from; see `learn`."""
     tokenizer = backbone.tokenizer if backbone.is_pretrained else None
-    language = build_language(table, tokenizer, recipe)
-    model = backbone.build(language.vocabulary.entries, int(rng.integers(2**31)))
+    serializer = build_serializer(table, tokenizer, recipe)
+    model = backbone.build(serializer.vocabulary.entries, int(rng.integers(2**31)))
     model.to(device.device)
     rows = training_rows(table, n_deficit, recipe, _held_out_share(length), rng)
     n_held_out = 0 if rows.held_out is None else len(rows.held_out)
     n_repeats = 1 + n_held_out / len(rows.corpus) if _is_search(rows, length) else 0.0
-    n_most = _most_presentations(len(rows.corpus), rows.held_out, length, backbone)
-    writer = RowWriter(language, model, recipe, rows, device, History())
-    return Beginning(writer, n_most, n_repeats)
+    n_max = _max_samples_seen(len(rows.corpus), rows.held_out, length, backbone)
+    row_generator = RowGenerator(serializer, model, recipe, rows, device, History())
+    return PreparedTraining(row_generator, n_max, n_repeats)
 
 
-def learn(
+def fit_generator(
     table: Table,
     n_deficit: Mapping[int, int],
     backbone: Backbone,
     recipe: Recipe,
-    length: Length,
+    length: TrainingLength,
     *,
     batch_size: int,
     learning_rate: float,
@@ -139,8 +139,8 @@ def learn(
     rng: np.random.Generator,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
-    budget: Budget | None = None,
-) -> RowWriter:
+    budget: TimeBudget | None = None,
+) -> RowGenerator:
     """Train `backbone` to write rows of `table`.
 
     Parameters
@@ -158,19 +158,19 @@ def learn(
     budget : Budget, optional
         What training and writing may take.
     """
-    beginning = begin(table, n_deficit, backbone, recipe, length, device, rng)
-    writer, rows = beginning.writer, beginning.writer.rows
-    language, model = writer.language, writer.model
+    prepared = prepare_training(table, n_deficit, backbone, recipe, length, device, rng)
+    row_generator, rows = prepared.row_generator, prepared.row_generator.rows
+    serializer, model = row_generator.serializer, row_generator.model
     is_free = recipe.decoding == "free"
 
-    def spelled(rows: Table) -> Corpus:
-        corpus = spell(rows, language)
+    def serialized(rows: Table) -> SerializedTable:
+        corpus = serialize(rows, serializer)
         return all_chosen(corpus) if is_free else corpus
 
-    def plan_of(rows: TrainingRows, n_presentations: int) -> TrainingPlan:
+    def plan_of(rows: TrainingRows, n_samples_seen: int) -> TrainingPlan:
         n_held_out = 0 if rows.held_out is None else len(rows.held_out)
         return TrainingPlan(
-            n_presentations=n_presentations,
+            n_samples_seen=n_samples_seen,
             batch_size=batch_size,
             learning_rate=learning_rate,
             permutation=recipe.permutation,
@@ -179,13 +179,13 @@ def learn(
         )
 
     def fit(rows: TrainingRows, plan: TrainingPlan, limit: TimeLimit | None) -> History:
-        held_out = None if rows.held_out is None else spelled(rows.held_out)
-        corpus = spelled(rows.corpus)
+        held_out = None if rows.held_out is None else serialized(rows.held_out)
+        corpus = serialized(rows.corpus)
         model.check_length(corpus.longest)
         return train(
             model,
             corpus,
-            anything(language) if is_free else language.grammar,
+            anything(serializer) if is_free else serializer.grammar,
             plan,
             device=device,
             rng=rng,
@@ -196,47 +196,55 @@ def learn(
         )
 
     # before the time that is left is shared out: on a large table it takes a good part of it
-    judge = Judge.fit(table, rng) if recipe.selection == "classifier" else None
-    writer = replace(writer, judge=judge)
-    start = copy.deepcopy(model.state_dict()) if beginning.n_repeats else None
-    plan = plan_of(rows, beginning.n_presentations)
-    limit = None if budget is None else budget.limit(writer, plan, beginning.n_repeats, progress)
+    selection_classifier = (
+        SelectionClassifier.fit(table, rng) if recipe.selection == "classifier" else None
+    )
+    row_generator = replace(row_generator, selection_classifier=selection_classifier)
+    start = copy.deepcopy(model.state_dict()) if prepared.n_repeats else None
+    plan = plan_of(rows, prepared.n_samples_seen)
+    limit = (
+        None if budget is None else budget.limit(row_generator, plan, prepared.n_repeats, progress)
+    )
     history = fit(rows, plan, limit)
     labeller = XGBoostLabeller.fit(table, rng) if recipe.labelled_by == "xgboost" else None
-    reader = _free_reader(table, rows, language, backbone.tokenizer) if is_free else None
-    writer = replace(writer, history=history, labeller=labeller, reader=reader)
+    parser = _free_text_parser(table, rows, serializer, backbone.tokenizer) if is_free else None
+    row_generator = replace(row_generator, history=history, labeller=labeller, parser=parser)
     limit = limit and replace(limit, repeats=0.0)
     if start is not None:
         model.load_state_dict(start)
         every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
-        n_best = round(history.best_presentations * len(every.corpus) / len(rows.corpus))
+        n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
         again = fit(every, plan_of(every, n_best), limit)
-        writer = replace(writer, rows=every, history=again, search=history)
-    if judge is None or not refines(recipe) or writer.history.stopped_by == "max_time":
-        return writer
+        row_generator = replace(row_generator, rows=every, history=again, search=history)
+    if (
+        selection_classifier is None
+        or not refines(recipe)
+        or row_generator.history.stopped_by == "max_time"
+    ):
+        return row_generator
     if checkpoint is not None:
         if (finished := checkpoint.finished(model, rng)) is not None:
-            return replace(writer, refinement=finished)
+            return replace(row_generator, refinement=finished)
         checkpoint.begin_with(model)
     size = backbone.generation_batch_size if budget is None else budget.sampling.batch_size
-    kept = draw_kept(writer, n_deficit, size, rng=rng, progress=progress)
+    kept = draw_kept(row_generator, n_deficit, size, rng=rng, progress=progress)
     if kept is None:
-        return writer
-    own = rows_to_learn(kept, writer.rows, rng)
+        return row_generator
+    own = rows_to_learn(kept, row_generator.rows, rng)
     refined = fit(own, plan_of(own, N_EPOCHS * len(own.corpus)), limit)
-    return replace(writer, refinement=refined)
+    return replace(row_generator, refinement=refined)
 
 
-def _free_reader(
-    table: Table, rows: TrainingRows, language: Language, tokenizer: Tokenizer
-) -> FreeReader:
+def _free_text_parser(
+    table: Table, rows: TrainingRows, serializer: Serializer, tokenizer: Tokenizer
+) -> FreeTextParser:
     """Return what reads rows from text, filled in from all real rows of the trained classes."""
     is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
     real = table.take(np.flatnonzero(is_trained))
-    return FreeReader.of(language, tokenizer, real, spell(real, language).longest_row)
+    return FreeTextParser.of(serializer, tokenizer, real, serialize(real, serializer).longest_row)
 
 
-def _held_out_share(length: Length) -> Callable[[int], float]:
+def _held_out_share(length: TrainingLength) -> Callable[[int], float]:
     """Return the share of a class that is held out, from its number of rows."""
     share = length.held_out_share
     if share is not None:
@@ -244,11 +252,11 @@ def _held_out_share(length: Length) -> Callable[[int], float]:
     if length.epochs is not None:
         return lambda n_rows: 0.1 if n_rows >= LARGE_CLASS else 0.0
     return lambda n_rows: (
-        0.1 if n_rows >= LARGE_CLASS else 0.2 if n_rows >= SMALLEST_CLASS_TO_HOLD_OUT else 0.0
+        0.1 if n_rows >= LARGE_CLASS else 0.2 if n_rows >= MIN_CLASS_SIZE_FOR_HOLDOUT else 0.0
     )
 
 
-def _is_search(rows: TrainingRows, length: Length) -> bool:
+def _is_search(rows: TrainingRows, length: TrainingLength) -> bool:
     """Whether the training with held-out rows only finds out how long to train."""
     if rows.held_out is None or length.epochs is not None or length.held_out_share is not None:
         return False
@@ -257,27 +265,27 @@ def _is_search(rows: TrainingRows, length: Length) -> bool:
     return bool((n_rows < LARGE_CLASS).any())
 
 
-def _most_presentations(
-    n_rows: int, held_out: Table | None, length: Length, backbone: Backbone
+def _max_samples_seen(
+    n_rows: int, held_out: Table | None, length: TrainingLength, backbone: Backbone
 ) -> int:
     if length.epochs is not None:
-        n_presentations = length.epochs * n_rows
+        n_samples_seen = length.epochs * n_rows
     elif held_out is None:
-        n_presentations = max(_BLIND_EPOCHS * n_rows, _BLIND_PRESENTATIONS)
+        n_samples_seen = max(_BLIND_EPOCHS * n_rows, _BLIND_SAMPLES_SEEN)
     else:
-        n_presentations = PUBLISHED_EPOCHS * n_rows
-    most = length.most_presentations
+        n_samples_seen = PUBLISHED_EPOCHS * n_rows
+    most = length.max_samples_seen
     if most is None and length.epochs is None:
-        most = backbone.max_presentations
-    return n_presentations if most is None else min(n_presentations, most)
+        most = backbone.max_samples_seen
+    return n_samples_seen if most is None else min(n_samples_seen, most)
 
 
-def build_language(
+def build_serializer(
     table: Table,
     tokenizer: Tokenizer | None,
     recipe: Recipe,
     parts: Mapping[int, TextParts] | None = None,
-) -> Language:
+) -> Serializer:
     """Build the language in which the rows of `table` are written.
 
     Parameters
@@ -289,6 +297,6 @@ def build_language(
     """
     if recipe.serialization == "text":
         own = tokenizer or CharacterTokenizer()
-        language = text_language(table, own, recipe.numbers, parts)
-        return with_every_piece(language, own) if recipe.decoding == "free" else language
-    return table_language(table, tokenizer, parts)
+        serializer = text_serializer(table, own, recipe.numbers, parts)
+        return with_every_piece(serializer, own) if recipe.decoding == "free" else serializer
+    return table_serializer(table, tokenizer, parts)

@@ -15,13 +15,13 @@ class History:
 
     Attributes
     ----------
-    presentations : list of int
+    samples_seen : list of int
         Rows presented at each look.
     train_loss : list of float
         Mean negative log-likelihood a chosen token since the look before, nats.
     held_out_loss : list of float
         Negative log-likelihood a held-out row, nats; empty without held-out rows.
-    best_presentations : int
+    best_n_samples_seen : int
         Rows presented to the weights that were kept.
     seconds, best_seconds : float
         Wall time in all, and until the weights that were kept.
@@ -29,22 +29,22 @@ class History:
         What ended it: all rows were presented; held-out rows got no likelier; time was up.
     """
 
-    presentations: list[int] = field(default_factory=list)
+    samples_seen: list[int] = field(default_factory=list)
     train_loss: list[float] = field(default_factory=list)
     held_out_loss: list[float] = field(default_factory=list)
-    best_presentations: int = 0
+    best_n_samples_seen: int = 0
     seconds: float = 0.0
     best_seconds: float = 0.0
     stopped_by: str = "length"
 
     @property
-    def n_presentations(self) -> int:
+    def n_samples_seen(self) -> int:
         """Rows presented in all, repeats included."""
-        return self.presentations[-1] if self.presentations else 0
+        return self.samples_seen[-1] if self.samples_seen else 0
 
 
 @dataclass(slots=True)
-class Standing:
+class TrainingState:
     """Where a training stands between two steps, beside its weights and its optimizer.
 
     Attributes
@@ -63,9 +63,9 @@ class Standing:
         What has happened.
     """
 
-    next_look: int
+    next_evaluation: int
     n_batches: int = 0
-    n_presented: int = 0
+    n_samples_seen: int = 0
     losses: list[Tensor] = field(default_factory=list)
     best_loss: float = math.inf
     best_weights: dict[str, Tensor] | None = None

@@ -16,9 +16,9 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.serialization._grammar import Grammar, IntArray
-from counterpoise.serialization._serializer import Corpus, draw_orders, label_is_given
+from counterpoise.serialization._serializer import SerializedTable, draw_orders, label_is_given
 from counterpoise.training._checkpoint import Checkpoint, Training, distinct_tensors, load_tensors
-from counterpoise.training._history import History, Standing, TimeLimit
+from counterpoise.training._history import History, TimeLimit, TrainingState
 
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
@@ -32,7 +32,7 @@ class TrainingPlan:
 
     Attributes
     ----------
-    n_presentations : int
+    n_samples_seen : int
         At most this many rows are presented, repeats included.
     batch_size : int
         Rows a step.
@@ -48,7 +48,7 @@ class TrainingPlan:
         Looks without a better held-out loss after which training stops, where rows are held out.
     """
 
-    n_presentations: int
+    n_samples_seen: int
     batch_size: int
     learning_rate: float
     permutation: str = "label-first"
@@ -60,14 +60,14 @@ class TrainingPlan:
 
 def train(
     model: LanguageModel,
-    corpus: Corpus,
+    corpus: SerializedTable,
     grammar: Grammar,
     plan: TrainingPlan,
     *,
     device: Device,
     rng: np.random.Generator,
     progress: Progress,
-    held_out: Corpus | None = None,
+    held_out: SerializedTable | None = None,
     limit: TimeLimit | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> History:
@@ -96,13 +96,13 @@ def train(
     optimizer = torch.optim.AdamW(
         parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
     )
-    n_steps = math.ceil(plan.n_presentations / plan.batch_size)
+    n_steps = math.ceil(plan.n_samples_seen / plan.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(n_steps))
-    standing = Standing(next_look=plan.check_every)
-    training = Training(model, optimizer, schedule, rng, standing)
+    training_state = TrainingState(next_evaluation=plan.check_every)
+    training = Training(model, optimizer, schedule, rng, training_state)
     with (
         torch.random.fork_rng(),
-        progress.stage("training", total=plan.n_presentations, unit="rows") as advance,
+        progress.stage("training", total=plan.n_samples_seen, unit="rows") as advance,
     ):
         torch.manual_seed(int(rng.integers(2**31)))
         held_out_seed = int(rng.integers(2**31))
@@ -110,12 +110,12 @@ def train(
         batches = _batches(corpus, plan, rng)
         if checkpoint is not None:
             checkpoint.resume(training, batches)
-            advance(standing.n_presented)
-        history = standing.history
+            advance(training_state.n_samples_seen)
+        history = training_state.history
         started = time.perf_counter() - history.seconds
         for rows, orders in batches:
             # 1. one step
-            log_likelihood, _ = scorer.log_likelihood(corpus.sentences(rows, orders))
+            log_likelihood, _ = scorer.log_likelihood(corpus.token_batch(rows, orders))
             if len(log_likelihood):  # a row of constants alone leaves nothing to learn
                 loss = -log_likelihood.mean()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -123,31 +123,32 @@ def train(
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad(set_to_none=True)
-                standing.losses.append(loss.detach())
-            standing.n_batches += 1
-            standing.n_presented += len(rows)
+                training_state.losses.append(loss.detach())
+            training_state.n_batches += 1
+            training_state.n_samples_seen += len(rows)
             advance(len(rows))
             history.seconds = time.perf_counter() - started
             if limit is not None and limit.is_over(history.best_seconds):
                 history.stopped_by = "max_time"
             is_last = (
-                standing.n_presented >= plan.n_presentations or history.stopped_by == "max_time"
+                training_state.n_samples_seen >= plan.n_samples_seen
+                or history.stopped_by == "max_time"
             )
             # 2. a look now and then: has it diverged, does it still get better?
-            if standing.n_presented >= standing.next_look or is_last:
-                standing.next_look = standing.n_presented + plan.check_every
-                _look(training, plan, scorer, held_out, held_out_seed)
+            if training_state.n_samples_seen >= training_state.next_evaluation or is_last:
+                training_state.next_evaluation = training_state.n_samples_seen + plan.check_every
+                _evaluate(training, plan, scorer, held_out, held_out_seed)
                 if history.stopped_by == "held-out rows":
                     is_last = True
             if is_last:
                 break
             if checkpoint is not None:
                 checkpoint.save_now_and_then(training)
-    if standing.best_weights is None:
-        history.best_presentations = standing.n_presented
+    if training_state.best_weights is None:
+        history.best_n_samples_seen = training_state.n_samples_seen
         history.best_seconds = history.seconds
     else:
-        load_tensors(model, standing.best_weights)
+        load_tensors(model, training_state.best_weights)
     model.eval()
     history.seconds = time.perf_counter() - started
     if checkpoint is not None:
@@ -155,42 +156,43 @@ def train(
     return history
 
 
-def _look(
+def _evaluate(
     training: Training,
     plan: TrainingPlan,
     scorer: Scorer,
-    held_out: Corpus | None,
+    held_out: SerializedTable | None,
     held_out_seed: int,
 ) -> None:
     """Note the losses, keep the weights if they are the best so far, see whether to stop."""
-    standing, history = training.standing, training.standing.history
-    losses = standing.losses
-    history.presentations.append(standing.n_presented)
+    training_state, history = training.training_state, training.training_state.history
+    losses = training_state.losses
+    history.samples_seen.append(training_state.n_samples_seen)
     history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
     losses.clear()
     if not math.isfinite(history.train_loss[-1]):
         raise ModelError(
-            f"training diverged after {standing.n_presented} rows: the loss is no longer a number; "
+            f"training diverged after {training_state.n_samples_seen} rows: the loss is no longer "
+            "a number; "
             f"lower learning_rate (it was {plan.learning_rate:g})"
         )
     if held_out is None:
         return
     rng = np.random.default_rng(held_out_seed)
-    looked = scorer.loss_a_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
+    looked = scorer.loss_per_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
     history.held_out_loss.append(looked)
-    if looked < standing.best_loss:
-        standing.best_loss = looked
-        history.best_presentations = standing.n_presented
+    if looked < training_state.best_loss:
+        training_state.best_loss = looked
+        history.best_n_samples_seen = training_state.n_samples_seen
         history.best_seconds = history.seconds
         weights = distinct_tensors(training.model)
-        standing.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
+        training_state.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
     n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
     if n_since_best >= plan.patience and history.stopped_by == "length":
         history.stopped_by = "held-out rows"
 
 
 def _batches(
-    corpus: Corpus, plan: TrainingPlan, rng: np.random.Generator
+    corpus: SerializedTable, plan: TrainingPlan, rng: np.random.Generator
 ) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield (rows, orders of their columns) without end, one shuffled epoch after another.
 

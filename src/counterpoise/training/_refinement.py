@@ -15,7 +15,7 @@ import numpy as np
 from counterpoise._progress import Progress
 from counterpoise.columns._table import Table
 from counterpoise.generation._decoding import Sampling
-from counterpoise.generation._generator import RowWriter
+from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._rejection_sampling import PREFERRING_DRAWS_PER_ROW, draws_expected
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._grammar import IntArray
@@ -32,7 +32,7 @@ _FIRST_DRAWS = 128
 """After as many it is seen for the first time whether it is worth it."""
 _KEPT_AFTERWARDS = 0.65
 """About the share of the rows that is kept afterwards (docs/log.md)."""
-_DRAWS_A_PRESENTATION = 2.5
+_DRAWS_PER_SAMPLE = 2.5
 """What it costs to learn from a row, in rows that could be written (docs/log.md)."""
 _HELD_OUT_SHARE = 0.1
 
@@ -60,12 +60,12 @@ def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
         Of `n_drawn` rows that were written, how many were kept.
     """
     draws_a_row = min(draws_expected(1, n_kept, n_drawn), PREFERRING_DRAWS_PER_ROW)
-    cost = n_classes * _ROWS_A_CLASS * (draws_a_row + N_EPOCHS * _DRAWS_A_PRESENTATION)
+    cost = n_classes * _ROWS_A_CLASS * (draws_a_row + N_EPOCHS * _DRAWS_PER_SAMPLE)
     return n_rows * (draws_a_row - 1 / _KEPT_AFTERWARDS) > cost
 
 
 def draw_kept(
-    writer: RowWriter,
+    row_generator: RowGenerator,
     n_deficit: Mapping[int, int],
     batch_size: int,
     *,
@@ -86,17 +86,17 @@ def draw_kept(
     """
     # every class that it has learned, so that it forgets none; first the one that lacks most,
     # which tells whether to go on
-    labels = np.unique(writer.rows.corpus.codes[:, 0]).tolist()
+    labels = np.unique(row_generator.rows.corpus.codes[:, 0]).tolist()
     labels.sort(key=lambda label: -n_deficit.get(label, 0))
-    always, n_rows = writer.recipe.refinement == "always", sum(n_deficit.values())
+    always, n_rows = row_generator.recipe.refinement == "always", sum(n_deficit.values())
     if not always and not is_worth_it(n_rows, len(labels), 0, PREFERRING_DRAWS_PER_ROW):
         return None  # not even if hardly any row were kept
     sampling, parts = Sampling(batch_size=batch_size), []
     for label in labels:
         n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
         while n_kept < _ROWS_A_CLASS and n > 0:
-            generated, _ = writer.write(label, n, sampling, rng=rng, progress=progress)
-            kept = _kept(writer, generated.table)
+            generated, _ = row_generator.write(label, n, sampling, rng=rng, progress=progress)
+            kept = _kept(row_generator, generated.table)
             parts.append(kept)
             n_kept += len(kept)
             n_drawn += n
@@ -109,9 +109,9 @@ def draw_kept(
     return whole if len(whole) >= _FEWEST_ROWS else None
 
 
-def _kept(writer: RowWriter, table: Table) -> Table:
-    assert writer.judge is not None
-    return table.take(np.flatnonzero(writer.judge.margin(table) >= 0))
+def _kept(row_generator: RowGenerator, table: Table) -> Table:
+    assert row_generator.selection_classifier is not None
+    return table.take(np.flatnonzero(row_generator.selection_classifier.margin(table) >= 0))
 
 
 def rows_to_learn(kept: Table, rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
@@ -119,4 +119,4 @@ def rows_to_learn(kept: Table, rows: TrainingRows, rng: np.random.Generator) -> 
     shuffled: IntArray = rng.permutation(len(kept))
     n_held_out = ceil(_HELD_OUT_SHARE * len(shuffled))
     corpus = kept.take(shuffled[n_held_out:])
-    return TrainingRows(corpus, 0, kept.take(shuffled[:n_held_out]), rows.starts)
+    return TrainingRows(corpus, 0, kept.take(shuffled[:n_held_out]), rows.value_counts)

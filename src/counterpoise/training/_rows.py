@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpoise.columns._table import Table
-from counterpoise.generation._prompts import Starts
+from counterpoise.generation._prompts import ValueCounts
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._grammar import IntArray
 from counterpoise.training._interpolation import interpolate
 
 LARGE_CLASS = 200
 """From this many rows on, a class can do without its held-out rows in training."""
-SMALLEST_CLASS_TO_HOLD_OUT = 20
+MIN_CLASS_SIZE_FOR_HOLDOUT = 20
 """Below this, a few held-out rows would tell nothing."""
 
 
@@ -39,7 +39,7 @@ class TrainingRows:
     corpus: Table
     n_real: int
     held_out: Table | None
-    starts: Starts
+    value_counts: ValueCounts
 
 
 def training_rows(
@@ -76,7 +76,7 @@ def training_rows(
         corpus=_stack(real, interpolated),
         n_real=len(real),
         held_out=table.take(held_out) if len(held_out) else None,
-        starts=Starts.of(_stack(every, interpolated)),
+        value_counts=ValueCounts.of(_stack(every, interpolated)),
     )
 
 

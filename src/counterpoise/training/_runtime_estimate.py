@@ -19,12 +19,12 @@ from torch import Tensor
 
 from counterpoise._progress import Progress, SilentProgress
 from counterpoise.generation._decoding import Sampling
-from counterpoise.generation._generator import RowWriter
+from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.serialization._grammar import Grammar
-from counterpoise.serialization._serializer import Corpus, draw_orders, spell
+from counterpoise.serialization._serializer import SerializedTable, draw_orders, serialize
 from counterpoise.training._history import History, TimeLimit
 from counterpoise.training._loop import TrainingPlan
 
@@ -34,7 +34,7 @@ _MATRIX = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StepTimes:
     """What one step of training takes.
 
     Attributes
@@ -45,18 +45,18 @@ class Pace:
         By one step for its backward pass.
     """
 
-    seconds_a_row: float
+    s_per_row: float
     bytes_kept: int
 
 
-def measure_pace(
+def measure_step_times(
     model: LanguageModel,
-    corpus: Corpus,
+    corpus: SerializedTable,
     grammar: Grammar,
     permutation: str,
     batch_size: int,
     device: Device,
-) -> Pace:
+) -> StepTimes:
     """Time steps of training `model` on rows of `corpus`, after one that is not timed."""
     rng = np.random.default_rng(0)
     scorer = Scorer(model, grammar, device)
@@ -68,7 +68,7 @@ def measure_pace(
     def step() -> float:
         started = time.perf_counter()
         orders = draw_orders(len(rows), corpus.segments.shape[1], permutation, rng)
-        log_likelihood, _ = scorer.log_likelihood(corpus.sentences(rows, orders))
+        log_likelihood, _ = scorer.log_likelihood(corpus.token_batch(rows, orders))
         if len(log_likelihood):
             (-log_likelihood.mean()).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -82,7 +82,7 @@ def measure_pace(
             first = step()
         seconds = [step() for _ in range(1 if first > _QUICK_S else 3)]
     model.train(was_training)
-    return Pace(min(seconds) / batch_size, sum(kept.values()))
+    return StepTimes(min(seconds) / batch_size, sum(kept.values()))
 
 
 def measure_matrix_rate(device: Device) -> float:
@@ -146,7 +146,7 @@ DRAWS_TO_SELECT = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class RuntimeEstimate:
     """What a fit will take.
 
     Attributes
@@ -163,19 +163,19 @@ class Foresight:
     """
 
     training_s: float
-    writing_s: float
+    generation_s: float
     n_bytes: int
-    seconds_a_presentation: float
+    s_per_sample: float
 
     def __str__(self) -> str:
         return (
             f"training up to {_duration(self.training_s)}, writing about "
-            f"{_duration(self.writing_s)}, memory about {self.n_bytes / 2**20:,.0f} MiB"
+            f"{_duration(self.generation_s)}, memory about {self.n_bytes / 2**20:,.0f} MiB"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class TimeBudget:
     """What a fit may take, and what it is to write.
 
     Attributes
@@ -194,7 +194,7 @@ class Budget:
     started: float
 
     def limit(
-        self, writer: RowWriter, plan: TrainingPlan, n_repeats: float, progress: Progress
+        self, row_generator: RowGenerator, plan: TrainingPlan, n_repeats: float, progress: Progress
     ) -> TimeLimit | None:
         """Foresee, say so, warn, and return when training has to end.
 
@@ -210,27 +210,27 @@ class Budget:
             Gets a note where it shows anything.
         """
         is_silent = isinstance(progress, SilentProgress)
-        n_steps = plan.n_presentations / plan.batch_size
+        n_steps = plan.n_samples_seen / plan.batch_size
         if n_steps < _FEW_STEPS or (is_silent and self.max_time is None):
             return self._limit(0.0, n_repeats)
-        foresight = foresee(writer, plan, n_repeats, self.n_rows, self.sampling)
+        estimate = estimate_runtime(row_generator, plan, n_repeats, self.n_rows, self.sampling)
         if not is_silent:
             with progress.stage("estimate", total=1, unit="fits") as advance:
-                advance.note(str(foresight))
+                advance.note(str(estimate))
                 advance()
-        self.warn(foresight, free_memory(writer.device))
-        return self._limit(foresight.writing_s, n_repeats)
+        self.warn(estimate, free_memory(row_generator.device))
+        return self._limit(estimate.generation_s, n_repeats)
 
-    def _limit(self, writing_s: float, n_repeats: float) -> TimeLimit | None:
+    def _limit(self, generation_s: float, n_repeats: float) -> TimeLimit | None:
         if self.max_time is None:
             return None
-        return TimeLimit(self.started + self.max_time - _MARGIN * writing_s, n_repeats)
+        return TimeLimit(self.started + self.max_time - _MARGIN * generation_s, n_repeats)
 
-    def warn(self, foresight: Foresight, n_free: int | None) -> None:
+    def warn(self, estimate: RuntimeEstimate, n_free: int | None) -> None:
         """Warn where the fit takes more time or memory than there is."""
-        if n_free is not None and foresight.n_bytes > n_free:
+        if n_free is not None and estimate.n_bytes > n_free:
             warnings.warn(
-                f"training takes about {foresight.n_bytes / 2**30:.1f} GiB of memory, and "
+                f"training takes about {estimate.n_bytes / 2**30:.1f} GiB of memory, and "
                 f"{n_free / 2**30:.1f} are free. A smaller batch_size, n_layers or lora_rank with "
                 "a pre-trained model, or model='compact' bring it down",
                 UserWarning,
@@ -239,81 +239,87 @@ class Budget:
         if self.max_time is None:
             return
         left = self.max_time - (time.perf_counter() - self.started)
-        left -= _MARGIN * foresight.writing_s
+        left -= _MARGIN * estimate.generation_s
         if left <= 0:
             warnings.warn(
-                f"writing the rows alone takes about {_duration(foresight.writing_s)}, and "
+                f"writing the rows alone takes about {_duration(estimate.generation_s)}, and "
                 f"max_time is {_duration(self.max_time)}: there is no time to train in. "
                 "model='compact', fewer rows (sampling_strategy) or a larger "
                 "generation_batch_size bring it down",
                 UserWarning,
                 stacklevel=2,
             )
-        elif left < foresight.training_s:
-            most = int(left / foresight.seconds_a_presentation)
+        elif left < estimate.training_s:
+            most = int(left / estimate.s_per_sample)
             warnings.warn(
-                f"training may take up to {_duration(foresight.training_s)}, and max_time leaves "
-                f"{_duration(left)}: it will then be stopped. max_presentations={most} fits; "
+                f"training may take up to {_duration(estimate.training_s)}, and max_time leaves "
+                f"{_duration(left)}: it will then be stopped. max_samples_seen={most} fits; "
                 "model='compact', n_layers with a pre-trained model, or fewer epochs bring it down",
                 UserWarning,
                 stacklevel=2,
             )
 
 
-def foresee(
-    writer: RowWriter,
+def estimate_runtime(
+    row_generator: RowGenerator,
     plan: TrainingPlan,
     n_repeats: float,
     n_rows: Mapping[int, int],
     sampling: Sampling,
-) -> Foresight:
+) -> RuntimeEstimate:
     """Estimate what training and writing take, from a few of their steps.
 
     The model, and every generator of the run, are as before.
     """
-    corpus = spell(writer.rows.corpus, writer.language)
-    pace = measure_pace(
-        writer.model,
+    corpus = serialize(row_generator.rows.corpus, row_generator.serializer)
+    step_times = measure_step_times(
+        row_generator.model,
         corpus,
-        writer.language.grammar,
+        row_generator.serializer.grammar,
         plan.permutation,
         plan.batch_size,
-        writer.device,
+        row_generator.device,
     )
-    each = pace.seconds_a_row * (1 + n_repeats)
-    weights = [(p.numel() * p.element_size(), p.requires_grad) for p in writer.model.parameters()]
+    each = step_times.s_per_row * (1 + n_repeats)
+    weights = [
+        (p.numel() * p.element_size(), p.requires_grad) for p in row_generator.model.parameters()
+    ]
     n_copies = 2  # the best so far, and the start of a second training
-    n_bytes = pace.bytes_kept + sum(
+    n_bytes = step_times.bytes_kept + sum(
         size * (1 + n_copies + 3 * is_trained) for size, is_trained in weights
     )
-    writing_s = sum(_writing_s(writer, label, n, sampling) for label, n in n_rows.items() if n > 0)
-    return Foresight(each * plan.n_presentations, writing_s, n_bytes, each)
+    generation_s = sum(
+        _generation_s(row_generator, label, n, sampling) for label, n in n_rows.items() if n > 0
+    )
+    return RuntimeEstimate(each * plan.n_samples_seen, generation_s, n_bytes, each)
 
 
-def _writing_s(writer: RowWriter, label: int, n_rows: int, sampling: Sampling) -> float:
-    if writer.recipe.labelled_by == "xgboost":
+def _generation_s(
+    row_generator: RowGenerator, label: int, n_rows: int, sampling: Sampling
+) -> float:
+    if row_generator.recipe.labelled_by == "xgboost":
         return 0.0  # it has not been trained yet, and rows are not whole without it
     few, more = _SOME_ROWS
     seconds = {}
-    was_training = writer.model.training
+    was_training = row_generator.model.training
     for n in (few, few, more):  # the first of all is not counted
         started = time.perf_counter()
         rng = np.random.default_rng(0)
-        writer.write(label, n, sampling, rng=rng, progress=SilentProgress())
+        row_generator.write(label, n, sampling, rng=rng, progress=SilentProgress())
         seconds[n] = time.perf_counter() - started
-    writer.model.train(was_training)
+    row_generator.model.train(was_training)
     each = max(0.0, seconds[more] - seconds[few]) / (more - few)
     fixed = max(0.0, seconds[few] - few * each)
-    n_draws = n_rows * (1 if writer.recipe.selection is None else DRAWS_TO_SELECT)
+    n_draws = n_rows * (1 if row_generator.recipe.selection is None else DRAWS_TO_SELECT)
     return math.ceil(n_draws / sampling.batch_size) * fixed + n_draws * each
 
 
-def warn_if_stopped(trainings: Sequence[History], max_time: float | None) -> None:
+def warn_about_stopped_training(trainings: Sequence[History], max_time: float | None) -> None:
     """Warn where training was stopped before its end."""
     stopped = [one for one in trainings if one.stopped_by == "max_time"]
     if stopped:
         warnings.warn(
-            f"training was stopped after {stopped[0].n_presentations:,} rows because of "
+            f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
             f"max_time={max_time:g}; history_ has how far it came",
             UserWarning,
             stacklevel=2,
