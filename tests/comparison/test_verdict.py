@@ -16,7 +16,8 @@ from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value
 from counterpoise.comparison._strategies import Strategy, default_strategies, resample_with
 from counterpoise.comparison._trial import Plan
-from counterpoise.comparison._verdict import StrategyResult, decide, judge
+from counterpoise.comparison._verdict import decide, judge
+from counterpoise.report._verdict import StrategyResult
 from tests.comparison.known_truths import missing_variety, noise
 from tests.doubles import RecombiningSampler
 
@@ -65,7 +66,7 @@ def test_missing_variety_is_worth_writing(seed: int) -> None:
     verdict = judge(contest_on_missing_variety(seed))
     assert (verdict.decision, verdict.strategy) == ("use", "counterpoise")
     assert verdict.sentence.startswith("Use counterpoise: PR-AUC 0.")
-    tested = {arm.name: arm for arm in verdict.arms["nearest"]}
+    tested = {arm.name: arm for arm in verdict.results["nearest"]}
     assert tested["counterpoise"].interval is not None
     assert tested["counterpoise"].interval[0] > 0.05
     assert tested["random"].difference is not None
@@ -76,7 +77,7 @@ def test_interval_and_test_are_those_of_the_paired_differences(on_noise: Contest
     contest = on_noise
     table = contest.table("bayes", "pr_auc")
     gains = table["SMOTENC"] - table["nothing"]
-    (arm,) = [arm for arm in judge(contest).arms["bayes"] if arm.name == "SMOTENC"]
+    (arm,) = [arm for arm in judge(contest).results["bayes"] if arm.name == "SMOTENC"]
     assert arm.difference == pytest.approx(gains.mean())
     assert arm.interval == pytest.approx(corrected_interval(gains, 0.25))
     raw = corrected_p_value(gains, 0.25)
@@ -131,7 +132,7 @@ def test_verdict_in_money(on_noise: Contest) -> None:
     contest = hold_contest(X, y, strategies, NEAREST, plan)
     verdict = judge(contest)
     assert verdict.score == "saving per 1,000 rows"
-    nothing, ours = verdict.arms["nearest"]
+    nothing, ours = verdict.results["nearest"]
     assert ours.difference == pytest.approx(nothing.value - ours.value)
     assert ours.value == pytest.approx(
         1000 * contest.table("nearest", "cost")["counterpoise"].mean()
@@ -161,7 +162,7 @@ def test_reasons_warn_of_probabilities_and_name_failures() -> None:
     assert "Balancing distorts probabilities" in text
     assert "where 20% are 'rare'" in text
     assert "By classifier:" in text
-    assert set(verdict.arms) == {"logistic", "bayes"}
+    assert set(verdict.results) == {"logistic", "bayes"}
 
 
 def test_unknown_score_is_refused(on_noise: Contest) -> None:

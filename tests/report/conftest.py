@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns._schema import Schema
-from counterpoise.comparison._verdict import StrategyResult, Verdict
 from counterpoise.report._build import Rows, describe_run, summarize
 from counterpoise.report._summary import Summary
+from counterpoise.report._verdict import StrategyResult, Verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 """A column and a category that would run, were they not shown as text."""
@@ -43,7 +43,7 @@ def make_verdict() -> Verdict:
         reasons=("Because.",),
         score="PR-AUC",
         smallest_difference=0.01,
-        arms={
+        results={
             "trees": (
                 StrategyResult("nothing", scores, 0.57, None, None, None, 0.1),
                 StrategyResult("SMOTENC", scores, 0.56, -0.01, (-0.04, 0.02), 0.6, 0.2),

@@ -30,8 +30,8 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     summary = comparison.report.summary
     assert summary.verdict is comparison.verdict
     assert str(comparison) == comparison.verdict.sentence
-    assert set(comparison.verdict.arms) == {"GaussianNB"}
-    assert [arm.name for arm in comparison.verdict.arms["GaussianNB"]] == [
+    assert set(comparison.verdict.results) == {"GaussianNB"}
+    assert [arm.name for arm in comparison.verdict.results["GaussianNB"]] == [
         "nothing",
         "class weights",
         "random",

@@ -135,7 +135,7 @@ def test_shows_itself_in_a_notebook(summary: Summary) -> None:
 def test_what_is_not_known_is_not_drawn(summary: Summary) -> None:
     # one split has no interval, and a measure may have no value: no chart has a place that is NaN
     assert summary.verdict is not None
-    (arms,) = summary.verdict.arms.values()
+    (arms,) = summary.verdict.results.values()
     unknown = tuple(replace(arm, interval=None, p_value=float("nan")) for arm in arms)
     verdict = replace(summary.verdict, arms={"trees": unknown})
     (section,) = summary.sections

@@ -11,7 +11,7 @@ import typer
 
 from counterpoise.cli._source import Source, check_report, write_report
 from counterpoise.cli._terminal import aligned, say
-from counterpoise.comparison._verdict import StrategyResult, Verdict
+from counterpoise.report._verdict import StrategyResult, Verdict
 from counterpoise.report._wording import result_row
 
 
@@ -74,7 +74,7 @@ def _class_of(text: str | None, classes: Sequence[Any]) -> Any:
 def _in_text(verdict: Verdict) -> str:
     """Return the verdict and its evidence for a terminal."""
     parts = [verdict.sentence]
-    for classifier, arms in verdict.arms.items():
+    for classifier, arms in verdict.results.items():
         parts.append(f"{classifier}, difference in {verdict.score}:\n{_table(arms)}")
     return "\n\n".join([*parts, *verdict.reasons, verdict.method])
 

@@ -18,9 +18,10 @@ from counterpoise.comparison._contest import Contest, hold_contest
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._trial import Plan
-from counterpoise.comparison._verdict import Verdict, choose_score, judge
+from counterpoise.comparison._verdict import choose_score, judge
 from counterpoise.report._build import Rows, describe_run, summarize
 from counterpoise.report._document import Report
+from counterpoise.report._verdict import Verdict
 from counterpoise.sampler import LLMOverSampler
 
 _SHOWN_SPLIT = (

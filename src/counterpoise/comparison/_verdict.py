@@ -15,6 +15,7 @@ from counterpoise.comparison._contest import Contest
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value, holm
 from counterpoise.comparison._strategies import NOTHING
 from counterpoise.comparison._trial import Plan
+from counterpoise.report._verdict import StrategyResult, Verdict
 
 # Each way to treat imbalance held against doing nothing: differences, intervals, tests.
 
@@ -51,36 +52,6 @@ _SHOWN: Final = {
     "Brier score": "brier",
     "Brier, shares put right": "brier_corrected",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class StrategyResult:
-    """One way to treat imbalance, as it did in the comparison.
-
-    Attributes
-    ----------
-    name
-        What was done.
-    scores
-        Mean of each score over the splits, by name.
-    value
-        Mean of the score that the verdict is about.
-    difference, interval
-        Of that score from doing nothing, and its 95 % interval; of a cost, what is saved. None
-        for doing nothing itself; there is no interval with fewer than two splits.
-    p_value
-        Of no difference, adjusted for the number of ways and classifiers.
-    seconds
-        Mean time to balance, train and tune the threshold, in seconds.
-    """
-
-    name: str
-    scores: dict[str, float]
-    value: float
-    difference: float | None
-    interval: tuple[float, float] | None
-    p_value: float | None
-    seconds: float
 
 
 def against_nothing(
@@ -331,40 +302,6 @@ _SHARE_OF_COST = 0.01
 """Of what doing nothing costs: the saving that is worth having, unless another is given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What to do, and the evidence for it.
-
-    Attributes
-    ----------
-    decision
-        ``"use"``, ``"don't"`` or ``"can't tell"``.
-    way
-        The way to use; None unless the decision is to use one.
-    sentence
-        The verdict in one sentence.
-    reasons
-        What speaks for it, in plain words; one paragraph each.
-    score
-        Name of the score that the verdict is about.
-    smallest_difference
-        The difference in that score that is worth having.
-    arms
-        By classifier; the verdict is about the first.
-    method
-        How it was found: splits, tests, intervals.
-    """
-
-    decision: str
-    strategy: str | None
-    sentence: str
-    reasons: tuple[str, ...]
-    score: str
-    smallest_difference: float
-    arms: dict[str, tuple[StrategyResult, ...]]
-    method: str
-
-
 def choose_score(score: str | None, plan: Plan) -> str:
     """Return what to judge by; ValueError if there is no such score, or no costs to judge by."""
     score = score or ("pr_auc" if plan.costs is None else "cost")
@@ -429,6 +366,6 @@ def judge(
         reasons=case.reasons(),
         score=SCORES[score].title if score != "cost" else "saving per 1,000 rows",
         smallest_difference=least,
-        arms=arms,
+        results=arms,
         method=case.method(),
     )

@@ -14,7 +14,6 @@ import pandas as pd
 
 from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.columns._schema import Schema
-from counterpoise.comparison._verdict import Verdict
 from counterpoise.metrics._fidelity import association_matrix
 from counterpoise.metrics._measure import Quality
 from counterpoise.metrics._quality import measure_quality
@@ -22,6 +21,7 @@ from counterpoise.recipes._base import AS_RECIPE
 from counterpoise.report._columns import column_facts, compare_columns, draw_map
 from counterpoise.report._document import Report
 from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
+from counterpoise.report._verdict import Verdict
 from counterpoise.report._wording import notes_for
 from counterpoise.sampler import LLMOverSampler
 

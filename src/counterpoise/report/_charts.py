@@ -13,9 +13,9 @@ from typing import Final
 
 from markupsafe import Markup
 
-from counterpoise.comparison._verdict import StrategyResult
 from counterpoise.metrics._measure import Measure
 from counterpoise.report._summary import Association, ColumnComparison, Origin, RowMap, Share
+from counterpoise.report._verdict import StrategyResult
 from counterpoise.report._wording import signed
 
 _SVG: Final = Markup(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from counterpoise.comparison._verdict import Verdict
 from counterpoise.metrics._measure import Quality
 from counterpoise.report._summary import ClassSection, Summary
+from counterpoise.report._verdict import Verdict
 from counterpoise.report._wording import (
     count,
     figure,
@@ -50,10 +50,10 @@ def _verdict(verdict: Verdict) -> list[str]:
     parts = [f"## Verdict: {verdict.decision}", f"**{_text(verdict.sentence)}**"]
     parts += [_text(reason) for reason in verdict.reasons]
     parts += ["## The comparison behind it", _text(verdict.method)]
-    for classifier, arms in verdict.arms.items():
-        names = list(arms[0].scores)
+    for classifier, results in verdict.results.items():
+        names = list(results[0].scores)
         header = ("way", *names, "difference", "95 % interval", "p, adjusted", "seconds")
-        rows = [result_row(arm, names) for arm in arms]
+        rows = [result_row(result, names) for result in results]
         parts += [f"### {_text(classifier)}", _table(header, rows)]
     return parts
 

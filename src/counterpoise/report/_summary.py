@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from counterpoise.comparison._verdict import Verdict
 from counterpoise.metrics._measure import Quality
+from counterpoise.report._verdict import Verdict
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from counterpoise.comparison._verdict import StrategyResult
 from counterpoise.metrics._measure import Measure, Quality
 from counterpoise.report._summary import ClassSection, Summary
+from counterpoise.report._verdict import StrategyResult
 
 # Numbers as people read them, alike in every form of a report.
 
