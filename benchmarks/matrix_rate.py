@@ -115,7 +115,7 @@ def network_size(model: Any) -> NetworkSize:
 
 def _measure(name: str, model: str, serialization: str, args: argparse.Namespace) -> dict[str, Any]:
     from counterpoise import LLMOverSampler
-    from counterpoise.serialization._grammar import FORCED
+    from counterpoise.grammar._grammar import FORCED
     from counterpoise.serialization._serializer import draw_orders, serialize
 
     table = load_table(name, data_folder(args.data_dir))

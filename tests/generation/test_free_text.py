@@ -9,8 +9,8 @@ from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
-from counterpoise.serialization._grammar import START, Vocabulary
 from counterpoise.serialization._serializer import TokenBatch
+from counterpoise.serialization._tokenizer import START, Vocabulary
 from tests.small_models import save_gpt2
 
 CPU = resolve_device("cpu", "float32")

@@ -10,13 +10,14 @@ from counterpoise.columns._table import Table
 from counterpoise.generation import _decoding as generation
 from counterpoise.generation._decoding import Sampling, choose, generate
 from counterpoise.generation._scoring import Scorer
+from counterpoise.grammar._automaton import END
+from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
-from counterpoise.serialization._automaton import END
-from counterpoise.serialization._grammar import NO_COLUMN_TOKEN, START
 from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.serialization._text_serializer import text_serializer
+from counterpoise.serialization._tokenizer import START
 from tests.small_models import labelled_table, mixed_frame, save_gpt2
 
 CPU = resolve_device("cpu", "float32")

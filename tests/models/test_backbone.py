@@ -10,7 +10,7 @@ from counterpoise.models import _smollm2 as embedded
 from counterpoise.models._device import resolve_device
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
 from counterpoise.models._registry import load_backbone
-from counterpoise.serialization._grammar import Entry
+from counterpoise.serialization._tokenizer import Entry
 from tests.small_models import byte_pair_tokenizer, save_gpt2
 
 CPU = resolve_device("cpu", "float32")

@@ -10,7 +10,7 @@ from counterpoise.models._device import resolve_device
 from counterpoise.models._huggingface import HuggingFaceModel, is_plain_llama, plain_llama
 from counterpoise.models._llama_cache import LlamaCache
 from counterpoise.models._registry import load_backbone
-from counterpoise.serialization._grammar import Entry
+from counterpoise.serialization._tokenizer import Entry
 
 CPU = resolve_device("cpu", "float32")
 N_TOKENS = 40

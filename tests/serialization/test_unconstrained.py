@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization._grammar import FORCED, START
 from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._text_serializer import (
     all_chosen,
@@ -11,7 +11,7 @@ from counterpoise.serialization._text_serializer import (
     text_serializer,
     with_every_piece,
 )
-from counterpoise.serialization._tokenizer import CharacterTokenizer
+from counterpoise.serialization._tokenizer import START, CharacterTokenizer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 

@@ -8,9 +8,9 @@ import torch
 from counterpoise._progress import SilentProgress
 from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
+from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
-from counterpoise.serialization._grammar import FORCED
 from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.training import _loop as training

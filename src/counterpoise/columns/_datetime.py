@@ -25,6 +25,7 @@ from counterpoise.columns._base import (
     present_types,
 )
 from counterpoise.errors import SchemaError
+from counterpoise.grammar._calendar import covers
 
 # Instants and durations in cells of each dtype, as integers of the dtype's own resolution.
 
@@ -275,6 +276,11 @@ class DatetimeColumn:
         """Whether each of an array of codes stands for a cell that this column can have."""
         inside = (codes >= self.low) & (codes <= self.high)
         return inside | (codes == MISSING) if self.has_missing else inside
+
+    @property
+    def is_calendar(self) -> bool:
+        """Whether the values are instants that the calendar can name."""
+        return self.kind is Kind.DATETIME and covers(self.low, self.high, self.unit)
 
     def _resolution(self) -> str:
         """Find the unit of the integers that cells of this column's dtype keep."""

@@ -20,7 +20,7 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

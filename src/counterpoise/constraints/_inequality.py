@@ -18,7 +18,7 @@ from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray
 
 TOLERATED_SHARE = 0.1
 """Real rows of a class that may break an inequality; more, and it is taken for a mistake."""

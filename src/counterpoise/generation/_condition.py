@@ -15,7 +15,7 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
 from counterpoise.constraints._fixed_combinations import Combination, Layout
 from counterpoise.generation._prompts import ValueCounts
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray
 
 
 @dataclass(frozen=True, slots=True)

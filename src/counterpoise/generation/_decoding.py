@@ -14,11 +14,11 @@ from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
+from counterpoise.grammar._automaton import END
+from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, BoolArray, Grammar, IntArray, Runs
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._cache import CachedModel, prepare
 from counterpoise.models._device import Device
-from counterpoise.serialization._automaton import END
-from counterpoise.serialization._grammar import NO_COLUMN_TOKEN, BoolArray, Grammar, IntArray, Runs
 from counterpoise.serialization._serializer import Serializer, TokenBatch, serialize
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

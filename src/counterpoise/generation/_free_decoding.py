@@ -20,14 +20,13 @@ from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.generation._decoding import FloatArray, Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
+from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._cache import prepare
 from counterpoise.models._device import Device
-from counterpoise.serialization._calendar import covers
-from counterpoise.serialization._grammar import NO_COLUMN_TOKEN, START, IntArray
 from counterpoise.serialization._serializer import MISSING_WORD, Serializer, TokenBatch
 from counterpoise.serialization._text_serializer import written_categories
-from counterpoise.serialization._tokenizer import Tokenizer
+from counterpoise.serialization._tokenizer import START, Tokenizer
 
 
 @torch.no_grad()
@@ -268,7 +267,7 @@ def _read(
 
 def _number(column: NumericColumn | DatetimeColumn, text: str) -> float:
     """Return what `text` says in units of the column; ValueError if it is no number."""
-    if isinstance(column, DatetimeColumn) and covers(column):
+    if isinstance(column, DatetimeColumn) and column.is_calendar:
         instant = np.datetime64(text, column.unit)  # type: ignore[call-overload]
         return math.nan if np.isnat(instant) else float(instant.astype(np.int64))
     decimals = column.decimals if isinstance(column, NumericColumn) else 0

@@ -15,10 +15,10 @@ from counterpoise.generation._free_decoding import FLAWED, FreeTextParser, gener
 from counterpoise.generation._prompts import Prompts, draw_generation_orders, draw_prompts
 from counterpoise.generation._rejection_sampling import Accept
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._grammar import IntArray
 from counterpoise.serialization._serializer import Serializer, serialize
 from counterpoise.training._history import History
 from counterpoise.training._rows import TrainingRows

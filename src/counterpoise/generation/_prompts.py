@@ -15,7 +15,7 @@ from counterpoise.columns._base import ABSENT
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
 

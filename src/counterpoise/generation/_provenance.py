@@ -16,7 +16,7 @@ from counterpoise.columns._table import Table
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.generation._decoding import Generated
 from counterpoise.generation._prompts import LABEL_ONLY, Prompts
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray
 
 # The real row that is nearest to each synthetic one.
 

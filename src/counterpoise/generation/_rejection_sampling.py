@@ -20,7 +20,7 @@ from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation._decoding import Generated
 from counterpoise.generation._prompts import Prompts
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray
 
 Draw: TypeAlias = Callable[[int], tuple[Generated, Prompts]]
 """Draws so many rows."""

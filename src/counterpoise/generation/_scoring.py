@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from counterpoise.grammar._grammar import FORCED, Grammar, IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
-from counterpoise.serialization._grammar import FORCED, Grammar, IntArray
 from counterpoise.serialization._serializer import SerializedTable, TokenBatch, draw_orders
 
 FloatArray = npt.NDArray[np.float64]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from torch import Tensor
 
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
 from counterpoise.models._llama import Llama
 from counterpoise.models._llama_cache import LlamaCache, LlamaWeights
-from counterpoise.serialization._grammar import IntArray
 
 if TYPE_CHECKING:
     from counterpoise.models._huggingface import HuggingFaceModel

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from counterpoise.errors import ModelError
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
-from counterpoise.serialization._grammar import Entry
+from counterpoise.serialization._tokenizer import Entry
 
 
 class HuggingFaceModel(LanguageModel):

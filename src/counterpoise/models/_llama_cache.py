@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._llama import Llama, LlamaShape, causal_bias, embed, normalise, rotary
-from counterpoise.serialization._grammar import IntArray
 
 _FIRST_CAPACITY = 32
 

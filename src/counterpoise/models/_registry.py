@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoise.errors import MissingDependencyError, ModelError
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
-from counterpoise.serialization._grammar import Entry
-from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
+from counterpoise.serialization._tokenizer import CharacterTokenizer, Entry, Tokenizer
 
 if TYPE_CHECKING:
     from counterpoise.models._huggingface import HuggingFaceModel

@@ -22,7 +22,7 @@ from counterpoise.models._device import Device
 from counterpoise.models._huggingface import HuggingFaceModel
 from counterpoise.models._llama import Llama, LlamaShape
 from counterpoise.models._registry import add_adapters
-from counterpoise.serialization._grammar import Entry
+from counterpoise.serialization._tokenizer import Entry
 from counterpoise.training._checkpoint import distinct_tensors, load_tensors
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]

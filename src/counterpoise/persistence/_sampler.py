@@ -43,6 +43,7 @@ from counterpoise.constraints._no_copies import RealRows
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._device import resolve_device
 from counterpoise.persistence._classifiers import read_selection_classifier, selection_tensors
 from counterpoise.persistence._folder import Fields, check, new_folder, read_json, seal, write_json
@@ -58,7 +59,6 @@ from counterpoise.persistence._values import (
     untag_parameter,
     untag_recipe,
 )
-from counterpoise.serialization._grammar import IntArray
 from counterpoise.serialization._serializer import Serializer, TextParts
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._checkpoint import distinct_tensors

@@ -22,18 +22,16 @@ from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
-from counterpoise.serialization._automaton import Automaton, from_sequences, repeat, union
-from counterpoise.serialization._grammar import (
+from counterpoise.grammar._automaton import Automaton, from_sequences, repeat, union
+from counterpoise.grammar._grammar import (
     FORCED,
     NO_COLUMN_TOKEN,
-    START,
     Grammar,
     IntArray,
     Runs,
-    Vocabulary,
     compile_grammar,
 )
-from counterpoise.serialization._tokenizer import Tokenizer
+from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
 
 MISSING_WORD = "missing"
 

@@ -17,10 +17,10 @@ from counterpoise.columns._column import Column
 from counterpoise.columns._datetime import DatetimeColumn
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
-from counterpoise.serialization import _calendar as calendar
-from counterpoise.serialization import _numbers as numbers
-from counterpoise.serialization._automaton import Automaton, expand, from_sequences
-from counterpoise.serialization._grammar import NO_TOKEN, Vocabulary
+from counterpoise.grammar import _calendar as calendar
+from counterpoise.grammar import _numbers as numbers
+from counterpoise.grammar._automaton import Automaton, expand, from_sequences
+from counterpoise.grammar._grammar import NO_TOKEN
 from counterpoise.serialization._serializer import (
     MISSING_WORD,
     Cell,
@@ -30,7 +30,7 @@ from counterpoise.serialization._serializer import (
     compile_serializer,
     text_cell,
 )
-from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
+from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer, Vocabulary
 
 SpellSymbols = Callable[[int], list[Hashable]]
 
@@ -103,7 +103,7 @@ def _spell_symbols(
 def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
     assert not isinstance(column, CategoricalColumn | TextColumn)
     low, high = column.low, column.high
-    if isinstance(column, DatetimeColumn) and calendar.covers(column):
+    if isinstance(column, DatetimeColumn) and column.is_calendar:
         unit = column.unit
         return calendar.instants(low, high, unit), partial(calendar.spell_instant, unit=unit)
     if isinstance(column, DatetimeColumn):

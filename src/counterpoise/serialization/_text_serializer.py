@@ -20,9 +20,9 @@ from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import ModelError, SchemaError
-from counterpoise.serialization import _calendar as calendar
-from counterpoise.serialization import _numbers as numbers
-from counterpoise.serialization._automaton import (
+from counterpoise.grammar import _calendar as calendar
+from counterpoise.grammar import _numbers as numbers
+from counterpoise.grammar._automaton import (
     AmbiguousSequencesError,
     Automaton,
     expand,
@@ -30,7 +30,7 @@ from counterpoise.serialization._automaton import (
     from_sequences,
     lift,
 )
-from counterpoise.serialization._grammar import START, Grammar, Runs, Vocabulary
+from counterpoise.grammar._grammar import Grammar, Runs
 from counterpoise.serialization._serializer import (
     MISSING_WORD,
     Cell,
@@ -41,7 +41,7 @@ from counterpoise.serialization._serializer import (
     compile_serializer,
     text_cell,
 )
-from counterpoise.serialization._tokenizer import Tokenizer
+from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
 
 _END = ","
 _END_OF_TEXT = "\n"
@@ -197,7 +197,7 @@ def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]
     """Return the automaton over characters, the end mark included, and how a code is written."""
     assert not isinstance(column, CategoricalColumn | TextColumn)
     low, high = column.low, column.high
-    if isinstance(column, DatetimeColumn) and calendar.covers(column):
+    if isinstance(column, DatetimeColumn) and column.is_calendar:
         unit = column.unit
         instants = expand(calendar.instants(low, high, unit), calendar.iso_text)
         return framed(instants, " ", _END), partial(_iso, unit=unit)

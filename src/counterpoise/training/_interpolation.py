@@ -13,8 +13,8 @@ from counterpoise.columns._column import Column
 from counterpoise.columns._datetime import DatetimeColumn
 from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._table import Table
-from counterpoise.serialization._calendar import UNITS_PER_DAY
-from counterpoise.serialization._grammar import IntArray
+from counterpoise.grammar._calendar import UNITS_PER_DAY
+from counterpoise.grammar._grammar import IntArray
 
 N_NEIGHBORS = 5
 

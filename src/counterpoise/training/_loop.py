@@ -13,9 +13,9 @@ import torch
 from counterpoise._progress import Progress
 from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
+from counterpoise.grammar._grammar import Grammar, IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
-from counterpoise.serialization._grammar import Grammar, IntArray
 from counterpoise.serialization._serializer import SerializedTable, draw_orders, label_is_given
 from counterpoise.training._checkpoint import Checkpoint, Training, distinct_tensors, load_tensors
 from counterpoise.training._history import History, TimeLimit, TrainingState

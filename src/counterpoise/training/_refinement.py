@@ -17,8 +17,8 @@ from counterpoise.columns._table import Table
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._rejection_sampling import PREFERRING_DRAWS_PER_ROW, draws_expected
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._grammar import IntArray
 from counterpoise.training._rows import TrainingRows
 
 N_EPOCHS = 5

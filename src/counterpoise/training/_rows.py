@@ -9,8 +9,8 @@ import numpy as np
 
 from counterpoise.columns._table import Table
 from counterpoise.generation._prompts import ValueCounts
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._grammar import IntArray
 from counterpoise.training._interpolation import interpolate
 
 LARGE_CLASS = 200

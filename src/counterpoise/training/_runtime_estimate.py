@@ -21,9 +21,9 @@ from counterpoise._progress import Progress, SilentProgress
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._scoring import Scorer
+from counterpoise.grammar._grammar import Grammar
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
-from counterpoise.serialization._grammar import Grammar
 from counterpoise.serialization._serializer import SerializedTable, draw_orders, serialize
 from counterpoise.training._history import History, TimeLimit
 from counterpoise.training._loop import TrainingPlan

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.serialization._numbers import (
+from counterpoise.grammar._numbers import (
     fixed_number,
     fixed_numbers,
     plain_number,
@@ -10,7 +10,7 @@ from counterpoise.serialization._numbers import (
     spell_fixed_numbers,
     spell_plain,
 )
-from tests.serialization.test_automaton import accepted
+from tests.grammar.test_automaton import accepted
 
 small_ranges = st.tuples(st.integers(-250, 1200), st.integers(0, 300)).map(
     lambda pair: (pair[0], sum(pair))

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from counterpoise.serialization._automaton import (
+from counterpoise.grammar._automaton import (
     Automaton,
     Step,
     framed,

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.serialization._automaton import expand
-from counterpoise.serialization._calendar import UNITS_PER_DAY, instants, iso_text, spell_instant
-from tests.serialization.test_automaton import accepted
+from counterpoise.grammar._automaton import expand
+from counterpoise.grammar._calendar import UNITS_PER_DAY, instants, iso_text, spell_instant
+from tests.grammar.test_automaton import accepted
 
 
 @given(st.dates(date(1890, 1, 1), date(2110, 1, 1)), st.integers(0, 800))

@@ -11,8 +11,7 @@ from collections.abc import Hashable, Iterable
 from datetime import date
 from typing import NamedTuple, cast
 
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.serialization._automaton import Automaton, Step, from_steps
+from counterpoise.grammar._automaton import Automaton, Step, from_steps
 
 UNITS_PER_DAY = {
     "D": 1,
@@ -62,12 +61,11 @@ def clock_fields(unit: str) -> list[_Field]:
     return sizes
 
 
-def covers(column: DatetimeColumn) -> bool:
-    """Return whether `column` holds instants whose years (1 to 9999) the calendar can name."""
-    per_day = UNITS_PER_DAY[column.unit]
-    first, last = (_EPOCH + bound // per_day for bound in (column.low, column.high))
-    in_range = date.min.toordinal() <= first and last <= date.max.toordinal()
-    return column.kind == "datetime" and in_range
+def covers(low: int, high: int, unit: str) -> bool:
+    """Return whether the years of all instants from `low` to `high` are 1 to 9999."""
+    per_day = UNITS_PER_DAY[unit]
+    first, last = (_EPOCH + bound // per_day for bound in (low, high))
+    return date.min.toordinal() <= first and last <= date.max.toordinal()
 
 
 def instants(low: int, high: int, unit: str) -> Automaton:

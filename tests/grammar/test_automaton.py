@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.serialization._automaton import (
+from counterpoise.grammar._automaton import (
     END,
     AmbiguousSequencesError,
     Automaton,
