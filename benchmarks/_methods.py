@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks._baselines import BASELINES, BaselineOverSampler
 from benchmarks._protocols import Protocol
 from benchmarks._tables import BenchTable
-from counterpoise.baselines import BASELINES, BaselineOverSampler
 
 CLASS_WEIGHTS = "class-weights"
 FULL = "full"

@@ -16,13 +16,8 @@ from benchmarks._plan import Plan, read_plan
 from benchmarks._protocols import PROTOCOLS
 from benchmarks._results import Results, collect, higher_is_better
 from benchmarks._runner import PLAN_FILE
-from counterpoise.comparison._statistics import (
-    Comparison,
-    Ranking,
-    compare,
-    corrected_interval,
-    rank_methods,
-)
+from benchmarks._statistics import Comparison, Ranking, compare, rank_methods
+from counterpoise.comparison._statistics import corrected_interval
 from counterpoise.errors import MissingDependencyError
 
 # What results amount to: means and spreads, ranks, differences, cost, diversity.

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from benchmarks._folder import RunFolder, run_folders
-from counterpoise.comparison._scores import HIGHER_IS_BETTER
 
 _KEY = ("table", "method", "split")
 _RUN_COLUMNS = (
@@ -66,7 +65,7 @@ class Results:
 
 def higher_is_better(metric: str) -> bool:
     """Return whether more of a score is better."""
-    return HIGHER_IS_BETTER.get(metric.removesuffix(_TUNED), True)
+    return metric.removesuffix(_TUNED) not in ("brier", "log_loss")
 
 
 def collect(output: Path) -> Results:

@@ -18,15 +18,9 @@ from benchmarks._diversity import diversity_figures
 from benchmarks._methods import Balanced, Method
 from benchmarks._protocols import Protocol, Split, best_parameters, published_scores
 from benchmarks._tables import BenchTable
+from benchmarks._utility import Utility, macro_scores, measure_utility
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._scores import macro_scores
-from counterpoise.comparison._utility import (
-    Fold,
-    Utility,
-    measure_utility,
-    predict_folds,
-    resample_folds,
-)
+from counterpoise.comparison._utility import Fold, predict_folds, resample_folds
 from counterpoise.metrics._validity import check_validity
 
 

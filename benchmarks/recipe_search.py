@@ -28,11 +28,11 @@ from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
+from benchmarks._baselines import BaselineOverSampler
 from benchmarks._protocols import HONEST, split_table
 from benchmarks._tables import BenchTable, load_table
 from benchmarks.results import markdown_table, note, say
 from counterpoise import LLMOverSampler
-from counterpoise.baselines import BaselineOverSampler
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import scores
 

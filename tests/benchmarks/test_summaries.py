@@ -12,7 +12,7 @@ from benchmarks._report import (
     table_differences,
 )
 from benchmarks._results import Results
-from counterpoise.comparison._statistics import rank_methods
+from benchmarks._statistics import rank_methods
 
 
 def results(values):

@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._scores import best_threshold
-from counterpoise.comparison._utility import inner_folds, measure_utility, out_of_fold_probability
+from counterpoise.comparison._utility import inner_folds, out_of_fold_probability
 
 CLASSIFIER = TableClassifier("logistic-regression")
 
@@ -41,26 +40,6 @@ def test_noise_is_not_predicted_out_of_fold():
     # the correlation of 120 pairs without any is beyond 0.3 with a chance under 0.001
     assert abs(np.corrcoef(p, y == "few")[0, 1]) < 0.3
     assert np.corrcoef(inside, y == "few")[0, 1] > 0.6
-
-
-def test_the_threshold_given_is_used_on_the_test_rows():
-    X, y = table()
-    p = out_of_fold_probability(CLASSIFIER, X, y, positive="few")
-    found = measure_utility(CLASSIFIER, (X, y), table(seed=1), positive="few", out_of_fold=(y, p))
-    assert found.threshold == best_threshold(y, p, positive="few")
-    assert found.tuned_scores is not None
-    called = (found.probability >= found.threshold) & (table(seed=1)[1] == "few").to_numpy()
-    assert found.tuned_scores["recall"] == pytest.approx(
-        called.sum() / (table(seed=1)[1] == "few").sum()
-    )
-    assert found.tuned_scores["pr_auc"] == found.scores["pr_auc"]
-
-
-def test_without_out_of_fold_rows_nothing_is_tuned():
-    X, y = table()
-    found = measure_utility(CLASSIFIER, (X, y), (X, y), positive="few")
-    assert found.threshold is None
-    assert found.tuned_scores is None
 
 
 def test_a_tiny_class_has_fewer_folds_and_a_single_row_none():

@@ -19,18 +19,6 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-HIGHER_IS_BETTER = {
-    "f1": True,
-    "precision": True,
-    "recall": True,
-    "roc_auc": True,
-    "pr_auc": True,
-    "balanced_accuracy": True,
-    "brier": False,
-    "log_loss": False,
-}
-"""Name of a score -> whether more of it is better."""
-
 DEFAULT_THRESHOLD = 0.5
 
 
@@ -48,7 +36,7 @@ def scores(
     ----------
     y_true : array-like of shape (n_rows,)
         Labels. With more than two classes, what is not `positive` counts as one class: these are
-        then scores of telling the positive class from the rest. `macro_scores` treats all alike.
+        then scores of telling the positive class from the rest.
     probability : array-like of shape (n_rows,)
         Probability of `positive`.
     threshold : float
@@ -101,36 +89,6 @@ def scores(
         "log_loss": log_loss(truth, p, labels=[False, True], **weigh),
     }
     return {name: float(value) for name, value in found.items()}
-
-
-def macro_scores(y_true: Any, probability: npt.ArrayLike, classes: Any) -> dict[str, float]:
-    """Score predictions of all classes alike: each class against the rest, then the mean.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_rows,)
-        Labels; each class must occur.
-    probability : array-like of shape (n_rows, n_classes)
-        Probabilities, columns as in `classes`; a row is given its likeliest class.
-    classes : array-like of shape (n_classes,)
-
-    Returns
-    -------
-    dict of str to float
-        ``macro_f1``, ``macro_roc_auc`` (one against the rest), ``macro_pr_auc`` (likewise),
-        ``balanced_accuracy``.
-    """
-    truth, p, names = np.asarray(y_true), np.asarray(probability), np.asarray(classes)
-    called = names[p.argmax(axis=1)]
-    each = [(truth == name, p[:, i]) for i, name in enumerate(names)]
-    return {
-        "macro_f1": float(f1_score(truth, called, labels=names, average="macro", zero_division=0)),
-        "macro_roc_auc": float(np.mean([roc_auc_score(is_it, score) for is_it, score in each])),
-        "macro_pr_auc": float(
-            np.mean([average_precision_score(is_it, score) for is_it, score in each])
-        ),
-        "balanced_accuracy": float(balanced_accuracy_score(truth, called)),
-    }
 
 
 def best_threshold(y_true: Any, probability: npt.ArrayLike, *, positive: Any) -> float:

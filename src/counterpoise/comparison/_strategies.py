@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from imblearn.over_sampling import RandomOverSampler
 from sklearn.base import clone
 
+from counterpoise.comparison._smotenc import TableSMOTENC
 from counterpoise.comparison._utility import Resample
 
 NOTHING = "nothing"
@@ -39,13 +41,11 @@ def default_strategies(sampler: Any) -> tuple[Strategy, ...]:
 
     A tuned threshold is not among them: every way gets one.
     """
-    from counterpoise.baselines import BaselineOverSampler
-
     return (
         Strategy(NOTHING),
         Strategy("class weights", class_weight="balanced"),
-        Strategy("random", resample_with(BaselineOverSampler("random"))),
-        Strategy("SMOTENC", resample_with(BaselineOverSampler("smotenc"))),
+        Strategy("random", resample_with(RandomOverSampler())),
+        Strategy("SMOTENC", resample_with(TableSMOTENC())),
         Strategy("counterpoise", resample_with(sampler)),
     )
 

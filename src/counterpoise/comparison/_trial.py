@@ -13,9 +13,9 @@ import pandas as pd
 
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._scores import Costs, scores
+from counterpoise.comparison._scores import Costs, best_threshold, scores
 from counterpoise.comparison._strategies import Strategy
-from counterpoise.comparison._utility import measure_utility, out_of_fold_probability
+from counterpoise.comparison._utility import out_of_fold_probability
 
 Labelled = tuple[pd.DataFrame, "pd.Series[Any]"]
 """Features and labels."""
@@ -82,21 +82,16 @@ class Trial:
             n_folds=self.plan.n_inner_folds,
             random_state=int(self.seed),
         )
-        utility = measure_utility(
-            model,
-            balanced,
-            self.test,
-            positive=self.positive,
-            out_of_fold=(self.train[1], out_of_fold),
-        )
-        tuned = {f"{score}_tuned": value for score, value in (utility.tuned_scores or {}).items()}
+        probability = model.fit(*balanced).probability_of(self.test[0], self.positive)
+        threshold = best_threshold(self.train[1], out_of_fold, positive=self.positive)
+        tuned = scores(self.test[1], probability, threshold, positive=self.positive)
         return {
             "classifier": name,
             "way": strategy.name,
-            **utility.scores,
-            **tuned,
-            **self._calibration(utility.probability, balanced[1], strategy),
-            **self._costs(utility.probability, out_of_fold),
+            **scores(self.test[1], probability, positive=self.positive),
+            **{f"{score}_tuned": value for score, value in tuned.items()},
+            **self._calibration(probability, balanced[1], strategy),
+            **self._costs(probability, out_of_fold),
         }
 
     def _calibration(

@@ -19,70 +19,9 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._scores import best_threshold, scores
 
 Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], "tuple[pd.DataFrame, pd.Series[Any]]"]
 """Takes training rows, their labels and a seed; returns the rows and labels to train on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Utility:
-    """What came of one classifier on one split.
-
-    Attributes
-    ----------
-    scores
-        Of the positive class at 0.5, by name; see `counterpoise.comparison._scores.scores`.
-    tuned_scores
-        The same at `threshold`; None if none was tuned.
-    threshold
-        The threshold that was best out of fold on the training rows; None if none was tuned.
-    probability
-        Shape (n_test,): each test row's probability of the positive class.
-    """
-
-    scores: dict[str, float]
-    tuned_scores: dict[str, float] | None
-    threshold: float | None
-    probability: npt.NDArray[np.float64]
-
-
-def measure_utility(
-    classifier: TableClassifier,
-    balanced: tuple[pd.DataFrame, pd.Series[Any]],
-    test: tuple[pd.DataFrame, pd.Series[Any]],
-    *,
-    positive: Any,
-    out_of_fold: tuple[Any, npt.NDArray[np.float64]] | None = None,
-    test_weight: npt.ArrayLike | None = None,
-) -> Utility:
-    """Train on a balanced table and score on test rows.
-
-    Parameters
-    ----------
-    classifier
-        What is trained; a clone of it.
-    balanced, test
-        Features and labels.
-    positive
-        The class that is scored against the rest.
-    out_of_fold
-        Labels of the training rows and what `out_of_fold_probability` gave for them: the threshold
-        is tuned there.
-    test_weight
-        How much each test row counts.
-    """
-    fitted = clone(classifier).fit(*balanced)
-    probability = fitted.probability_of(test[0], positive)
-    threshold = None
-    tuned = None
-    if out_of_fold is not None:
-        threshold = best_threshold(*out_of_fold, positive=positive)
-        tuned = scores(
-            test[1], probability, threshold, positive=positive, sample_weight=test_weight
-        )
-    plain = scores(test[1], probability, positive=positive, sample_weight=test_weight)
-    return Utility(plain, tuned, threshold, probability)
 
 
 def inner_folds(

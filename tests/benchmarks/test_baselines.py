@@ -6,7 +6,7 @@ import pytest
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, RandomOverSampler
 from sklearn.preprocessing import OrdinalEncoder
 
-from counterpoise.baselines import BASELINES, BaselineOverSampler
+from benchmarks._baselines import BASELINES, BaselineOverSampler
 from counterpoise.errors import MissingDependencyError
 
 FAST = [name for name in BASELINES if name not in ("none", "ctgan", "tvae")]
