@@ -16,7 +16,7 @@ from sklearn.preprocessing import label_binarize
 
 from benchmarks._tables import BenchTable
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._utility import Fold, predict_folds
+from counterpoise.comparison._out_of_fold import Fold, predict_folds
 from counterpoise.errors import MissingDependencyError
 
 IntArray = npt.NDArray[np.int64]

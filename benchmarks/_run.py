@@ -20,7 +20,7 @@ from benchmarks._protocols import Protocol, Split, best_parameters, published_sc
 from benchmarks._tables import BenchTable
 from benchmarks._utility import Utility, macro_scores, measure_utility
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._utility import Fold, predict_folds, resample_folds
+from counterpoise.comparison._out_of_fold import Fold, predict_folds, resample_folds
 from counterpoise.metrics._validity import check_validity
 
 

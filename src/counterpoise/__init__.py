@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from counterpoise.comparison._compare import compare
+    from counterpoise.comparison import compare
     from counterpoise.sampler import LLMOverSampler
 
     __version__: str
@@ -19,7 +19,7 @@ __all__ = ["LLMOverSampler", "__version__", "compare"]
 
 _HOMES = {
     "LLMOverSampler": "counterpoise.sampler",
-    "compare": "counterpoise.comparison._compare",
+    "compare": "counterpoise.comparison",
 }
 """Public name -> the module that defines it."""
 

@@ -5,8 +5,8 @@ from sklearn import metrics
 
 from benchmarks._utility import macro_scores, measure_utility
 from counterpoise.comparison._classifiers import TableClassifier
+from counterpoise.comparison._out_of_fold import predict_folds, resample_folds
 from counterpoise.comparison._scores import best_threshold
-from counterpoise.comparison._utility import out_of_fold_probability
 
 CLASSIFIER = TableClassifier("logistic-regression")
 
@@ -20,7 +20,7 @@ def table(n=200, seed=0):
 
 def test_the_threshold_given_is_used_on_the_test_rows():
     X, y = table()
-    p = out_of_fold_probability(CLASSIFIER, X, y, positive="few")
+    p = predict_folds(CLASSIFIER, resample_folds(X, y, None), X, positive="few")
     found = measure_utility(CLASSIFIER, (X, y), table(seed=1), positive="few", out_of_fold=(y, p))
     assert found.threshold == best_threshold(y, p, positive="few")
     assert found.tuned_scores is not None

@@ -95,6 +95,14 @@ def test_more_categories_than_bins():
     assert build("hist-gradient-boosting").fit(X, y).predict_proba(X).shape == (600, 2)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_column_without_any_value_is_left_out(name):
+    X, y = mixed_frame(60)
+    whole, without = build(name).fit(X.assign(none=np.nan, gone=None), y), build(name).fit(X, y)
+    expected = without.predict_proba(X)
+    assert (whole.predict_proba(X.assign(none=1.0, gone="x")) == expected).all()
+
+
 def test_says_what_is_wrong():
     X, y = mixed_frame(20)
     with pytest.raises(ValueError, match=r"must be one of xgboost.*got 'svm'"):

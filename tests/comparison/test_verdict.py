@@ -11,12 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from counterpoise.comparison._contest import Contest, hold_contest
+from counterpoise.comparison._cross_validation import CrossValidation, Settings, cross_validate
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value
 from counterpoise.comparison._strategies import Strategy, default_strategies, resample_with
-from counterpoise.comparison._trial import Plan
-from counterpoise.comparison._verdict import decide, judge
+from counterpoise.comparison._verdict import decide, reach_verdict
 from counterpoise.report._verdict import StrategyResult
 from tests.comparison.known_truths import missing_variety, noise
 from tests.doubles import RecombiningSampler
@@ -24,65 +23,69 @@ from tests.doubles import RecombiningSampler
 NEAREST = {"nearest": KNeighborsClassifier(5, weights="distance")}
 
 
-def contest_on_noise(seed: int) -> Contest:
-    plan = Plan(n_folds=5, n_repeats=1, n_inner_folds=2, random_state=seed)
+def runs_on_noise(seed: int) -> CrossValidation:
+    settings = Settings(n_folds=5, n_repeats=1, n_inner_folds=2, random_state=seed)
     classifier = {"bayes": GaussianNB()}
-    return hold_contest(*noise(seed), default_strategies(RecombiningSampler()), classifier, plan)
+    return cross_validate(
+        *noise(seed), default_strategies(RecombiningSampler()), classifier, settings
+    )
 
 
-def contest_on_missing_variety(seed: int) -> Contest:
-    plan = Plan(n_folds=5, n_repeats=2, n_inner_folds=2, random_state=seed)
+def runs_on_missing_variety(seed: int) -> CrossValidation:
+    settings = Settings(n_folds=5, n_repeats=2, n_inner_folds=2, random_state=seed)
     # class weights are left out: neighbours have none
     strategies = [
         strategy
         for strategy in default_strategies(RecombiningSampler())
         if strategy.class_weight is None
     ]
-    return hold_contest(*missing_variety(seed), strategies, NEAREST, plan)
+    return cross_validate(*missing_variety(seed), strategies, NEAREST, settings)
 
 
 @pytest.fixture(scope="module")
-def on_noise() -> Contest:
-    return contest_on_noise(0)
+def on_noise() -> CrossValidation:
+    return runs_on_noise(0)
 
 
-# On noise, "use" has a chance of at most 2.5 % a seed: the test is two-sided, at 5 % over all ways,
-# and the difference must be positive. The seeds are fixed: what passes once passes always.
-def test_noise_is_not_worth_balancing(on_noise: Contest) -> None:
-    assert judge(on_noise).decision in ("don't", "can't tell")
+# On noise, "use" has a chance of at most 2.5 % per seed: the test is two-sided, at 5 % over all
+# strategies, and the difference must be positive. The seeds are fixed: if it passes once, it always
+# does.
+def test_noise_is_not_worth_balancing(on_noise: CrossValidation) -> None:
+    assert reach_verdict(on_noise).decision in ("don't", "can't tell")
 
 
 @pytest.mark.slow
 def test_noise_is_not_worth_balancing_in_19_of_20() -> None:
-    # at a chance of 2.5 % a seed, two or more of 20 say "use" with a chance of 8.8 %, at worst
-    decisions = [judge(contest_on_noise(seed)).decision for seed in range(20)]
+    # at a chance of 2.5 % per seed, two or more of 20 say "use" with a chance of 8.8 %, at worst
+    decisions = [reach_verdict(runs_on_noise(seed)).decision for seed in range(20)]
     assert decisions.count("use") <= 1, decisions
 
 
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3, 4))]
 )
-def test_missing_variety_is_worth_writing(seed: int) -> None:
-    verdict = judge(contest_on_missing_variety(seed))
+def test_missing_variety_is_worth_generating(seed: int) -> None:
+    verdict = reach_verdict(runs_on_missing_variety(seed))
     assert (verdict.decision, verdict.strategy) == ("use", "counterpoise")
     assert verdict.sentence.startswith("Use counterpoise: PR-AUC 0.")
-    tested = {arm.name: arm for arm in verdict.results["nearest"]}
-    assert tested["counterpoise"].interval is not None
-    assert tested["counterpoise"].interval[0] > 0.05
-    assert tested["random"].difference is not None
-    assert tested["random"].difference < 0.1
+    by_name = {result.name: result for result in verdict.results["nearest"]}
+    assert by_name["counterpoise"].interval is not None
+    assert by_name["counterpoise"].interval[0] > 0.05
+    assert by_name["random over-sampling"].difference is not None
+    assert by_name["random over-sampling"].difference < 0.1
 
 
-def test_interval_and_test_are_those_of_the_paired_differences(on_noise: Contest) -> None:
-    contest = on_noise
-    table = contest.table("bayes", "pr_auc")
+def test_interval_and_test_are_those_of_the_paired_differences(on_noise: CrossValidation) -> None:
+    cv = on_noise
+    table = cv.table("bayes", "pr_auc")
     gains = table["SMOTENC"] - table["nothing"]
-    (arm,) = [arm for arm in judge(contest).results["bayes"] if arm.name == "SMOTENC"]
-    assert arm.difference == pytest.approx(gains.mean())
-    assert arm.interval == pytest.approx(corrected_interval(gains, 0.25))
+    results = reach_verdict(cv).results["bayes"]
+    (result,) = [result for result in results if result.name == "SMOTENC"]
+    assert result.difference == pytest.approx(gains.mean())
+    assert result.interval == pytest.approx(corrected_interval(gains, 0.25))
     raw = corrected_p_value(gains, 0.25)
-    assert arm.p_value is not None
-    assert raw <= arm.p_value <= min(1, 4 * raw)  # Holm, over 4 ways
+    assert result.p_value is not None
+    assert raw <= result.p_value <= min(1, 4 * raw)  # Holm, over 4 strategies
 
 
 def test_p_value_belongs_to_the_interval() -> None:
@@ -94,7 +97,7 @@ def test_p_value_belongs_to_the_interval() -> None:
     assert np.isnan(corrected_p_value([0.1]))
 
 
-def arm(name: str, gain: float, half: float, p: float) -> StrategyResult:
+def gain_of(name: str, gain: float, half: float, p: float) -> StrategyResult:
     return StrategyResult(name, {}, 0.5 + gain, gain, (gain - half, gain + half), p, 1.0)
 
 
@@ -102,46 +105,44 @@ NOTHING = StrategyResult("nothing", {}, 0.5, None, None, None, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("arms", "expected"),
+    ("results", "expected"),
     [
-        ([arm("a", 0.05, 0.02, 0.01)], ("use", "a")),
+        ([gain_of("a", 0.05, 0.02, 0.01)], ("use", "a")),
         # the simplest of those that are as good
-        ([arm("a", 0.045, 0.02, 0.01), arm("b", 0.05, 0.02, 0.01)], ("use", "a")),
-        ([arm("a", 0.02, 0.01, 0.01), arm("b", 0.05, 0.02, 0.01)], ("use", "b")),
-        ([arm("a", 0.05, 0.06, 0.2)], ("can't tell", None)),
+        ([gain_of("a", 0.045, 0.02, 0.01), gain_of("b", 0.05, 0.02, 0.01)], ("use", "a")),
+        ([gain_of("a", 0.02, 0.01, 0.01), gain_of("b", 0.05, 0.02, 0.01)], ("use", "b")),
+        ([gain_of("a", 0.05, 0.06, 0.2)], ("can't tell", None)),
         # certain, and too small to matter
-        ([arm("a", 0.004, 0.003, 0.01)], ("don't", None)),
-        ([arm("a", 0.008, 0.005, 0.01)], ("can't tell", None)),
-        ([arm("a", -0.05, 0.02, 0.01), arm("b", 0.0, 0.005, 1.0)], ("don't", None)),
-        ([arm("a", float("nan"), float("nan"), float("nan"))], ("can't tell", None)),
+        ([gain_of("a", 0.004, 0.003, 0.01)], ("don't", None)),
+        ([gain_of("a", 0.008, 0.005, 0.01)], ("can't tell", None)),
+        ([gain_of("a", -0.05, 0.02, 0.01), gain_of("b", 0.0, 0.005, 1.0)], ("don't", None)),
+        ([gain_of("a", float("nan"), float("nan"), float("nan"))], ("can't tell", None)),
         ([], ("can't tell", None)),
     ],
 )
-def test_rule(arms: list[StrategyResult], expected: tuple[str, str | None]) -> None:
-    decision, strategy = decide([NOTHING, *arms], 0.01)
+def test_rule(results: list[StrategyResult], expected: tuple[str, str | None]) -> None:
+    decision, strategy = decide([NOTHING, *results], 0.01)
     assert (decision, None if strategy is None else strategy.name) == expected
 
 
-def test_verdict_in_money(on_noise: Contest) -> None:
+def test_verdict_in_money(on_noise: CrossValidation) -> None:
     X, y = missing_variety(0)
-    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2, costs=Costs(100, 5))
+    settings = Settings(n_folds=3, n_repeats=1, n_inner_folds=2, costs=Costs(100, 5))
     strategies = [
         Strategy("nothing"),
         Strategy("counterpoise", resample_with(RecombiningSampler())),
     ]
-    contest = hold_contest(X, y, strategies, NEAREST, plan)
-    verdict = judge(contest)
+    cv = cross_validate(X, y, strategies, NEAREST, settings)
+    verdict = reach_verdict(cv)
     assert verdict.score == "saving per 1,000 rows"
     nothing, ours = verdict.results["nearest"]
     assert ours.difference == pytest.approx(nothing.value - ours.value)
-    assert ours.value == pytest.approx(
-        1000 * contest.table("nearest", "cost")["counterpoise"].mean()
-    )
+    assert ours.value == pytest.approx(1000 * cv.table("nearest", "cost")["counterpoise"].mean())
     assert verdict.smallest_difference == pytest.approx(0.01 * nothing.value)
     assert "cost per 1,000 rows" in verdict.sentence
     assert "tuning the threshold alone takes cost per 1,000 rows from" in verdict.reasons[0]
-    with pytest.raises(ValueError, match="no costs to judge by"):
-        judge(on_noise, "cost")
+    with pytest.raises(ValueError, match="needs costs"):
+        reach_verdict(on_noise, "cost")
 
 
 def test_reasons_warn_of_probabilities_and_name_failures() -> None:
@@ -154,37 +155,39 @@ def test_reasons_warn_of_probabilities_and_name_failures() -> None:
         Strategy("class weights", class_weight="balanced"),
         Strategy("broken", fail),
     ]
-    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
+    settings = Settings(n_folds=3, n_repeats=1, n_inner_folds=2)
     two = {"logistic": LogisticRegression(), "bayes": GaussianNB()}
-    verdict = judge(hold_contest(X, y, strategies, two, plan))
+    verdict = reach_verdict(cross_validate(X, y, strategies, two, settings))
     text = " ".join(verdict.reasons)
-    assert "broken is left out, for it failed: RuntimeError: no luck" in text
+    assert "broken is left out because it failed: RuntimeError: no luck" in text
     assert "Balancing distorts probabilities" in text
     assert "where 20% are 'rare'" in text
     assert "By classifier:" in text
     assert set(verdict.results) == {"logistic", "bayes"}
 
 
-def test_unknown_score_is_refused(on_noise: Contest) -> None:
+def test_unknown_score_is_refused(on_noise: CrossValidation) -> None:
     with pytest.raises(ValueError, match="score must be one of pr_auc"):
-        judge(on_noise, "accuracy")
+        reach_verdict(on_noise, "accuracy")
 
 
 def test_one_split_is_not_enough() -> None:
     X, y = noise(0)
-    plan = Plan(n_folds=5, n_repeats=1, n_inner_folds=2, max_time_s=1e-6)
-    contest = hold_contest(
-        X, y, [Strategy("nothing"), Strategy("same")], {"bayes": GaussianNB()}, plan
+    settings = Settings(n_folds=5, n_repeats=1, n_inner_folds=2, max_time_s=1e-6)
+    cv = cross_validate(
+        X, y, [Strategy("nothing"), Strategy("same")], {"bayes": GaussianNB()}, settings
     )
-    assert contest.n_splits == 1
-    assert judge(contest).sentence == ("Can't tell: only 1 split was finished in the time given.")
+    assert cv.n_splits == 1
+    assert reach_verdict(cv).sentence == (
+        "Can't tell: only 1 split was finished in the time given."
+    )
 
 
 def test_multiclass_is_one_class_against_the_rest() -> None:
     X, _ = noise(0)
     y = pd.Series(np.array(["a"] * 120 + ["b"] * 50 + ["c"] * 30))
-    plan = Plan(n_folds=3, n_repeats=1, n_inner_folds=2)
+    settings = Settings(n_folds=3, n_repeats=1, n_inner_folds=2)
     strategies = [Strategy("nothing"), Strategy("class weights", class_weight="balanced")]
-    contest = hold_contest(X, y, strategies, {"bayes": GaussianNB()}, plan)
-    assert (contest.positive, contest.n_positive) == ("c", 30)
-    assert "class 'c' against the rest" in judge(contest).method
+    cv = cross_validate(X, y, strategies, {"bayes": GaussianNB()}, settings)
+    assert (cv.positive, cv.n_positive) == ("c", 30)
+    assert "class 'c' against the rest" in reach_verdict(cv).method

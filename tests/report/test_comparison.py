@@ -34,7 +34,7 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     assert [arm.name for arm in comparison.verdict.results["GaussianNB"]] == [
         "nothing",
         "class weights",
-        "random",
+        "random over-sampling",
         "SMOTENC",
         "counterpoise",
     ]
@@ -53,9 +53,9 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"classifiers": "forest"}, "there is no classifier 'forest'"),
-        ({"classifiers": []}, "must be a classifier"),
-        ({"score": "cost"}, "no costs to judge by"),
+        ({"classifiers": "forest"}, "classifier must be one of .*got 'forest'"),
+        ({"classifiers": []}, "at least one classifier"),
+        ({"score": "cost"}, "needs costs"),
         ({"score": "accuracy"}, "score must be one of"),
         ({"cost_fn": 3.0}, "give both cost_fn and cost_fp"),
         ({"positive": "x"}, "positive must be one of"),
@@ -103,7 +103,7 @@ def test_command_refuses_before_any_training(
     for option, message in (
         (["--positive", "q"], "no class 'q'; it has 'n', 'p'"),
         (["--report", "x.pdf"], "name it .html, .md or .json"),
-        (["--score", "cost"], "no costs to judge by"),
+        (["--score", "cost"], "needs costs"),
     ):
         assert main(["compare", str(table), "--target", "y", *option]) == 2
         error = capsys.readouterr().err

@@ -37,7 +37,7 @@ def build_sampler(arguments: Mapping[str, Any]) -> Any:
 
 def run(task: Comparing) -> None:
     """Carry `task` out; whatever can be refused is refused before any training."""
-    from counterpoise.comparison._compare import compare
+    from counterpoise.comparison import compare
 
     for path in task.reports:
         check_report(path, overwrite=task.overwrite)

@@ -1,8 +1,8 @@
-"""Classifiers on tables of numbers and categories; what encodes is fitted on training rows only."""
+"""Classifiers on tables of numbers, categories and dates; encoders see training rows only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,26 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
-from sklearn.pipeline import Pipeline
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.errors import MissingDependencyError
 
-_MOST_CATEGORIES_OF_BINS = 254
+CLASSIFIERS = ("xgboost", "hist-gradient-boosting", "logistic-regression", "random-forest")
+"""Names of the classifiers that need no object."""
+
+_MAX_CATEGORIES = 254
 """Histogram gradient boosting has 255 bins, one of them for missing values."""
 
 
@@ -24,41 +37,38 @@ def categorical_columns(X: pd.DataFrame) -> list[Any]:
     """Return the columns that hold no numbers and no dates; booleans are categories."""
     return [
         name
-        for name, column in X.items()
-        if not is_datetime64_any_dtype(column)
-        and (is_bool_dtype(column) or not is_numeric_dtype(column))
+        for name, dtype in X.dtypes.items()
+        if not is_datetime64_any_dtype(dtype)
+        and (is_bool_dtype(dtype) or not is_numeric_dtype(dtype))
     ]
 
 
 class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier that takes a table as it is: numbers, categories, dates, missing cells.
+    """A classifier that takes a DataFrame as it is: numbers, categories, dates, missing cells.
 
-    Encoders are fitted in `fit`, on the rows given there. A category that these rows do not show
-    is treated as missing (trees) or as none of the known ones (one-hot).
+    A category that is not in the training rows is treated as missing (trees) or as none of the
+    known ones (one-hot). A column without any value in the training rows is left out.
 
     Parameters
     ----------
     classifier : str or scikit-learn classifier, default="hist-gradient-boosting"
-        ``"xgboost"`` (needs the package xgboost; categories as such, missing as such),
-        ``"hist-gradient-boosting"`` (the same; columns of more than 254 categories as ordered
-        codes), ``"random-forest"`` (ordinal codes), ``"logistic-regression"`` (one-hot, numbers
-        scaled, missing numbers the median and a column that tells). Any other scikit-learn
-        classifier gets the latter encoding, but for a `Pipeline`, which gets the table itself.
+        ``"xgboost"`` and ``"hist-gradient-boosting"`` get categories and missing values as such,
+        ``"random-forest"`` ordinal codes. ``"logistic-regression"`` and any other classifier get
+        one-hot categories, scaled numbers, and the median with an indicator for missing numbers.
+        A `Pipeline` gets the table itself.
     categorical : sequence of column names, default=None
-        Columns of categories; None for those that hold neither numbers nor dates.
+        See `categorical_columns` for the default.
     class_weight : {"balanced", None}, default=None
-        ``"balanced"`` weighs rows by the inverse of their class's share.
     parameters : dict, default=None
-        Arguments of the named classifier that differ from its library's defaults.
+        Arguments of the named classifier.
     random_state : int, default=None
-        Seed of the classifier.
+        Seed of the named classifier.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
     pipeline_ : Pipeline
-        Fitted encoder and classifier; the latter knows labels as 0 .. n_classes - 1.
+        Encoder and classifier; the latter knows labels as 0 .. n_classes - 1.
 
     Examples
     --------
@@ -85,28 +95,26 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: Any) -> TableClassifier:
-        """Fit encoders and classifier.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n_rows, n_features)
-        y : array-like of shape (n_rows,)
-            Labels, of two classes or more.
-
-        Raises
-        ------
-        ValueError
-            If the classifier has no such name, or `y` holds one class only.
-        MissingDependencyError
-            If the classifier's package is not installed.
-        """
+        check_classifier(self.classifier)
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least two classes; got only {self.classes_.tolist()}")
-        self.columns_ = list(X.columns)
+        is_pipeline = isinstance(self.classifier, Pipeline)
+        self.columns_ = [name for name in X.columns if is_pipeline or X[name].notna().any()]
+        X = X[self.columns_]
         given = categorical_columns(X) if self.categorical is None else self.categorical
         categorical = [name for name in self.columns_ if name in set(given)]
-        self.pipeline_ = self._build(X, categorical)
+        if isinstance(self.classifier, str):
+            classifier = self._named_classifier(X, categorical)
+        else:
+            classifier = clone(self.classifier)
+        if is_pipeline:
+            encoder: Any = "passthrough"
+        elif isinstance(self.classifier, str) and self.classifier != "logistic-regression":
+            encoder = _ordinal_encoder(X, categorical)
+        else:
+            encoder = _one_hot_encoder(X, categorical)
+        self.pipeline_ = Pipeline([("encoder", encoder), ("classifier", classifier)])
         weights = {}
         if self.class_weight is not None:
             weights["classifier__sample_weight"] = compute_sample_weight(self.class_weight, codes)
@@ -114,163 +122,81 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, n_classes), columns as in `classes_`."""
         check_is_fitted(self, "pipeline_")
         probability = self.pipeline_.predict_proba(X[self.columns_])
         return np.asarray(probability, dtype=np.float64)
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
-        """Return the likeliest class of each row, shape (n_rows,)."""
-        likeliest: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return likeliest
+        predicted: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return predicted
 
     def probability_of(self, X: pd.DataFrame, class_: Any) -> npt.NDArray[np.float64]:
-        """Return each row's probability of `class_`, shape (n_rows,).
-
-        Raises
-        ------
-        ValueError
-            If there was no such class in training.
-        """
+        """Return each row's probability of `class_`, shape (n_rows,)."""
         (position,) = np.nonzero(self.classes_ == class_)
         if len(position) == 0:
             raise ValueError(f"no class {class_!r} in training; there were {self.classes_}")
         return self.predict_proba(X)[:, position[0]]
 
-    def _build(self, X: pd.DataFrame, categorical: list[Any]) -> Pipeline:
-        if not isinstance(self.classifier, str):
-            if not is_classifier(self.classifier):
-                raise ValueError(
-                    f"classifier must be one of {', '.join(CLASSIFIERS)} or a scikit-learn "
-                    f"classifier; got {self.classifier!r}"
-                )
-            is_pipeline = isinstance(self.classifier, Pipeline)
-            encoder = "passthrough" if is_pipeline else _one_hot(X, categorical)
-            return Pipeline([("encoder", encoder), ("classifier", clone(self.classifier))])
-        if self.classifier not in CLASSIFIERS:
-            raise ValueError(
-                f"classifier must be one of {', '.join(CLASSIFIERS)} or a scikit-learn "
-                f"classifier; got {self.classifier!r}"
-            )
-        build = CLASSIFIERS[self.classifier]
-        return build(X, categorical, self.random_state, self.parameters or {})
+    def _named_classifier(self, X: pd.DataFrame, categorical: list[Any]) -> Any:
+        """Return the untrained classifier; the encoder puts the categorical columns first."""
+        arguments = {"random_state": self.random_state, **(self.parameters or {})}
+        n_numeric = X.shape[1] - len(categorical)
+        if self.classifier == "logistic-regression":
+            return LogisticRegression(**{"max_iter": 1000, **arguments})
+        if self.classifier == "random-forest":
+            return RandomForestClassifier(**arguments)
+        if self.classifier == "hist-gradient-boosting":
+            # a column of more categories than that is used as ordered codes
+            has_few = [X[name].nunique() <= _MAX_CATEGORIES for name in categorical]
+            is_categorical = np.array(has_few + [False] * n_numeric, dtype=bool)
+            return HistGradientBoostingClassifier(**arguments, categorical_features=is_categorical)
+        try:
+            from xgboost import XGBClassifier
+        except ImportError as error:
+            raise MissingDependencyError(
+                "The classifier xgboost needs the package of that name: "
+                "pip install 'counterpoise[bench]'.",
+                extra="bench",
+            ) from error
+        types = ["c"] * len(categorical) + ["q"] * n_numeric
+        return XGBClassifier(
+            **{"n_jobs": 1, **arguments}, enable_categorical=True, feature_types=types
+        )
 
 
-def _xgboost(
-    X: pd.DataFrame, categorical: list[Any], seed: int | None, parameters: dict[str, Any]
-) -> Pipeline:
-    try:
-        from xgboost import XGBClassifier
-    except ImportError as error:
-        raise MissingDependencyError(
-            "The classifier xgboost needs the package of that name: "
-            "pip install 'counterpoise[bench]'.",
-            extra="bench",
-        ) from error
-    types = ["c"] * len(categorical) + ["q"] * (X.shape[1] - len(categorical))
-    classifier = XGBClassifier(
-        **{"random_state": seed, "n_jobs": 1, **parameters},
-        enable_categorical=True,
-        feature_types=types,
+def check_classifier(classifier: Any) -> None:
+    """Refuse what `TableClassifier` cannot train."""
+    is_named = isinstance(classifier, str)
+    if not (classifier in CLASSIFIERS if is_named else is_classifier(classifier)):
+        raise ValueError(
+            f"classifier must be one of {', '.join(CLASSIFIERS)} or a scikit-learn classifier; "
+            f"got {classifier!r}"
+        )
+
+
+def _ordinal_encoder(X: pd.DataFrame, categorical: list[Any]) -> ColumnTransformer:
+    """Categories as codes, then numbers; NaN for what is missing or unknown."""
+    codes = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
-    return Pipeline([("encoder", _ordinal(X, categorical)), ("classifier", classifier)])
-
-
-def _hist_gradient_boosting(
-    X: pd.DataFrame, categorical: list[Any], seed: int | None, parameters: dict[str, Any]
-) -> Pipeline:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    few = [X[name].nunique() <= _MOST_CATEGORIES_OF_BINS for name in categorical]
-    is_categorical = np.array(few + [False] * (X.shape[1] - len(categorical)), dtype=bool)
-    classifier = HistGradientBoostingClassifier(
-        **{"random_state": seed, **parameters}, categorical_features=is_categorical
-    )
-    return Pipeline([("encoder", _ordinal(X, categorical)), ("classifier", classifier)])
-
-
-def _random_forest(
-    X: pd.DataFrame, categorical: list[Any], seed: int | None, parameters: dict[str, Any]
-) -> Pipeline:
-    from sklearn.ensemble import RandomForestClassifier
-
-    classifier = RandomForestClassifier(**{"random_state": seed, **parameters})
-    return Pipeline([("encoder", _ordinal(X, categorical)), ("classifier", classifier)])
-
-
-def _logistic_regression(
-    X: pd.DataFrame, categorical: list[Any], seed: int | None, parameters: dict[str, Any]
-) -> Pipeline:
-    from sklearn.linear_model import LogisticRegression
-
-    classifier = LogisticRegression(**{"random_state": seed, "max_iter": 1000, **parameters})
-    return Pipeline([("encoder", _one_hot(X, categorical)), ("classifier", classifier)])
-
-
-_Builder = Callable[[pd.DataFrame, list[Any], int | None, dict[str, Any]], Pipeline]
-
-CLASSIFIERS: dict[str, _Builder] = {
-    "xgboost": _xgboost,
-    "hist-gradient-boosting": _hist_gradient_boosting,
-    "logistic-regression": _logistic_regression,
-    "random-forest": _random_forest,
-}
-"""Name -> what builds the untrained pipeline of encoder and classifier."""
-
-
-def _ordinal(X: pd.DataFrame, categorical: list[Any]) -> Any:
-    """Categories first, as codes; then the numbers; NaN for what is missing or unknown."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
-
-    codes = Pipeline(
-        [
-            ("text", FunctionTransformer(_as_text)),
-            (
-                "codes",
-                OrdinalEncoder(
-                    handle_unknown="use_encoded_value",
-                    unknown_value=np.nan,
-                    encoded_missing_value=np.nan,
-                ),
-            ),
-        ]
-    )
-    numeric = [name for name in X.columns if name not in set(categorical)]
     return ColumnTransformer(
         [
-            ("categories", codes, categorical),
-            ("numbers", FunctionTransformer(_as_numbers), numeric),
-        ],
-    )
-
-
-def _one_hot(X: pd.DataFrame, categorical: list[Any]) -> Any:
-    """One column a category and one for missing; numbers scaled, missing ones the median."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-
-    categories = Pipeline(
-        [
-            ("text", FunctionTransformer(_as_text)),
-            ("one_hot", OneHotEncoder(handle_unknown="ignore")),
+            ("categories", make_pipeline(FunctionTransformer(_as_text), codes), categorical),
+            ("numbers", FunctionTransformer(_as_numbers), list(X.columns.drop(categorical))),
         ]
     )
-    numbers = Pipeline(
-        [
-            ("numbers", FunctionTransformer(_as_numbers)),
-            (
-                "impute",
-                SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-            ),
-            ("scale", StandardScaler()),
-        ]
-    )
-    numeric = [name for name in X.columns if name not in set(categorical)]
+
+
+def _one_hot_encoder(X: pd.DataFrame, categorical: list[Any]) -> ColumnTransformer:
+    """One column per category and one for missing; numbers scaled, the median for missing ones."""
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    impute = SimpleImputer(strategy="median", add_indicator=True)
+    numbers = make_pipeline(FunctionTransformer(_as_numbers), impute, StandardScaler())
     return ColumnTransformer(
-        [("categories", categories, categorical), ("numbers", numbers, numeric)],
-        sparse_threshold=0.0,
+        [
+            ("categories", make_pipeline(FunctionTransformer(_as_text), one_hot), categorical),
+            ("numbers", numbers, list(X.columns.drop(categorical))),
+        ]
     )
 
 
@@ -281,7 +207,7 @@ def _as_text(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
 
 
 def _as_numbers(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return numbers, and dates as days, NaN for what is missing."""
+    """Return numbers, and dates as days since 1970; NaN for what is missing."""
     columns = {}
     for name, column in frame.items():
         if is_datetime64_any_dtype(column):

@@ -1,4 +1,4 @@
-"""Scores of a class against the rest, from probabilities; and the threshold they are taken at."""
+"""Scores of a class against the rest, from probabilities; thresholds; costs of errors."""
 
 from __future__ import annotations
 
@@ -19,45 +19,34 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-DEFAULT_THRESHOLD = 0.5
-
 
 def scores(
     y_true: Any,
     probability: npt.ArrayLike,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float = 0.5,
     *,
     positive: Any,
     sample_weight: npt.ArrayLike | None = None,
 ) -> dict[str, float]:
-    """Score predictions of one class, as a rule the minority, against all the others.
+    """Score predictions of the class `positive` against all the others.
 
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        Labels. With more than two classes, what is not `positive` counts as one class: these are
-        then scores of telling the positive class from the rest.
+        Labels.
     probability : array-like of shape (n_rows,)
         Probability of `positive`.
     threshold : float
-        A row is called positive where its probability is not less.
+        A row is predicted positive where its probability is not less.
     positive : object
-        The class that is scored.
     sample_weight : array-like of shape (n_rows,), optional
-        How much each row counts: where test rows have other shares of the classes than the rows
-        that a method is for, weights give them the right ones.
+        For test rows whose class shares are not those of the population.
 
     Returns
     -------
     dict of str to float
-        ``f1``, ``precision``, ``recall``, ``balanced_accuracy`` of the decisions at `threshold`;
-        ``roc_auc`` and ``pr_auc`` (average precision) of the ranking; ``brier`` and ``log_loss``
-        (nats) of the probabilities, where less is better.
-
-    Raises
-    ------
-    ValueError
-        If the rows hold only positives or none, or probabilities are not in [0, 1].
+        ``f1``, ``precision``, ``recall``, ``balanced_accuracy`` at `threshold`; ``roc_auc`` and
+        ``pr_auc`` (average precision); ``brier`` and ``log_loss`` (nats), where less is better.
 
     Examples
     --------
@@ -76,69 +65,43 @@ def scores(
             f"expected {len(truth)} probabilities between 0 and 1; got shape {p.shape}, "
             f"from {p.min()} to {p.max()}"
         )
-    called = p >= threshold
-    weigh: dict[str, Any] = {"sample_weight": sample_weight}
+    predicted = p >= threshold
+    weight: dict[str, Any] = {"sample_weight": sample_weight}
     found = {
-        "f1": f1_score(truth, called, **weigh),
-        "precision": precision_score(truth, called, zero_division=0.0, **weigh),
-        "recall": recall_score(truth, called, **weigh),
-        "roc_auc": roc_auc_score(truth, p, **weigh),
-        "pr_auc": average_precision_score(truth, p, **weigh),
-        "balanced_accuracy": balanced_accuracy_score(truth, called, **weigh),
-        "brier": brier_score_loss(truth, p, **weigh),
-        "log_loss": log_loss(truth, p, labels=[False, True], **weigh),
+        "f1": f1_score(truth, predicted, **weight),
+        "precision": precision_score(truth, predicted, zero_division=0.0, **weight),
+        "recall": recall_score(truth, predicted, **weight),
+        "roc_auc": roc_auc_score(truth, p, **weight),
+        "pr_auc": average_precision_score(truth, p, **weight),
+        "balanced_accuracy": balanced_accuracy_score(truth, predicted, **weight),
+        "brier": brier_score_loss(truth, p, **weight),
+        "log_loss": log_loss(truth, p, labels=[False, True], **weight),
     }
     return {name: float(value) for name, value in found.items()}
 
 
 def best_threshold(y_true: Any, probability: npt.ArrayLike, *, positive: Any) -> float:
-    """Return the threshold with the highest F1 of `positive` on these rows.
+    """Return the threshold with the highest F1 of `positive`; of equally good ones, the highest.
 
-    It lies half way between the lowest probability that is called positive and the next one
-    below, so that new rows close to either fall on the same side. Of equally good ones it is the
-    highest. Give it probabilities of rows that the classifier was not trained on.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_rows,)
-    probability : array-like of shape (n_rows,)
-        Probability of `positive`.
+    It lies halfway between two probabilities, so that new rows close to either fall on the same
+    side. Give it probabilities of rows that the classifier was not trained on.
 
     Examples
     --------
     >>> best_threshold(["a", "a", "b", "b"], [0.1, 0.2, 0.3, 0.9], positive="b")
     0.25
     """
-    truth = np.asarray(y_true) == positive
-    p = np.asarray(probability, dtype=np.float64)
-    order = np.argsort(-p, kind="stable")
-    p, truth = p[order], truth[order]
+    truth, p = _by_falling_probability(y_true, probability, positive)
+    n_predicted = np.arange(1, len(p) + 1)
+    f1 = 2 * np.cumsum(truth) / (n_predicted + truth.sum())
     is_last_of_value = np.append(p[1:] != p[:-1], True)
-    n_called = np.arange(1, len(p) + 1)
-    f1 = 2 * np.cumsum(truth) / (n_called + truth.sum())
     best = int(np.argmax(np.where(is_last_of_value, f1, -1.0)))
-    below = p[best + 1] if best + 1 < len(p) else 0.0
-    return float((p[best] + below) / 2)
-
-
-# What mistakes cost, and the threshold at which they cost least.
+    return _threshold_after(p, best + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs of the two mistakes, in any unit.
-
-    Parameters
-    ----------
-    false_negative
-        Of a row of the positive class that is not called positive.
-    false_positive
-        Of another row that is.
-
-    Raises
-    ------
-    ValueError
-        If one is negative or no number, or both are nil.
+    """Costs of the two kinds of error, in any unit.
 
     Examples
     --------
@@ -161,30 +124,40 @@ class Costs:
             )
 
     def of(self, y: Any, probability: npt.ArrayLike, threshold: float, *, positive: Any) -> float:
-        """Return the mean cost a row of calling positive from `threshold` on."""
+        """Return the mean cost per row of predicting positive from `threshold` on."""
         truth = np.asarray(y) == positive
-        called = np.asarray(probability) >= threshold
-        n_missed, n_false = int((truth & ~called).sum()), int((~truth & called).sum())
+        predicted = np.asarray(probability) >= threshold
+        n_missed, n_false = int((truth & ~predicted).sum()), int((~truth & predicted).sum())
         total = self.false_negative * n_missed + self.false_positive * n_false
         return float(total / len(truth))
 
     def best_threshold(self, y: Any, probability: npt.ArrayLike, *, positive: Any) -> float:
-        """Return the threshold of least cost on these rows; of equally good ones the highest.
+        """Return the threshold of least cost; of equally good ones, the highest.
 
-        It lies half way between two probabilities that occur, below all of them (0: call every
-        row positive) or above (infinity: call none). Give it probabilities of rows that the
-        classifier was not trained on.
+        It is infinite where it is best to predict no row positive. Give it probabilities of rows
+        that the classifier was not trained on.
         """
-        truth = np.asarray(y) == positive
-        p = np.asarray(probability, dtype=np.float64)
-        order = np.argsort(-p, kind="stable")
-        p, truth = p[order], truth[order]
-        # the cost of calling the first k rows, for k from 0 to all
+        truth, p = _by_falling_probability(y, probability, positive)
+        # the cost of predicting the first k rows positive, for k from 0 to all
         cost = self.false_negative * truth.sum() + np.append(
             0.0, np.cumsum(np.where(truth, -self.false_negative, self.false_positive))
         )
         can_cut = np.concatenate([[True], p[1:] != p[:-1], [True]])
-        best = int(np.argmin(np.where(can_cut, cost, np.inf)))
-        if best == 0:
-            return float("inf")
-        return float((p[best - 1] + (p[best] if best < len(p) else 0.0)) / 2)
+        return _threshold_after(p, int(np.argmin(np.where(can_cut, cost, np.inf))))
+
+
+def _by_falling_probability(
+    y: Any, probability: npt.ArrayLike, positive: Any
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Return whether rows are positive, and their probabilities, the likeliest first."""
+    p = np.asarray(probability, dtype=np.float64)
+    order = np.argsort(-p, kind="stable")
+    return (np.asarray(y) == positive)[order], p[order]
+
+
+def _threshold_after(p: npt.NDArray[np.float64], n_predicted: int) -> float:
+    """Return the threshold that predicts the first `n_predicted` rows positive."""
+    if n_predicted == 0:
+        return float("inf")
+    below = p[n_predicted] if n_predicted < len(p) else 0.0
+    return float((p[n_predicted - 1] + below) / 2)

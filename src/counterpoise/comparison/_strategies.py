@@ -1,4 +1,4 @@
-"""Ways to treat imbalance, behind one interface: those that a comparison tries."""
+"""The strategies that `compare` tries: add one to `default_strategies`, and it is in the report."""
 
 from __future__ import annotations
 
@@ -10,26 +10,16 @@ import pandas as pd
 from imblearn.over_sampling import RandomOverSampler
 from sklearn.base import clone
 
+from counterpoise.comparison._out_of_fold import LabelledRows, Resample
 from counterpoise.comparison._smotenc import TableSMOTENC
-from counterpoise.comparison._utility import Resample
 
 NOTHING = "nothing"
-"""Name of the way that the others are held against."""
+"""Name of the strategy that the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """One way to treat imbalance.
-
-    Attributes
-    ----------
-    name
-        What is done.
-    resample
-        Balances training rows; None leaves them as they are.
-    class_weight
-        Of the classifier: ``"balanced"`` or None.
-    """
+    """One way to treat class imbalance: over-sampled training rows, or class weights."""
 
     name: str
     resample: Resample | None = None
@@ -37,30 +27,27 @@ class Strategy:
 
 
 def default_strategies(sampler: Any) -> tuple[Strategy, ...]:
-    """Return nothing, class weights, random repetition, SMOTENC and `sampler`, simplest first.
+    """Return the strategies, simplest first: of equally good ones, the verdict takes the first.
 
-    A tuned threshold is not among them: every way gets one.
+    Tuning the threshold is not one of them: it is done for all.
     """
     return (
         Strategy(NOTHING),
         Strategy("class weights", class_weight="balanced"),
-        Strategy("random", resample_with(RandomOverSampler())),
+        Strategy("random over-sampling", resample_with(RandomOverSampler())),
         Strategy("SMOTENC", resample_with(TableSMOTENC())),
         Strategy("counterpoise", resample_with(sampler)),
     )
 
 
 def resample_with(sampler: Any) -> Resample:
-    """Return what balances rows with a clone of `sampler`, its seed varying with the call."""
+    """Return what over-samples with a clone of `sampler`, seeded anew for each call."""
 
-    def resample(
-        X: pd.DataFrame, y: pd.Series[Any], seed: int
-    ) -> tuple[pd.DataFrame, pd.Series[Any]]:
-        own = clone(sampler)
-        if "random_state" in own.get_params(deep=False):
-            own.set_params(random_state=seed)
-        X_balanced, y_balanced = own.fit_resample(X, y)
-        labels = pd.Series(np.asarray(y_balanced), name=y.name)
-        return X_balanced.reset_index(drop=True), labels
+    def resample(X: pd.DataFrame, y: pd.Series[Any], seed: int) -> LabelledRows:
+        seeded = clone(sampler)
+        if "random_state" in seeded.get_params(deep=False):
+            seeded.set_params(random_state=seed)
+        X_balanced, y_balanced = seeded.fit_resample(X, y)
+        return X_balanced.reset_index(drop=True), pd.Series(np.asarray(y_balanced), name=y.name)
 
     return resample

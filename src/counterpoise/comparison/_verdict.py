@@ -1,4 +1,4 @@
-"""What a comparison says to do, in plain words, with the interval and the test behind it."""
+"""What a cross-validation says to do: the scores, the rule, and the verdict in words."""
 
 from __future__ import annotations
 
@@ -9,363 +9,341 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from counterpoise.comparison._contest import Contest
+from counterpoise.comparison._cross_validation import CrossValidation, Settings
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value, holm
 from counterpoise.comparison._strategies import NOTHING
-from counterpoise.comparison._trial import Plan
 from counterpoise.report._verdict import StrategyResult, Verdict
 
-# Each way to treat imbalance held against doing nothing: differences, intervals, tests.
-
-
 LEVEL: Final = 0.05
-"""Chance of calling a way better that is not, over all ways and classifiers."""
+"""Chance of calling any strategy better that is not, over all strategies and classifiers."""
+
+_SMALLEST_DIFFERENCE = 0.01
+"""Of a score; of costs, relative to what doing nothing costs."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Score:
-    """What a verdict can be about."""
+class Score:
+    """A score that a verdict can be about, and how its values are written."""
 
     title: str
-    column: str
-    smallest_difference: float
+    column: str  # in `CrossValidation.runs`
+    gain: str | None = None  # how a difference is called, if it has a name
+    sign: int = 1  # -1 where less is better
+    factor: int = 1  # from the column to what is shown
+    n_decimals: int | None = None  # by default 3, but 2 for a value of 0.1 or more
+
+    def text(self, value: float) -> str:
+        n_decimals = (2 if value >= 0.1 else 3) if self.n_decimals is None else self.n_decimals
+        return f"{value:,.{n_decimals}f}"
+
+    def interval(self, ends: tuple[float, float]) -> str:
+        n_decimals = 3 if self.n_decimals is None else self.n_decimals
+        low, high = (f"{end:+,.{n_decimals}f}" for end in ends)
+        return f"95 % interval of the {self.gain or 'difference'} {low} to {high}"
 
 
 SCORES: Final = {
-    "pr_auc": _Score("PR-AUC", "pr_auc", 0.01),
-    "roc_auc": _Score("ROC-AUC", "roc_auc", 0.01),
-    "f1": _Score("F1 at the tuned threshold", "f1_tuned", 0.01),
-    "balanced_accuracy": _Score(
-        "balanced accuracy at the tuned threshold", "balanced_accuracy_tuned", 0.01
+    "pr_auc": Score("PR-AUC", "pr_auc"),
+    "roc_auc": Score("ROC-AUC", "roc_auc"),
+    "f1": Score("F1 at the tuned threshold", "f1_tuned"),
+    "balanced_accuracy": Score(
+        "balanced accuracy at the tuned threshold", "balanced_accuracy_tuned"
     ),
-    "cost": _Score("cost per 1,000 rows", "cost", float("nan")),
-}
-"""Scores that a verdict can be about, and the difference in each that is worth having."""
-
-_SHOWN: Final = {
-    "PR-AUC": "pr_auc",
-    "ROC-AUC": "roc_auc",
-    "F1 at 0.5": "f1",
-    "F1, tuned threshold": "f1_tuned",
-    "Brier score": "brier",
-    "Brier, shares put right": "brier_corrected",
+    "cost": Score(
+        "cost per 1,000 rows", "cost", "saving per 1,000 rows", sign=-1, factor=1000, n_decimals=2
+    ),
 }
 
+_REPORTED: Final = {
+    "Cost per 1,000 rows": ("cost", 1000),
+    "PR-AUC": ("pr_auc", 1),
+    "ROC-AUC": ("roc_auc", 1),
+    "F1 at 0.5": ("f1", 1),
+    "F1, tuned threshold": ("f1_tuned", 1),
+    "Brier score": ("brier", 1),
+    "Brier, corrected for class shares": ("brier_corrected", 1),
+}
+"""Title in a report -> column of the runs, and a factor."""
 
-def against_nothing(
-    contest: Contest, tables: Mapping[str, pd.DataFrame], sign: int
+
+def choose_score(name: str | None, settings: Settings) -> Score:
+    """Return the score that the verdict is about: costs if there are any, else PR-AUC."""
+    name = name or ("pr_auc" if settings.costs is None else "cost")
+    if name not in SCORES:
+        raise ValueError(f"score must be one of {', '.join(SCORES)}; got {name!r}")
+    if name == "cost" and settings.costs is None:
+        raise ValueError("score='cost' needs costs: give cost_fn and cost_fp")
+    return SCORES[name]
+
+
+def reach_verdict(
+    cv: CrossValidation, score: str | None = None, *, smallest_difference: float | None = None
+) -> Verdict:
+    """Say which strategy to use, that none is worth it, or that the data can't tell.
+
+    A strategy is worth it if it is better than doing nothing by at least `smallest_difference` on
+    average (0.01 by default; of costs, a hundredth of what doing nothing costs), and by more than
+    chance explains: corrected resampled t-test, adjusted by Holm over all strategies and
+    classifiers, at the level 0.05. Of these, the verdict takes the simplest that is less than
+    `smallest_difference` behind the best. If there is none and every interval ends below
+    `smallest_difference`, the verdict is *don't*, else *can't tell*.
+
+    It is about the classifier that does best without balancing.
+    """
+    chosen_score = choose_score(score, cv.settings)
+    results = compare_with_nothing(cv, chosen_score)
+    classifier = next(iter(results))
+    if smallest_difference is None:
+        smallest_difference = _SMALLEST_DIFFERENCE
+        if chosen_score is SCORES["cost"]:
+            smallest_difference *= results[classifier][0].value
+    decision, strategy = decide(results[classifier], smallest_difference)
+    words = _Words(cv, chosen_score, smallest_difference, results, decision, strategy)
+    return Verdict(
+        decision=decision,
+        strategy=None if strategy is None else strategy.name,
+        sentence=words.sentence(),
+        reasons=tuple(words.evidence()),
+        score=chosen_score.gain or chosen_score.title,
+        smallest_difference=smallest_difference,
+        results=results,
+        method=words.method(),
+    )
+
+
+def compare_with_nothing(
+    cv: CrossValidation, score: Score
 ) -> dict[str, tuple[StrategyResult, ...]]:
-    """Hold every way against doing nothing; the p-values adjusted together."""
+    """Return the results by classifier; the one that does best without balancing comes first."""
+    tables = {
+        str(name): score.factor * cv.table(name, score.column)
+        for name in cv.runs["classifier"].unique()
+    }
     gains = {
-        (name, str(strategy)): (sign * (table[strategy] - table[NOTHING]))
-        .dropna()
-        .to_numpy(dtype=float)
+        (name, strategy): (score.sign * (table[strategy] - table[NOTHING])).dropna().to_numpy()
         for name, table in tables.items()
-        for strategy in table.columns
-        if strategy != NOTHING
+        for strategy in table.columns.drop(NOTHING)
     }
-    ratio = contest.test_to_train
-    raw = [corrected_p_value(gain, ratio) for gain in gains.values()]
-    known = [p for p in raw if not math.isnan(p)]
-    adjusted = iter(holm(known) if known else [])
-    p_values = {
-        key: float("nan") if math.isnan(p) else next(adjusted)
-        for key, p in zip(gains, raw, strict=True)
-    }
+    raw = [corrected_p_value(gain, cv.test_to_train) for gain in gains.values()]
+    p_values = dict(zip(gains, holm(raw), strict=True))
     return {
         name: tuple(
-            _tested(contest, name, table, str(strategy), gains.get((name, str(strategy))), p_values)
-            for strategy in table.columns
+            _result(
+                cv,
+                score,
+                name,
+                strategy,
+                gains.get((name, strategy)),
+                p_values.get((name, strategy)),
+            )
+            for strategy in tables[name].columns
         )
-        for name, table in tables.items()
+        for name in sorted(tables, key=lambda name: -score.sign * tables[name][NOTHING].mean())
     }
 
 
-def _tested(
-    contest: Contest,
+def _result(
+    cv: CrossValidation,
+    score: Score,
     classifier: str,
-    table: pd.DataFrame,
     strategy: str,
     gain: npt.NDArray[np.float64] | None,
-    p_values: Mapping[tuple[str, str], float],
+    p_value: float | None,
 ) -> StrategyResult:
-    runs, ratio = contest.runs, contest.test_to_train
-    own = runs[(runs["classifier"] == classifier) & (runs["way"] == strategy)]
-    shown = {title: float(own[column].mean()) for title, column in _SHOWN.items()}
-    if "cost" in own:
-        shown = {"Cost per 1,000 rows": 1000 * float(own["cost"].mean()), **shown}
+    """Summarize the runs of one strategy with one classifier."""
+    is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] == strategy)
+    own = cv.runs[is_own]
     return StrategyResult(
         name=strategy,
-        scores=shown,
-        value=float(table[strategy].mean()),
+        scores={
+            title: factor * float(own[column].mean())
+            for title, (column, factor) in _REPORTED.items()
+            if column in own
+        },
+        value=float((score.factor * own[score.column]).mean()),
         difference=None if gain is None else float(gain.mean()),
-        interval=None if gain is None or len(gain) < 2 else corrected_interval(gain, ratio),
-        p_value=None if gain is None else p_values[classifier, strategy],
+        interval=None
+        if gain is None or len(gain) < 2
+        else corrected_interval(gain, cv.test_to_train),
+        p_value=p_value,
         seconds=float(own["seconds"].mean()),
     )
 
 
-def decide(arms: Sequence[StrategyResult], least: float) -> tuple[str, StrategyResult | None]:
-    """Return ``"use"`` and what, ``"don't"`` or ``"can't tell"``; see `judge` for the rule."""
-    tried = [arm for arm in arms if arm.difference is not None and arm.interval is not None]
-    worth_it = [
-        arm
-        for arm in tried
-        if arm.difference is not None
-        and arm.p_value is not None
-        and arm.difference >= least
-        and arm.p_value < LEVEL
+def decide(
+    results: Sequence[StrategyResult], smallest_difference: float
+) -> tuple[str, StrategyResult | None]:
+    """Return ``"use"`` and what, ``"don't"`` or ``"can't tell"``; see `reach_verdict`."""
+    helpful = [
+        (result, result.difference)
+        for result in results
+        if result.difference is not None
+        and result.p_value is not None
+        and result.difference >= smallest_difference
+        and result.p_value < LEVEL
     ]
-    if worth_it:
-        best = max(arm.difference or 0.0 for arm in worth_it)
+    if helpful:
+        best = max(gain for _, gain in helpful)
         # in the order in which they were tried: the simplest first
-        return "use", next(arm for arm in worth_it if (arm.difference or 0.0) > best - least)
-    ends = [arm.interval[1] for arm in tried if arm.interval is not None]
-    if ends and all(end < least for end in ends):
+        return "use", next(result for result, gain in helpful if gain > best - smallest_difference)
+    ends = [result.interval[1] for result in results if result.interval is not None]
+    if ends and all(end < smallest_difference for end in ends):
         return "don't", None
     return "can't tell", None
 
 
-# The words of a verdict: its sentence, and what speaks for it.
-
-
 @dataclass(frozen=True, slots=True)
-class Case:
-    """What the words are about."""
+class _Words:
+    """What a verdict rests on, and the sentences that say so."""
 
-    contest: Contest
-    score: str
-    least: float
-    classifier: str
-    arms: Mapping[str, Sequence[StrategyResult]]
+    cv: CrossValidation
+    score: Score
+    smallest_difference: float
+    results: Mapping[str, Sequence[StrategyResult]]  # the verdict is about the first classifier
     decision: str
     strategy: StrategyResult | None
 
     @property
-    def own(self) -> Sequence[StrategyResult]:
-        """The ways, with the classifier that the verdict is about."""
-        return self.arms[self.classifier]
-
-    def sentence(self) -> str:
-        """Return the verdict in one sentence."""
-        if self.strategy is not None:
-            return f"Use {self.strategy.name}: {self._against(self.strategy)}."
-        if self.decision == "don't":
-            return (
-                "Don't resample: tune the threshold instead. No way to balance is better than "
-                f"doing nothing by {_number(self.least, self.score)} or more in {self._title}."
-            )
-        n = f"{self.contest.n_positive:,} rows of the class {self.contest.positive!r}"
-        if self.contest.n_splits < 2:
-            return f"Can't tell: only {self.contest.n_splits} split was finished in the time given."
-        tried = [arm for arm in self.own if arm.difference is not None]
-        if not tried:
-            return f"Can't tell with {n}: every way to balance failed."
-        best = max(tried, key=lambda arm: arm.difference or 0.0)
-        return (
-            f"Can't tell with {n} whether balancing helps: the best way to balance, "
-            f"{best.name}, reaches "
-            f"{self._against(best)}. Until you have more rows, tune the threshold, which is cheap."
-        )
-
-    def reasons(self) -> tuple[str, ...]:
-        """Return what speaks for it, one paragraph each."""
-        found = [self._threshold(), *self._others(), self._elsewhere(), self._calibration()]
-        found += [
-            f"{name} is left out, for it failed: {error}"
-            for name, error in self.contest.failures.items()
-        ]
-        return tuple(reason for reason in found if reason)
-
-    def method(self) -> str:
-        """Say how it was found."""
-        plan, contest = self.contest.plan, self.contest
-        planned = f"{plan.n_repeats} x {plan.n_folds}"
-        n_folds = round(1 / contest.test_to_train) + 1
-        cut = "" if contest.n_splits >= n_folds * plan.n_repeats else ", the others not in time"
-        return (
-            f"Repeated stratified cross-validation ({planned} planned), {contest.n_splits} "
-            f"done{cut}; class {contest.positive!r} against the rest. Over-samplers, encoders and "
-            f"thresholds saw training rows only; the threshold was tuned out of fold "
-            f"({plan.n_inner_folds} inner folds, over-sampled anew) for every way. Differences are "
-            "paired by split. Intervals and p-values allow for the rows that splits share (Nadeau "
-            "and Bengio, 2003: the corrected resampled t-test); p-values are adjusted for the "
-            f"number of ways and classifiers (Holm). A difference of "
-            f"{_number(self.least, self.score)} or more was taken to matter."
-        )
+    def classifier(self) -> str:
+        return next(iter(self.results))
 
     @property
-    def _title(self) -> str:
-        return SCORES[self.score].title
+    def own(self) -> Sequence[StrategyResult]:
+        """The results of the classifier that the verdict is about."""
+        return self.results[self.classifier]
 
-    def _against(self, arm: StrategyResult) -> str:
-        """Say a way's score against that of doing nothing, with the interval."""
-        nothing = self.own[0]
-        what = "of the difference" if self.score != "cost" else "of the saving"
-        title = {"cost": "a cost per 1,000 rows of "}.get(self.score, f"{self._title} ")
-        text = (
-            f"{title}{_number(arm.value, self.score)} against {_number(nothing.value, self.score)}"
+    def sentence(self) -> str:
+        """Return the verdict itself."""
+        if self.strategy is not None:
+            return f"Use {self.strategy.name}: {self._beside_nothing(self.strategy)}."
+        if self.decision == "don't":
+            return (
+                "Don't resample: tune the threshold instead. No strategy improves "
+                f"{self.score.title} over doing nothing by "
+                f"{self.score.text(self.smallest_difference)} or more."
+            )
+        if self.cv.n_splits < 2:
+            return f"Can't tell: only {self.cv.n_splits} split was finished in the time given."
+        n = f"{self.cv.n_positive:,} rows of the class {self.cv.positive!r}"
+        tried = self.own[1:]
+        if not tried:
+            return f"Can't tell with {n}: every strategy failed."
+        best = max(tried, key=lambda result: result.difference or 0.0)
+        return (
+            f"Can't tell with {n} whether balancing helps. On average, {best.name} does best: "
+            f"{self._beside_nothing(best)}. Until you have more rows, tune the threshold, which is "
+            "cheap."
         )
-        if arm.interval is None:
-            return text
-        low, high = (_signed(end, self.score) for end in arm.interval)
-        return f"{text} (95 % interval {what} {low} to {high})"
 
-    def _threshold(self) -> str:
-        """Say what the threshold alone brings."""
-        is_money = self.score == "cost"
-        columns = ("cost_at_half", "cost") if is_money else ("f1", "f1_tuned")
-        tables = [self.contest.table(self.classifier, column)[NOTHING] for column in columns]
-        scale = 1000 if is_money else 1
-        before, after = (float(table.mean()) * scale for table in tables)
-        gain = ((tables[1] - tables[0]) * scale * (-1 if is_money else 1)).to_numpy(dtype=float)
-        low, high = corrected_interval(gain, self.contest.test_to_train)
-        name = "cost per 1,000 rows" if is_money else "F1"
+    def evidence(self) -> list[str]:
+        """Return the paragraphs that support the verdict, or limit it."""
+        return [
+            self._threshold_alone(),
+            *self._other_strategies(),
+            *self._other_classifiers(),
+            *self._calibration(),
+            *(
+                f"{name} is left out because it failed: {error}"
+                for name, error in self.cv.failures.items()
+            ),
+        ]
+
+    def method(self) -> str:
+        """Say how the results were obtained."""
+        cv, settings = self.cv, self.cv.settings
+        n_folds = round(1 / cv.test_to_train) + 1
+        is_complete = cv.n_splits >= n_folds * settings.n_repeats
+        return (
+            f"Repeated stratified cross-validation ({settings.n_repeats} x {settings.n_folds} "
+            f"planned), {cv.n_splits} splits done"
+            f"{'' if is_complete else ', as the time given was not enough for all'}; class "
+            f"{cv.positive!r} against the rest. Over-samplers, encoders and thresholds saw "
+            "training rows only; for every strategy, the threshold was tuned out of fold "
+            f"({settings.n_inner_folds} inner folds, each over-sampled by itself). Differences are "
+            "paired by split. Intervals and p-values allow for the training rows that splits share "
+            "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
+            "number of strategies and classifiers (Holm). A difference of "
+            f"{self.score.text(self.smallest_difference)} or more counts as relevant."
+        )
+
+    def _beside_nothing(self, result: StrategyResult) -> str:
+        """Return a strategy's score, that of doing nothing, and the interval."""
+        values = [self.score.text(value) for value in (result.value, self.own[0].value)]
+        text = f"{self.score.title} {values[0]}, against {values[1]} without balancing"
+        return (
+            text if result.interval is None else f"{text} ({self.score.interval(result.interval)})"
+        )
+
+    def _threshold_alone(self) -> str:
+        """Say what tuning the threshold brings without balancing."""
+        score, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
+        if self.score is SCORES["cost"]:
+            score, name, columns = self.score, self.score.title, ("cost_at_half", "cost")
+        before, after = (
+            score.factor * self.cv.table(self.classifier, column)[NOTHING] for column in columns
+        )
         text = (
             f"Without balancing, tuning the threshold alone takes {name} from "
-            f"{_number(before, self.score)} to {_number(after, self.score)}"
+            f"{score.text(before.mean())} to {score.text(after.mean())}"
         )
-        if math.isnan(low):
-            return f"{text}."
-        what = "saving" if is_money else "gain"
-        interval = f"{_signed(low, self.score)} to {_signed(high, self.score)}"
-        return f"{text} (95 % interval of the {what} {interval})."
+        ends = corrected_interval(score.sign * (after - before), self.cv.test_to_train)
+        return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."
 
-    def _others(self) -> list[str]:
-        """Say how the ways relate that are worth it, or harm."""
-        found = []
+    def _other_strategies(self) -> list[str]:
+        """Say which strategies are as good as the chosen one, and which do harm."""
+        paragraphs = []
         if self.strategy is not None:
+            bound = (self.strategy.difference or 0.0) - self.smallest_difference
             as_good = [
-                arm.name
-                for arm in self.own
-                if arm.difference is not None
-                and arm is not self.strategy
-                and arm.difference > (self.strategy.difference or 0.0) - self.least
+                result.name
+                for result in self.own[1:]
+                if result is not self.strategy and (result.difference or 0.0) > bound
             ]
             if as_good:
-                found.append(
-                    f"{', '.join(as_good)} did as well, or better by less than matters; "
+                paragraphs.append(
+                    f"{', '.join(as_good)} did as well, or better by less than is relevant; "
                     f"{self.strategy.name} is the simplest of them that is shown to help."
                 )
         harmful = [
-            arm.name
-            for arm in self.own
-            if arm.p_value is not None and arm.p_value < LEVEL and (arm.difference or 0.0) < 0
+            result.name
+            for result in self.own
+            if result.p_value is not None
+            and result.p_value < LEVEL
+            and (result.difference or 0.0) < 0
         ]
         if harmful:
-            found.append(f"Worse than doing nothing in {self._title}: {', '.join(harmful)}.")
-        return found
+            paragraphs.append(
+                f"Worse than doing nothing in {self.score.title}: {', '.join(harmful)}."
+            )
+        return paragraphs
 
-    def _elsewhere(self) -> str:
-        """Say what holds with the other classifiers."""
-        if len(self.arms) < 2:
-            return ""
+    def _other_classifiers(self) -> list[str]:
+        """Say what the verdict would be about each classifier."""
+        if len(self.results) < 2:
+            return []
         parts = []
-        for name, arms in self.arms.items():
-            decision, strategy = decide(arms, self.least)
+        for name, results in self.results.items():
+            decision, strategy = decide(results, self.smallest_difference)
             parts.append(f"{name}: {decision if strategy is None else f'use {strategy.name}'}")
-        return (
+        return [
             f"The verdict is about {self.classifier}, which does best without balancing. "
             f"By classifier: {'; '.join(parts)}."
-        )
+        ]
 
-    def _calibration(self) -> str:
+    def _calibration(self) -> list[str]:
         """Warn of what balancing does to probabilities."""
-        runs = self.contest.runs
-        own = runs[runs["classifier"] == self.classifier]
-        means = own.groupby("way")[["mean_probability", "mean_probability_corrected"]].mean()
-        balanced = means.drop(index=NOTHING).sort_values("mean_probability")
-        if balanced.empty:
-            return ""
-        worst = balanced.index[-1]
-        true = self.contest.n_positive / self.contest.n_rows
-        said, corrected = (float(value) for value in balanced.iloc[-1])
-        return (
-            f"Balancing distorts probabilities: trained with {worst}, the classifier says "
-            f"{said:.0%} on average where {true:.0%} are {self.contest.positive!r}; with the class "
-            f"shares put right, {corrected:.0%}. If you use probabilities and not only decisions, "
-            "wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
-        )
-
-
-def _number(value: float, score: str) -> str:
-    return f"{value:,.2f}" if score == "cost" else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
-
-
-def _signed(value: float, score: str) -> str:
-    return f"{value:+,.2f}" if score == "cost" else f"{value:+.3f}"
-
-
-_SHARE_OF_COST = 0.01
-"""Of what doing nothing costs: the saving that is worth having, unless another is given."""
-
-
-def choose_score(score: str | None, plan: Plan) -> str:
-    """Return what to judge by; ValueError if there is no such score, or no costs to judge by."""
-    score = score or ("pr_auc" if plan.costs is None else "cost")
-    if score not in SCORES:
-        raise ValueError(f"score must be one of {', '.join(SCORES)}; got {score!r}")
-    if score == "cost" and plan.costs is None:
-        raise ValueError("there are no costs to judge by: give cost_fn and cost_fp")
-    return score
-
-
-def judge(
-    contest: Contest, score: str | None = None, *, smallest_difference: float | None = None
-) -> Verdict:
-    """Say which way to take, or that none is worth it, or that it can't be told.
-
-    A way is worth it if it is better than doing nothing by at least `smallest_difference` on
-    average, and by more than chance explains: the corrected resampled t-test of Nadeau and Bengio,
-    adjusted by Holm over all ways and classifiers, at the level 0.05. Of the ways that are, the
-    simplest is taken that is less than `smallest_difference` behind the best. If there is none,
-    and every interval ends below `smallest_difference`, the verdict is *don't*; else, *can't tell*.
-
-    It is about the classifier that does best without any treatment.
-
-    Parameters
-    ----------
-    contest : Contest
-        What came of trying.
-    score : {"pr_auc", "roc_auc", "f1", "balanced_accuracy", "cost"}, default=None
-        What to judge by; ``"cost"`` where costs were given, else ``"pr_auc"``.
-    smallest_difference : float, default=None
-        The difference that is worth having, in units of the score, costs per 1,000 rows. 0.01 by
-        default; of costs, a hundredth of what doing nothing costs.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If there is no such score, or no costs were given to judge by.
-    """
-    score = choose_score(score, contest.plan)
-    tables = {
-        name: contest.table(name, SCORES[score].column) * (1000 if score == "cost" else 1)
-        for name in dict.fromkeys(contest.runs["classifier"])
-    }
-    sign = -1 if score == "cost" else 1
-    order = sorted(tables, key=lambda name: -sign * tables[name][NOTHING].mean())
-    least = smallest_difference
-    if least is None:
-        least = SCORES[score].smallest_difference
-        if score == "cost":
-            least = _SHARE_OF_COST * float(tables[order[0]][NOTHING].mean())
-    arms = against_nothing(contest, {name: tables[name] for name in order}, sign)
-    decision, strategy = decide(arms[order[0]], least)
-    case = Case(contest, score, least, order[0], arms, decision, strategy)
-    return Verdict(
-        decision=decision,
-        strategy=None if strategy is None else strategy.name,
-        sentence=case.sentence(),
-        reasons=case.reasons(),
-        score=SCORES[score].title if score != "cost" else "saving per 1,000 rows",
-        smallest_difference=least,
-        results=arms,
-        method=case.method(),
-    )
+        runs = self.cv.runs
+        own = runs[(runs["classifier"] == self.classifier) & (runs["strategy"] != NOTHING)]
+        if own.empty:
+            return []
+        means = own.groupby("strategy")[["mean_probability", "mean_probability_corrected"]].mean()
+        worst = means.sort_values("mean_probability").iloc[-1]
+        true_share = self.cv.n_positive / self.cv.n_rows
+        return [
+            f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
+            f"{worst['mean_probability']:.0%} on average where {true_share:.0%} are "
+            f"{self.cv.positive!r}; corrected for the class shares, "
+            f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
+            "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
+        ]

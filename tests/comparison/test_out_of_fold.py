@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._utility import inner_folds, out_of_fold_probability
+from counterpoise.comparison._out_of_fold import inner_folds, predict_folds, resample_folds
 
 CLASSIFIER = TableClassifier("logistic-regression")
 
@@ -15,7 +15,7 @@ def table(n=200, seed=0):
     return X, y
 
 
-def test_no_row_is_judged_by_a_classifier_or_a_sampler_that_saw_it():
+def test_no_row_is_scored_by_a_classifier_or_a_sampler_that_saw_it():
     X, y = table()
     seen = []
 
@@ -23,19 +23,19 @@ def test_no_row_is_judged_by_a_classifier_or_a_sampler_that_saw_it():
         seen.append(set(X_part["row"]))
         return X_part, y_part
 
-    folds = [set(judged) for _, judged in inner_folds(y, 3, 0)]
-    out_of_fold_probability(CLASSIFIER, X, y, positive="few", resample=resample, n_folds=3)
+    folds = [set(held_out) for _, held_out in inner_folds(y, 3, 0)]
+    predict_folds(CLASSIFIER, resample_folds(X, y, resample, n_folds=3), X, positive="few")
     assert len(seen) == 3
-    for given, judged in zip(seen, folds, strict=True):
-        assert given.isdisjoint(judged)
-        assert given | judged == set(range(200))
+    for given, held_out in zip(seen, folds, strict=True):
+        assert given.isdisjoint(held_out)
+        assert given | held_out == set(range(200))
 
 
 def test_noise_is_not_predicted_out_of_fold():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(120, 60)), columns=[f"c{i}" for i in range(60)])
     y = pd.Series(np.where(np.arange(120) % 3 == 0, "few", "many"))
-    p = out_of_fold_probability(TableClassifier("logistic-regression"), X, y, positive="few")
+    p = predict_folds(CLASSIFIER, resample_folds(X, y, None), X, positive="few")
     inside = TableClassifier("logistic-regression").fit(X, y).probability_of(X, "few")
     # the correlation of 120 pairs without any is beyond 0.3 with a chance under 0.001
     assert abs(np.corrcoef(p, y == "few")[0, 1]) < 0.3
