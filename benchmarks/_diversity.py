@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.columns._base import Kind
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics._quality import measure_quality
 
@@ -23,7 +22,7 @@ def diversity_figures(
     minority: pd.DataFrame,
     held_out: pd.DataFrame,
     synthetic: pd.DataFrame,
-    column_kinds: Mapping[Hashable, str | Kind],
+    column_kinds: Mapping[Hashable, str],
     seed: int,
 ) -> dict[str, Any] | None:
     """Measure synthetic minority rows beside real ones that no method saw.

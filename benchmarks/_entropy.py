@@ -19,7 +19,6 @@ import pandas as pd
 
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -426,7 +425,7 @@ class SamplerRows:
 
         row_generator: RowGenerator = sampler.generator_
         recipe = row_generator.recipe
-        if any(isinstance(column, TextColumn) for column in row_generator.serializer.schema):
+        if any(column.is_text for column in row_generator.serializer.schema):
             raise ValueError("entropies can't be measured on a table with free text")
         if sampler.top_p != 1.0:
             raise ValueError(f"entropies can't be measured with top_p; got top_p={sampler.top_p}")

@@ -7,20 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING, Kind
+from counterpoise.columns._base import ABSENT, MISSING, Overrides
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.errors import SchemaError
 
 
 def infer(
-    cells: Any, dtype: Any = None, kind: Kind = Kind.CATEGORICAL, categories: Any = None
+    cells: Any, dtype: Any = None, kind: str = "categorical", categories: Any = None
 ) -> CategoricalColumn:
-    return CategoricalColumn.infer(pd.Series(cells, dtype=dtype, name="x"), kind, categories)
+    return CategoricalColumn.infer(
+        pd.Series(cells, dtype=dtype, name="x"), kind, Overrides(categories=categories)
+    )
 
 
 def test_categories_are_the_sorted_observed_values() -> None:
     series = pd.Series(["b", "a", None, "b"], name="x")
-    column = CategoricalColumn.infer(series, Kind.CATEGORICAL)
+    column = CategoricalColumn.infer(series, "categorical")
     assert column.categories == ("a", "b")
     codes = column.encode(series)
     assert codes.tolist() == [1, 0, MISSING, 1]
@@ -30,7 +32,7 @@ def test_categories_are_the_sorted_observed_values() -> None:
 def test_one_and_true_and_the_string_stay_apart() -> None:
     cells = [1, "1", True, 1.0, None, True, 0, False]
     series = pd.Series(cells, dtype=object, name="x")
-    column = CategoricalColumn.infer(series, Kind.CATEGORICAL)
+    column = CategoricalColumn.infer(series, "categorical")
     assert [(type(value), value) for value in column.categories] == [
         *((int, 1), (str, "1"), (bool, True), (float, 1.0), (int, 0), (bool, False))
     ]
@@ -41,7 +43,7 @@ def test_one_and_true_and_the_string_stay_apart() -> None:
 @pytest.mark.parametrize("marker", [None, np.nan, pd.NA, pd.NaT])
 def test_an_object_column_keeps_its_missing_marker(marker: Any) -> None:
     series = pd.Series(["a", marker, "b"], dtype=object, name="x")
-    column = CategoricalColumn.infer(series, Kind.CATEGORICAL)
+    column = CategoricalColumn.infer(series, "categorical")
     assert column.decode(column.encode(series))[1] is marker or marker is np.nan
     assert type(column.decode(column.encode(series))[1]) is type(marker)
 
@@ -49,11 +51,13 @@ def test_an_object_column_keeps_its_missing_marker(marker: Any) -> None:
 def test_unused_categories_of_a_dtype_are_kept_there_and_never_coded() -> None:
     dtype = pd.CategoricalDtype(["low", "none", "high"], ordered=True)
     series = pd.Series(["high", "low", None], dtype=dtype, name="x")
-    column = CategoricalColumn.infer(series, Kind.ORDERED)
+    column = CategoricalColumn.infer(series, "ordered")
     assert column.categories == ("low", "high")
     assert column.encode(series).tolist() == [1, 0, MISSING]
     assert repr(column.decode(column.encode(series)).dtype) == repr(dtype)
-    named = CategoricalColumn.infer(series, Kind.ORDERED, ["low", "none", "high"])
+    named = CategoricalColumn.infer(
+        series, "ordered", Overrides(categories=["low", "none", "high"])
+    )
     assert named.decode(np.array([1])).tolist() == ["none"]
 
 
@@ -75,7 +79,7 @@ def test_any_dtype_can_be_categorical(
     cells: list[Any], dtype: Any, categories: tuple[Any, ...]
 ) -> None:
     series = pd.Series(cells, dtype=dtype, name="x")
-    column = CategoricalColumn.infer(series, Kind.CATEGORICAL)
+    column = CategoricalColumn.infer(series, "categorical")
     assert column.categories == categories
     pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
 
@@ -118,14 +122,14 @@ def test_cells_that_are_no_single_value_are_rejected(cell: Any) -> None:
     series = pd.Series([None, "a"], dtype=object, name="x")
     series[0] = cell
     with pytest.raises(SchemaError, match="'x'") as caught:
-        CategoricalColumn.infer(series, Kind.CATEGORICAL)
+        CategoricalColumn.infer(series, "categorical")
     assert caught.value.column == "x"
 
 
 def test_boolean_needs_two_values_at_most() -> None:
-    assert infer([0, 1], kind=Kind.BOOLEAN).categories == (0, 1)
+    assert infer([0, 1], kind="boolean").categories == (0, 1)
     with pytest.raises(SchemaError, match="3 distinct values"):
-        infer([0, 1, 2], kind=Kind.BOOLEAN)
+        infer([0, 1, 2], kind="boolean")
 
 
 def test_only_codes_of_the_domain_decode() -> None:

@@ -8,46 +8,45 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import Kind
 from counterpoise.columns._schema import Schema
 from counterpoise.errors import SchemaError
 
 
-def kind_of(cells: Any, dtype: Any = None) -> Kind:
+def kind_of(cells: Any, dtype: Any = None) -> str:
     return Schema.infer(pd.DataFrame({"x": pd.Series(cells, dtype=dtype)}))[0].kind
 
 
 @pytest.mark.parametrize(
     ("cells", "dtype", "kind"),
     [
-        ([1, 2], "int64", Kind.INTEGER),
-        ([1, None], "Int8", Kind.INTEGER),
-        ([1.0, np.nan], "float64", Kind.INTEGER),
-        ([1.5], "float64", Kind.DECIMAL),
-        ([1.5, None], "Float64", Kind.DECIMAL),
-        ([True, False], "bool", Kind.BOOLEAN),
-        ([True, None], "boolean", Kind.BOOLEAN),
-        (["a", "b"], "category", Kind.CATEGORICAL),
-        ([1, 2], pd.CategoricalDtype([1, 2], ordered=True), Kind.ORDERED),
-        (["2020-01-01"], "M8[ns]", Kind.DATETIME),
-        ([datetime.timedelta(1)], "m8[s]", Kind.DURATION),
-        ([pd.Period("2020-01", freq="M")], "period[M]", Kind.CATEGORICAL),
-        ([pd.Interval(0, 1)], "interval", Kind.CATEGORICAL),
-        (["a", None], object, Kind.CATEGORICAL),
-        ([1, 2, None], object, Kind.INTEGER),
-        ([1.0, 2.0], object, Kind.DECIMAL),
-        ([1, 2.5], object, Kind.DECIMAL),
-        ([True, None], object, Kind.BOOLEAN),
-        ([True, 1], object, Kind.CATEGORICAL),
-        ([1, "1"], object, Kind.CATEGORICAL),
-        ([datetime.date(2020, 1, 1)], object, Kind.DATETIME),
-        ([datetime.datetime(2020, 1, 1)], object, Kind.DATETIME),
-        ([datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)], object, Kind.CATEGORICAL),
-        ([datetime.date(2020, 1, 1), "a"], object, Kind.CATEGORICAL),
+        ([1, 2], "int64", "integer"),
+        ([1, None], "Int8", "integer"),
+        ([1.0, np.nan], "float64", "integer"),
+        ([1.5], "float64", "decimal"),
+        ([1.5, None], "Float64", "decimal"),
+        ([True, False], "bool", "boolean"),
+        ([True, None], "boolean", "boolean"),
+        (["a", "b"], "category", "categorical"),
+        ([1, 2], pd.CategoricalDtype([1, 2], ordered=True), "ordered"),
+        (["2020-01-01"], "M8[ns]", "datetime"),
+        ([datetime.timedelta(1)], "m8[s]", "duration"),
+        ([pd.Period("2020-01", freq="M")], "period[M]", "categorical"),
+        ([pd.Interval(0, 1)], "interval", "categorical"),
+        (["a", None], object, "categorical"),
+        ([1, 2, None], object, "integer"),
+        ([1.0, 2.0], object, "decimal"),
+        ([1, 2.5], object, "decimal"),
+        ([True, None], object, "boolean"),
+        ([True, 1], object, "categorical"),
+        ([1, "1"], object, "categorical"),
+        ([datetime.date(2020, 1, 1)], object, "datetime"),
+        ([datetime.datetime(2020, 1, 1)], object, "datetime"),
+        ([datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)], object, "categorical"),
+        ([datetime.date(2020, 1, 1), "a"], object, "categorical"),
     ],
 )
-def test_dtypes_decide_first_and_values_next(cells: Any, dtype: Any, kind: Kind) -> None:
-    assert kind_of(cells, dtype) is kind
+def test_dtypes_decide_first_and_values_next(cells: Any, dtype: Any, kind: str) -> None:
+    assert kind_of(cells, dtype) == kind
 
 
 SENTENCES = [f"the cat number {n} sat" for n in range(60)]
@@ -58,19 +57,19 @@ CODES = [f"C{n:05}" for n in range(60)]
 @pytest.mark.parametrize(
     ("cells", "kind"),
     [
-        (SENTENCES, Kind.TEXT),
-        (CODES, Kind.TEXT),
-        (["x" * 20 + code for code in CODES] + ["y"] * 30, Kind.TEXT),
-        (CODES + ["C00000"] * 20, Kind.CATEGORICAL),
-        (SENTENCES[:50], Kind.CATEGORICAL),
-        (SENTENCES * 2, Kind.CATEGORICAL),
-        (["word"] * 60, Kind.CATEGORICAL),
+        (SENTENCES, "text"),
+        (CODES, "text"),
+        (["x" * 20 + code for code in CODES] + ["y"] * 30, "text"),
+        (CODES + ["C00000"] * 20, "categorical"),
+        (SENTENCES[:50], "categorical"),
+        (SENTENCES * 2, "categorical"),
+        (["word"] * 60, "categorical"),
     ],
 )
 def test_text_is_mostly_different_and_long_or_nearly_all_different(
-    cells: list[str], kind: Kind, dtype: Any
+    cells: list[str], kind: str, dtype: Any
 ) -> None:
-    assert kind_of(cells, dtype) is kind
+    assert kind_of(cells, dtype) == kind
 
 
 @pytest.mark.parametrize(

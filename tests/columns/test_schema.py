@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import Kind
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._schema import Schema
@@ -44,7 +43,7 @@ def test_columns_keep_order_and_names(frame: pd.DataFrame) -> None:
 def test_overrides(frame: pd.DataFrame) -> None:
     schema = Schema.infer(
         frame,
-        kinds={"age": "categorical", 3: Kind.TEXT, "class": "ordered"},
+        kinds={"age": "categorical", 3: "text", "class": "ordered"},
         ranges={"fare": (0, 100), "day": ("2020-01-01", "2020-12-31")},
         categories={"class": ["b", "a", "c"]},
         decimals={"fare": 3},
@@ -55,7 +54,7 @@ def test_overrides(frame: pd.DataFrame) -> None:
     assert isinstance(fare, NumericColumn)
     assert (fare.low, fare.high, fare.decimals) == (0, 100_000, 3)
     assert isinstance(class_, CategoricalColumn)
-    assert (class_.kind, class_.categories) == (Kind.ORDERED, ("b", "a", "c"))
+    assert (class_.kind, class_.categories) == ("ordered", ("b", "a", "c"))
     assert not isinstance(day, (CategoricalColumn, TextColumn))
     assert day.high - day.low == 365
     assert isinstance(text, TextColumn)

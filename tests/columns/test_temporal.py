@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING, Kind
+from counterpoise.columns._base import ABSENT, MISSING, Overrides
 from counterpoise.columns._datetime import DatetimeColumn
+from counterpoise.columns._duration import DurationColumn
 from counterpoise.errors import SchemaError
 
 
@@ -34,7 +35,7 @@ def test_the_unit_is_the_coarsest_that_is_exact(
 ) -> None:
     series = series_of(cells)
     column = DatetimeColumn.infer(series)
-    assert (column.kind, column.unit) == (Kind.DATETIME, unit)
+    assert (column.kind, column.unit) == ("datetime", unit)
     assert column.encode(series).tolist() == codes
     assert (column.low, column.high) == (min(codes), max(codes))
     pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
@@ -72,8 +73,8 @@ def test_an_hour_that_a_zone_has_twice_is_two_instants() -> None:
 
 def test_durations() -> None:
     series = series_of([datetime.timedelta(hours=-3), None, datetime.timedelta(days=1)], "m8[us]")
-    column = DatetimeColumn.infer(series)
-    assert (column.kind, column.unit, column.low, column.high) == (Kind.DURATION, "h", -3, 24)
+    column = DurationColumn.infer(series)
+    assert (column.kind, column.unit, column.low, column.high) == ("duration", "h", -3, 24)
     pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
 
 
@@ -107,35 +108,39 @@ def test_other_objects_are_rejected(cells: list[Any]) -> None:
 
 
 def test_other_dtypes_are_rejected() -> None:
-    with pytest.raises(SchemaError, match="holds no times"):
+    with pytest.raises(SchemaError, match="holds no datetimes"):
         DatetimeColumn.infer(series_of([1], "int64"))
 
 
 def test_margin_widens_instants_freely_and_durations_not_below_zero() -> None:
-    column = DatetimeColumn.infer(series_of(["1970-01-02", "1970-01-12"]), margin=0.5)
+    column = DatetimeColumn.infer(
+        series_of(["1970-01-02", "1970-01-12"]), None, Overrides(margin=0.5)
+    )
     assert (column.low, column.high) == (-4, 16)
     spans = series_of([datetime.timedelta(1), datetime.timedelta(11)], "m8[s]")
-    assert DatetimeColumn.infer(spans, margin=0.5).low == 0
+    assert DurationColumn.infer(spans, None, Overrides(margin=0.5)).low == 0
     ends = series_of([datetime.date.min, datetime.date.max], object)
-    assert DatetimeColumn.infer(ends, margin=1.0) == DatetimeColumn.infer(ends)
+    assert DatetimeColumn.infer(ends, None, Overrides(margin=1.0)) == DatetimeColumn.infer(ends)
     extremes = series_of(["1677-09-22", "2262-04-11"])
-    wide = DatetimeColumn.infer(extremes, margin=1.0)
+    wide = DatetimeColumn.infer(extremes, None, Overrides(margin=1.0))
     wide.decode(np.array([wide.low, wide.high]))
 
 
 def test_ranges_are_read_by_pandas() -> None:
     series = series_of(["2020-02-01", "2020-03-01"])
-    column = DatetimeColumn.infer(series, bounds=("2020-01-01 12:00", "2020-12-31 12:00"))
+    column = DatetimeColumn.infer(
+        series, None, Overrides(bounds=("2020-01-01 12:00", "2020-12-31 12:00"))
+    )
     ends = column.decode(np.array([column.low, column.high]))
     assert ends.astype(str).tolist() == ["2020-01-02", "2020-12-31"]
     zoned = series.dt.tz_localize("Europe/Paris")
-    column = DatetimeColumn.infer(zoned, bounds=("2020-01-01", "2021-01-01"))
+    column = DatetimeColumn.infer(zoned, None, Overrides(bounds=("2020-01-01", "2021-01-01")))
     assert str(column.decode(np.array([column.low]))[0]) == "2020-01-01 00:00:00+01:00"
     spans = series_of([datetime.timedelta(1)], "m8[s]")
-    assert DatetimeColumn.infer(spans, bounds=("0 days", "9 days")).high == 9
+    assert DurationColumn.infer(spans, None, Overrides(bounds=("0 days", "9 days"))).high == 9
     for bounds in [("2020-02-02", "2021-01-01"), ("x", "y"), (pd.Timestamp(0, tz="UTC"), 0)]:
         with pytest.raises(SchemaError, match="'x'"):
-            DatetimeColumn.infer(series, bounds=bounds)
+            DatetimeColumn.infer(series, None, Overrides(bounds=bounds))
 
 
 def test_cells_outside_the_range_or_between_units_are_rejected() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING, Kind
+from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 
@@ -17,8 +17,8 @@ def test_texts_are_interned_once_each(dtype: Any) -> None:
     if dtype == "str":
         series = pd.Series(["one 😀", None, "", "one 😀"], name="x")
     column = TextColumn.infer(series)
-    assert (column.kind, column.max_length, column.has_missing) == (Kind.TEXT, 5, True)
-    codes, texts = column.intern(series)
+    assert (column.kind, column.max_length, column.has_missing) == ("text", 5, True)
+    codes, texts = column.encode_texts(series)
     assert texts == ("one 😀", "")
     assert codes.tolist() == column.encode(series).tolist() == [0, MISSING, 1, 0]
     pd.testing.assert_series_equal(column.decode(codes, texts), series)

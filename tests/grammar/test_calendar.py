@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.grammar._automaton import expand
-from counterpoise.grammar._calendar import UNITS_PER_DAY, instants, iso_text, spell_instant
+from counterpoise.grammar._calendar import UNITS_PER_DAY, instant_symbols, instants, iso_text
 from tests.grammar.test_automaton import accepted
 
 
@@ -24,7 +24,7 @@ def test_minutes_are_exactly_the_range(first, n_minutes):
     found = accepted(instants(low, low + n_minutes, "m"))
     assert sorted(found.values()) == list(range(low, low + n_minutes + 1))
     for code in (low, low + n_minutes):
-        assert found[tuple(spell_instant(code, "m"))] == code
+        assert found[tuple(instant_symbols(code, "m"))] == code
 
 
 @pytest.mark.parametrize("unit", UNITS_PER_DAY)
@@ -33,12 +33,12 @@ def test_every_unit_reads_back_and_prints_as_numpy_does(unit):
     code = int(moment.astype(int))
     low, high = code - 10**4, code + 10**4
     automaton = expand(instants(low, high, unit), iso_text)
-    text = "".join(iso_text(symbol) for symbol in spell_instant(code, unit))
+    text = "".join(iso_text(symbol) for symbol in instant_symbols(code, unit))
     assert text == str(moment).replace("T", " ")
     for inside in (code, low, high):
-        assert instants(low, high, unit).read(spell_instant(inside, unit)) == inside
+        assert instants(low, high, unit).read(instant_symbols(inside, unit)) == inside
     for outside in (low - 1, high + 1):
-        assert instants(low, high, unit).read(spell_instant(outside, unit)) is None
+        assert instants(low, high, unit).read(instant_symbols(outside, unit)) is None
     assert automaton.read(text) == code
 
 

@@ -3,12 +3,12 @@ from hypothesis import strategies as st
 
 from counterpoise.grammar._numbers import (
     fixed_number,
+    fixed_number_symbols,
     fixed_numbers,
+    fixed_symbols,
     plain_number,
     plain_numbers,
-    spell_fixed,
-    spell_fixed_numbers,
-    spell_plain,
+    plain_text,
 )
 from tests.grammar.test_automaton import accepted
 
@@ -21,7 +21,9 @@ wide_ranges = st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3).map
 @given(small_ranges)
 def test_fixed_numbers_are_exactly_the_range(bounds):
     low, high = bounds
-    serialized = {tuple(spell_fixed(code, low, high)): code for code in range(low, high + 1)}
+    serialized = {
+        tuple(fixed_number_symbols(code, low, high)): code for code in range(low, high + 1)
+    }
     assert accepted(fixed_number(low, high)) == serialized
     assert len({len(word) for word in serialized}) == 1, "all of one width"
 
@@ -29,14 +31,14 @@ def test_fixed_numbers_are_exactly_the_range(bounds):
 @given(small_ranges, st.integers(0, 3))
 def test_plain_numbers_are_exactly_the_range(bounds, decimals):
     low, high = bounds
-    serialized = {(*spell_plain(code, decimals), ","): code for code in range(low, high + 1)}
+    serialized = {(*plain_text(code, decimals), ","): code for code in range(low, high + 1)}
     assert accepted(plain_number(low, high, decimals, ",")) == serialized
 
 
 @given(small_ranges, st.integers(0, 3))
 def test_plain_numbers_read_as_numbers(bounds, decimals):
     for code in bounds:
-        text = spell_plain(code, decimals)
+        text = plain_text(code, decimals)
         assert round(float(text) * 10**decimals) == code
         assert len(text.partition(".")[2]) == decimals
 
@@ -46,10 +48,10 @@ def test_wide_ranges_keep_every_digit_and_reject_what_is_outside(bounds):
     low, middle, high = bounds
     fixed, plain = fixed_number(low, high), plain_number(low, high, 2, ",")
     for code in (low, middle, high):
-        assert fixed.read(spell_fixed(code, low, high)) == code
-        assert plain.read(spell_plain(code, 2) + ",") == code
+        assert fixed.read(fixed_number_symbols(code, low, high)) == code
+        assert plain.read(plain_text(code, 2) + ",") == code
     for code in (low - 1, high + 1):
-        assert plain.read(spell_plain(code, 2) + ",") is None
+        assert plain.read(plain_text(code, 2) + ",") is None
 
 
 off_grid = st.lists(st.integers(-40_000, 40_000).filter(lambda code: code % 100), unique=True)
@@ -61,13 +63,13 @@ def test_exceptions_stand_beside_the_multiples_of_a_step(bounds, exceptions):
     codes = [code * 100 for code in multiples] + exceptions
     if not codes:
         return
-    words = {code: spell_plain(code, 3) for code in exceptions}
-    fixed = {tuple(spell_fixed_numbers(c, multiples, 100, words)): c for c in codes}
+    words = {code: plain_text(code, 3) for code in exceptions}
+    fixed = {tuple(fixed_symbols(c, multiples, 100, words)): c for c in codes}
     assert accepted(fixed_numbers(multiples, 100, words)) == fixed
-    plain = {(*spell_plain(code, 3, 100), ","): code for code in codes}
+    plain = {(*plain_text(code, 3, 100), ","): code for code in codes}
     assert len(plain) == len(codes)
     assert accepted(plain_numbers(multiples, 100, exceptions, 3, ",")) == plain
 
 
 def test_usual_numbers_are_written_with_usual_decimals():
-    assert [spell_plain(code, 3, 100) for code in (2100, 2137, -300)] == ["2.1", "2.137", "-0.3"]
+    assert [plain_text(code, 3, 100) for code in (2100, 2137, -300)] == ["2.1", "2.137", "-0.3"]

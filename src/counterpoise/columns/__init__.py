@@ -1,11 +1,21 @@
-"""Column types: one file each, holding everything the package does with a column of that type."""
+"""Column types: one file each, holding everything the package does with a column of that type.
+
+Start with ``_base``: the class `Column`, and how to register a type of your own.
+
+- ``_categorical``, ``_number``, ``_datetime``, ``_duration``, ``_text``: the types.
+- ``_ranged``: what numbers, instants and durations share. ``_decimal_grid``: how many decimals.
+- ``_inference``: which type describes a pandas column. ``_cells``: reading pandas columns.
+- ``_schema``, ``_table``: the columns of a table, and its cells as codes.
+- ``_frames``: what X and y came in as, and how to return the same.
+- ``_json``: names, categories and dtypes as JSON.
+"""
 
 from __future__ import annotations
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes, Dtype, Kind
+from counterpoise.columns._base import ABSENT, MISSING, Codes, Column, register_column_type
 from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
 from counterpoise.columns._datetime import DatetimeColumn
+from counterpoise.columns._duration import DurationColumn
 from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
@@ -18,10 +28,10 @@ __all__ = [
     "Codes",
     "Column",
     "DatetimeColumn",
-    "Dtype",
-    "Kind",
+    "DurationColumn",
     "NumericColumn",
     "Schema",
     "Table",
     "TextColumn",
+    "register_column_type",
 ]

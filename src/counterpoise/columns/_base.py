@@ -1,169 +1,379 @@
-"""What a column holds, and the two codes that stand for no value."""
+"""The base class of all column types, and the registry of those there are.
+
+A cell is kept as a *code*, an int64; a column knows what a code means. To add a column type, write
+one subclass of :class:`Column` and register it with :func:`register_column_type`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.extensions import ExtensionDtype
 
+from counterpoise.columns._cells import MARKERS, Dtype
+from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.errors import SchemaError
+from counterpoise.grammar._automaton import Automaton, expand, framed
 
 MISSING: Final[int] = int(np.iinfo(np.int64).min)
 """Code of a missing cell."""
 
 ABSENT: Final[int] = MISSING + 1
-"""Code of a cell that is not in the sentence, or is still to be generated."""
+"""Code of a cell that is not part of the row, or is still to be generated."""
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 """Codes of cells: any int64 array, MISSING and ABSENT among them."""
 
-Dtype: TypeAlias = np.dtype[Any] | ExtensionDtype
-"""A dtype that a pandas column can have."""
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+TEXT_END: Final = ","
+"""What follows each value in a row as text."""
+
+MISSING_WORD: Final = "missing"
+"""What a missing cell is in a row as text."""
 
 
-class Kind(StrEnum):
-    """What the values of a column are."""
+@dataclass(frozen=True)
+class Overrides:
+    """What the user says of one column, in place of what its values show.
 
-    CATEGORICAL = "categorical"
-    ORDERED = "ordered"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    DECIMAL = "decimal"
-    DATETIME = "datetime"
-    DURATION = "duration"
-    TEXT = "text"
+    `bounds` are the smallest and largest allowed value. Without them, the observed range is
+    widened on both sides by `margin`, a share of its span.
+    """
 
-
-# The cells of one pandas column: which are missing, and which distinct values there are.
+    bounds: tuple[Any, Any] | None = None
+    margin: float = 0.0
+    categories: Sequence[Any] | None = None
+    decimals: int | None = None
 
 
-MARKERS: dict[str, Any] = {"nan": float("nan"), "none": None, "na": pd.NA, "nat": pd.NaT}
-"""What an object column can hold in place of a value, by the name a schema gives it."""
+NO_OVERRIDES: Final = Overrides()
 
 
-def is_object(dtype: Dtype) -> bool:
-    """Whether cells of `dtype` are any Python objects."""
-    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+@dataclass(frozen=True)
+class Column(ABC):
+    """One column of a table: what its cells can be, and all that is done with them.
 
-
-def is_string(dtype: Dtype) -> bool:
-    """Whether `dtype` is one of pandas' string dtypes, Arrow's included."""
-    return isinstance(dtype, pd.StringDtype) or (
-        not isinstance(dtype, np.dtype) and str(dtype) in _ARROW_STRINGS
-    )
-
-
-_ARROW_STRINGS = ("string[pyarrow]", "large_string[pyarrow]", "string_view[pyarrow]")
-
-
-def check_dtype(series: pd.Series[Any], dtype: Dtype, name: Hashable) -> None:
-    """Raise a `SchemaError` unless `series` has exactly the dtype of its column."""
-    if series.dtype != dtype:
-        raise SchemaError(
-            f"Column {name!r} has dtype {series.dtype}, but the schema was made from {dtype}. "
-            "Convert it with `frame.astype(...)`, or infer the schema from this table.",
-            column=name,
-        )
-
-
-def check_missing(missing: npt.NDArray[np.bool_], has_missing: bool, name: Hashable) -> None:
-    """Raise a `SchemaError` if a cell is missing in a column that has none missing."""
-    if not has_missing and missing.any():
-        raise SchemaError(
-            f"Column {name!r} is missing in row {int(missing.argmax())}, but was never missing in "
-            "the table that the schema was made from. Fill it, or infer the schema anew.",
-            column=name,
-        )
-
-
-def missing_marker(series: pd.Series[Any]) -> str:
-    """Name of the first missing marker of an object column ("nan" where there is none)."""
-    missing = series.isna().to_numpy()
-    if not is_object(series.dtype) or not missing.any():
-        return "nan"
-    marker = series.iloc[int(missing.argmax())]
-    if marker is None:
-        return "none"
-    if marker is pd.NA:
-        return "na"
-    return "nat" if marker is pd.NaT else "nan"
-
-
-def present_types(series: pd.Series[Any]) -> dict[type, npt.NDArray[np.intp]]:
-    """Rows of the cells that are not missing in an object column, by exact Python type."""
-    rows = np.flatnonzero(series.notna().to_numpy())
-    types = np.frompyfunc(type, 1, 1)(series.to_numpy(dtype=object)[rows])
-    codes, found = pd.factorize(types)
-    return {kind: rows[codes == position] for position, kind in enumerate(found)}
-
-
-def distinct(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[Hashable]]:
-    """Give each distinct value of a column a number, by first appearance.
-
-    Values of different Python types are different, also where they compare equal: an object
-    column can hold 1, 1.0 and True.
+    A subclass is a frozen dataclass, whose further fields say which values there are. It sets
+    `kinds`, and it defines `recognizes`, `infer`, `encode`, `decode`, `contains`, `n_values`,
+    `domain`, `symbol_automaton` and `symbols`. All other methods have defaults that suit values
+    without an order.
 
     Parameters
     ----------
-    series : pandas.Series of shape (n_rows,)
-        A column of any dtype.
+    name : Hashable
+        Name of the column.
+    kind : str
+        What the values are: one of the class's `kinds`.
+    dtype : numpy dtype or pandas ExtensionDtype
+        Dtype of the pandas column.
+    has_missing : bool
+        Whether cells may be missing.
+    marker : {"nan", "none", "na", "nat"}, default="nan"
+        What an object column holds in a missing cell.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    """Names of what the values can be, as users declare them; no two types share one."""
+    priority: ClassVar[int] = 100
+    """Types of higher priority are asked first whether they recognize a pandas column."""
+    accepted_overrides: ClassVar[tuple[str, ...]] = ()
+    """Of "ranges", "decimals" and "categories", those that mean something here."""
+    is_text: ClassVar[bool] = False
+    """Whether codes are positions among strings that the `Table` holds (free text)."""
+    is_numeric: ClassVar[bool] = False
+    """Whether codes lie on a scale, so that values can be averaged and interpolated."""
+
+    name: Hashable
+    kind: str
+    dtype: Dtype
+    has_missing: bool
+    marker: str = field(default="nan", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.kind not in self.kinds or self.marker not in MARKERS:
+            raise self._error(f"cannot be {self.kind!r} with the missing marker {self.marker!r}.")
+
+    # Inference
+
+    @classmethod
+    @abstractmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        """Whether this type is to hold `series`, some cell of which is not missing."""
+
+    @classmethod
+    @abstractmethod
+    def infer(
+        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
+    ) -> Self:
+        """Make the column that describes `series`, which was declared `kind`, if any.
+
+        Raises
+        ------
+        SchemaError
+            If the cells cannot be what was declared.
+        """
+
+    # Cells and codes
+
+    @abstractmethod
+    def encode(self, series: pd.Series[Any]) -> Codes:
+        """Code each cell of a pandas column of this column's dtype; shape (n_rows,).
+
+        Raises
+        ------
+        SchemaError
+            If a cell is not one of the column's values, or is missing where none may be.
+        """
+
+    @abstractmethod
+    def decode(self, codes: Codes) -> pd.Series[Any]:
+        """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
+
+    @abstractmethod
+    def contains(self, codes: Codes) -> Mask:
+        """Whether each of an array of codes stands for a cell that this column can have."""
+
+    @property
+    @abstractmethod
+    def n_values(self) -> float:
+        """How many values a cell that is not missing can have; infinite for free text."""
+
+    def code_of(self, value: Any) -> int:
+        """Return the code of a value that the user named; a ValueError if there is none."""
+        try:
+            cell = pd.Series([value], name=self.name).astype(self.dtype)
+            code = self.encode(cell)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"column {self.name!r} has no {value!r} ({error})") from error
+        back = self.decode(code).iloc[0]
+        if not (pd.isna(value) if pd.isna(back) else back == value):
+            raise ValueError(f"column {self.name!r} has no {value!r}")
+        return int(code[0])
+
+    # Domain
+
+    def restrict_range(self, low: Any, high: Any) -> Column:  # noqa: ARG002
+        """Return the column with another range; None leaves that end as it is."""
+        raise self._error(f"is {self.kind}: it has no range. Name its categories, or its kind.")
+
+    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:  # noqa: ARG002
+        """Return the column with the categories `values`, and the code of each in this one."""
+        raise self._error(f"is {self.kind}: it has no categories. Declare it categorical.")
+
+    @abstractmethod
+    def domain(self) -> str:
+        """Say in a few words which values a cell can have."""
+
+    # Grammar. Free text needs none of these: it is written in parts of the strings there are.
+
+    def symbol_automaton(self) -> Automaton:
+        """Accept the values as sequences of symbols (field, content); its codes are the column's.
+
+        Each symbol becomes one token of the table vocabulary.
+        """
+        raise NotImplementedError
+
+    def symbols(self, code: int) -> list[Hashable]:
+        """Return the symbols of the value with this code."""
+        raise NotImplementedError
+
+    def symbol_text(self, symbol: Hashable) -> str:
+        """Return a symbol as text, from which a pre-trained model knows what it means."""
+        return str(cast(tuple[str, Any], symbol)[1])
+
+    def text_choices(self) -> list[str] | None:
+        """Return the text of each value, by code; None where `text_automaton` describes them."""
+        return None
+
+    def text_automaton(self) -> Automaton:
+        """Accept the text of each value over characters: a space, the value, a comma.
+
+        Default: the texts of its symbols, joined. None may be the beginning of another one that
+        is possible in its place.
+        """
+        return framed(expand(self.symbol_automaton(), self.symbol_text), " ", TEXT_END)
+
+    def text(self, code: int) -> str:
+        """Return the text of the value with this code."""
+        return "".join(map(self.symbol_text, self.symbols(code)))
+
+    def digit_automaton(self) -> Automaton | None:
+        """As `text_automaton`, without the space; None unless the text is a plain number."""
+        return None
+
+    def read_text(self, text: str) -> tuple[int | None, bool]:
+        """Return the code of a cell that a model wrote freely, and whether it is valid as written.
+
+        The code is None for what is to be filled in, and ABSENT where the row must be dropped.
+        """
+        code = self.text_automaton().read(f" {text}{TEXT_END}")
+        return code, code is not None
+
+    def typical_code(self, codes: Codes) -> int:
+        """Return what takes the place of an unreadable cell: here, the most frequent of `codes`."""
+        present = codes[codes != MISSING]
+        return int(Counter(present.tolist()).most_common(1)[0][0]) if len(present) else MISSING
+
+    # Distances
+
+    @property
+    def code_range(self) -> tuple[int, int] | None:
+        """Lowest and highest code of values that have an order; None for those that have none."""
+        return None
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether values are compared by their order, not only as equal or different."""
+        return self.code_range is not None
+
+    def nearest(self, codes: npt.NDArray[Any]) -> Codes:
+        """Bring any numbers to the nearest codes that the column can have (if `is_numeric`)."""
+        raise NotImplementedError
+
+    @property
+    def unit_size(self) -> float:
+        """By how much the values of two neighbouring codes differ (if `is_numeric`)."""
+        raise NotImplementedError
+
+    def common_scales(self, other: Column) -> tuple[int, int] | None:  # noqa: ARG002
+        """Return the factors that bring both columns' codes to one unit; None if none do."""
+        return None
+
+    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        """Return cells of any dtype as numbers in the order of the values (if `is_ordered`).
+
+        NaN for a cell that is missing or cannot be placed; times are in microseconds.
+        """
+        raise NotImplementedError
+
+    def round_floats(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Bring what `to_floats` returned onto the column's grid."""
+        return numbers
+
+    def label(self, number: float) -> str:
+        """Write a number that `to_floats` could return as a value, for the axis of a chart."""
+        return f"{number:.4g}" if abs(number) < 1e4 or number % 1 else f"{number:.6g}"
+
+    # JSON
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the column with JSON types only; fields must be numbers, strings or tuples."""
+        record = {}
+        for own in fields(self):
+            value = getattr(self, own.name)
+            record[own.name] = list(value) if isinstance(value, tuple) else value
+        return record | {"name": tag_value(self.name), "dtype": tag_dtype(self.dtype)}
+
+    @classmethod
+    def from_dict(cls, record: Any) -> Column:
+        """Make the column that `to_dict` described; a `SchemaError` if it is malformed."""
+        try:
+            return column_type(record["kind"]).read_fields(record)
+        except SchemaError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise SchemaError(
+                f"The description of a column is malformed ({type(error).__name__}: {error}). "
+                "Write it with `Schema.to_dict`."
+            ) from error
+
+    @classmethod
+    def read_fields(cls, record: Any) -> Self:
+        """As `from_dict`, for a column of this class."""
+        types = get_type_hints(cls)
+        return cls(
+            **{
+                own.name: cls._read_field(own.name, record[own.name], types[own.name])
+                for own in fields(cls)
+            }
+        )
+
+    @classmethod
+    def _read_field(cls, name: str, value: Any, expected: Any) -> Any:
+        if name == "name":
+            return untag_value(value)
+        return untag_dtype(value) if name == "dtype" else of_type(value, expected)
+
+    # For subclasses
+
+    def _error(self, problem: str, value: Any = None) -> SchemaError:
+        return SchemaError(f"Column {self.name!r} {problem}", column=self.name, value=value)
+
+    def _check_dtype(self, series: pd.Series[Any]) -> None:
+        """Raise a `SchemaError` unless `series` has exactly the dtype of its column."""
+        if series.dtype != self.dtype:
+            raise self._error(
+                f"has dtype {series.dtype}, but the schema was made from {self.dtype}. "
+                "Convert it with `frame.astype(...)`, or infer the schema from this table."
+            )
+
+    def _check_missing(self, missing: Mask) -> None:
+        """Raise a `SchemaError` if a cell is missing in a column that has none missing."""
+        if not self.has_missing and missing.any():
+            raise self._error(
+                f"is missing in row {int(missing.argmax())}, but was never missing in the table "
+                "that the schema was made from. Fill it, or infer the schema anew."
+            )
+
+
+def of_type(value: Any, expected: Any) -> Any:
+    """Check a JSON value against the type of a field: int, str, bool, ... or a tuple of one."""
+    if items := get_args(expected):
+        return tuple(of_type(item, items[0]) for item in of_type(value, list))
+    if type(value) is not expected:
+        raise TypeError(f"expected {expected.__name__}, got {value!r}")
+    return value
+
+
+_types: dict[str, type[Column]] = {}
+
+_ColumnType = TypeVar("_ColumnType", bound=type[Column])
+
+
+def register_column_type(column_class: _ColumnType) -> _ColumnType:
+    """Make a subclass of `Column` known, so that columns are inferred and loaded as such.
+
+    Parameters
+    ----------
+    column_class : type
+        The subclass. Can be used as a decorator.
 
     Returns
     -------
-    positions : ndarray of shape (n_rows,), dtype int64
-        Position of each cell's value in `values`, -1 for a missing cell.
-    values : list
-        The distinct values, as Python objects.
+    type
+        The same class.
 
     Raises
     ------
-    SchemaError
-        If a cell holds an unhashable value, such as a list.
+    ValueError
+        If one of its `kinds` is that of another class.
     """
-    if not is_object(series.dtype):
-        is_numpy = isinstance(series.dtype, np.dtype)
-        codes, found = pd.factorize(series.to_numpy() if is_numpy else series.array)
-        return codes.astype(np.int64), _python_values(found)
-    cells = series.to_numpy(dtype=object)
-    positions = np.full(len(cells), -1, dtype=np.int64)
-    values: list[Hashable] = []
-    for kind, rows in present_types(series).items():
-        try:
-            codes, found = pd.factorize(cells[rows])
-        except TypeError as error:
-            raise SchemaError(
-                f"Column {series.name!r} holds a {kind.__name__}, {cells[rows[0]]!r}, which cannot "
-                "be compared as one value. Spread it over columns of its own, or drop it.",
-                column=series.name,
-            ) from error
-        positions[rows] = codes + len(values)
-        values.extend(found)
-    return _by_appearance(positions, values)
+    for kind in column_class.kinds:
+        known = _types.get(kind)
+        if known is not None and known.__qualname__ != column_class.__qualname__:
+            raise ValueError(f"the kind {kind!r} is that of {known.__name__} already")
+        _types[kind] = column_class
+    return column_class
 
 
-def _by_appearance(
-    positions: npt.NDArray[np.int64], values: list[Hashable]
-) -> tuple[npt.NDArray[np.int64], list[Hashable]]:
-    """Renumber so that the values come in the order of their first cells."""
-    present = np.flatnonzero(positions >= 0)[::-1]
-    first = np.zeros(len(values), dtype=np.int64)
-    first[positions[present]] = present  # written backwards, so the first cell is written last
-    order = np.argsort(first, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    numbered = np.where(positions >= 0, rank[positions] if len(values) else -1, -1)
-    return numbered, [values[position] for position in order]
+def column_types() -> list[type[Column]]:
+    """Return the registered types, in the order in which they are asked for a pandas column."""
+    return sorted(dict.fromkeys(_types.values()), key=lambda known: -known.priority)
 
 
-def _python_values(found: Any) -> list[Hashable]:
-    """Python objects for an array of one dtype; short floats stay short (0.1 in float32)."""
-    dtype = getattr(found.dtype, "numpy_dtype", found.dtype)
-    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8:
-        return [float(str(number)) for number in np.asarray(found, dtype=dtype)]
-    values: list[Hashable] = list(pd.Series(found).tolist())
-    return values
+def column_type(kind: str, column: Hashable = None) -> type[Column]:
+    """Return the class of a kind; a `SchemaError` if there is none."""
+    if kind not in _types:
+        raise SchemaError(
+            f"Column {column!r} is declared {kind!r}, which is no kind of column; there are "
+            f"{', '.join(_types)}.",
+            column=column,
+        )
+    return _types[kind]

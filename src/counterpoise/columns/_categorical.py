@@ -2,130 +2,121 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns._base import (
-    MARKERS,
     MISSING,
+    MISSING_WORD,
+    NO_OVERRIDES,
     Codes,
+    Column,
+    Mask,
+    Overrides,
+    of_type,
+    register_column_type,
+)
+from counterpoise.columns._cells import (
+    MARKERS,
     Dtype,
-    Kind,
-    check_dtype,
-    check_missing,
     distinct,
     is_object,
+    is_string,
     missing_marker,
+    present_types,
 )
-from counterpoise.columns._json import is_supported
+from counterpoise.columns._json import is_supported, tag_value, untag_value
 from counterpoise.errors import SchemaError
+from counterpoise.grammar._automaton import Automaton, from_sequences
 
 
-@dataclass(frozen=True, slots=True)
-class CategoricalColumn:
-    """A column whose cells each hold one of a few values.
+@register_column_type
+@dataclass(frozen=True)
+class CategoricalColumn(Column):
+    """A column whose cells each hold one of a few values, ordered or not.
 
     Parameters
     ----------
-    name : Hashable
-        Name of the column.
-    kind : {Kind.CATEGORICAL, Kind.ORDERED, Kind.BOOLEAN}
-        What the values are.
-    dtype : numpy dtype or pandas ExtensionDtype
-        Dtype of the pandas column.
-    has_missing : bool
-        Whether cells may be missing.
     categories : tuple of Hashable
         The values, as Python objects; the code of a cell is a position in this tuple. Two
         values of different types are two categories, also where they compare equal.
-    marker : {"nan", "none", "na", "nat"}, default="nan"
-        What an object column holds in a missing cell.
     """
 
-    name: Hashable
-    kind: Kind
-    dtype: Dtype
-    has_missing: bool
+    kinds = ("categorical", "ordered", "boolean")
+    priority = 10
+    accepted_overrides = ("categories",)
+
     categories: tuple[Hashable, ...]
-    marker: str = "nan"
 
     def __post_init__(self) -> None:
-        if self.kind not in (Kind.CATEGORICAL, Kind.ORDERED, Kind.BOOLEAN):
-            raise SchemaError(f"Column {self.name!r} cannot be {self.kind}.", column=self.name)
+        super().__post_init__()
         if not self.categories or len(_positions(self.categories)) < len(self.categories):
-            raise SchemaError(
-                f"Column {self.name!r} needs one or more categories, each of them once, "
-                f"got {_shorten(self.categories)}.",
-                column=self.name,
+            raise self._error(
+                f"needs one or more categories, each of them once, got {_shorten(self.categories)}."
             )
-        if self.kind is Kind.BOOLEAN and len(self.categories) > 2:
-            raise SchemaError(
-                f"Column {self.name!r} has {len(self.categories)} distinct values, "
-                f"{_shorten(self.categories)}, so it is not boolean. Declare it categorical.",
-                column=self.name,
+        if self.kind == "boolean" and len(self.categories) > 2:
+            raise self._error(
+                f"has {len(self.categories)} distinct values, {_shorten(self.categories)}, so it "
+                "is not boolean. Declare it categorical."
             )
 
     @classmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        """Whether `series` holds categories, truth values, strings, or objects of any type."""
+        dtype = series.dtype
+        return (
+            isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
+            or is_string(dtype)
+            or is_object(dtype)
+            or getattr(dtype, "kind", "O") == "b"
+        )
+
+    @classmethod
     def infer(
-        cls, series: pd.Series[Any], kind: Kind, categories: Sequence[Hashable] | None = None
-    ) -> CategoricalColumn:
-        """Take the categories from a column's cells, or check the given ones against them.
+        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
+    ) -> Self:
+        """Take the categories from the cells, or check the given ones against them.
 
-        Parameters
-        ----------
-        series : pandas.Series of shape (n_rows,)
-            The column; some cell is not missing.
-        kind : Kind
-            One of the three kinds of this class.
-        categories : sequence of Hashable, default=None
-            All categories, in order. None takes the observed ones: an ordered Categorical in
-            its own order, others sorted, or by first appearance where they cannot be sorted.
-
-        Returns
-        -------
-        CategoricalColumn
-
-        Raises
-        ------
-        SchemaError
-            If a value cannot be a category, or `categories` leaves an observed one out.
+        Ordered Categoricals keep their own order; others are sorted, or by first appearance where
+        they cannot be sorted.
         """
         _, observed = distinct(series)
-        if categories is None:
+        if overrides.categories is None:
             chosen = _in_order(observed, series.dtype)
+            kind = kind or _kind_of(series)
         else:
-            chosen = tuple(categories)
+            chosen = tuple(overrides.categories)
             _check_named(observed, chosen, series.name)
-        has_missing = bool(series.isna().any())
-        column = cls(series.name, kind, series.dtype, has_missing, chosen, missing_marker(series))
-        column.check_categories()
+            kind = kind or ("ordered" if _has_order(series.dtype) else "categorical")
+        column = cls(
+            name=series.name,
+            kind=kind,
+            dtype=series.dtype,
+            has_missing=bool(series.isna().any()),
+            marker=missing_marker(series),
+            categories=chosen,
+        )
+        column._check_categories()
         return column
 
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Code each cell.
-
-        Parameters
-        ----------
-        series : pandas.Series of shape (n_rows,)
-            Cells of this column's dtype.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), dtype int64
-            Positions in `categories`, MISSING for a missing cell.
+        """Code each cell: its position in `categories`.
 
         Raises
         ------
         SchemaError
             If a cell holds another value, or is missing where no cell may be.
         """
-        check_dtype(series, self.dtype, self.name)
-        check_missing(series.isna().to_numpy(), self.has_missing, self.name)
+        self._check_dtype(series)
+        self._check_missing(series.isna().to_numpy())
         cells, values = distinct(series)
         positions = _positions(self.categories)
         codes = np.empty(len(values) + 1, dtype=np.int64)
@@ -133,59 +124,153 @@ class CategoricalColumn:
         for position, value in enumerate(values):
             code = positions.get((type(value), value))
             if code is None:
-                raise SchemaError(
-                    f"Column {self.name!r} holds {value!r}, which is none of its "
-                    f"{len(self.categories)} categories, {_shorten(self.categories)}. "
-                    "Infer the schema from a table with this value, or name it in `categories`.",
-                    column=self.name,
-                    value=value,
+                raise self._error(
+                    f"holds {value!r}, which is none of its {len(self.categories)} categories, "
+                    f"{_shorten(self.categories)}. Infer the schema from a table with this value, "
+                    "or name it in its categories.",
+                    value,
                 )
             codes[position] = code
         return codes[cells]
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
-        missing = codes == MISSING
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
-        positions = np.where(missing, -1, codes)
-        return pd.Series(self._cells(positions), name=self.name, dtype=self.dtype)
+        cells = self._cells(np.where(codes == MISSING, -1, codes))
+        return pd.Series(cells, name=self.name, dtype=self.dtype)
 
-    def contains(self, codes: Codes) -> npt.NDArray[np.bool_]:
+    def _cells(self, positions: Codes) -> Any:
+        """Cells in the column's dtype; position -1 is a missing cell."""
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            found = _positions(self.dtype.categories.tolist())
+            levels = np.array([*(found[key] for key in _keys(self.categories)), -1])
+            return pd.Categorical.from_codes(levels[positions], dtype=self.dtype)
+        if is_object(self.dtype):
+            pool = np.empty(len(self.categories) + 1, dtype=object)
+            # a plain np.array would spread tuples over a second axis
+            pool[:] = (*self.categories, MARKERS[self.marker])
+            return pool[positions]
+        values = pd.Series(list(self.categories), dtype=self.dtype).array
+        return values.take(positions, allow_fill=bool((positions < 0).any()))
+
+    def contains(self, codes: Codes) -> Mask:
         """Whether each of an array of codes stands for a cell that this column can have."""
         inside = (codes >= 0) & (codes < len(self.categories))
         return inside | (codes == MISSING) if self.has_missing else inside
 
-    def check_categories(self) -> None:
+    def code_of(self, value: Any) -> int:
+        """Return the code of a category; the truth values of a boolean column are no numbers."""
+        is_boolean = isinstance(value, bool | np.bool_) or pd.isna(value) is True
+        if self.kind == "boolean" and not is_boolean:
+            raise ValueError(f"column {self.name!r} has no {value!r}")
+        return super().code_of(value)
+
+    @property
+    def n_values(self) -> float:
+        """How many values a cell that is not missing can have."""
+        return len(self.categories)
+
+    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:
+        """Return the column with the categories `values`, and the code of each in this one."""
+        positions = _positions(self.categories)
+        try:
+            kept = [positions[key] for key in _keys(values)]
+        except KeyError as error:
+            raise self._error(f"has no category {error.args[0][1]!r}.") from None
+        return replace(self, categories=tuple(self.categories[at] for at in kept)), kept
+
+    def domain(self) -> str:
+        """Say which values a cell can have."""
+        names = [str(category) for category in self.categories]
+        shown = ", ".join(names[:6])
+        return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+
+    # Grammar
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """Each category as text; those that would read alike (1 and "1") say their type."""
+        texts = [str(category) for category in self.categories]
+        n_alike = Counter(texts)
+        return [
+            f"{text} ({type(category).__name__})" if n_alike[text] > 1 else text
+            for text, category in zip(texts, self.categories, strict=True)
+        ]
+
+    def symbol_automaton(self) -> Automaton:
+        """Accept each category as one symbol."""
+        return from_sequences({code: self.symbols(code) for code in range(len(self.categories))})
+
+    def symbols(self, code: int) -> list[Hashable]:
+        """Return the one symbol of the category."""
+        return [("category", code)]
+
+    def symbol_text(self, symbol: Hashable) -> str:
+        """Return the category as text."""
+        _, code = cast(tuple[str, int], symbol)
+        return self._texts[code]
+
+    def text_choices(self) -> list[str]:
+        """Return each category as text, quoted where it could be mistaken."""
+        return [_quoted(text) for text in self._texts]
+
+    @cached_property
+    def _code_of_text(self) -> dict[str, int]:
+        return {text: code for code, text in enumerate(self.text_choices())}
+
+    def read_text(self, text: str) -> tuple[int | None, bool]:
+        """Return the code of a category as text; None for an unknown one."""
+        return self._code_of_text.get(text), text in self._code_of_text
+
+    # Distances
+
+    @property
+    def code_range(self) -> tuple[int, int] | None:
+        """First and last code of ordered categories."""
+        return (0, len(self.categories) - 1) if self.kind == "ordered" else None
+
+    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        """Return the position of each category; NaN for a cell that is missing or unknown."""
+        ranks = {category: float(rank) for rank, category in enumerate(self.categories)}
+        return np.array([ranks.get(value, np.nan) for value in series.tolist()], dtype=float)
+
+    # JSON
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the column with JSON types only."""
+        return super().to_dict() | {"categories": [tag_value(value) for value in self.categories]}
+
+    @classmethod
+    def read_fields(cls, record: Any) -> Self:
+        """Make the column that `to_dict` described."""
+        column = super().read_fields(record)
+        column._check_categories()
+        return column
+
+    @classmethod
+    def _read_field(cls, name: str, value: Any, expected: Any) -> Any:
+        if name == "categories":
+            return tuple(map(untag_value, of_type(value, list)))
+        return super()._read_field(name, value, expected)
+
+    def _check_categories(self) -> None:
         """Raise a `SchemaError` unless each category can be stored, and restored in the dtype."""
         for category in self.categories:
             if not is_supported(category):
-                raise SchemaError(
-                    f"Column {self.name!r} holds {category!r}, a {type(category).__name__}, which "
-                    "cannot be a category. Convert it to a string, a number or a date.",
-                    column=self.name,
-                    value=category,
+                raise self._error(
+                    f"holds {category!r}, a {type(category).__name__}, which cannot be a category. "
+                    "Convert it to a string, a number or a date.",
+                    category,
                 )
         try:
             _, restored = distinct(self.decode(np.arange(len(self.categories), dtype=np.int64)))
         except (LookupError, TypeError, ValueError, OverflowError):
             restored = []
         if _keys(restored) != _keys(self.categories):
-            raise SchemaError(
-                f"The categories of column {self.name!r}, {_shorten(self.categories)}, are not all "
-                f"values of its dtype {self.dtype}.",
-                column=self.name,
+            raise self._error(
+                f"has the categories {_shorten(self.categories)}, which are not all values of its "
+                f"dtype {self.dtype}."
             )
-
-    def _cells(self, positions: npt.NDArray[np.int64]) -> Any:
-        """Cells in the column's dtype; position -1 is a missing cell."""
-        if isinstance(self.dtype, pd.CategoricalDtype):
-            found = {key: at for at, key in enumerate(_keys(self.dtype.categories.tolist()))}
-            levels = np.array([*(found[key] for key in _keys(self.categories)), -1])
-            return pd.Categorical.from_codes(levels[positions], dtype=self.dtype)
-        if is_object(self.dtype):
-            return _objects((*self.categories, MARKERS[self.marker]))[positions]
-        pool = pd.Series(list(self.categories), dtype=self.dtype).array
-        return pool.take(positions, allow_fill=bool((positions < 0).any()))
 
 
 def _keys(values: Sequence[Hashable]) -> list[tuple[type, Hashable]]:
@@ -196,10 +281,18 @@ def _positions(values: Sequence[Hashable]) -> dict[tuple[type, Hashable], int]:
     return {key: position for position, key in enumerate(_keys(values))}
 
 
-def _objects(values: Sequence[Hashable]) -> npt.NDArray[np.object_]:
-    cells = np.empty(len(values), dtype=object)
-    cells[:] = values  # a plain np.array would spread tuples over a second axis
-    return cells
+def _has_order(dtype: Dtype) -> bool:
+    return isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
+
+
+def _kind_of(series: pd.Series[Any]) -> str:
+    if _has_order(series.dtype):
+        return "ordered"
+    if is_object(series.dtype):
+        is_boolean = set(present_types(series)) <= {bool, np.bool_}
+    else:
+        is_boolean = getattr(series.dtype, "kind", "O") == "b"
+    return "boolean" if is_boolean else "categorical"
 
 
 def _in_order(observed: list[Hashable], dtype: Dtype) -> tuple[Hashable, ...]:
@@ -228,3 +321,12 @@ def _check_named(observed: Sequence[Hashable], given: tuple[Hashable, ...], name
 def _shorten(values: Sequence[Hashable], n_shown: int = 8) -> str:
     shown = ", ".join(repr(value) for value in values[:n_shown])
     return shown if len(values) <= n_shown else f"{shown}, ..."
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as it is, or as a JSON string where it could be mistaken in a row as text."""
+    is_printable = text.isprintable()
+    is_plain = is_printable and text == text.strip() and text not in ("", MISSING_WORD)
+    if is_plain and not any(character in text for character in ',"'):
+        return text
+    return json.dumps(text, ensure_ascii=not is_printable)

@@ -1,11 +1,12 @@
-"""Columns of instants and of durations."""
+"""Columns of instants, and what they share with columns of durations."""
 
 from __future__ import annotations
 
 import datetime
+from abc import abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,228 +14,118 @@ import pandas as pd
 
 from counterpoise.columns._base import (
     ABSENT,
-    MARKERS,
     MISSING,
+    NO_OVERRIDES,
+    TEXT_END,
     Codes,
+    Column,
+    Mask,
+    Overrides,
+    register_column_type,
+)
+from counterpoise.columns._cells import (
+    MARKERS,
     Dtype,
-    Kind,
-    check_dtype,
-    check_missing,
     is_object,
     missing_marker,
     present_types,
 )
+from counterpoise.columns._ranged import RangedColumn
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._calendar import covers
-
-# Instants and durations in cells of each dtype, as integers of the dtype's own resolution.
-
-
-UNITS: Final = {
-    "D": 86_400_000_000_000,
-    "h": 3_600_000_000_000,
-    "m": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-    "ns": 1,
-}
-"""Units of time, coarsest first, in nanoseconds."""
+from counterpoise.grammar import _calendar as calendar
+from counterpoise.grammar import _numbers as numbers
+from counterpoise.grammar._automaton import Automaton, expand, framed
+from counterpoise.grammar._calendar import NANOSECONDS
 
 _PYTHON_TYPES: Final[dict[type, str]] = {datetime.date: "D", datetime.datetime: "us"}
 """Resolution of what an object column can hold."""
 
-
-def temporal_kind(dtype: Dtype) -> Kind | None:
-    """Kind of a column of `dtype`, None where its cells are neither instants nor durations."""
-    kind = getattr(dtype, "kind", "O")
-    if isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype):
-        return None
-    return {"M": Kind.DATETIME, "m": Kind.DURATION}.get(kind)
+Ticks = tuple[npt.NDArray[np.int64], Mask, str]
+"""Integers that cells stand for (any where missing), which are missing, and their unit."""
 
 
-def ratio(unit: str, resolution: str) -> int:
-    """Ticks of `resolution` in one `unit`; 0 where the unit is the finer of the two."""
-    return UNITS[unit] // UNITS[resolution]
-
-
-def resolution_of(dtype: Dtype) -> str:
-    """Name the unit of the integers that cells of a temporal dtype keep."""
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return dtype.unit
-    native: Any = getattr(dtype, "numpy_dtype", dtype)
-    return np.datetime_data(native)[0]
-
-
-def zone_of(dtype: Dtype) -> datetime.tzinfo | str | None:
-    """Zone of a dtype; an Arrow dtype keeps its name."""
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return dtype.tz
-    zone: str | None = getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
-    return zone
-
-
-def read_ticks(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], str]:
-    """Integers that the cells stand for (any where missing), which are missing, and their unit."""
-    missing = series.isna().to_numpy(dtype=bool)
-    if is_object(series.dtype):
-        types = present_types(series)
-        resolution = next((_PYTHON_TYPES.get(kind) for kind in types), "us")
-        if resolution is None or len(types) > 1:
-            names = ", ".join(kind.__name__ for kind in types)
-            raise SchemaError(
-                f"Column {series.name!r} holds objects of type {names}; a column of times must "
-                "hold datetime.date or datetime.datetime throughout. Convert it with "
-                "`pandas.to_datetime`.",
-                column=series.name,
-            )
-        cells = series.to_numpy(dtype=object, copy=True)
-        cells[missing] = np.datetime64("NaT")
-        if any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing]):
-            raise SchemaError(
-                f"Column {series.name!r} holds datetime objects with time zones. "
-                "Convert it with `pandas.to_datetime`.",
-                column=series.name,
-            )
-        return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution
-    resolution = resolution_of(series.dtype)
-    if temporal_kind(series.dtype) is Kind.DURATION:
-        lengths = pd.TimedeltaIndex(series.astype(np.dtype(f"m8[{resolution}]")))
-        return np.asarray(lengths.asi8), missing, resolution
-    if (zone := zone_of(series.dtype)) is None:
-        moments = pd.DatetimeIndex(series.astype(np.dtype(f"M8[{resolution}]")))
-    else:
-        zoned: Any = f"datetime64[{resolution}, {zone}]" if isinstance(zone, str) else series.dtype
-        moments = pd.DatetimeIndex(series.astype(zoned))
-    return np.asarray(moments.asi8), missing, resolution
-
-
-@dataclass(frozen=True, slots=True)
-class DatetimeColumn:
-    """A column of instants or of durations, in whole units of time.
+@dataclass(frozen=True)
+class TimeColumn(RangedColumn):
+    """A column of instants or durations, in whole units of time.
 
     Parameters
     ----------
-    name : Hashable
-        Name of the column.
-    kind : {Kind.DATETIME, Kind.DURATION}
-        Whether the values are instants or durations.
-    dtype : numpy dtype or pandas ExtensionDtype
-        Dtype of the pandas column, with its zone and resolution. An object column holds
-        `datetime.date` where the unit is "D", and naive `datetime.datetime` where it is finer.
-    has_missing : bool
-        Whether cells may be missing.
-    low, high : int
-        Smallest and largest code, both allowed.
     unit : {"D", "h", "m", "s", "ms", "us", "ns"}
         The code of an instant is its number of whole units since 1970-01-01, in UTC for a
         column with a zone; that of a duration is its number of whole units.
-    marker : {"nan", "none", "na", "nat"}, default="nan"
-        What an object column holds in a missing cell.
     """
 
-    name: Hashable
-    kind: Kind
-    dtype: Dtype
-    has_missing: bool
-    low: int
-    high: int
+    priority = 40
+    letter: ClassVar[str]
+    """Of numpy's dtypes: "M" for instants, "m" for durations."""
+    converter: ClassVar[str]
+    """The function of pandas that makes other cells such ones."""
+
     unit: str
-    marker: str = "nan"
 
     def __post_init__(self) -> None:
-        fits = (
-            self.kind is Kind.DATETIME
-            if is_object(self.dtype)
-            else (self.kind is temporal_kind(self.dtype))
-        )
-        if not fits:
-            raise SchemaError(
-                f"Column {self.name!r} has dtype {self.dtype}, which cannot be {self.kind}. "
-                "Convert it with `pandas.to_datetime` or `pandas.to_timedelta`.",
-                column=self.name,
+        super().__post_init__()
+        if not self._can_be(self.dtype):
+            raise self._error(
+                f"has dtype {self.dtype}, which cannot be {self.kind}. Convert it with "
+                f"`pandas.{self.converter}`."
             )
-        if self.unit not in UNITS or self._factor() < 1:
-            raise SchemaError(
-                f"Column {self.name!r} has dtype {self.dtype}, which has no unit {self.unit!r}.",
-                column=self.name,
-            )
-        lowest, highest = self._limits()
-        if not lowest <= self.low <= self.high <= highest:
-            raise SchemaError(
-                f"Column {self.name!r} (dtype {self.dtype}) has the range {self.low} to "
-                f"{self.high} in units of {self.unit!r}; it must lie in {lowest} to {highest}.",
-                column=self.name,
-            )
+        if self.unit not in NANOSECONDS or self._factor < 1:
+            raise self._error(f"has dtype {self.dtype}, which has no unit {self.unit!r}.")
+        self._check_range()
+
+    @classmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        """Whether the dtype is of such times."""
+        return getattr(series.dtype, "kind", "O") == cls.letter
+
+    @classmethod
+    def _can_be(cls, dtype: Dtype) -> bool:
+        return getattr(dtype, "kind", "O") == cls.letter
 
     @classmethod
     def infer(
-        cls,
-        series: pd.Series[Any],
-        *,
-        bounds: tuple[Any, Any] | None = None,
-        margin: float = 0.0,
-    ) -> DatetimeColumn:
-        """Take unit and range from a column's cells.
+        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
+    ) -> Self:
+        """Take range and unit from the cells: the coarsest unit that represents all of them.
 
-        Parameters
-        ----------
-        series : pandas.Series of shape (n_rows,)
-            The column; some cell is not missing.
-        bounds : tuple, default=None
-            Earliest and latest allowed value, as `pandas.Timestamp` or `pandas.Timedelta` read
-            them; the observed values must lie within. An instant without a zone is taken in the
-            column's own.
-        margin : float, default=0.0
-            Share of the observed span by which the range is widened on both sides.
-
-        Returns
-        -------
-        DatetimeColumn
-
-        Raises
-        ------
-        SchemaError
-            If the cells are neither instants nor durations, or lie outside `bounds`.
+        Bounds are what `pandas.Timestamp` or `pandas.Timedelta` read; an instant without a zone is
+        taken in the column's own.
         """
-        kind = Kind.DATETIME if is_object(series.dtype) else temporal_kind(series.dtype)
-        if kind is None:
+        kind = kind or cls.kinds[0]
+        if not cls._can_be(series.dtype):
             raise SchemaError(
-                f"Column {series.name!r} has dtype {series.dtype}, which holds no times. "
-                "Convert it with `pandas.to_datetime` or `pandas.to_timedelta`.",
+                f"Column {series.name!r} is declared {kind}, but has dtype {series.dtype}, which "
+                f"holds no {kind}s. Convert it with `pandas.{cls.converter}`.",
                 column=series.name,
             )
-        ticks, missing, resolution = read_ticks(series)
+        ticks, missing, resolution = cls._read_ticks(series)
         present = ticks[~missing]
-        units = list(UNITS)[: list(UNITS).index(resolution) + 1]
+        units = list(NANOSECONDS)[: list(NANOSECONDS).index(resolution) + 1]
         if is_object(series.dtype) and resolution != "D":
             units.remove("D")  # unit "D" says that the objects are dates
-        unit = next(unit for unit in units if not (present % ratio(unit, resolution)).any())
-        factor = ratio(unit, resolution)
+        unit = next(unit for unit in units if not (present % _ratio(unit, resolution)).any())
         column = cls(
             name=series.name,
             kind=kind,
             dtype=series.dtype,
             has_missing=bool(missing.any()),
-            low=int(present.min()) // factor,
-            high=int(present.max()) // factor,
-            unit=unit,
             marker=missing_marker(series),
+            low=int(present.min()) // _ratio(unit, resolution),
+            high=int(present.max()) // _ratio(unit, resolution),
+            unit=unit,
         )
-        return column._widened(margin) if bounds is None else column._within(bounds)
+        return column._with(overrides)
+
+    @classmethod
+    @abstractmethod
+    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
+        """Return the integers that the cells of a column of such times stand for."""
+
+    # Cells and codes
 
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Code each cell.
-
-        Parameters
-        ----------
-        series : pandas.Series of shape (n_rows,)
-            Cells of this column's dtype.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), dtype int64
-            Whole units, MISSING for a missing cell.
+        """Code each cell: its number of whole units.
 
         Raises
         ------
@@ -242,13 +133,13 @@ class DatetimeColumn:
             If a cell lies outside the range or between two units, or is missing where no cell
             may be.
         """
-        check_dtype(series, self.dtype, self.name)
-        ticks, missing, resolution = read_ticks(series)
-        check_missing(missing, self.has_missing, self.name)
+        self._check_dtype(series)
+        ticks, missing, resolution = self._read_ticks(series)
+        self._check_missing(missing)
         is_date = is_object(self.dtype) and self.unit == "D"
         if (resolution == "D") != is_date and not missing.all():
             raise self._outside(series[~missing].iloc[0])
-        factor = ratio(self.unit, resolution)
+        factor = _ratio(self.unit, resolution)
         codes = ticks // factor
         outside = (codes < self.low) | (codes > self.high) | (ticks % factor != 0)
         if (outside := outside & ~missing).any():
@@ -259,120 +150,246 @@ class DatetimeColumn:
         """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
-        resolution = self._resolution()
-        ticks = np.where(missing, MISSING, np.where(missing, 0, codes) * self._factor())
-        letter = "m" if self.kind is Kind.DURATION else "M"
-        times = ticks.view(f"{letter}8[{resolution}]")  # the smallest int64 is NaT
+        ticks = np.where(missing, MISSING, np.where(missing, 0, codes) * self._factor)
+        times = ticks.view(f"{self.letter}8[{self._resolution}]")  # the smallest int64 is NaT
         if is_object(self.dtype):
             cells = times.astype(object)
             cells[missing] = MARKERS[self.marker]
             return pd.Series(cells, name=self.name, dtype=object)
         restored = pd.Series(times, name=self.name)
-        if (zone := zone_of(self.dtype)) is not None:
+        if (zone := _zone(self.dtype)) is not None:
             restored = restored.dt.tz_localize("UTC").dt.tz_convert(zone)
         return restored.astype(self.dtype)
 
-    def contains(self, codes: Codes) -> npt.NDArray[np.bool_]:
-        """Whether each of an array of codes stands for a cell that this column can have."""
-        inside = (codes >= self.low) & (codes <= self.high)
-        return inside | (codes == MISSING) if self.has_missing else inside
+    # Domain
 
     @property
-    def is_calendar(self) -> bool:
-        """Whether the values are instants that the calendar can name."""
-        return self.kind is Kind.DATETIME and covers(self.low, self.high, self.unit)
-
     def _resolution(self) -> str:
-        """Find the unit of the integers that cells of this column's dtype keep."""
+        """Unit of the integers that cells of this column's dtype keep."""
         if is_object(self.dtype):
             return "D" if self.unit == "D" else "us"
         return resolution_of(self.dtype)
 
+    @property
     def _factor(self) -> int:
-        return ratio(self.unit, self._resolution())
+        return _ratio(self.unit, self._resolution)
+
+    @property
+    def _one_value(self) -> str:
+        return f"whole {self.unit!r}"
+
+    def _span(self) -> str:
+        ends = np.array([self.low, self.high]).astype(f"{self.letter}8[{self.unit}]")
+        return f"{ends[0]} to {ends[1]} (in whole {self.unit!r})"
 
     def _limits(self) -> tuple[int, int]:
-        """Lowest and highest code that the dtype can restore."""
         if is_object(self.dtype):
             years = np.array(["0001-01-01", "9999-12-31"], dtype=f"M8[{self.unit}]")
             return int(years.astype(np.int64)[0]), int(years.astype(np.int64)[1])
-        factor = self._factor()
-        return -(-(ABSENT + 1) // factor), int(np.iinfo(np.int64).max) // factor
+        return -(-(ABSENT + 1) // self._factor), int(np.iinfo(np.int64).max) // self._factor
 
-    def _widened(self, margin: float) -> DatetimeColumn:
-        """Widen the range on both sides by a share of its span; durations not below 0."""
-        added = round(margin * (self.high - self.low))
-        lowest, highest = self._limits()
-        if self.kind is Kind.DURATION and self.low >= 0:
-            lowest = 0
-        return replace(
-            self, low=max(self.low - added, lowest), high=min(self.high + added, highest)
-        )
+    def _code_above(self, bound: Any) -> int:
+        return -(-self._nanoseconds(bound) // NANOSECONDS[self.unit])
 
-    def limited(self, bounds: tuple[Any, Any]) -> DatetimeColumn:
-        """Return the column with another range, whatever was observed.
+    def _code_below(self, bound: Any) -> int:
+        return self._nanoseconds(bound) // NANOSECONDS[self.unit]
 
-        Parameters
-        ----------
-        bounds : tuple
-            Earliest and latest, or shortest and longest, allowed value; None leaves that end as
-            it is.
-
-        Raises
-        ------
-        SchemaError
-            If they are no times, or the column has no value between them.
-        """
-        size = UNITS[self.unit]
-        try:
-            low = self.low if bounds[0] is None else -(-self._nanoseconds(bounds[0]) // size)
-            high = self.high if bounds[1] is None else self._nanoseconds(bounds[1]) // size
-        except (ValueError, TypeError) as error:
-            raise SchemaError(
-                f"The range of column {self.name!r} must be two points in time or two durations, "
-                f"got {bounds!r}.",
-                column=self.name,
-            ) from error
-        if low > high:
-            raise SchemaError(
-                f"Column {self.name!r} was given the range {bounds!r}, in which there is no whole "
-                f"{self.unit!r}. Give the smaller end first.",
-                column=self.name,
-            )
-        return replace(self, low=low, high=high)
-
-    def _within(self, bounds: tuple[Any, Any]) -> DatetimeColumn:
-        """Take the bounds that the user gave, which must include what was observed."""
-        limited = self.limited(bounds)
-        if limited.low > self.low or limited.high < self.high:
-            raise SchemaError(
-                f"Column {self.name!r} was given the range {bounds!r}, which leaves out observed "
-                "values. Widen the range, or drop those rows.",
-                column=self.name,
-            )
-        return limited
-
+    @abstractmethod
     def _nanoseconds(self, bound: Any) -> int:
         """Exact nanoseconds, since the epoch or long, of a bound that the user gave."""
-        if self.kind is Kind.DURATION:
-            length = pd.Timedelta(bound)
-            return int(length.to_timedelta64().astype(np.int64)) * UNITS[length.unit]
+
+    # Grammar: the number of units, where the values are no instants that the calendar can name
+
+    def symbol_automaton(self) -> Automaton:
+        """Accept numbers of units, zero-padded."""
+        return numbers.fixed_number(self.low, self.high)
+
+    def symbols(self, code: int) -> list[Hashable]:
+        """Return sign and digits of the number of units."""
+        return numbers.fixed_number_symbols(code, self.low, self.high)
+
+    def text_automaton(self) -> Automaton:
+        """Accept a space, the number of units and a comma."""
+        return framed(numbers.plain_number(self.low, self.high, 0, TEXT_END), " ")
+
+    def text(self, code: int) -> str:
+        """Return the number of units."""
+        return numbers.plain_text(code, 0)
+
+    def read_text(self, text: str) -> tuple[int | None, bool]:
+        """Return the code of a time as text; one outside the range is put to its nearest end."""
+        try:
+            units = self._units_of_text(text)
+        except ValueError:
+            return ABSENT, False
+        return self._nearest_to(units)
+
+    def _units_of_text(self, text: str) -> float:
+        return float(text.replace(" ", ""))
+
+    # Distances
+
+    @property
+    def unit_size(self) -> float:
+        """By how many days the values of two neighbouring codes differ."""
+        return 1.0 / calendar.UNITS_PER_DAY[self.unit]
+
+    def common_scales(self, other: Column) -> tuple[int, int] | None:
+        """Return the factors that bring both columns' codes to one unit of time."""
+        is_alike = type(other) is type(self) and (_zone(self.dtype) is None) == (
+            _zone(other.dtype) is None
+        )
+        if not is_alike:
+            return None
+        assert isinstance(other, TimeColumn)
+        finest = min(self.unit, other.unit, key=NANOSECONDS.__getitem__)
+        return _ratio(self.unit, finest), _ratio(other.unit, finest)
+
+    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        """Return the times in microseconds; NaN for a cell that is missing or no time."""
+        times = pd.Index(self._parsed(series)).as_unit("us")
+        return np.where(times.isna(), np.nan, times.asi8.astype(float))
+
+    @abstractmethod
+    def _parsed(self, series: pd.Series[Any]) -> Any:
+        """Return cells of any dtype as pandas reads them, NaT where it cannot."""
+
+
+@register_column_type
+@dataclass(frozen=True)
+class DatetimeColumn(TimeColumn):
+    """A column of instants, with or without a time zone.
+
+    An object column holds `datetime.date` where the unit is "D", and naive `datetime.datetime`
+    where it is finer.
+    """
+
+    kinds = ("datetime",)
+    stays_non_negative = False
+    letter = "M"
+    converter = "to_datetime"
+
+    @classmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        """Whether the cells are instants, by dtype or by Python type."""
+        if not is_object(series.dtype):
+            return super().recognizes(series)
+        types = set(present_types(series))
+        if types == {datetime.datetime}:
+            return all(moment.tzinfo is None for moment in series.dropna())
+        return types == {datetime.date}
+
+    @classmethod
+    def _can_be(cls, dtype: Dtype) -> bool:
+        return is_object(dtype) or super()._can_be(dtype)
+
+    @classmethod
+    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
+        missing = series.isna().to_numpy(dtype=bool)
+        if is_object(series.dtype):
+            return cls._read_objects(series, missing)
+        resolution = resolution_of(series.dtype)
+        zone = _zone(series.dtype)
+        dtype: Any = np.dtype(f"M8[{resolution}]") if zone is None else series.dtype
+        if isinstance(zone, str):
+            dtype = f"datetime64[{resolution}, {zone}]"
+        moments = pd.DatetimeIndex(series.astype(dtype))
+        return np.asarray(moments.asi8), missing, resolution
+
+    @classmethod
+    def _read_objects(cls, series: pd.Series[Any], missing: Mask) -> Ticks:
+        types = present_types(series)
+        resolution = next((_PYTHON_TYPES.get(kind) for kind in types), "us")
+        if resolution is None or len(types) > 1:
+            names = ", ".join(kind.__name__ for kind in types)
+            raise SchemaError(
+                f"Column {series.name!r} holds objects of type {names}; a column of times must "
+                "hold datetime.date or datetime.datetime throughout. Convert it with "
+                "`pandas.to_datetime`.",
+                column=series.name,
+            )
+        if any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing]):
+            raise SchemaError(
+                f"Column {series.name!r} holds datetime objects with time zones. "
+                "Convert it with `pandas.to_datetime`.",
+                column=series.name,
+            )
+        cells = series.to_numpy(dtype=object, copy=True)
+        cells[missing] = np.datetime64("NaT")
+        return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution
+
+    def code_of(self, value: Any) -> int:
+        """Return the code of an instant, or of what `pandas.Timestamp` reads as one."""
+        return super().code_of(value if pd.isna(value) else pd.Timestamp(value))
+
+    def _nanoseconds(self, bound: Any) -> int:
         moment = pd.Timestamp(bound)
-        zone = zone_of(self.dtype)
+        zone = _zone(self.dtype)
         if zone is not None and moment.tz is None:
             moment = moment.tz_localize(zone)
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
-        return int(moment.to_datetime64().astype(np.int64)) * UNITS[moment.unit]
+        return int(moment.to_datetime64().astype(np.int64)) * NANOSECONDS[moment.unit]
 
-    def _outside(self, value: object) -> SchemaError:
-        edges = np.array([self.low, self.high]).astype(
-            f"{'m' if self.kind is Kind.DURATION else 'M'}8[{self.unit}]"
-        )
-        return SchemaError(
-            f"Column {self.name!r} holds {value}, which is not a whole {self.unit!r} from "
-            f"{edges[0]} to {edges[1]}. Infer the schema from a table with this value, or widen "
-            "its range with `ranges`.",
-            column=self.name,
-            value=value,
-        )
+    @property
+    def _is_calendar(self) -> bool:
+        """Whether the calendar can name all values."""
+        return calendar.covers(self.low, self.high, self.unit)
+
+    def symbol_automaton(self) -> Automaton:
+        """Accept year, month, day, hour, ..., down to the unit."""
+        if not self._is_calendar:
+            return super().symbol_automaton()
+        return calendar.instants(self.low, self.high, self.unit)
+
+    def symbols(self, code: int) -> list[Hashable]:
+        """Return year, month, day, hour, ..., down to the unit."""
+        if not self._is_calendar:
+            return super().symbols(code)
+        return calendar.instant_symbols(code, self.unit)
+
+    def text_automaton(self) -> Automaton:
+        """Accept instants as ISO 8601 has them, a space between date and time."""
+        if not self._is_calendar:
+            return super().text_automaton()
+        return framed(expand(self.symbol_automaton(), calendar.iso_text), " ", TEXT_END)
+
+    def text(self, code: int) -> str:
+        """Return the instant as ISO 8601 has it."""
+        if not self._is_calendar:
+            return super().text(code)
+        return "".join(map(calendar.iso_text, self.symbols(code)))
+
+    def _units_of_text(self, text: str) -> float:
+        if not self._is_calendar:
+            return super()._units_of_text(text)
+        instant = np.datetime64(text, self.unit)  # type: ignore[call-overload]
+        return float("nan") if np.isnat(instant) else float(instant.astype(np.int64))
+
+    def _parsed(self, series: pd.Series[Any]) -> Any:
+        return pd.to_datetime(series, errors="coerce", utc=True)
+
+    def label(self, number: float) -> str:
+        """Write an instant as its day."""
+        return f"{pd.Timestamp(number, unit='us'):%Y-%m-%d}"
+
+
+def _ratio(unit: str, resolution: str) -> int:
+    """Ticks of `resolution` in one `unit`; 0 where the unit is the finer of the two."""
+    return NANOSECONDS[unit] // NANOSECONDS[resolution]
+
+
+def resolution_of(dtype: Dtype) -> str:
+    """Name the unit of the integers that cells of a dtype of times keep."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return dtype.unit
+    native: Any = getattr(dtype, "numpy_dtype", dtype)
+    return np.datetime_data(native)[0]
+
+
+def _zone(dtype: Dtype) -> datetime.tzinfo | str | None:
+    """Zone of a dtype; an Arrow dtype keeps its name."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return dtype.tz
+    zone: str | None = getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
+    return zone

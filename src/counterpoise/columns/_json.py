@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import Dtype
+from counterpoise.columns._cells import Dtype
 from counterpoise.errors import SchemaError
 
 

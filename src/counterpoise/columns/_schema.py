@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from counterpoise.columns._base import Kind
-from counterpoise.columns._column import Column, column_from_dict, column_to_dict
-from counterpoise.columns._inference import Wishes, infer_column
+from counterpoise.columns._base import Column, Overrides
+from counterpoise.columns._inference import infer_column
 from counterpoise.errors import SchemaError
 
 _FORMAT: Final = 1
@@ -32,7 +31,7 @@ class Schema:
     --------
     >>> frame = pd.DataFrame({"age": [31, 47], "fare": [7.25, 71.0], "class": ["a", "b"]})
     >>> schema = Schema.infer(frame, ranges={"age": (0, 120)})
-    >>> [(column.name, str(column.kind)) for column in schema]
+    >>> [(column.name, column.kind) for column in schema]
     [('age', 'integer'), ('fare', 'decimal'), ('class', 'categorical')]
     >>> schema[0].low, schema[0].high, schema[schema.position("fare")].decimals
     (0, 120, 2)
@@ -71,7 +70,7 @@ class Schema:
         cls,
         frame: pd.DataFrame,
         *,
-        kinds: Mapping[Hashable, str | Kind] | None = None,
+        kinds: Mapping[Hashable, str] | None = None,
         range_margin: float = 0.0,
         ranges: Mapping[Hashable, tuple[Any, Any]] | None = None,
         categories: Mapping[Hashable, Sequence[Any]] | None = None,
@@ -133,20 +132,19 @@ class Schema:
                 _check_known(name, names, parameter)
         columns = []
         for position, name in enumerate(names):
-            wishes = Wishes(
-                kind=_read_kind(overrides["kinds"].get(name), name),
+            own = Overrides(
                 bounds=_read_bounds(overrides["ranges"].get(name), name),
                 margin=range_margin,
                 categories=overrides["categories"].get(name),
                 decimals=_read_decimals(overrides["decimals"].get(name), name),
             )
-            columns.append(infer_column(frame.iloc[:, position], wishes))
+            series = frame.iloc[:, position]
+            columns.append(infer_column(series, overrides["kinds"].get(name), own))
         return cls(tuple(columns))
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the schema with JSON types only; `from_dict` is its inverse."""
-        columns = [column_to_dict(column) for column in self.columns]
-        return {"format": _FORMAT, "columns": columns}
+        return {"format": _FORMAT, "columns": [column.to_dict() for column in self.columns]}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Schema:
@@ -179,7 +177,7 @@ class Schema:
             )
         if not isinstance(records, list):
             raise SchemaError(f"'columns' must be a list, got {type(records).__name__}.")
-        return cls(tuple(column_from_dict(item) for item in records))
+        return cls(tuple(Column.from_dict(item) for item in records))
 
 
 def _check_unique(names: pd.Index[Any]) -> None:
@@ -198,17 +196,6 @@ def _check_known(name: Hashable, names: list[Hashable], parameter: str) -> None:
             f"are {', '.join(map(repr, names))}.",
             column=name,
         )
-
-
-def _read_kind(kind: Any, name: Hashable) -> Kind | None:
-    try:
-        return None if kind is None else Kind(kind)
-    except ValueError as error:
-        raise SchemaError(
-            f"Column {name!r} is declared {kind!r}, which is no kind of column; there are "
-            f"{', '.join(Kind)}.",
-            column=name,
-        ) from error
 
 
 def _read_bounds(bounds: Any, name: Hashable) -> tuple[Any, Any] | None:

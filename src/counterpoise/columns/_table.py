@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes
-from counterpoise.columns._column import Column
+from counterpoise.columns._base import ABSENT, MISSING, Codes, Mask
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
@@ -54,7 +53,7 @@ class Table:
             )
         if self.codes.dtype != np.int64:
             raise ValueError(f"`codes` must be of dtype int64, got {self.codes.dtype}.")
-        expected = {at for at, column in enumerate(self.schema) if isinstance(column, TextColumn)}
+        expected = {at for at, column in enumerate(self.schema) if column.is_text}
         if set(self.texts) != expected:
             raise ValueError(
                 f"`texts` must have an entry for each text column, at {sorted(expected)}, and for "
@@ -96,7 +95,7 @@ class Table:
         for position, column in enumerate(schema):
             series = frame.iloc[:, position]
             if isinstance(column, TextColumn):
-                codes[:, position], texts[position] = column.intern(series)
+                codes[:, position], texts[position] = column.encode_texts(series)
             else:
                 codes[:, position] = column.encode(series)
         return cls(schema, codes, texts)
@@ -139,28 +138,34 @@ class Table:
         frozen = {column: tuple(strings) for column, strings in texts.items()}
         return cls(schema, np.concatenate(parts), frozen)
 
+    def invalid_cells(self) -> Mask:
+        """Whether each code is outside its column's domain; ABSENT always is."""
+        invalid = np.empty(self.codes.shape, dtype=bool)
+        for position, column in enumerate(self.schema):
+            codes = np.ascontiguousarray(self.codes[:, position])
+            if isinstance(column, TextColumn):
+                invalid[:, position] = ~column.contains(codes, self.texts[position])
+            else:
+                invalid[:, position] = ~column.contains(codes)
+        return invalid
+
     def is_valid(self) -> bool:
         """Whether every code stands for a cell that its column can have."""
-        return not self.violations()
+        return not self.invalid_cells().any()
 
     def violations(self) -> list[str]:
         """Say for each column with codes outside its domain how many and which one is first."""
         found = []
-        for position, column in enumerate(self.schema):
-            codes = self.codes[:, position]
-            inside = self._contained(column, codes, position)
-            if not inside.all():
-                row = int(inside.argmin())
+        for column, codes, invalid in zip(
+            self.schema, self.codes.T, self.invalid_cells().T, strict=True
+        ):
+            if invalid.any():
+                row = int(invalid.argmax())
                 found.append(
-                    f"Column {column.name!r}: {int((~inside).sum())} of {len(codes)} codes are "
+                    f"Column {column.name!r}: {int(invalid.sum())} of {len(codes)} codes are "
                     f"outside its domain, first {_describe(int(codes[row]))} in row {row}."
                 )
         return found
-
-    def _contained(self, column: Column, codes: Codes, position: int) -> npt.NDArray[np.bool_]:
-        if isinstance(column, TextColumn):
-            return column.contains(codes, self.texts[position])
-        return column.contains(codes)
 
 
 def _describe(code: int) -> Any:

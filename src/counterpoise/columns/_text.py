@@ -1,126 +1,138 @@
-"""Columns of free text: cells of which most are different."""
+"""Columns of free text: cells of which most are different.
+
+A string column is text rather than categorical where its cells are mostly different, more than
+`MIN_DISTINCT` distinct ones and more than `DISTINCT_SHARE` of those present, and they are long,
+`MIN_LENGTH` characters or `MIN_SPACES` white-space characters on average. Short strings, such as
+identifiers, are text only where nearly every cell is different, more than
+`IDENTIFIER_DISTINCT_SHARE`, so that new ones are generated rather than old ones repeated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns._base import (
-    MARKERS,
     MISSING,
+    NO_OVERRIDES,
     Codes,
-    Dtype,
-    Kind,
-    check_dtype,
-    check_missing,
+    Column,
+    Mask,
+    Overrides,
+    register_column_type,
+)
+from counterpoise.columns._cells import (
+    MARKERS,
     distinct,
     is_object,
     is_string,
     missing_marker,
+    present_types,
 )
 from counterpoise.errors import SchemaError
 
+MIN_DISTINCT: Final = 50
+DISTINCT_SHARE: Final = 0.5
+MIN_LENGTH: Final = 20.0
+MIN_SPACES: Final = 3.0
+IDENTIFIER_DISTINCT_SHARE: Final = 0.9
 
-@dataclass(frozen=True, slots=True)
-class TextColumn:
+
+@register_column_type
+@dataclass(frozen=True)
+class TextColumn(Column):
     """A column whose cells each hold a string of their own.
 
     The strings live in the `Table`, once each; a code is a position among them.
 
     Parameters
     ----------
-    name : Hashable
-        Name of the column.
-    kind : {Kind.TEXT}
-        What the values are.
-    dtype : numpy dtype or pandas ExtensionDtype
-        Dtype of the pandas column.
-    has_missing : bool
-        Whether cells may be missing.
     max_length : int
         Length of the longest observed string, in characters.
-    marker : {"nan", "none", "na", "nat"}, default="nan"
-        What an object column holds in a missing cell.
     """
 
-    name: Hashable
-    kind: Kind
-    dtype: Dtype
-    has_missing: bool
+    kinds = ("text",)
+    priority = 20
+    is_text = True
+
     max_length: int
-    marker: str = "nan"
 
     def __post_init__(self) -> None:
-        if self.kind is not Kind.TEXT:
-            raise SchemaError(f"Column {self.name!r} cannot be {self.kind}.", column=self.name)
+        super().__post_init__()
         if not (is_string(self.dtype) or is_object(self.dtype)):
-            raise SchemaError(
-                f"Column {self.name!r} has dtype {self.dtype}, which cannot hold any text. "
-                "Convert it with `astype(str)`.",
-                column=self.name,
+            raise self._error(
+                f"has dtype {self.dtype}, which cannot hold any text. Convert it with "
+                "`astype(str)`."
             )
         if self.max_length < 0:
-            raise SchemaError(
-                f"Column {self.name!r} has a negative length, {self.max_length}.", column=self.name
-            )
+            raise self._error(f"has a negative length, {self.max_length}.")
 
     @classmethod
-    def infer(cls, series: pd.Series[Any]) -> TextColumn:
-        """Take the longest length from a column's cells, which must all be strings."""
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        """Whether the strings are mostly different and long, or nearly all different."""
+        if is_object(series.dtype):
+            if set(present_types(series)) != {str}:
+                return False
+        elif not is_string(series.dtype):
+            return False
+        _, values = distinct(series)
+        n_distinct, n_present = len(values), int(series.notna().sum())
+        if n_distinct <= max(MIN_DISTINCT, DISTINCT_SHARE * n_present):
+            return False
+        texts = [str(value) for value in values]
+        is_long = np.mean([len(text) for text in texts]) > MIN_LENGTH
+        is_wordy = np.mean([len(text.split()) - 1 for text in texts]) >= MIN_SPACES
+        is_identifier = n_distinct > IDENTIFIER_DISTINCT_SHARE * n_present
+        return bool(is_long or is_wordy or is_identifier)
+
+    @classmethod
+    def infer(
+        cls,
+        series: pd.Series[Any],
+        kind: str | None = None,
+        overrides: Overrides = NO_OVERRIDES,  # noqa: ARG003
+    ) -> Self:
+        """Take the longest length from the cells, which must all be strings."""
         _, values = distinct(series)
         texts = _strings(values, series.name)
         return cls(
             name=series.name,
-            kind=Kind.TEXT,
+            kind=kind or "text",
             dtype=series.dtype,
             has_missing=bool(series.isna().any()),
-            max_length=max(map(len, texts)),
             marker=missing_marker(series),
+            max_length=max(map(len, texts)),
         )
 
-    def intern(self, series: pd.Series[Any]) -> tuple[Codes, tuple[str, ...]]:
-        """Code each cell, and return the distinct strings that the codes point into.
-
-        Parameters
-        ----------
-        series : pandas.Series of shape (n_rows,)
-            Cells of this column's dtype.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_rows,), dtype int64
-            Positions in `texts`, MISSING for a missing cell.
-        texts : tuple of str
-            The distinct strings, by first appearance.
+    def encode_texts(self, series: pd.Series[Any]) -> tuple[Codes, tuple[str, ...]]:
+        """Code each cell, and return the distinct strings that the codes are positions among.
 
         Raises
         ------
         SchemaError
             If a cell is no string, or is longer than `max_length` characters.
         """
-        check_dtype(series, self.dtype, self.name)
-        check_missing(series.isna().to_numpy(), self.has_missing, self.name)
+        self._check_dtype(series)
+        self._check_missing(series.isna().to_numpy())
         positions, values = distinct(series)
         texts = _strings(values, self.name)
         for text in texts:
             if len(text) > self.max_length:
-                raise SchemaError(
-                    f"Column {self.name!r} holds a text of {len(text)} characters, and its longest "
-                    f"may have {self.max_length}: {text[:40]!r}... Infer the schema from a table "
-                    "with this text, or shorten it.",
-                    column=self.name,
-                    value=text,
+                raise self._error(
+                    f"holds a text of {len(text)} characters, and its longest may have "
+                    f"{self.max_length}: {text[:40]!r}... Infer the schema from a table with this "
+                    "text, or shorten it.",
+                    text,
                 )
         return np.where(positions < 0, MISSING, positions), texts
 
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Codes alone; see `intern`, which also returns what they point into."""
-        return self.intern(series)[0]
+        """Codes alone; `encode_texts` also returns the strings."""
+        return self.encode_texts(series)[0]
 
     def decode(self, codes: Codes, texts: Sequence[str] = ()) -> pd.Series[Any]:
         """Restore the cells of an array of codes, shape (n_rows,), that point into `texts`."""
@@ -131,16 +143,29 @@ class TextColumn:
         cells = pool[np.where(codes == MISSING, -1, codes)]
         return pd.Series(cells, name=self.name, dtype=self.dtype)
 
-    def contains(self, codes: Codes, texts: Sequence[str] = ()) -> npt.NDArray[np.bool_]:
+    def contains(self, codes: Codes, texts: Sequence[str] = ()) -> Mask:
         """Whether each of an array of codes points to a text that this column can have."""
         fits = np.array([len(text) <= self.max_length for text in texts] + [False])
         inside = (codes >= 0) & (codes < len(texts))
         inside &= fits[np.where(inside, codes, -1)]
         return inside | (codes == MISSING) if self.has_missing else inside
 
+    def code_of(self, value: Any) -> int:
+        """Refuse: free text has no codes of its own."""
+        raise ValueError(f"column {self.name!r} holds free text, so {value!r} has no code")
+
+    @property
+    def n_values(self) -> float:
+        """Infinite."""
+        return float("inf")
+
+    def domain(self) -> str:
+        """Say how long a text can be."""
+        return f"text of up to {self.max_length} characters"
+
 
 def _strings(values: Sequence[Hashable], name: Hashable) -> tuple[str, ...]:
-    """Check that all values are strings."""
+    """Return the values, all of which must be strings."""
     for value in values:
         if type(value) is not str:
             raise SchemaError(

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, Kind
+from counterpoise.columns._base import ABSENT, Column
 from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import IntArray
 
@@ -49,7 +47,7 @@ class Combination:
             categories.append(_unlike(", ".join(texts), seen))
             seen.add(categories[-1])
         dtype = np.dtype(object)
-        return CategoricalColumn(name, Kind.CATEGORICAL, dtype, False, tuple(categories))
+        return CategoricalColumn(name, "categorical", dtype, False, tuple(categories))
 
     def join(self, codes: IntArray) -> IntArray:
         """Return the joint code of each row of the members' `codes`; ABSENT where one is."""
@@ -168,7 +166,7 @@ def build_layout(table: Table, fixed_combinations: Iterable[Sequence[Any]]) -> L
 
 def _member(schema: Schema, name: Any) -> int:
     position = Schema(schema.columns[1:]).position(name) + 1
-    if isinstance(schema[position], TextColumn):
+    if schema[position].is_text:
         raise SchemaError(
             f"`fixed_combinations` names the column {name!r}, which holds free text. Leave it "
             "out, or declare it categorical.",
@@ -178,7 +176,6 @@ def _member(schema: Schema, name: Any) -> int:
 
 
 def _texts(column: Column, codes: IntArray) -> list[str]:
-    assert not isinstance(column, TextColumn)
     cells = column.decode(codes).tolist()
     return ["missing" if pd.isna(cell) is True else str(cell) for cell in cells]
 

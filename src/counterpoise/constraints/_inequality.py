@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import UNITS, DatetimeColumn, ratio, zone_of
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import ABSENT, MISSING, Column
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
@@ -67,10 +64,10 @@ class Inequality:
     def is_possible(self, schema: Schema) -> bool:
         """Whether some pair of values within the columns' ranges satisfies this."""
         left, right = schema[self.left], schema[self.right]
-        assert isinstance(left, NumericColumn | DatetimeColumn)
-        assert isinstance(right, NumericColumn | DatetimeColumn)
+        assert left.code_range is not None
+        assert right.code_range is not None
         is_less = self.sign.startswith("<")
-        best = (left.low, right.high) if is_less else (left.high, right.low)
+        best = (left.code_range[not is_less], right.code_range[is_less])
         return bool(self._compare(*(np.array([code]) for code in best))[0])
 
 
@@ -139,14 +136,8 @@ def check_real_rows(inequalities: Iterable[Inequality], table: Table, class_: An
 
 def _scales(left: Column, right: Column, text: str) -> tuple[int, int]:
     """Return what brings the codes of both columns to one unit."""
-    if isinstance(left, NumericColumn) and isinstance(right, NumericColumn):
-        most = max(left.decimals, right.decimals)
-        return int(10 ** (most - left.decimals)), int(10 ** (most - right.decimals))
-    if isinstance(left, DatetimeColumn) and isinstance(right, DatetimeColumn):
-        has_zone = [zone_of(column.dtype) is not None for column in (left, right)]
-        if left.kind is right.kind and has_zone[0] == has_zone[1]:
-            finest = min(left.unit, right.unit, key=UNITS.__getitem__)
-            return ratio(left.unit, finest), ratio(right.unit, finest)
+    if (scales := left.common_scales(right)) is not None:
+        return scales
     raise SchemaError(
         f"The inequality {text!r} compares {left.kind} with {right.kind}: it takes two columns of "
         "numbers, two of instants (both with a zone, or both without) or two of durations."

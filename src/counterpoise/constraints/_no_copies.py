@@ -10,11 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.columns._base import ABSENT
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 
 REASON = "copies of real rows"
@@ -75,15 +72,7 @@ def n_possible_rows(schema: Schema) -> float:
     """Return how many different rows of one class `schema` has room for; infinite with text."""
     n: float = 1
     for column in schema.columns[1:]:
-        if isinstance(column, TextColumn):
-            return float("inf")
-        if isinstance(column, CategoricalColumn):
-            size = len(column.categories)
-        elif isinstance(column, NumericColumn):
-            size = column.n_values
-        else:
-            size = column.high - column.low + 1
-        n *= size + column.has_missing
+        n *= column.n_values + column.has_missing
     return n
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes, distinct
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import ABSENT, MISSING, Codes
+from counterpoise.columns._cells import distinct
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
@@ -36,7 +31,7 @@ def _union(allowed: Sequence[Any], observed: Sequence[Any]) -> list[Any]:
 
 
 def restrict(
-    table: Table, ranges: Mapping[Any, tuple[Any, Any]], categories: Mapping[Any, Sequence[Any]]
+    table: Table, ranges: Mapping[Any, Any], categories: Mapping[Any, Sequence[Any]]
 ) -> Table:
     """Limit the domains of columns; cells that are outside then become ``ABSENT``.
 
@@ -62,49 +57,20 @@ def restrict(
     columns, codes = list(table.schema), table.codes.copy()
     for name, bounds in ranges.items():
         at = table.schema.position(name)
-        columns[at] = _limited(columns[at], bounds)
+        if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+            raise SchemaError(
+                f"The range of column {name!r} must be a pair (smallest, largest), got {bounds!r}.",
+                column=name,
+            )
+        columns[at] = columns[at].restrict_range(*bounds)
         given = codes[:, at]
-        codes[:, at] = np.where(_in_domain(columns[at], given), given, ABSENT)
+        inside = columns[at].contains(given) | (given == MISSING)
+        codes[:, at] = np.where(inside, given, ABSENT)
     for name, allowed in categories.items():
         at = table.schema.position(name)
-        columns[at], kept = _chosen(columns[at], allowed)
+        columns[at], kept = columns[at].restrict_categories(allowed)
         codes[:, at] = _renumbered(codes[:, at], kept)
     return Table(Schema(tuple(columns)), codes, table.texts)
-
-
-def _limited(column: Column, bounds: Any) -> Column:
-    if not isinstance(column, NumericColumn | DatetimeColumn):
-        raise SchemaError(
-            f"`ranges` names the column {column.name!r}, which is {column.kind}: it has no range. "
-            "Use `categories`, or declare its kind.",
-            column=column.name,
-        )
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise SchemaError(
-            f"The range of column {column.name!r} must be a pair (smallest, largest), got "
-            f"{bounds!r}.",
-            column=column.name,
-        )
-    return column.limited((bounds[0], bounds[1]))
-
-
-def _in_domain(column: Column, codes: Codes) -> npt.NDArray[np.bool_]:
-    assert isinstance(column, NumericColumn | DatetimeColumn)
-    inside: npt.NDArray[np.bool_] = column.contains(codes) | (codes == MISSING)
-    return inside
-
-
-def _chosen(column: Column, allowed: Sequence[Any]) -> tuple[Column, list[int]]:
-    """Return the column with the allowed categories only, and their codes in `column`."""
-    if not isinstance(column, CategoricalColumn):
-        raise SchemaError(
-            f"`categories` names the column {column.name!r}, which is {column.kind}. Leave it out, "
-            "or declare its kind categorical.",
-            column=column.name,
-        )
-    positions = {(type(value), value): at for at, value in enumerate(column.categories)}
-    kept = [positions[type(value), value] for value in allowed]
-    return replace(column, categories=tuple(column.categories[at] for at in kept)), kept
 
 
 def _renumbered(codes: Codes, kept: Sequence[int]) -> Codes:

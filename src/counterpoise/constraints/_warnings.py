@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns._base import ABSENT, Kind
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
+from counterpoise.columns._base import ABSENT, Column
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.training._interpolation import N_NEIGHBORS
 from counterpoise.training._rows import MIN_CLASS_SIZE_FOR_HOLDOUT
 
@@ -58,7 +55,7 @@ def warn_about_identifiers(features: Table) -> None:
     """Warn of columns with another value in every row, and say what happens to them."""
     for position, column in enumerate(features.schema):
         n_rows = len(features)
-        is_number = column.kind is Kind.INTEGER
+        is_number = column.kind == "integer"
         smallest = (
             SMALLEST_TABLE_WITH_NUMBERED_ROWS if is_number else SMALLEST_TABLE_WITH_IDENTIFIERS
         )
@@ -90,7 +87,7 @@ def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
 def _is_word(table: Table, position: int) -> bool:
     """Whether a column is of categories or of texts without spaces, which tell nothing."""
     texts = table.texts.get(position, ())
-    return table.schema[position].kind is Kind.CATEGORICAL or (
+    return table.schema[position].kind == "categorical" or (
         bool(texts) and not any(" " in text for text in texts)
     )
 
@@ -102,8 +99,8 @@ def _n_distinct(table: Table, position: int) -> int:
 
 
 def _fate(column: Column) -> str:
-    if isinstance(column, TextColumn):
+    if column.is_text:
         return "synthetic rows get new texts, made of the parts of the real ones"
-    if isinstance(column, CategoricalColumn):
-        return "synthetic rows repeat the values of real rows"
-    return "synthetic rows get any numbers in its range, and some may occur twice"
+    if column.is_numeric:
+        return "synthetic rows get any numbers in its range, and some may occur twice"
+    return "synthetic rows repeat the values of real rows"

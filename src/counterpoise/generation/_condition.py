@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from counterpoise.columns._base import ABSENT
-from counterpoise.columns._column import Column
 from counterpoise.columns._schema import Schema
-from counterpoise.columns._text import TextColumn
 from counterpoise.constraints._fixed_combinations import Combination, Layout
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
@@ -73,9 +69,12 @@ def read_fixed(layout: Layout, condition: Mapping[Any, Any]) -> Fixed:
             raise ValueError(f"condition names the column {name!r}; the columns are {names}")
         position = names.index(name) + 1
         column = schema[position]
-        if isinstance(column, TextColumn):
+        if column.is_text:
             raise ValueError(f"column {name!r} holds free text, which cannot be a condition")
-        codes[position] = _code_of(column, value)
+        try:
+            codes[position] = column.code_of(value)
+        except ValueError as error:
+            raise ValueError(f"condition: {error}") from error
     for combination in layout.combinations:
         _check_observed(schema, combination, codes)
     return Fixed(layout, codes)
@@ -88,21 +87,3 @@ def _check_observed(schema: Schema, combination: Combination, codes: Mapping[int
             f"condition: no real row has these values of {names} together, and fixed_combinations "
             "holds them to those observed"
         )
-
-
-def _code_of(column: Column, value: Any) -> int:
-    """Return the code of a value that the user fixed, which must be exactly in the domain."""
-    assert not isinstance(column, TextColumn)
-    if column.kind == "datetime" and not pd.isna(value):
-        value = pd.Timestamp(value)
-    try:
-        code = column.encode(pd.Series([value], name=column.name).astype(column.dtype))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"condition: column {column.name!r} has no {value!r} ({error})") from error
-    assert code[0] != ABSENT
-    back = column.decode(code).iloc[0]
-    same = pd.isna(value) if pd.isna(back) else back == value
-    is_boolean = isinstance(value, bool | np.bool_)
-    if not same or (column.kind == "boolean" and not is_boolean and not pd.isna(value)):
-        raise ValueError(f"condition: column {column.name!r} has no {value!r}")
-    return int(code[0])

@@ -13,7 +13,6 @@ from torch import Tensor
 from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, BoolArray, Grammar, IntArray, Runs
 from counterpoise.models._base import LanguageModel
@@ -201,7 +200,7 @@ class _Batch:
         self._orders = orders
         self._n_done = (np.take_along_axis(self.codes, orders, 1) != ABSENT).sum(axis=1)
         self._code = np.zeros(n_rows, dtype=np.int64)
-        self._text_columns = np.array([isinstance(c, TextColumn) for c in serializer.schema])
+        self._text_columns = np.array([c.is_text for c in serializer.schema])
         self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
         self._written = _GeneratedTokens(
             serialize(prompts, serializer).token_batch(np.arange(n_rows), orders)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,21 +9,15 @@ import numpy as np
 import torch
 
 from counterpoise._progress import Progress
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import ABSENT, MISSING, MISSING_WORD, Column
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.generation._decoding import FloatArray, Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._cache import prepare
 from counterpoise.models._device import Device
-from counterpoise.serialization._serializer import MISSING_WORD, Serializer, TokenBatch
-from counterpoise.serialization._text_serializer import written_categories
+from counterpoise.serialization._serializer import Serializer, TokenBatch
 from counterpoise.serialization._tokenizer import START, Tokenizer
 
 
@@ -152,7 +144,7 @@ class FreeTextParser:
         cls, serializer: Serializer, tokenizer: Tokenizer, real: Table, n_tokens: int
     ) -> FreeTextParser:
         """Take what is filled in from the rows that the model was trained on."""
-        fill = [_middle(c, real.codes[:, at]) for at, c in enumerate(real.schema)]
+        fill = [c.typical_code(real.codes[:, at]) for at, c in enumerate(real.schema)]
         return cls(
             serializer, tokenizer, n_tokens, np.array(fill, dtype=np.int64), dict(real.texts)
         )
@@ -164,7 +156,6 @@ class FreeTextParser:
         """
         schema = self.serializer.schema
         columns = {str(column.name): at for at, column in enumerate(schema)}
-        known = [_known(column) for column in schema]
         codes = prompts.codes.copy()
         texts = {at: list(strings) for at, strings in self.texts.items()}
         n_invalid = np.zeros(len(codes), dtype=np.int64)
@@ -173,7 +164,7 @@ class FreeTextParser:
             for name, at in columns.items():
                 if codes[row, at] != ABSENT:
                     continue
-                code, is_valid = _read(schema[at], found.get(name), known[at], texts.get(at))
+                code, is_valid = _read(schema[at], found.get(name), texts.get(at))
                 if code is None:
                     code = ABSENT if at == 0 else int(self.fill[at])
                 codes[row, at] = code
@@ -216,59 +207,16 @@ def share_by_fate(n_invalid: IntArray, rejection_stats: RejectionStats) -> dict[
     }
 
 
-def _known(column: Column) -> dict[str, int]:
-    if not isinstance(column, CategoricalColumn):
-        return {}
-    return {text: code for code, text in enumerate(written_categories(column))}
-
-
-def _middle(column: Column, codes: IntArray) -> int:
-    """Return the mean of numbers and dates, the most frequent of what else there is."""
-    present = codes[codes != MISSING]
-    if not len(present):
-        return MISSING
-    if isinstance(column, NumericColumn | DatetimeColumn):
-        return round(float(present.mean()))
-    return int(Counter(present.tolist()).most_common(1)[0][0])
-
-
-def _read(
-    column: Column, text: str | None, known: dict[str, int], strings: list[str] | None
-) -> tuple[int | None, bool]:
+def _read(column: Column, text: str | None, strings: list[str] | None) -> tuple[int | None, bool]:
     """Return a cell's code and whether it is possible as written.
 
     None for what is to be filled in; ``ABSENT`` for what makes its row one to be dropped.
-
-    NOTE[DIFF]: a number outside the column's range is put to its nearest end, and one between the
-    column's decimals is rounded, for a column's codes have no others; both count as not possible.
-    The published code keeps them.
     """
     if text is None:
         return None, False
     if column.has_missing and text == MISSING_WORD:
         return MISSING, True
-    if isinstance(column, CategoricalColumn):
-        return known.get(text), text in known
-    if isinstance(column, TextColumn):
-        assert strings is not None
+    if strings is not None:
         strings.append(text)
         return len(strings) - 1, True
-    try:
-        number = _number(column, text)
-    except ValueError:
-        return ABSENT, False
-    if not math.isfinite(number):
-        return None, False
-    code = round(min(max(number, column.low), column.high))
-    if isinstance(column, NumericColumn):
-        code = int(column.nearest(np.array([code]))[0])
-    return code, abs(code - number) < 1e-6 * max(1.0, abs(number))
-
-
-def _number(column: NumericColumn | DatetimeColumn, text: str) -> float:
-    """Return what `text` says in units of the column; ValueError if it is no number."""
-    if isinstance(column, DatetimeColumn) and column.is_calendar:
-        instant = np.datetime64(text, column.unit)  # type: ignore[call-overload]
-        return math.nan if np.isnat(instant) else float(instant.astype(np.int64))
-    decimals = column.decimals if isinstance(column, NumericColumn) else 0
-    return float(text.replace(" ", "")) * 10.0**decimals
+    return column.read_text(text)

@@ -14,7 +14,6 @@ import numpy as np
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
@@ -42,7 +41,7 @@ class ValueCounts:
         positions = [
             position
             for position, column in enumerate(table.schema)
-            if position > 0 and not isinstance(column, TextColumn)
+            if position > 0 and not column.is_text
         ]
         for label in np.unique(table.codes[:, 0]).tolist():
             of_class = table.codes[table.codes[:, 0] == label]
@@ -168,7 +167,7 @@ def draw_prompts(
         for feature in features:
             rows = np.flatnonzero(which == feature)
             codes[rows, feature] = value_counts.draw(label, feature, len(rows), rng)
-    texts = {at: () for at, c in enumerate(value_counts.schema) if isinstance(c, TextColumn)}
+    texts = {at: () for at, c in enumerate(value_counts.schema) if c.is_text}
     return Prompts(Table(value_counts.schema, codes, texts), which)
 
 

@@ -8,10 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import MISSING, Kind
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import MISSING
 from counterpoise.columns._table import Table
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.generation._decoding import Generated
@@ -94,21 +91,10 @@ def _comparable(synthetic: Table, real: Table, position: int) -> tuple[Any, Any,
                 [-1 if c < 0 else number.setdefault(strings[c], len(number)) for c in codes]
             )
         return np.array(parts[0], dtype=np.int64), np.array(parts[1], dtype=np.int64), False
-    low, size = _range(column, known)
-    if not size:
+    low, high = column.code_range or (0, 0)
+    if low == high or (known == MISSING).all():
         return made, known, False
-    return _share(made, low, size), _share(known, low, size), True
-
-
-def _range(column: Column, known: IntArray) -> tuple[int, int]:
-    """Return the lowest code and the size of the range of what is measured, not only compared."""
-    present = known[known != MISSING]
-    is_ordered = column.kind is Kind.ORDERED
-    if not len(present) or not (is_ordered or isinstance(column, NumericColumn | DatetimeColumn)):
-        return 0, 0
-    if is_ordered:
-        return 0, len(column.categories) - 1  # type: ignore[union-attr]
-    return int(column.low), int(column.high) - int(column.low)  # type: ignore[union-attr]
+    return _share(made, low, high - low), _share(known, low, high - low), True
 
 
 def _share(codes: IntArray, low: int, size: int) -> _FloatArray:

@@ -18,7 +18,6 @@ from scipy.special import expit, softmax
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import MissingDependencyError, ModelError, SchemaError
 from counterpoise.grammar._grammar import IntArray
 
@@ -117,9 +116,7 @@ def _parts(classes: npt.NDArray[Any], rng: np.random.Generator) -> Iterator[IntA
 def classifier_columns(schema: Schema) -> tuple[int, ...]:
     """Return the positions of the features that trees can look at: all but free text."""
     return tuple(
-        position
-        for position, column in enumerate(schema)
-        if position > 0 and not isinstance(column, TextColumn)
+        position for position, column in enumerate(schema) if position > 0 and not column.is_text
     )
 
 

@@ -13,15 +13,18 @@ from typing import NamedTuple, cast
 
 from counterpoise.grammar._automaton import Automaton, Step, from_steps
 
-UNITS_PER_DAY = {
-    "D": 1,
-    "h": 24,
-    "m": 24 * 60,
-    "s": 86_400,
-    "ms": 86_400 * 10**3,
-    "us": 86_400 * 10**6,
-    "ns": 86_400 * 10**9,
+NANOSECONDS = {
+    "D": 86_400 * 10**9,
+    "h": 3_600 * 10**9,
+    "m": 60 * 10**9,
+    "s": 10**9,
+    "ms": 10**6,
+    "us": 10**3,
+    "ns": 1,
 }
+"""Units of time, coarsest first."""
+
+UNITS_PER_DAY = {unit: NANOSECONDS["D"] // size for unit, size in NANOSECONDS.items()}
 _EPOCH = date(1970, 1, 1).toordinal()
 _N_FRACTION_DIGITS = {"ms": 3, "us": 6, "ns": 9}
 
@@ -120,7 +123,7 @@ def instants(low: int, high: int, unit: str) -> Automaton:
     return from_steps(_Prefix(0, 0, 0), steps)
 
 
-def spell_instant(code: int, unit: str) -> list[Hashable]:
+def instant_symbols(code: int, unit: str) -> list[Hashable]:
     """Return the symbols of the instant `code`, in whole `unit` since 1970."""
     days, rest = divmod(code, UNITS_PER_DAY[unit])
     day = date.fromordinal(_EPOCH + days)

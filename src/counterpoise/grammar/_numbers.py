@@ -101,7 +101,7 @@ def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) ->
     return union(*parts) if len(parts) > 1 else parts[0]
 
 
-def spell_fixed(code: int, low: int, high: int) -> list[Hashable]:
+def fixed_number_symbols(code: int, low: int, high: int) -> list[Hashable]:
     """Return the symbols of `code` in ``fixed_number(low, high)``."""
     digits = str(abs(code)).zfill(width(low, high))
     places: list[Hashable] = [
@@ -110,13 +110,13 @@ def spell_fixed(code: int, low: int, high: int) -> list[Hashable]:
     return [("sign", "-" if code < 0 else "+"), *places] if low < 0 else places
 
 
-def spell_fixed_numbers(
+def fixed_symbols(
     code: int, multiples: range, step: int, exceptions: Mapping[int, str]
 ) -> list[Hashable]:
     """Return the symbols of `code` in ``fixed_numbers(multiples, step, exceptions)``."""
     if code in exceptions or code % step:
         return [("value", exceptions.get(code))]
-    return spell_fixed(code // step, multiples[0], multiples[-1])
+    return fixed_number_symbols(code // step, multiples[0], multiples[-1])
 
 
 def plain_number(low: int, high: int, decimals: int, end: str) -> Automaton:
@@ -145,13 +145,13 @@ def plain_numbers(
     """
     parts = [_plain_exactly(exceptions, decimals, end)] if exceptions else []
     if multiples:
-        usual = plain_number(multiples[0], multiples[-1], decimals - _power(step), end)
+        usual = plain_number(multiples[0], multiples[-1], decimals - exponent(step), end)
         parts.insert(0, multiplied(usual, step))
     return union(*parts) if len(parts) > 1 else parts[0]
 
 
 def _plain_exactly(codes: Sequence[int], decimals: int, end: str) -> Automaton:
-    texts = [spell_plain(code, decimals) + end for code in codes]
+    texts = [plain_text(code, decimals) + end for code in codes]
 
     def steps(written: Hashable) -> Iterable[Step]:
         prefix = cast(str, written)
@@ -165,7 +165,7 @@ def _plain_exactly(codes: Sequence[int], decimals: int, end: str) -> Automaton:
     return from_steps("", steps)
 
 
-def _power(step: int) -> int:
+def exponent(step: int) -> int:
     """Return the exponent of a power of ten."""
     return len(str(step)) - 1
 
@@ -190,10 +190,10 @@ def _plain_of_length(
     return from_steps(_Prefix(n_digits, sign, True, True), steps)
 
 
-def spell_plain(code: int, decimals: int, step: int = 1) -> str:
+def plain_text(code: int, decimals: int, step: int = 1) -> str:
     """Return `code` units of ``10**-decimals`` as `plain_numbers` writes it, ends aside."""
     if step > 1 and code % step == 0:
-        return spell_plain(code // step, decimals - _power(step))
+        return plain_text(code // step, decimals - exponent(step))
     digits = str(abs(code)).zfill(decimals + 1)
     whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
     return ("-" if code < 0 else "") + whole + ("." + fraction if decimals else "")

@@ -26,10 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import Kind
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
 from counterpoise.errors import SchemaError
 
@@ -74,8 +71,7 @@ class Rows:
         gaps = np.isnan(self.numbers)
         numbers = np.where(gaps, 0.0, self.numbers)
         for at, column in enumerate(column_order(self.schema)[: numbers.shape[1]]):
-            if isinstance(column, NumericColumn):
-                numbers[:, at] = np.round(numbers[:, at], column.decimals)
+            numbers[:, at] = column.round_floats(numbers[:, at])
         numbers += 0.0  # makes a -0 a 0
         cells = np.hstack([numbers.view(np.int64), gaps.astype(np.int64), self.codes])
         return [row.tobytes() for row in np.ascontiguousarray(cells)]
@@ -83,7 +79,7 @@ class Rows:
 
 def is_numeric(column: Column) -> bool:
     """Whether a column is compared by order: numbers, instants, durations, ordered categories."""
-    return isinstance(column, NumericColumn | DatetimeColumn) or column.kind is Kind.ORDERED
+    return column.is_ordered
 
 
 def column_order(schema: Schema) -> list[Column]:
@@ -217,18 +213,7 @@ def _distances(rows: Rows, others: Rows) -> npt.NDArray[np.float32]:
 def _numbers(column: Column, series: pd.Series[Any]) -> FloatArray:
     """Values of a numeric column as floats, NaN where missing."""
     missing = series.isna().to_numpy(dtype=bool)
-    numbers: FloatArray
-    if isinstance(column, NumericColumn):
-        numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    elif isinstance(column, DatetimeColumn):
-        convert: Any = pd.to_timedelta if column.kind is Kind.DURATION else pd.to_datetime
-        arguments = {} if column.kind is Kind.DURATION else {"utc": True}
-        times = pd.Index(convert(series, errors="coerce", **arguments)).as_unit("us")
-        numbers = np.where(times.isna(), np.nan, times.asi8.astype(float))
-    else:
-        categories = getattr(column, "categories", ())
-        ranks = {category: float(rank) for rank, category in enumerate(categories)}
-        numbers = np.array([ranks.get(value, np.nan) for value in series.tolist()], dtype=float)
+    numbers: FloatArray = column.to_floats(series)
     unreadable = np.isnan(numbers) & ~missing
     if unreadable.any():
         value = series.iloc[int(unreadable.argmax())]

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns._schema import Schema
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics._distance import Rows, closest, encode, nearest
 from counterpoise.metrics._intervals import Interval, auc_with_interval, share_with_interval
@@ -144,7 +143,7 @@ def text_near_copies(
     """
     found = {}
     for column in schema:
-        if isinstance(column, TextColumn):
+        if column.is_text:
             known, texts = (_texts(frame[column.name]) for frame in (train, synthetic))
             if known and texts:
                 hits = _most_similar(texts, known) >= _SIMILAR

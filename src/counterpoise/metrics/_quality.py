@@ -323,7 +323,7 @@ def column_figures(arms: Arms) -> tuple[ColumnQuality, ...]:
     found = {
         column.name: ColumnQuality(
             str(column.name),
-            str(column.kind),
+            column.kind,
             float(entropies[at]),
             float(real[at]),
             float(covered[at]),

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.columns._schema import Schema
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import ModelError
 from counterpoise.generation._selection import (
     N_CLASSIFIERS,
@@ -44,7 +43,6 @@ def read_selection_classifier(tensors: Tensors, schema: Schema) -> SelectionClas
     labels, columns = tensors["labels"], tensors["columns"]
     features = classifier_columns(schema)
     of_class = schema[0]
-    assert not isinstance(of_class, TextColumn)
     is_right = (
         labels.dtype == columns.dtype == np.int64
         and labels.ndim == 1

@@ -105,9 +105,8 @@ def read_value_counts(tensors: Tensors, schema: Schema) -> ValueCounts:
 
 def _check_counts(codes: Any, n_each: Any, schema: Schema, key: tuple[int, int]) -> None:
     column, of_class = schema[key[1]], schema[0]
-    assert not isinstance(of_class, TextColumn)
     is_right = (
-        not isinstance(column, TextColumn)
+        not column.is_text
         and codes.dtype == n_each.dtype == np.int64
         and codes.ndim == 1
         and codes.shape == n_each.shape
@@ -152,7 +151,7 @@ def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> Rules:
         ):
             raise ModelError(f"the combination {number} is malformed")
         taken |= set(members)
-        _check_cells(schema, codes, members)
+        _check_cells(Table(Schema(tuple(schema[m] for m in members)), codes))
         combinations.append(Combination(tuple(members), codes))
     if sum(n.startswith(f"{_COMBINATION}.") for n in tensors) != len(combinations):
         raise ModelError("there are combinations of no columns")
@@ -163,7 +162,7 @@ def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> Rules:
 
 def no_rows(schema: Schema) -> Table:
     """Return a table without rows."""
-    texts = {at: () for at, column in enumerate(schema) if isinstance(column, TextColumn)}
+    texts = {at: () for at, column in enumerate(schema) if column.is_text}
     return Table(schema, np.empty((0, len(schema)), dtype=np.int64), texts)
 
 
@@ -197,7 +196,7 @@ def read_rows(
     fields.done()
     if len(tensors) != 2 or real.dtype != np.int64 or real.shape != (len(strings), len(schema)):
         raise ModelError("the stored rows are malformed")
-    _check_cells(schema, corpus.codes, range(len(schema)), corpus.texts)
+    _check_cells(corpus)
     keys: list[Hashable] = [
         row.tobytes() if not texts else (row.tobytes(), *map(_text_of, own))
         for row, own in zip(np.ascontiguousarray(real), strings, strict=True)
@@ -205,22 +204,12 @@ def read_rows(
     return replace(without, corpus=corpus, n_real=n_real), RealRows(frozenset(keys))
 
 
-def _check_cells(
-    schema: Schema,
-    codes: IntArray,
-    positions: Any,
-    texts: Mapping[int, tuple[str, ...]] | None = None,
-) -> None:
-    """Check that each column of `codes` is of what the column at its position can have."""
-    for cells, position in zip(codes.T, positions, strict=True):
-        column = schema[position]
-        known = np.ascontiguousarray(cells[cells != ABSENT])
-        if isinstance(column, TextColumn):
-            inside = column.contains(known, (texts or {}).get(position, ()))
-        else:
-            inside = column.contains(known)
-        if not inside.all():
-            raise ModelError(f"there are cells that column {column.name!r} cannot have")
+def _check_cells(table: Table) -> None:
+    """Check that each cell there is, is one that its column can have."""
+    is_wrong = (table.invalid_cells() & (table.codes != ABSENT)).any(axis=0)
+    if is_wrong.any():
+        name = table.schema[int(is_wrong.argmax())].name
+        raise ModelError(f"there are cells that column {name!r} cannot have")
 
 
 def _text_of(value: Any) -> str:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import Kind
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
-from counterpoise.columns._text import TextColumn
 from counterpoise.report._summary import ColumnComparison, ColumnFacts, Layer, RowMap, Share
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 
 _MOST_BARS = 12
 _MOST_RANGES = 16
-_MOST_NAMED = 6
 _MISSING = "(missing)"
 
 
@@ -32,8 +25,8 @@ def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[ColumnFacts, ...]:
     return tuple(
         ColumnFacts(
             name=str(column.name),
-            kind=str(column.kind),
-            domain=_domain(column),
+            kind=column.kind,
+            domain=column.domain(),
             missing_share=float(real[column.name].isna().mean()),
         )
         for column in schema
@@ -63,33 +56,11 @@ def compare_columns(
     return tuple(sorted(comparisons, key=lambda found: found.expected_gap - found.gap))
 
 
-def numbers_of(column: Column, series: pd.Series[Any]) -> FloatArray:
-    """Return the cells of an ordered column as numbers that keep their order, NaN where missing.
-
-    Numbers are themselves; instants and durations are seconds; ordered categories their position.
-    """
-    if isinstance(column, CategoricalColumn):
-        ranks = {category: float(rank) for rank, category in enumerate(column.categories)}
-        return np.array([ranks.get(value, np.nan) for value in series.tolist()], dtype=float)
-    if not isinstance(column, DatetimeColumn):
-        numbers = pd.to_numeric(series, errors="coerce")
-        return np.asarray(numbers.to_numpy(dtype=float, na_value=np.nan))
-    if column.kind is Kind.DURATION:
-        times: Any = pd.Index(pd.to_timedelta(series))
-    else:
-        times = pd.Index(pd.to_datetime(series, utc=True))
-    return np.where(times.isna(), np.nan, times.as_unit("us").asi8 / 1e6)
-
-
 def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) -> ColumnComparison:
-    is_ordered = not isinstance(column, CategoricalColumn | TextColumn)
-    if isinstance(column, TextColumn):
+    if column.is_text:
         labels, one, other = _lengths(real, synthetic)
-        is_ordered = True
-    elif is_ordered:
-        labels, one, other = _ranges(
-            column, numbers_of(column, real), numbers_of(column, synthetic)
-        )
+    elif column.is_numeric:
+        labels, one, other = _ranges(column, column.to_floats(real), column.to_floats(synthetic))
     else:
         labels, one, other = _values(real, synthetic)
     n_missing = real.isna().sum(), synthetic.isna().sum()
@@ -99,7 +70,7 @@ def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) ->
     noise = p * (1 - p) * (1 / len(real) + 1 / len(synthetic))
     return ColumnComparison(
         name=str(column.name),
-        is_ordered=is_ordered,
+        is_ordered=column.is_text or column.is_numeric,
         shares=tuple(
             Share(label, float(of_real), float(of_synthetic))
             for label, of_real, of_synthetic in zip(labels, p, q, strict=True)
@@ -164,31 +135,7 @@ def _ranges(column: Column | None, real: FloatArray, synthetic: FloatArray) -> _
 
 
 def _label(column: Column | None, number: float) -> str:
-    """Write a number of an ordered column as its values look."""
-    if isinstance(column, DatetimeColumn):
-        if column.kind is Kind.DURATION:
-            return str(pd.Timedelta(seconds=number))
-        return f"{pd.Timestamp(number, unit='s'):%Y-%m-%d}"
-    return f"{number:.4g}" if abs(number) < 1e4 or number % 1 else f"{number:.6g}"
-
-
-def _domain(column: Column) -> str:
-    """Say which values a cell can have."""
-    if isinstance(column, TextColumn):
-        return f"text of up to {column.max_length} characters"
-    if isinstance(column, CategoricalColumn):
-        return _some([str(category) for category in column.categories])
-    ends = column.decode(np.array([column.low, column.high]))
-    text = f"{ends.iloc[0]} to {ends.iloc[1]}"
-    if isinstance(column, NumericColumn):
-        text += f", {column.usual_decimals} decimals" if column.usual_decimals else ""
-        text += f", or one of {len(column.exceptions)} others" if column.exceptions else ""
-    return text
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED} more"
+    return f"{number:.4g}" if column is None else column.label(number)
 
 
 # A map of rows: real ones of a class, synthetic ones, and those of the other classes, in a plane.
@@ -268,11 +215,11 @@ def _coordinates(
     column: Column, series: pd.Series[Any], is_real: npt.NDArray[np.bool_]
 ) -> FloatArray:
     """Return what a column adds to the coordinates, centred on the real rows."""
-    if isinstance(column, TextColumn):
+    if column.is_text:
         return np.empty((len(series), 0))
-    if isinstance(column, CategoricalColumn):
+    if not column.is_numeric:
         return _indicators(series, is_real)
-    numbers = numbers_of(column, series)
+    numbers = column.to_floats(series)
     missing = np.isnan(numbers)
     known = np.sort(numbers[is_real & ~missing])
     if not len(known):

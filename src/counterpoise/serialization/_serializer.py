@@ -9,7 +9,6 @@ Two serialisations build a :class:`Language`: `table_language` (cues) and `text_
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
@@ -32,8 +30,6 @@ from counterpoise.grammar._grammar import (
     compile_grammar,
 )
 from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
-
-MISSING_WORD = "missing"
 
 Serialize = Callable[[int], Sequence[int]]
 """From a cell's code to the tokens of its value."""
@@ -159,16 +155,6 @@ def text_cell(
 
 def _spell_or_missing(serialize: Serialize, missing: tuple[int, ...], code: int) -> Sequence[int]:
     return missing if code == MISSING else serialize(code)
-
-
-def category_texts(column: CategoricalColumn) -> list[str]:
-    """Return each category as text; those that would read alike (1 and "1") say their type."""
-    texts = [str(category) for category in column.categories]
-    n_alike = Counter(texts)
-    return [
-        f"{text} ({type(category).__name__})" if n_alike[text] > 1 else text
-        for text, category in zip(texts, column.categories, strict=True)
-    ]
 
 
 # Rows as token arrays: every cell spelled once, then rows assembled by indexing.

@@ -10,29 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
+from counterpoise.columns._base import MISSING_WORD, Column
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
-from counterpoise.grammar import _calendar as calendar
-from counterpoise.grammar import _numbers as numbers
-from counterpoise.grammar._automaton import Automaton, expand, from_sequences
+from counterpoise.grammar._automaton import expand
 from counterpoise.grammar._grammar import NO_TOKEN
 from counterpoise.serialization._serializer import (
-    MISSING_WORD,
     Cell,
     Serializer,
     TextParts,
-    category_texts,
     compile_serializer,
     text_cell,
 )
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer, Vocabulary
-
-SpellSymbols = Callable[[int], list[Hashable]]
 
 
 def table_serializer(
@@ -66,7 +56,7 @@ def table_serializer(
     cells = []
     for position, column in enumerate(table.schema):
         column_token = word((position, "name"), str(column.name))
-        if isinstance(column, TextColumn):
+        if column.is_text:
             cutter = tokenizer or CharacterTokenizer()
             end = word((position, "end"), "\n")
             cell = text_cell((parts or table.texts)[position], cutter, part, end)
@@ -79,40 +69,15 @@ def table_serializer(
 
 
 def _cell(position: int, column: Column, word: Callable[[Hashable, str], int]) -> Cell:
-    if isinstance(column, CategoricalColumn):
-        texts = enumerate(category_texts(column))
-        words = [(word((position, "category", code), text),) for code, text in texts]
-        return Cell(from_sequences(dict(enumerate(words))), words.__getitem__)
-
-    def of_symbol(symbol: Hashable) -> int:
-        _, value = cast(tuple[Hashable, int | str], symbol)
-        return word((position, symbol), str(value))
-
-    described, serialize = _number_or_instant(column)
-    tokens = {edge.symbol: of_symbol(edge.symbol) for out in described.edges for edge in out}
-    automaton = expand(described, lambda symbol: (tokens[symbol],))
-    return Cell(automaton, partial(_spell_symbols, serialize, tokens))
+    symbols = column.symbol_automaton()
+    tokens = {
+        edge.symbol: word((position, edge.symbol), column.symbol_text(edge.symbol))
+        for edges in symbols.edges
+        for edge in edges
+    }
+    automaton = expand(symbols, lambda symbol: (tokens[symbol],))
+    return Cell(automaton, partial(_tokens_of, column, tokens))
 
 
-def _spell_symbols(
-    serialize: SpellSymbols, tokens: Mapping[Hashable, int], code: int
-) -> Sequence[int]:
-    return [tokens.get(symbol, NO_TOKEN) for symbol in serialize(code)]
-
-
-def _number_or_instant(column: Column) -> tuple[Automaton, SpellSymbols]:
-    assert not isinstance(column, CategoricalColumn | TextColumn)
-    low, high = column.low, column.high
-    if isinstance(column, DatetimeColumn) and column.is_calendar:
-        unit = column.unit
-        return calendar.instants(low, high, unit), partial(calendar.spell_instant, unit=unit)
-    if isinstance(column, DatetimeColumn):
-        return numbers.fixed_number(low, high), partial(numbers.spell_fixed, low=low, high=high)
-    exceptions = {code: numbers.spell_plain(code, column.decimals) for code in column.exceptions}
-    serialize = partial(
-        numbers.spell_fixed_numbers,
-        multiples=column.multiples,
-        step=column.step,
-        exceptions=exceptions,
-    )
-    return numbers.fixed_numbers(column.multiples, column.step, exceptions), serialize
+def _tokens_of(column: Column, tokens: Mapping[Hashable, int], code: int) -> Sequence[int]:
+    return [tokens.get(symbol, NO_TOKEN) for symbol in column.symbols(code)]

@@ -6,44 +6,33 @@ line break, begin or end with a space, or read ``missing``) are written as JSON 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
+from counterpoise.columns._base import MISSING_WORD, TEXT_END, Column
 from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
 from counterpoise.errors import ModelError, SchemaError
-from counterpoise.grammar import _calendar as calendar
-from counterpoise.grammar import _numbers as numbers
 from counterpoise.grammar._automaton import (
     AmbiguousSequencesError,
     Automaton,
     expand,
-    framed,
     from_sequences,
     lift,
 )
 from counterpoise.grammar._grammar import Grammar, Runs
 from counterpoise.serialization._serializer import (
-    MISSING_WORD,
     Cell,
     SerializedTable,
     Serializer,
     TextParts,
-    category_texts,
     compile_serializer,
     text_cell,
 )
 from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
 
-_END = ","
 _END_OF_TEXT = "\n"
 _NUMERALS = " -.:0123456789"
 
@@ -81,13 +70,13 @@ def text_serializer(
     writer.vocabulary.token("start", "", () if start is None else (start,))
     cells = []
     for position, column in enumerate(table.schema):
-        if isinstance(column, TextColumn):
+        if column.is_text:
             texts = (parts or table.texts)[position]
             cell = text_cell(texts, tokenizer, writer.part, writer.sign("end", _END_OF_TEXT))
             missing = [writer.sign(MISSING_WORD, " " + MISSING_WORD)]
         else:
             cell = _cell(column, writer)
-            missing = writer.write(" " + MISSING_WORD) + writer.write(_END)
+            missing = writer.write(" " + MISSING_WORD) + writer.write(TEXT_END)
         cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
     return compile_serializer(table.schema, writer.vocabulary, cells, tokenizer)
@@ -117,56 +106,60 @@ class _Writer:
 
 
 def _cell(column: Column, writer: _Writer) -> Cell:
-    if isinstance(column, CategoricalColumn):
-        return _category_cell(column, writer)
-    if writer.splits_numbers and isinstance(column, NumericColumn):
-        return _split_number_cell(column, writer)
-    described, of_code = _number_or_instant(column)
-    pieces = writer.tokenizer.pieces_over(_NUMERALS)
+    end = writer.write(TEXT_END)
+    if (choices := column.text_choices()) is not None:
+        return _choice_cell(column, [writer.write(f" {text}") + end for text in choices])
+    if writer.splits_numbers and (digits := column.digit_automaton()) is not None:
+        return _split_number_cell(column, digits, writer, end)
+    characters = column.text_automaton()
+    alphabet = {str(edge.symbol) for edges in characters.edges for edge in edges}
+    further = "".join(sorted(alphabet - {*_NUMERALS, TEXT_END}))
+    pieces = writer.tokenizer.pieces_over(_NUMERALS + further)
     texts = {writer.token(piece, text): text for piece, text in pieces.items()}
     single = {text: token for token, text in texts.items() if len(text) == 1}
-    end = writer.write(_END)
-    lifted = lift(described, {**texts, -1: _END})
+    lifted = lift(characters, {**texts, -1: TEXT_END})
     automaton = expand(lifted, lambda token: end if token == -1 else (token,))
-    return Cell(automaton, _SpellNumeral(column.name, automaton, of_code, writer, single, end))
+    return Cell(automaton, _EncodeCharacters(column, automaton, writer, single, end))
 
 
-def _split_number_cell(column: NumericColumn, writer: _Writer) -> Cell:
+def _choice_cell(column: Column, choices: list[list[int]]) -> Cell:
+    try:
+        return Cell(from_sequences(dict(enumerate(choices))), choices.__getitem__)
+    except AmbiguousSequencesError as error:
+        one, other = column.decode(np.array(error.codes)).tolist()
+        raise SchemaError(
+            f"the model's tokenizer writes the categories {one!r} and {other!r} of column "
+            f"{column.name!r} alike; rename one of them, or use serialization='table'",
+            column=column.name,
+        ) from error
+
+
+def _split_number_cell(column: Column, digits: Automaton, writer: _Writer, end: list[int]) -> Cell:
     """Write each character of a number behind a space."""
-    described = _plain_numbers(column)
-    end = writer.write(_END)
-    tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"} | {_END: tuple(end)}
-    automaton = expand(described, lambda mark: tokens[str(mark)])
-    serialize = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
-    return Cell(automaton, partial(_spell_split, serialize=serialize, tokens=tokens))
+    tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"}
+    tokens[TEXT_END] = tuple(end)
+    automaton = expand(digits, lambda mark: tokens[str(mark)])
+    return Cell(automaton, partial(_encode_split, column, tokens))
 
 
-def _plain_numbers(column: NumericColumn) -> Automaton:
-    return numbers.plain_numbers(
-        column.multiples, column.step, column.exceptions, column.decimals, _END
-    )
-
-
-def _spell_split(
-    code: int, *, serialize: Callable[[int], str], tokens: Mapping[str, tuple[int, ...]]
+def _encode_split(
+    column: Column, tokens: Mapping[str, tuple[int, ...]], code: int
 ) -> Sequence[int]:
-    text = serialize(code) + _END
-    return [token for mark in text for token in tokens[mark]]
+    return [token for mark in column.text(code) + TEXT_END for token in tokens[mark]]
 
 
 @dataclass(frozen=True, slots=True)
-class _SpellNumeral:
-    """Write a number or an instant as the tokenizer does, if the grammar permits it so."""
+class _EncodeCharacters:
+    """Write a value as the tokenizer does, if the grammar permits it so."""
 
-    column: Hashable
+    column: Column
     automaton: Automaton
-    of_code: Callable[[int], str]
     writer: _Writer
     single: Mapping[str, int]
     end: list[int]
 
     def __call__(self, code: int) -> Sequence[int]:
-        text = " " + self.of_code(code)
+        text = " " + self.column.text(code)
         tokens = self.writer.write(text) + self.end
         if self.automaton.read(tokens) == code:
             return tokens
@@ -175,55 +168,8 @@ class _SpellNumeral:
         except KeyError as error:
             raise ModelError(
                 f"the model's tokenizer has no token for {error.args[0]!r}, which column "
-                f"{self.column!r} needs to write numbers; use serialization='table'"
+                f"{self.column.name!r} needs; use serialization='table'"
             ) from None
-
-
-def _category_cell(column: CategoricalColumn, writer: _Writer) -> Cell:
-    end = writer.write(_END)
-    words = [writer.write(" " + text) + end for text in written_categories(column)]
-    try:
-        return Cell(from_sequences(dict(enumerate(words))), words.__getitem__)
-    except AmbiguousSequencesError as error:
-        one, other = (column.categories[code] for code in error.codes)
-        raise SchemaError(
-            f"the model's tokenizer writes the categories {one!r} and {other!r} of column "
-            f"{column.name!r} alike; rename one of them, or use serialization='table'",
-            column=column.name,
-        ) from error
-
-
-def _number_or_instant(column: Column) -> tuple[Automaton, Callable[[int], str]]:
-    """Return the automaton over characters, the end mark included, and how a code is written."""
-    assert not isinstance(column, CategoricalColumn | TextColumn)
-    low, high = column.low, column.high
-    if isinstance(column, DatetimeColumn) and column.is_calendar:
-        unit = column.unit
-        instants = expand(calendar.instants(low, high, unit), calendar.iso_text)
-        return framed(instants, " ", _END), partial(_iso, unit=unit)
-    if isinstance(column, DatetimeColumn):
-        whole = framed(numbers.plain_number(low, high, 0, _END), " ")
-        return whole, partial(numbers.spell_plain, decimals=0)
-    serialize = partial(numbers.spell_plain, decimals=column.decimals, step=column.step)
-    return framed(_plain_numbers(column), " "), serialize
-
-
-def _iso(code: int, unit: str) -> str:
-    return "".join(map(calendar.iso_text, calendar.spell_instant(code, unit)))
-
-
-def written_categories(column: CategoricalColumn) -> list[str]:
-    """Return each category as it stands in a sentence."""
-    return [_quoted(text) for text in category_texts(column)]
-
-
-def _quoted(text: str) -> str:
-    """Return `text` as it is, or as a JSON string where it could be mistaken."""
-    printable = text.isprintable()
-    plain = printable and text == text.strip() and text not in ("", MISSING_WORD)
-    if plain and not any(character in text for character in ',"'):
-        return text
-    return json.dumps(text, ensure_ascii=not printable)
 
 
 # Sentences without a grammar: anything may follow anything.

@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 
 from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._column import Column
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._table import Table
-from counterpoise.grammar._calendar import UNITS_PER_DAY
 from counterpoise.grammar._grammar import IntArray
 
 N_NEIGHBORS = 5
@@ -44,11 +40,7 @@ def interpolate(table: Table, n_rows: Mapping[int, int], rng: np.random.Generato
     count as numeric. A cell that is missing in most neighbours is missing in the interpolated
     row, where the published code has no missing values.
     """
-    numeric = [
-        position
-        for position, column in enumerate(table.schema)
-        if isinstance(column, NumericColumn | DatetimeColumn)
-    ]
+    numeric = [position for position, column in enumerate(table.schema) if column.is_numeric]
     parts = [np.empty((0, len(table.schema)), dtype=np.int64)]
     for label, n in n_rows.items():
         if not numeric or n == 0:
@@ -73,7 +65,8 @@ def _interpolate_class(
         for position in range(1, len(table.schema))
         if position not in numeric and position not in table.texts
     ]
-    sizes = np.array([_unit_size(table.schema[position]) for position in numeric])
+    columns = [table.schema[position] for position in numeric]
+    sizes = np.array([column.unit_size for column in columns])
     numbers = table.codes[:, numeric] * sizes  # distances are between values, not codes
     gaps = table.codes[:, numeric] == MISSING
     numbers[gaps | (table.codes[:, numeric] == ABSENT)] = np.nan
@@ -85,26 +78,12 @@ def _interpolate_class(
     X = np.column_stack([numbers, _as_ranks(categories)])
     smote = _smote(len(numeric), X.shape[1], is_class.sum() + n, int(rng.integers(2**31)))
     new = smote.fit_resample(X, is_class)[0][len(X) :]
-    ranged = [table.schema[position] for position in numeric]
-    bounds = [(c.low, c.high) for c in ranged if isinstance(c, NumericColumn | DatetimeColumn)]
-    low, high = np.array(bounds).T
-    codes: IntArray = np.clip(np.rint(new[:, : len(numeric)] / sizes), low, high).astype(np.int64)
-    codes = np.clip(codes, low, high)  # once more: floats do not hold every long integer
-    for at, column in enumerate(ranged):
-        if isinstance(column, NumericColumn):
-            codes[:, at] = column.nearest(codes[:, at])
+    scaled = new[:, : len(numeric)] / sizes
+    codes = np.column_stack([c.nearest(scaled[:, at]) for at, c in enumerate(columns)])
     new_gaps = np.zeros(codes.shape, dtype=bool)
     new_gaps[:, has_gaps] = new[:, X.shape[1] - has_gaps.sum() :] > 0.5
     codes[new_gaps] = MISSING
     return codes
-
-
-def _unit_size(column: Column) -> float:
-    """Return what one step of a column's code is worth: in days for dates and times."""
-    if isinstance(column, DatetimeColumn):
-        return 1.0 / UNITS_PER_DAY[column.unit]
-    assert isinstance(column, NumericColumn)
-    return float(10.0**-column.decimals)
 
 
 def _as_ranks(columns: IntArray) -> IntArray:
