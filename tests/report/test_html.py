@@ -137,7 +137,7 @@ def test_what_is_not_known_is_not_drawn(summary: Summary) -> None:
     assert summary.verdict is not None
     (arms,) = summary.verdict.results.values()
     unknown = tuple(replace(arm, interval=None, p_value=float("nan")) for arm in arms)
-    verdict = replace(summary.verdict, arms={"trees": unknown})
+    verdict = replace(summary.verdict, results={"trees": unknown})
     (section,) = summary.sections
     assert section.quality is not None
     measures = tuple(
