@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics._quality import measure_quality
+from counterpoise.metrics import measure_quality
 
-_ASPECTS = ("diversity", "leakage")
-"""Realism is left out: its classifiers take ten times as long as all the rest of a run."""
+_ASPECTS = ("diversity", "privacy")
+"""Fidelity is left out: its classifiers take ten times as long as all the rest of a run."""
 _MOST_ROWS = 1000
 _N_DRAWS = 10
 _FEWEST_ROWS = 2
@@ -42,8 +42,8 @@ def diversity_figures(
     -------
     dict or None
         Name of a measure -> its ``value``, ``real_anchor`` (what the held-out rows reach) and
-        ``duplicate_anchor`` (what repeated training rows reach); and ``column_entropy``, nats, the
-        mean over columns. None with fewer than two rows on either side.
+        ``duplicate_anchor`` (what repeated training rows reach). None with fewer than two rows on
+        either side.
     """
     if min(len(minority), len(synthetic)) < _FEWEST_ROWS:
         return None
@@ -57,7 +57,7 @@ def diversity_figures(
         n_draws=_N_DRAWS,
         random_state=seed,
     )
-    figures: dict[str, Any] = {
+    return {
         measure.name: {
             "value": measure.value,
             "real_anchor": measure.real_anchor,
@@ -65,10 +65,3 @@ def diversity_figures(
         }
         for measure in quality
     }
-    columns = quality.columns
-    figures["column_entropy"] = {
-        "value": sum(column.entropy for column in columns) / len(columns),
-        "real_anchor": sum(column.real_entropy for column in columns) / len(columns),
-        "duplicate_anchor": None,
-    }
-    return figures

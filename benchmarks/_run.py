@@ -21,7 +21,7 @@ from benchmarks._tables import BenchTable
 from benchmarks._utility import Utility, macro_scores, measure_utility
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._out_of_fold import Fold, predict_folds, resample_folds
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from benchmarks.protocol import (
     split_table,
 )
 from benchmarks.results import ABSENT, markdown_table, median_and_range, note, say, write_json
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 from counterpoise.models._device import resolve_device
 from counterpoise.models._smollm2 import converted_folder
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.cli import main
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 
 _BESIDE = Path(__file__).parents[2] / "shared" / "datasets"
 FOLDER = Path(os.environ.get("COUNTERPOISE_DATA_DIR", _BESIDE))

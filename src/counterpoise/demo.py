@@ -18,7 +18,7 @@ import pandas as pd
 from counterpoise.cli._terminal import aligned
 from counterpoise.errors import MissingDependencyError
 from counterpoise.io._files import check_output, write_table
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 
 _TARGET = "churn"
 _MINORITY = "yes"

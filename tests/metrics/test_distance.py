@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counterpoise import LLMOverSampler
 from counterpoise.columns._schema import Schema
+from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
 from counterpoise.metrics import _distance as distance
-from counterpoise.metrics._distance import distances, encode, nearest
+from counterpoise.metrics._distance import distances, encode, encode_tables, nearest
 from tests.metrics.frames import made_rows
+from tests.small_models import QUICK, labelled_table, mixed_frame
 
 
 def plain_position(real: list[float], value: float) -> float:
@@ -44,7 +47,8 @@ def plain_distance(real: pd.DataFrame, one: pd.Series[Any], other: pd.Series[Any
             if name == "since":
                 known, a, b = known.astype("int64"), *(pd.Series([a, b]).astype("int64"))
             known = [float(v) for v in known]
-            gaps.append(abs(plain_position(known, float(a)) - plain_position(known, float(b))))
+            positions = [plain_position(known, float(value)) for value in (a, b)]
+            gaps.append(min(1.0, abs(positions[0] - positions[1])))
     return float(np.mean(gaps))
 
 
@@ -89,12 +93,11 @@ def test_pieces_and_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     frame, other = made_rows(30, 4), made_rows(17, 5)
     rows, others = encode(Schema.infer(frame), [frame], [other])
     whole = distances(rows, others)
-    monkeypatch.setattr(distance, "_CELLS_A_CHUNK", 50)
+    monkeypatch.setattr(distance, "_PAIRS_PER_CHUNK", 50)
     assert np.array_equal(distances(rows, others), whole)
-    assert np.array_equal(nearest(rows, others, 3), np.sort(whole, axis=1)[:, :3])
-    own = distances(rows, rows)
-    np.fill_diagonal(own, np.inf)
-    assert np.array_equal(nearest(rows, rows, 2, exclude_self=True), np.sort(own, axis=1)[:, :2])
+    distance_, position = nearest(rows, others)
+    assert np.array_equal(distance_, whole.min(axis=1))
+    assert np.array_equal(position, whole.argmin(axis=1))
 
 
 def test_rows_that_are_the_same_have_the_same_key() -> None:
@@ -135,3 +138,60 @@ def test_ordered_categories_stand_in_their_order() -> None:
     real = pd.DataFrame({"size": sizes})
     (rows,) = encode(Schema.infer(real), [real])
     assert distances(rows, rows)[0].tolist() == pytest.approx([0, 0.25, 0.625, 0.625])
+
+
+def test_beyond_the_real_rows_the_difference_grows_up_to_one() -> None:
+    real = pd.DataFrame({"x": [0, 10, 20, 30]})
+    made = pd.DataFrame({"x": [33, 10**6]})
+    rows, others = encode(Schema.infer(real), [real], [made])
+    assert distances(others, rows)[0].tolist() == pytest.approx([0.85, 0.6, 0.35, 0.1])
+    assert distances(others, rows)[1].tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_tables_are_encoded_as_frames_are(seed: int) -> None:
+    frame, labels = mixed_frame(30, seed)
+    level = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    frame["level"] = pd.Series(["low", "high", "mid", None, "low"] * 6, dtype=level)
+    frame["note"] = [f"note {i % 7} with some words in it" for i in range(30)]
+    frame["wait"] = pd.to_timedelta(np.arange(30) % 11, "h")
+    labelled = frame.assign(churn=labels)[["churn", *frame]]
+    schema = Schema.infer(labelled, kinds={"note": "text"})
+    table = Table.from_frame(labelled, schema)
+    real, made = encode_tables(table.take(range(20)), table.take(range(20, 30)), skip=1)
+    expected = encode(Schema(schema.columns[1:]), [frame[:20]], [frame[20:]])
+    assert distances(made, real) == pytest.approx(distances(expected[1], expected[0]), abs=1e-6)
+
+
+def test_an_equal_row_is_at_no_distance_and_the_first_of_several_is_named() -> None:
+    table = labelled_table(*mixed_frame(20))
+    twice, rows = encode_tables(table.take([*range(20), *range(20)]), table, skip=1)
+    distance_, position = nearest(rows, twice)
+    assert (distance_ == 0).all()
+    assert position.tolist() == list(range(20))
+
+
+def test_long_integers_have_a_distance() -> None:
+    frame = pd.DataFrame({"class": list("aab"), "id": [2**60, 2**60 + 2**40, 2**60 + 2**41]})
+    table = Table.from_frame(frame, Schema.infer(frame))
+    real, made = encode_tables(table.take([0, 1]), table.take([2]), skip=1)
+    assert distances(made, real).tolist() == [[1.0, 1.0]]
+
+
+def test_provenance_and_report_name_the_same_row_on_a_long_tailed_column() -> None:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "income": np.exp(random.normal(8, 3, 90)).round(),  # from tens to millions
+            "age": random.integers(18, 80, 90),
+            "plan": random.choice(["a", "b"], 90),
+        }
+    )
+    y = np.where(np.arange(90) % 3 == 0, "rare", "common")
+    sampler = LLMOverSampler(**QUICK)
+    X_resampled, _ = sampler.fit_resample(X, y)
+    of_class = np.flatnonzero(y == "rare")
+    real, made = encode(sampler.schema_, [X.iloc[of_class]], [X_resampled[90:]])
+    distance_, position = nearest(made, real)
+    assert sampler.provenance_["nearest_row"].tolist() == of_class[position].tolist()
+    assert sampler.provenance_["nearest_distance"].tolist() == pytest.approx(distance_.tolist())

@@ -1,4 +1,4 @@
-"""Measures of diversity against references and closed forms."""
+"""Metrics of diversity against references and closed forms."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from counterpoise import metrics
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics import _diversity as diversity
+from counterpoise.metrics import Sample
 from counterpoise.metrics._distance import distances, encode
-from counterpoise.metrics._reference import compare
 from tests.metrics.frames import made_rows
 
 REAL, MADE = made_rows(60, 0), made_rows(45, 1)
 SCHEMA = Schema.infer(pd.concat([REAL, MADE]))
+
+
+def sample(real: pd.DataFrame, made: pd.DataFrame, schema: Schema = SCHEMA) -> Sample:
+    return Sample.from_frames(real, made, schema)
 
 
 def gaps_of(real: pd.DataFrame, made: pd.DataFrame) -> tuple[np.ndarray, ...]:
@@ -29,8 +33,8 @@ def test_density_and_coverage_are_those_of_their_paper(k: int) -> None:
     hits = [[across[i, j] <= radii[i] for j in range(len(MADE))] for i in range(len(REAL))]
     density = np.array(hits).sum() / (k * len(MADE))
     coverage = np.mean([any(row) for row in hits])
-    assert diversity.density(REAL, MADE, SCHEMA, k=k) == pytest.approx(density)
-    assert diversity.coverage(REAL, MADE, SCHEMA, k=k) == pytest.approx(coverage)
+    assert metrics.density(sample(REAL, MADE), k=k) == pytest.approx(density)
+    assert metrics.coverage(sample(REAL, MADE), k=k) == pytest.approx(coverage)
 
 
 def test_beta_recall_is_that_of_its_definition() -> None:
@@ -47,7 +51,7 @@ def test_beta_recall_is_that_of_its_definition() -> None:
             hits += across[i, j] <= radii[i] and central[j] <= core
         differences += abs(hits / len(REAL) - level)
     expected = 1 - differences / sum(levels)
-    assert diversity.beta_recall(REAL, MADE, SCHEMA) == pytest.approx(expected)
+    assert metrics.beta_recall(sample(REAL, MADE)) == pytest.approx(expected)
 
 
 def test_coverage_and_density_of_rows_of_the_same_distribution() -> None:
@@ -56,24 +60,24 @@ def test_coverage_and_density_of_rows_of_the_same_distribution() -> None:
     covered, dense = [], []
     for _ in range(15):
         frames = [pd.DataFrame(random.normal(size=(150, 3)), columns=list("abc")) for _ in "rs"]
-        covered.append(diversity.coverage(*frames, schema, k=3))
-        dense.append(diversity.density(*frames, schema, k=3))
+        covered.append(metrics.coverage(sample(*frames, schema), k=3))
+        dense.append(metrics.density(sample(*frames, schema), k=3))
     # coverage 1 - 2**-3 by the paper's lemma, standard error of the mean 0.01
     assert np.mean(covered) == pytest.approx(1 - 2**-3, abs=0.04)
     assert np.mean(dense) == pytest.approx(1, abs=0.1)
 
 
 def test_repeated_rows_cover_everything_and_rows_of_one_kind_do_not() -> None:
-    assert diversity.coverage(REAL, REAL, SCHEMA) == 1
-    assert diversity.subgroup_coverage(REAL, REAL, SCHEMA) == 1
+    assert metrics.coverage(sample(REAL, REAL)) == 1
+    assert metrics.subgroup_coverage(sample(REAL, REAL)) == 1
     one = pd.concat([REAL.iloc[[0]]] * 50, ignore_index=True)
-    assert diversity.coverage(REAL, one, SCHEMA) < 0.3
-    assert diversity.subgroup_coverage(REAL, one, SCHEMA) < 0.5
-    assert diversity.distinct_row_rate(REAL, one, SCHEMA) == 1 / 50
-    assert diversity.mean_pairwise_distance(REAL, one, SCHEMA) == 0
-    assert diversity.joint_entropy(REAL, one, SCHEMA) == 0
-    assert diversity.column_entropies(REAL, one, SCHEMA).tolist() == [0] * 6
-    assert diversity.beta_recall(REAL, one, SCHEMA) < diversity.beta_recall(REAL, MADE, SCHEMA)
+    assert metrics.coverage(sample(REAL, one)) < 0.3
+    assert metrics.subgroup_coverage(sample(REAL, one)) < 0.5
+    assert metrics.distinct_row_rate(sample(REAL, one)) == 1 / 50
+    assert metrics.mean_pairwise_distance(sample(REAL, one)) == 0
+    assert metrics.joint_entropy(sample(REAL, one)) == 0
+    assert metrics.column_entropies(sample(REAL, one)).tolist() == [0] * 6
+    assert metrics.beta_recall(sample(REAL, one)) < metrics.beta_recall(sample(REAL, MADE))
 
 
 def test_subgroups_are_those_of_a_table_that_has_some() -> None:
@@ -83,43 +87,43 @@ def test_subgroups_are_those_of_a_table_that_has_some() -> None:
     real["name"] = np.array(["left", "right"])[kind]
     schema = Schema.infer(real)
     made = real[kind == 0]
-    shares = diversity.subgroup_shares(real, made, schema)
+    shares = metrics.subgroup_shares(sample(real, made, schema))
     assert sorted(shares["real"]) == [0.25, 0.75]
-    assert sorted(shares["synthetic"]) == [0, 1]
-    assert diversity.subgroup_coverage(real, made, schema) == 0.5
+    assert sorted(shares["sample"]) == [0, 1]
+    assert metrics.subgroup_coverage(sample(real, made, schema)) == 0.5
 
 
 def test_mean_pairwise_distance_of_uniform_numbers() -> None:
     frame = pd.DataFrame({"x": np.arange(400.0), "y": np.random.default_rng(3).permutation(400)})
     # 1/3 but for the rank of a row itself: (n + 1) / (3 n)
     expected = 401 / 1200
-    found = diversity.mean_pairwise_distance(frame, frame, Schema.infer(frame))
+    found = metrics.mean_pairwise_distance(sample(frame, frame, Schema.infer(frame)))
     assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_entropies_and_support_by_column() -> None:
-    found = diversity.column_entropies(REAL, MADE, SCHEMA)
+    found = metrics.column_entropies(sample(REAL, MADE))
     counts = MADE["member"].value_counts().to_numpy()
     assert found["member"] == pytest.approx(stats.entropy(counts) + 1 / (2 * len(MADE)))
     few = MADE[MADE["colour"] == "a"]
-    covered = diversity.support_coverage(REAL, few, SCHEMA)
+    covered = metrics.column_support_coverage(sample(REAL, few))
     assert covered["colour"] == 1 / 4  # a, b, c and missing
-    assert diversity.support_coverage(REAL, REAL, SCHEMA).tolist() == [1] * 6
+    assert metrics.column_support_coverage(sample(REAL, REAL)).tolist() == [1] * 6
     assert set(found.index) == set(covered.index) == set(REAL.columns)
 
 
-def test_samples_of_a_comparison_are_comparisons_of_samples() -> None:
-    whole = compare(REAL, MADE, SCHEMA)
+def test_taking_rows_of_a_sample_gives_the_sample_of_these_rows() -> None:
+    whole = sample(REAL, MADE)
     rows = np.array([3, 7, 7, 21, 40])
     taken = whole.take(rows)
-    direct = compare(REAL, MADE.iloc[rows], SCHEMA)
+    direct = sample(REAL, MADE.iloc[rows])
     assert np.array_equal(taken.to_real, direct.to_real)
-    assert np.array_equal(taken.gaps, direct.gaps)
+    assert np.array_equal(taken.distances, direct.distances)
     assert np.array_equal(taken.bins, direct.bins)
 
 
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 2 rows are needed"):
-        diversity.coverage(REAL, MADE.iloc[:1], SCHEMA)
+        metrics.coverage(sample(REAL, MADE.iloc[:1]))
     with pytest.raises(ValueError, match="at least 2 real rows"):
-        diversity.coverage(REAL.iloc[:1], MADE, SCHEMA)
+        metrics.coverage(sample(REAL.iloc[:1], MADE))

@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics._measure import Quality
-from counterpoise.metrics._quality import measure_quality
+from counterpoise.metrics import Quality, measure_quality
 from tests.metrics.frames import with_noise
 
 FOLDER = Path(
@@ -49,7 +48,7 @@ def test_the_cheat_is_caught_and_real_rows_are_not() -> None:
     train, holdout, unseen = rows[:200], rows[200:400], rows[400:]
     schema = Schema.infer(rows)
     cheat = measure_quality(
-        train, holdout, with_noise(train, 300, seed=1), schema, aspects=["leakage"], random_state=0
+        train, holdout, with_noise(train, 300, seed=1), schema, aspects=["privacy"], random_state=0
     )
     assert cheat["near_copies"].value > 0.95
     assert cheat["closer_to_training"].interval is not None
@@ -57,7 +56,7 @@ def test_the_cheat_is_caught_and_real_rows_are_not() -> None:
     assert cheat["membership_inference"].value > 0.8
     assert len(cheat.warnings) >= 3
     # a fixed draw, so it cannot fail by chance; over draws, about 1 in 20 would warn
-    real = measure_quality(train, holdout, unseen, schema, aspects=["leakage"], random_state=0)
+    real = measure_quality(train, holdout, unseen, schema, aspects=["privacy"], random_state=0)
     assert real.warnings == ()
     assert not real.leaks
 
@@ -71,13 +70,13 @@ def quality() -> Quality:
 
 
 def test_every_measure_stands_beside_both_anchors(quality: Quality) -> None:
-    assert {measure.aspect for measure in quality} == {"diversity", "realism", "leakage"}
+    assert {measure.aspect for measure in quality} == {"diversity", "fidelity", "privacy"}
     assert len({measure.name for measure in quality}) == len(quality.measures) == 18
     for measure in quality:
         assert measure.real_anchor is not None
         assert measure.duplicate_anchor is not None
         assert np.isfinite([measure.value, measure.real_anchor, measure.duplicate_anchor]).all()
-        assert measure.direction in ("higher", "lower", "real")
+        assert measure.better in ("higher", "lower", "real")
         if measure.interval is not None:
             assert measure.interval[0] <= measure.value <= measure.interval[1]
     assert quality.n_compared == 40
@@ -92,10 +91,17 @@ def test_duplicates_are_told_from_real_rows(quality: Quality) -> None:
     assert abs(quality["closer_to_training"].real_anchor - 0.5) < 0.2
 
 
-def test_columns_are_in_the_order_of_the_table(quality: Quality) -> None:
-    names = [column.name for column in quality.columns]
-    assert names == made_rows(1, 0).columns.tolist()
-    assert all(0 <= column.marginal_distance <= 1 for column in quality.columns)
+def test_every_column_has_its_figures(quality: Quality) -> None:
+    assert set(quality.columns) == set(made_rows(1, 0).columns)
+    for figures in quality.columns.values():
+        assert set(figures) == {
+            "column_entropies",
+            "column_support_coverage",
+            "marginal_distances",
+        }
+        assert 0 <= figures["marginal_distances"] <= 1
+    entropies = [figures["column_entropies"] for figures in quality.columns.values()]
+    assert np.mean(entropies) == pytest.approx(quality["column_entropy"].value)
 
 
 def test_the_summary_serialises(quality: Quality) -> None:
@@ -103,7 +109,7 @@ def test_the_summary_serialises(quality: Quality) -> None:
     assert record["measures"][0]["name"] == quality.measures[0].name
     assert record["leaks"] == quality.leaks
     assert quality.to_frame().loc["coverage", "value"] == quality["coverage"].value
-    assert quality.of("leakage")[0].name == "exact_copies"
+    assert quality.of("privacy")[0].name == "exact_copies"
     with pytest.raises(KeyError):
         quality["beauty"]
     broken = replace(quality, measures=(replace(quality.measures[0], value=float("nan")),))
@@ -120,7 +126,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 def test_without_a_holdout_what_can_be_measured_is() -> None:
     rows = made_rows(60, seed=7)
     found = measure_quality(
-        rows[:30], None, rows[30:], Schema.infer(rows), aspects=["diversity", "leakage"]
+        rows[:30], None, rows[30:], Schema.infer(rows), aspects=["diversity", "privacy"]
     )
     assert found.n_holdout == 0
     assert found["coverage"].real_anchor is None
@@ -133,7 +139,7 @@ def test_a_tiny_class_is_measured_as_far_as_it_goes() -> None:
     rows = made_rows(12, seed=8)
     found = measure_quality(rows[:3], rows[3:5], rows[5:], Schema.infer(rows), n_draws=3)
     assert "detection_auc" not in found
-    assert any("classifier" in note for note in found.notes)
+    assert any("Detection AUC" in note for note in found.notes)
     assert found["coverage"].value <= 1
 
 
@@ -172,7 +178,7 @@ def test_the_cheat_is_caught_on_real_tables(stem: str, target: str, minority: st
     parts = rows[:third], rows[third : 2 * third], rows[2 * third :]
     schema = Schema.infer(frame.drop(columns=target))
     cheat = with_noise(parts[0], 200, seed=1)
-    found = measure_quality(parts[0], parts[1], cheat, schema, aspects=["leakage"], random_state=0)
+    found = measure_quality(parts[0], parts[1], cheat, schema, aspects=["privacy"], random_state=0)
     assert len(found.warnings) >= 3
-    real = measure_quality(*parts, schema, aspects=["leakage"], random_state=0)
+    real = measure_quality(*parts, schema, aspects=["privacy"], random_state=0)
     assert real.warnings == ()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 
 REAL = pd.DataFrame(
     {

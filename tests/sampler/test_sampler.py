@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from counterpoise import LLMOverSampler
 from counterpoise.errors import CounterpoiseError, ModelError, SchemaError
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 from tests.small_models import QUICK, mixed_frame, save_gpt2
 
 pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from counterpoise import LLMOverSampler
-from counterpoise.metrics._validity import check_validity
+from counterpoise.metrics import check_validity
 from counterpoise.models._smollm2 import converted_folder, find_gguf
 
 pytestmark = [

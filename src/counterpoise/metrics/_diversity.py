@@ -1,213 +1,193 @@
-"""How varied the rows are: entropies, coverage of the real rows, distances among themselves.
-
-Each measure takes a frame of real rows and one of synthetic rows (or, where its name ends in `_of`,
-a :class:`~counterpoise.metrics._reference.Comparison` of them).
-"""
+"""Diversity: entropies, coverage of the real rows, distances among the rows."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from scipy.sparse.csgraph import minimum_spanning_tree
 
-from counterpoise.columns._schema import Schema
-from counterpoise.metrics._distance import FloatArray, IntArray, column_order, encode
-from counterpoise.metrics._reference import (
-    Comparison,
-    bin_rows,
-    chow_liu_entropy,
-    compare,
-    n_bins_for,
-)
-from counterpoise.metrics._reference import binned_entropies as entropies_of_bins
+from counterpoise.metrics._distance import FloatArray, IntArray
+from counterpoise.metrics._metric import register_metric
+from counterpoise.metrics._sample import Sample
 
-N_NEIGHBORS = 5
-N_LEVELS = 20
+_N_NEIGHBORS = 5
+_LEVELS = np.arange(1, 21) / 20
 
 
-def column_entropies(
-    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
-) -> pd.Series[float]:
-    """Entropy of each synthetic column, in nats, by name.
+@register_metric("Distinct rows", aspect="diversity", better="higher", equal_size=False)
+def distinct_row_rate(sample: Sample) -> float:
+    """Share of distinct rows among all rows."""
+    keys = sample.rows.keys()
+    return len(set(keys)) / len(keys)
 
-    Numbers are counted in bins that hold equal shares of the real values (2 to 10 bins, by the
-    number of real rows); a missing cell is a value of its own. Plug-in estimate with the
-    correction of Miller and Madow.
+
+@register_metric("Entropy of the columns", aspect="diversity", better="higher")
+def column_entropy(sample: Sample) -> float:
+    """Mean over the columns of how evenly values are used, in nats; numbers in bins."""
+    return float(column_entropies(sample).mean())
+
+
+@register_metric("Entropy of the rows", aspect="diversity", better="higher")
+def joint_entropy(sample: Sample) -> float:
+    """Variety of whole rows, in nats, given the strongest dependences between columns.
+
+    Of at most 64 columns, evenly spaced.
     """
-    bins, _ = _bins(synthetic, real, schema)
-    return pd.Series(entropies_of_bins(bins), index=_names(schema), dtype=float)
+    return chow_liu_entropy(sample.bins[:, sample.real.paired_columns])
 
 
-def joint_entropy(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """Entropy of the synthetic rows, in nats: the tree estimate of Chow and Liu.
+@register_metric("Values covered", aspect="diversity", better="higher")
+def support_coverage(sample: Sample) -> float:
+    """Share of a column's real values (bins, for numbers) that occur; mean over columns."""
+    return float(column_support_coverage(sample).mean())
 
-    Of the cells counted as in :func:`column_entropies`. See
-    :func:`counterpoise.metrics._reference.chow_liu_entropy`: it takes the strongest dependences
-    between columns into account, and is an upper bound of the entropy with all of them.
+
+@register_metric("Coverage", aspect="diversity", better="higher")
+def coverage(sample: Sample, k: int = _N_NEIGHBORS) -> float:
+    """Share of the training rows that have a synthetic row in their neighbourhood.
+
+    It grows with the number of rows: with as many as there are real ones, and drawn from the same
+    distribution, ``1 - 2**-k`` is expected.
     """
-    return chow_liu_entropy(_bins(synthetic, real, schema)[0])
+    return float((sample.to_real.min(axis=1) <= sample.real.radii(k)).mean())
 
 
-def support_coverage(
-    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
-) -> pd.Series[float]:
-    """Share of each column's real values that occur among the synthetic ones, by name.
-
-    Numbers are counted in bins as in :func:`column_entropies`; a missing cell is a value.
-    """
-    bins, real_bins = _bins(synthetic, real, schema)
-    return pd.Series(support_coverage_of(real_bins, bins), index=_names(schema), dtype=float)
-
-
-def distinct_row_rate(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """Count of distinct synthetic rows by the number of synthetic rows, in (0, 1].
-
-    Two rows are the same if all their cells are, numbers to the column's decimals.
-    """
-    return distinct_row_rate_of(encode(schema, [real], [synthetic])[1].keys())
-
-
-def density(
-    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, k: int = N_NEIGHBORS
-) -> float:
-    """How densely the real rows surround the synthetic ones [1]_; 1 for real rows, on average.
+@register_metric("Density", aspect="diversity", better="real")
+def density(sample: Sample, k: int = _N_NEIGHBORS) -> float:
+    """Neighbourhoods of training rows that a row lies in; about 1 for real rows, more is crowding.
 
     Around each real row lies a ball that reaches to its `k`-th nearest other real row. The density
-    is the mean number of balls that a synthetic row lies in, divided by `k`. It can exceed 1 where
-    the synthetic rows keep to where the real ones are densest.
+    is the mean number of balls that a row lies in, divided by `k`.
 
     References
     ----------
     .. [1] Naeem et al., "Reliable fidelity and diversity metrics for generative models", ICML
        2020.
     """
-    return density_of(compare(real, synthetic, schema), k)
+    within = sample.to_real <= sample.real.radii(k)[:, None]
+    return float(within.sum(axis=0).mean() / min(k, len(sample.real) - 1))
 
 
-def coverage(
-    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, k: int = N_NEIGHBORS
-) -> float:
-    """Share of the real rows whose ball holds some synthetic row (see :func:`density`).
+@register_metric("Beta-recall", aspect="diversity", better="higher")
+def beta_recall(sample: Sample, k: int = _N_NEIGHBORS) -> float:
+    """How evenly the core of the rows covers the training rows, in 0 to 1.
 
-    It grows with the number of synthetic rows: with as many as there are real ones, and drawn
-    from the same distribution, ``1 - 2**-k`` is to be expected.
-    """
-    return coverage_of(compare(real, synthetic, schema), k)
-
-
-def beta_recall(
-    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, k: int = N_NEIGHBORS
-) -> float:
-    """How evenly the real rows are covered by the core of the synthetic ones, in [0, 1] [1]_.
-
-    For a share b, the core is the b most central synthetic rows, and the recall R(b) is the share
-    of real rows in whose ball (see :func:`density`) the nearest synthetic row lies and is in the
-    core. The measure is ``1 - sum |R(b) - b| / sum b`` over b = 1/20, ..., 1.
+    For a share b, the core is the b most central rows of the sample, and the recall R(b) is the
+    share of real rows in whose ball (see `density`) the nearest row lies and is in the core. The
+    metric is ``1 - sum |R(b) - b| / sum b`` over b = 1/20, ..., 1.
 
     NOTE[DIFF]: [1]_ measures how central a row is by its distance from the centre of an
-    embedding. Rows of mixed types have no centre: here it is the mean distance to all other
-    synthetic rows.
+    embedding. Rows of mixed types have no centre: here it is the mean distance to the other rows.
 
     References
     ----------
     .. [1] Alaa et al., "How faithful is your synthetic data?", ICML 2022.
     """
-    return beta_recall_of(compare(real, synthetic, schema), k)
+    centrality = mean_distances(sample.distances)
+    nearest = sample.to_real.argmin(axis=1)
+    is_covered = sample.to_real.min(axis=1) <= sample.real.radii(k)
+    cores = np.quantile(centrality, _LEVELS)
+    recall = np.array([(is_covered & (centrality[nearest] <= core)).mean() for core in cores])
+    return float(1 - np.abs(recall - _LEVELS).sum() / _LEVELS.sum())
 
 
-def mean_pairwise_distance(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """Mean distance between two different synthetic rows (0: all the same).
+@register_metric("Distance between rows", aspect="diversity", better="real")
+def mean_pairwise_distance(sample: Sample) -> float:
+    """Mean distance between two rows, in 0 to 1; below real rows: too alike, above: noise."""
+    off_diagonal = ~np.eye(len(sample), dtype=bool)
+    return float(sample.distances[off_diagonal].mean(dtype=np.float64))
 
-    The distance is that of :mod:`counterpoise.metrics._distance`, ranks being those among the
-    real rows. Two independent uniform numbers are 1/3 apart.
+
+@register_metric("Sub-groups covered", aspect="diversity", better="higher")
+def subgroup_coverage(sample: Sample) -> float:
+    """Share of the training rows' clusters that get at least half of their share.
+
+    See `subgroup_shares`.
     """
-    return mean_pairwise_distance_of(compare(real, synthetic, schema))
+    shares = subgroup_shares(sample)
+    return float((shares["sample"] >= shares["real"] / 2).mean())
 
 
-def subgroup_shares(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Share of the real and of the synthetic rows in each sub-group of the real ones.
+def subgroup_shares(sample: Sample) -> pd.DataFrame:
+    """Share of the real and of the sample's rows in each sub-group of the real ones.
 
     Sub-groups are clusters of the real rows (Ward linkage of the square roots of the distances; one
-    for every ten rows, 2 to 10 of them); a synthetic row belongs to the group of the real row
-    nearest to it.
+    for every ten rows, 2 to 10 of them). A row belongs to the group of the real row nearest to it.
 
     Returns
     -------
     DataFrame of shape (n_groups, 2)
-        Columns ``real`` and ``synthetic``; each sums to 1.
+        Columns ``real`` and ``sample``; each sums to 1.
     """
-    shares = subgroup_shares_of(compare(real, synthetic, schema))
-    return pd.DataFrame({"real": shares[0], "synthetic": shares[1]})
-
-
-def subgroup_coverage(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """Share of the real rows' sub-groups that get at least half of their share, in [0, 1].
-
-    See :func:`subgroup_shares`.
-    """
-    return subgroup_coverage_of(compare(real, synthetic, schema))
-
-
-def density_of(comparison: Comparison, k: int = N_NEIGHBORS) -> float:
-    radii = comparison.real.radii(k)
-    within = comparison.to_real <= radii[:, None]
-    return float(within.sum(axis=0).mean() / min(k, len(radii) - 1))
-
-
-def coverage_of(comparison: Comparison, k: int = N_NEIGHBORS) -> float:
-    nearest = comparison.to_real.min(axis=1)
-    return float((nearest <= comparison.real.radii(k)).mean())
-
-
-def beta_recall_of(comparison: Comparison, k: int = N_NEIGHBORS) -> float:
-    n_sample = len(comparison.sample)
-    others = np.where(np.isinf(comparison.gaps), 0.0, comparison.gaps)
-    eccentricities = others.sum(axis=1, dtype=np.float64) / (n_sample - 1)
-    nearest = comparison.to_real.argmin(axis=1)
-    is_covered = comparison.to_real.min(axis=1) <= comparison.real.radii(k)
-    levels = np.arange(1, N_LEVELS + 1) / N_LEVELS
-    cores = np.quantile(eccentricities, levels)
-    curve = np.array([(is_covered & (eccentricities[nearest] <= core)).mean() for core in cores])
-    return float(1 - np.abs(curve - levels).sum() / levels.sum())
-
-
-def mean_pairwise_distance_of(comparison: Comparison) -> float:
-    n_sample = len(comparison.sample)
-    gaps = comparison.gaps[~np.eye(n_sample, dtype=bool)]
-    return float(gaps.mean(dtype=np.float64))
-
-
-def subgroup_shares_of(comparison: Comparison) -> FloatArray:
-    groups = comparison.real.groups
+    groups = sample.real.groups
     n_groups = int(groups.max()) + 1
-    of_sample = groups[comparison.to_real.argmin(axis=0)]
-    shares = [np.bincount(part, minlength=n_groups) / len(part) for part in (groups, of_sample)]
-    return np.array(shares)
-
-
-def subgroup_coverage_of(comparison: Comparison) -> float:
-    real, synthetic = subgroup_shares_of(comparison)
-    return float((synthetic >= real / 2).mean())
-
-
-def support_coverage_of(real_bins: IntArray, bins: IntArray) -> FloatArray:
-    return np.array(
-        [
-            np.isin(np.unique(real), np.unique(sample)).mean()
-            for real, sample in zip(real_bins.T, bins.T, strict=True)
-        ]
+    parts = {"real": groups, "sample": groups[sample.to_real.argmin(axis=0)]}
+    return pd.DataFrame(
+        {name: np.bincount(part, minlength=n_groups) / len(part) for name, part in parts.items()}
     )
 
 
-def distinct_row_rate_of(keys: list[bytes]) -> float:
-    return len(set(keys)) / len(keys)
+def column_entropies(sample: Sample) -> pd.Series[float]:
+    """Entropy of each column, in nats, by name.
+
+    Numbers are counted in bins that hold equal shares of the real values (2 to 10 bins, depending
+    on the number of real rows); a missing cell is a value of its own. See `entropy`.
+    """
+    return by_column(sample, [entropy(column) for column in sample.bins.T])
 
 
-def _bins(synthetic: pd.DataFrame, real: pd.DataFrame, schema: Schema) -> tuple[IntArray, IntArray]:
-    real_rows, sample = encode(schema, [real], [synthetic])
-    n_bins = n_bins_for(len(real_rows))
-    return bin_rows(real_rows, sample, n_bins), bin_rows(real_rows, real_rows, n_bins)
+def column_support_coverage(sample: Sample) -> pd.Series[float]:
+    """Share of each column's real values, in bins as in `column_entropies`, that occur, by name."""
+    pairs = zip(sample.real.bins.T, sample.bins.T, strict=True)
+    return by_column(sample, [np.isin(np.unique(real), bins).mean() for real, bins in pairs])
 
 
-def _names(schema: Schema) -> list[object]:
-    """Names of the columns in the order of `bin_rows`."""
-    return [column.name for column in column_order(schema)]
+def by_column(sample: Sample, values: Any) -> pd.Series[float]:
+    """Name figures in the order of ``sample.rows.columns``."""
+    names = [column.name for column in sample.rows.columns]
+    return pd.Series(values, index=pd.Index(names, tupleize_cols=False), dtype=float)
+
+
+def mean_distances(matrix: FloatArray) -> FloatArray:
+    """Mean distance of each row to the others, from a matrix whose diagonal is infinite."""
+    finite = np.where(np.isinf(matrix), 0.0, matrix)
+    means: FloatArray = finite.sum(axis=1, dtype=np.float64) / (len(matrix) - 1)
+    return means
+
+
+def entropy(codes: IntArray) -> float:
+    """Entropy, in nats, of the distribution that codes of shape (n_rows,) were drawn from.
+
+    The plug-in estimate with the correction of Miller and Madow: ``(values seen - 1) / 2 n`` for
+    what a sample of n rows leaves out. Own code: scipy's takes ten times as long per call.
+    """
+    counts = np.bincount(codes)
+    counts = counts[counts > 0]
+    shares = counts / len(codes)
+    return float(-(shares * np.log(shares)).sum() + (len(counts) - 1) / (2 * len(codes)))
+
+
+def chow_liu_entropy(bins: IntArray) -> float:
+    """Entropy of the closest distribution whose dependences form a tree over the columns [1]_.
+
+    The sum of the columns' entropies less the mutual information along the tree that has most of
+    it. An upper bound of the joint entropy (dependences beyond the tree are not subtracted), and
+    equal to it where the dependences are a tree. Unlike the number of distinct rows, it can be
+    estimated from far fewer rows than there are possible ones.
+
+    References
+    ----------
+    .. [1] C. K. Chow and C. N. Liu, "Approximating discrete probability distributions with
+       dependence trees", IEEE Transactions on Information Theory 14 (1968).
+    """
+    entropies = np.array([entropy(column) for column in bins.T])
+    information = np.zeros((len(entropies), len(entropies)))
+    for one in range(len(entropies)):
+        n_values = int(bins[:, one].max()) + 1
+        for other in range(one):
+            joint = entropy(bins[:, one] + n_values * bins[:, other])
+            information[one, other] = max(0.0, entropies[one] + entropies[other] - joint)
+    # the heaviest tree; pairs without information may be left out of it, as they add nothing
+    return float(entropies.sum() + minimum_spanning_tree(-information).sum())

@@ -1,140 +1,195 @@
-"""Whether synthetic rows give away the rows that the generator was trained on.
+"""Privacy: whether rows give away the rows that the generator was trained on.
 
-What a row has in common with a training row tells nothing by itself: rows of one kind resemble
-each other. So each measure that can be is taken against a *holdout*: real rows that the generator
-has not seen. A generator that has learned what the rows are like, and nothing of single rows, comes
-as close to the holdout as to its training rows.
+What a row has in common with a training row says nothing by itself: rows of one kind resemble each
+other. So each metric is compared with a *holdout*: real rows that the generator has not seen. A
+generator that has learned the distribution, and nothing about single rows, comes as close to the
+holdout as to its training rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from counterpoise.columns._schema import Schema
 from counterpoise.errors import MissingDependencyError
-from counterpoise.metrics._distance import Rows, closest, encode, nearest
-from counterpoise.metrics._intervals import Interval, auc_with_interval, share_with_interval
-from counterpoise.metrics._measure import Measure
+from counterpoise.metrics._distance import Distances, Rows
+from counterpoise.metrics._estimate import Estimate, auc_estimate, share_estimate
+from counterpoise.metrics._metric import MetricFunction, as_estimate, register_metric
+from counterpoise.metrics._sample import RealRows, Sample
 
-_NEAR = 0.05
-"""Near is nearer than this share of training rows are to another training row."""
-_SIMILAR = 0.9
-"""Texts are near copies from this normalised similarity on."""
-_ROWS_A_CHUNK = 500
-
-Gaps = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A share or an area under a curve, with its interval.
-
-    Attributes
-    ----------
-    value : float
-        In [0, 1].
-    interval : tuple of two floats
-        95 % interval.
-    """
-
-    value: float
-    interval: Interval
+_NEAR_QUANTILE = 0.05
+"""A near copy is nearer to a training row than all but this share of training rows are."""
+_SIMILAR = 90
+"""Similarity, in percent, from which texts are near copies."""
+_TEXTS_PER_CHUNK = 500
+_MIN_HOLDOUT = 4
+"""Held-out rows that can be cut in two: one half stands for the synthetic rows."""
+_N_HALVINGS = 10
 
 
-def exact_copies(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> Estimate:
-    """Share of the synthetic rows that equal a training row in every cell.
+def _copies_of_real_rows(
+    function: MetricFunction, synthetic: Sample, held_out: Sample | None
+) -> float | Estimate | None:
+    """Anchor: held-out rows or, without any, training rows compared with the other ones."""
+    if held_out is not None:
+        return function(held_out)
+    real = synthetic.real
+    if function is near_copies:
+        return _near_copies(real, real.radii(1))
+    counts = Counter(real.keys)
+    return share_estimate(sum(counts[key] > 1 for key in real.keys), len(real))
+
+
+def _mean_over_halvings(
+    function: MetricFunction,
+    synthetic: Sample,  # noqa: ARG001
+    held_out: Sample | None,
+) -> float | None:
+    """Anchor: random halves of the held-out rows, one of which stands for the synthetic rows."""
+    if held_out is None or len(held_out) < _MIN_HOLDOUT:
+        return None
+    found = [as_estimate(function(held_out.halved())) for _ in range(_N_HALVINGS)]
+    return float(np.mean([estimate.value for estimate in found if estimate is not None]))
+
+
+@register_metric(
+    "Exact copies",
+    aspect="privacy",
+    better="lower",
+    equal_size=False,
+    real_anchor=_copies_of_real_rows,
+    warning="{value:.1%} of the synthetic rows equal a training row in every cell; of real rows "
+    "that the generator has not seen, {real:.1%} do.",
+)
+def exact_copies(sample: Sample) -> Estimate:
+    """Share of the rows that equal a training row in every cell.
 
     Numbers are compared to the column's decimals. Interval: Wilson's.
     """
-    rows, sample = encode(schema, [train], [synthetic])
-    return exact_copies_of(rows, sample)
+    known = set(sample.real.keys)
+    keys = sample.rows.keys()
+    return share_estimate(sum(key in known for key in keys), len(keys))
 
 
-def near_copies(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> Estimate:
-    """Share of the synthetic rows that are as good as equal to a training row.
+@register_metric(
+    "Near copies",
+    aspect="privacy",
+    better="lower",
+    equal_size=False,
+    real_anchor=_copies_of_real_rows,
+    warning="{value:.1%} of the synthetic rows are nearly equal to a training row; of real rows "
+    "that the generator has not seen, {real:.1%} are.",
+)
+def near_copies(sample: Sample) -> Estimate:
+    """Share of the rows nearer to a training row than 95 % of training rows are to each other.
 
-    Nearer to one than 95 % of the training rows are to any other: distances as in
-    :mod:`counterpoise.metrics._distance`. About 5 % is to be expected of real rows. Exact copies
-    count. Interval: Wilson's.
-
-    Parameters
-    ----------
-    train : DataFrame of shape (n_train, n_columns)
-        What the generator was trained on, at least two rows.
-    synthetic : DataFrame of shape (n_synthetic, n_columns)
-        What it wrote.
-    schema : Schema
-        What the columns are.
+    About 5 % is expected of real rows. Exact copies count. Interval: Wilson's.
     """
-    rows, sample = encode(schema, [train], [synthetic])
-    return near_copies_of(near_radius(rows), nearest(sample, rows)[:, 0])
+    return _near_copies(sample.real, sample.to_real.min(axis=0))
 
 
-def closer_to_training(
-    train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
-) -> Estimate:
-    """Share of the synthetic rows whose closest real row is a training row, not a holdout row.
+def _near_copies(real: RealRows, nearest: Distances) -> Estimate:
+    radius = float(np.quantile(real.radii(1), _NEAR_QUANTILE))
+    return share_estimate(int(((nearest < radius) | (nearest == 0)).sum()), len(nearest))
 
-    As if there were as many of both: of n training and h holdout rows, the closest one is a
+
+@register_metric(
+    "Closer to training than to held-out rows",
+    aspect="privacy",
+    better="lower",
+    equal_size=False,
+    min_holdout=_MIN_HOLDOUT,
+    real_anchor=_mean_over_halvings,
+    chance=0.5,
+    warning="{value:.1%} of the synthetic rows are closer to a training row than to a held-out "
+    "one; without leakage half of them would be.",
+)
+def closer_to_training(sample: Sample) -> Estimate:
+    """Share of the rows closer to a training row than to a held-out one; 0.5 without leakage.
+
+    As if there were as many of both: of n training and h held-out rows, the closest one is a
     training row with probability ``n / (n + h)`` where the generator has not learned single rows,
-    so from the share p the value ``(p / n) / (p / n + (1 - p) / h)`` is made. Without leakage it
-    is 0.5, with copies only it is 1. A tie counts as chance has it.
+    so the share p is converted to ``(p / n) / (p / n + (1 - p) / h)``. With copies only it is 1.
+    A tie counts as that probability.
 
-    Interval: Wilson's (95 %) of the share, made into the value's, where synthetic rows that have
-    one closest real row between them count as the one observation that they are:
-    ``(sum c)**2 / sum c**2`` observations for real rows that are the closest of c rows each. So
-    it allows for the chance in which real rows were held out, which is the larger part where they
-    are few.
-
-    Parameters
-    ----------
-    train, holdout : DataFrame of shape (n_train, n_columns), (n_holdout, n_columns)
-        Real rows that the generator has seen, and has not seen; drawn at random.
-    synthetic : DataFrame of shape (n_synthetic, n_columns)
-        What it wrote.
-    schema : Schema
-        What the columns are.
+    Interval: Wilson's of the share, converted alike, where rows that share their closest real row
+    count as one observation: ``(sum c)**2 / sum c**2`` observations for real rows that are the
+    closest of c rows each. So it allows for the chance in which real rows were held out, which is
+    the larger part where they are few.
     """
-    rows, held, sample = encode(schema, [train, holdout], [synthetic])
-    return closer_to_training_of(rows, held, sample)
+    n_train, n_holdout = len(sample.real), len(sample.to_holdout)
+    chance = n_train / (n_train + n_holdout)
+    to_train, to_holdout = sample.to_real.min(axis=0), sample.to_holdout.min(axis=0)
+    closer = np.where(to_train == to_holdout, chance, (to_train < to_holdout).astype(float))
+    closest_held_out = n_train + sample.to_holdout.argmin(axis=0)
+    closest = np.where(to_train <= to_holdout, sample.to_real.argmin(axis=0), closest_held_out)
+    sizes = np.bincount(closest).astype(float)
+    n_effective = float(len(sample) ** 2 / (sizes @ sizes))
+    found = share_estimate(float(closer.mean()) * n_effective, n_effective)
+    assert found.interval is not None
+
+    def as_if_equal(share: float) -> float:
+        return share * (1 - chance) / (share * (1 - chance) + (1 - share) * chance)
+
+    low, high = found.interval
+    return Estimate(as_if_equal(found.value), (as_if_equal(low), as_if_equal(high)))
 
 
-def membership_inference(
-    train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
-) -> Estimate:
-    """Area under the ROC curve of an attacker who tells training rows from holdout rows.
+@register_metric(
+    "Membership inference",
+    aspect="privacy",
+    better="lower",
+    equal_size=False,
+    min_holdout=_MIN_HOLDOUT,
+    real_anchor=_mean_over_halvings,
+    chance=0.5,
+    warning="An attacker who sees the synthetic rows can tell training rows from held-out ones, "
+    "with an area under the ROC curve of {value:.2f}.",
+)
+def membership_inference(sample: Sample) -> Estimate:
+    """How well an attacker tells training rows from held-out ones, as ROC AUC; 0.5 is guessing.
 
-    The attacker has the synthetic rows only, and takes a real row for a training row the sooner,
-    the closer it is to a synthetic one. 0.5: learns nothing. A weak attack: a value near 0.5 does
-    not prove that no better one succeeds. Interval: DeLong's.
-
-    Parameters
-    ----------
-    train, holdout, synthetic, schema
-        As in :func:`closer_to_training`; at least two rows of each.
+    The attacker sees the rows only, and takes a real row for a training row the sooner, the closer
+    it is to one of them. A weak attack: a value near 0.5 does not prove that no better one
+    succeeds. Interval: DeLong's.
     """
-    rows, held, sample = encode(schema, [train, holdout], [synthetic])
-    return membership_inference_of(rows, held, sample)
+    return auc_estimate(-sample.to_real.min(axis=1), -sample.to_holdout.min(axis=1))
 
 
-def text_near_copies(
-    train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
-) -> dict[object, Estimate]:
-    """For each text column, the share of synthetic texts that nearly equal a training text.
+def _texts_of_real_rows(
+    function: MetricFunction, synthetic: Sample, held_out: Sample | None
+) -> Estimate | None:
+    """Anchor: held-out rows, in the column that the synthetic rows' share is of."""
+    found = as_estimate(function(synthetic))
+    if found is None or held_out is None:
+        return None
+    return column_text_near_copies(held_out).get(found.column)
+
+
+@register_metric(
+    "Near copies of texts",
+    aspect="privacy",
+    better="lower",
+    equal_size=False,
+    real_anchor=_texts_of_real_rows,
+    warning="{value:.1%} of the texts in column {column!r} nearly equal the text of a training "
+    "row.",
+)
+def text_near_copies(sample: Sample) -> Estimate | None:
+    """Share of the texts that are at least 90 % similar to a training row's; highest column.
+
+    See `column_text_near_copies`; None where the table has no text column.
+    """
+    shares = column_text_near_copies(sample).values()
+    return max(shares, key=lambda share: share.value, default=None)
+
+
+def column_text_near_copies(sample: Sample) -> dict[object, Estimate]:
+    """For each text column, the share of texts that nearly equal a training text, by name.
 
     From a normalised insertion-deletion similarity of 0.9 on. Missing cells are left out.
     Interval: Wilson's.
-
-    Returns
-    -------
-    dict
-        Name -> share; empty where the table has no text column.
 
     Raises
     ------
@@ -142,60 +197,23 @@ def text_near_copies(
         If the table has a text column and rapidfuzz is not installed.
     """
     found = {}
-    for column in schema:
+    for at, column in enumerate(sample.rows.columns):
         if column.is_text:
-            known, texts = (_texts(frame[column.name]) for frame in (train, synthetic))
+            known, texts = _texts(sample.real.rows, at), _texts(sample.rows, at)
             if known and texts:
-                hits = _most_similar(texts, known) >= _SIMILAR
-                found[column.name] = Estimate(*share_with_interval(int(hits.sum()), len(texts)))
+                share = share_estimate(_n_similar(texts, known), len(texts))
+                found[column.name] = Estimate(share.value, share.interval, column=column.name)
     return found
 
 
-def exact_copies_of(train: Rows, sample: Rows) -> Estimate:
-    """As :func:`exact_copies`."""
-    known = set(train.keys())
-    n_copies = sum(key in known for key in sample.keys())  # noqa: SIM118
-    return Estimate(*share_with_interval(n_copies, len(sample)))
+def _texts(rows: Rows, at: int) -> list[str]:
+    at -= rows.numbers.shape[1]
+    codes = rows.codes[:, at]
+    return [str(rows.values[at][code]) for code in codes[codes >= 0]]
 
 
-def near_radius(train: Rows) -> float:
-    """Below which distance to a training row a row is a near copy of it."""
-    return float(np.quantile(nearest(train, train, exclude_self=True)[:, 0], _NEAR))
-
-
-def near_copies_of(radius: float, closest: Gaps) -> Estimate:
-    """As :func:`near_copies`, given each synthetic row's distance to its closest training row."""
-    n_near = int(((closest < radius) | (closest == 0)).sum())
-    return Estimate(*share_with_interval(n_near, len(closest)))
-
-
-def closer_to_training_of(train: Rows, holdout: Rows, sample: Rows) -> Estimate:
-    """As :func:`closer_to_training`."""
-    chance = len(train) / (len(train) + len(holdout))
-    (gap, at), (other_gap, other_at) = (closest(sample, rows) for rows in (train, holdout))
-    closer = np.where(gap == other_gap, chance, (gap < other_gap).astype(float))
-    sizes = np.bincount(np.where(gap <= other_gap, at, len(train) + other_at)).astype(float)
-    n_effective = float(len(sample) ** 2 / (sizes @ sizes))
-    share, (low, high) = share_with_interval(float(closer.mean()) * n_effective, n_effective)
-
-    def as_if_equal(share: float) -> float:
-        return share * (1 - chance) / (share * (1 - chance) + (1 - share) * chance)
-
-    return Estimate(as_if_equal(share), (as_if_equal(low), as_if_equal(high)))
-
-
-def membership_inference_of(train: Rows, holdout: Rows, sample: Rows) -> Estimate:
-    """As :func:`membership_inference`."""
-    closeness = [-nearest(rows, sample)[:, 0] for rows in (train, holdout)]
-    return Estimate(*auc_with_interval(closeness[0], closeness[1]))
-
-
-def _texts(series: pd.Series[Any]) -> list[str]:
-    return [str(text) for text in series.dropna()]
-
-
-def _most_similar(texts: Sequence[str], known: Sequence[str]) -> npt.NDArray[Any]:
-    """Similarity of each text to the most similar known one, in [0, 1]."""
+def _n_similar(texts: list[str], known: list[str]) -> int:
+    """How many of the texts are similar to a known one."""
     try:
         from rapidfuzz import fuzz, process
     except ImportError as error:
@@ -204,208 +222,12 @@ def _most_similar(texts: Sequence[str], known: Sequence[str]) -> npt.NDArray[Any
             "`pip install 'counterpoise[text]'`.",
             extra="text",
         ) from error
-    best = np.empty(len(texts))
-    for start in range(0, len(texts), _ROWS_A_CHUNK):
-        chunk = texts[start : start + _ROWS_A_CHUNK]
-        best[start : start + len(chunk)] = process.cdist(
-            chunk, known, scorer=fuzz.ratio, score_cutoff=100 * _SIMILAR
-        ).max(axis=1)
-    return best / 100
-
-
-# The measures of leakage beside their anchors, and the warnings that follow from them.
-
-
-_SMALLEST_HOLDOUT = 4
-"""Held-out rows that can be halved: one half plays the synthetic rows."""
-_N_HALVINGS = 10
-_CONSPICUOUS = 0.6
-"""A share or area that is 0.5 without leakage is warned of from here on, if surely above 0.5."""
-
-_MEANINGS = {
-    "exact_copies": ("Exact copies", "Share of the rows that equal a training row in every cell."),
-    "near_copies": (
-        "Near copies",
-        "Share of the rows nearer to a training row than 95 % of training rows are to each other.",
-    ),
-    "closer_to_training": (
-        "Closer to training than to held-out rows",
-        "Share of the rows whose closest real row is a training row, among as many held-out rows; "
-        "0.5 without leakage.",
-    ),
-    "membership_inference": (
-        "Membership inference",
-        "How well an attacker who sees the rows tells training rows from held-out ones, as area "
-        "under the ROC curve; 0.5 is guessing.",
-    ),
-    "text_near_copies": (
-        "Near copies of texts",
-        "Share of the texts that are at least 90 % alike to a training row's text; highest column.",
-    ),
-}
-
-
-def leakage_measures(
-    train: Rows,
-    holdout: Rows | None,
-    synthetic: Rows,
-    frames: Sequence[pd.DataFrame],
-    rng: np.random.Generator,
-) -> tuple[list[Measure], list[str], list[str]]:
-    """Measure leakage.
-
-    Parameters
-    ----------
-    train, holdout, synthetic : Rows
-        Encoded together; `holdout` may be None.
-    frames : sequence of DataFrame
-        The same rows as they came: training, held-out ones if there are any, synthetic.
-    rng : numpy.random.Generator
-        Draws the anchors.
-
-    Returns
-    -------
-    measures : list of Measure
-    warnings : list of str
-        What was found.
-    notes : list of str
-        What could not be measured.
-    """
-    repeated = train.take(rng.integers(len(train), size=len(synthetic)))
-    found = _copies(train, holdout, synthetic, repeated)
-    notes = []
-    if holdout is not None and len(holdout) >= _SMALLEST_HOLDOUT:
-        found += _against_holdout(train, holdout, synthetic, repeated, rng)
-    else:
-        notes.append(
-            "Whether rows are closer to training than to held-out rows, and whether training rows "
-            f"can be told by them, was not measured: that takes {_SMALLEST_HOLDOUT} held-out rows."
-        )
-    try:
-        found += _text_measures(train, frames)
-    except MissingDependencyError as error:
-        notes.append(str(error))
-    warnings = [warning for _, warning in found if warning is not None]
-    return [measure for measure, _ in found], warnings, notes
-
-
-_Found = list[tuple[Measure, str | None]]
-
-
-def _copies(train: Rows, holdout: Rows | None, synthetic: Rows, repeated: Rows) -> _Found:
-    radius = near_radius(train)
-    exact, near = (
-        [
-            function(train, rows, radius)
-            for rows in (synthetic, holdout, repeated)
-            if rows is not None
-        ]
-        for function in (_exact, _near)
-    )
-    if holdout is None:
-        exact.insert(1, _copies_within(train))
-        near.insert(1, _near_within(train, radius))
-    return [
-        _against_real("exact_copies", exact, "equal a training row in every cell"),
-        _against_real("near_copies", near, "are as good as equal to a training row"),
-    ]
-
-
-def _exact(train: Rows, rows: Rows, _: float) -> Estimate:
-    return exact_copies_of(train, rows)
-
-
-def _near(train: Rows, rows: Rows, radius: float) -> Estimate:
-    return near_copies_of(radius, nearest(rows, train)[:, 0])
-
-
-def _copies_within(train: Rows) -> Estimate:
-    """Share of training rows that equal another one."""
-    keys = train.keys()
-    counts: dict[bytes, int] = {}
-    for key in keys:
-        counts[key] = counts.get(key, 0) + 1
-    return Estimate(*share_with_interval(sum(counts[key] > 1 for key in keys), len(keys)))
-
-
-def _near_within(train: Rows, radius: float) -> Estimate:
-    return near_copies_of(radius, nearest(train, train, exclude_self=True)[:, 0])
-
-
-def _against_real(
-    name: str, estimates: Sequence[Estimate], what: str
-) -> tuple[Measure, str | None]:
-    ours, real, repeated = estimates
-    warning = None
-    if ours.interval[0] > real.interval[1]:
-        warning = (
-            f"{ours.value:.1%} of the synthetic rows {what}; of real rows that the generator has "
-            f"not seen, {real.value:.1%} do."
-        )
-    return _measure(name, ours, real.value, repeated.value), warning
-
-
-def _against_holdout(
-    train: Rows, holdout: Rows, synthetic: Rows, repeated: Rows, rng: np.random.Generator
-) -> _Found:
-    def share(held: Rows, rows: Rows) -> Estimate:
-        return closer_to_training_of(train, held, rows)
-
-    def attack(held: Rows, rows: Rows) -> Estimate:
-        return membership_inference_of(train, held, rows)
-
-    halves = [np.array_split(rng.permutation(len(holdout)), 2) for _ in range(_N_HALVINGS)]
-
-    def measured(name: str, function: Callable[[Rows, Rows], Estimate], warning: str) -> _Found:
-        ours = function(holdout, synthetic)
-        real = [function(holdout.take(half), holdout.take(other)).value for half, other in halves]
-        is_sure = ours.interval[0] > 0.5 and ours.value >= _CONSPICUOUS
-        measure = _measure(name, ours, float(np.mean(real)), function(holdout, repeated).value)
-        return [(measure, warning.format(ours.value) if is_sure else None)]
-
-    return [
-        *measured(
-            "closer_to_training",
-            share,
-            "{:.1%} of the synthetic rows are closer to a training row than to a held-out one; "
-            "without leakage half of them would be.",
-        ),
-        *measured(
-            "membership_inference",
-            attack,
-            "Whoever sees the synthetic rows can tell training rows from held-out ones, with an "
-            "area under the ROC curve of {:.2f}.",
-        ),
-    ]
-
-
-def _text_measures(train: Rows, frames: Sequence[pd.DataFrame]) -> _Found:
-    schema = train.schema
-    ours = text_near_copies(frames[0], frames[-1], schema)
-    if not ours:
-        return []
-    name = max(ours, key=lambda column: ours[column].value)
-    real = text_near_copies(frames[0], frames[1], schema).get(name) if frames[2:] else None
-    warning = None
-    if ours[name].interval[0] > (0.0 if real is None else real.interval[1]):
-        warning = (
-            f"{ours[name].value:.1%} of the texts in column {name!r} nearly equal the text of a "
-            "training row."
-        )
-    anchor = None if real is None else real.value
-    return [(_measure("text_near_copies", ours[name], anchor, 1.0), warning)]
-
-
-def _measure(name: str, estimate: Estimate, real: float | None, repeated: float | None) -> Measure:
-    title, meaning = _MEANINGS[name]
-    return Measure(
-        name,
-        "leakage",
-        title,
-        estimate.value,
-        estimate.interval,
-        real,
-        repeated,
-        "lower",
-        meaning,
-    )
+    distinct = set(known)
+    others = [text for text in texts if text not in distinct]
+    n_similar = len(texts) - len(others)
+    for start in range(0, len(others), _TEXTS_PER_CHUNK):
+        chunk = others[start : start + _TEXTS_PER_CHUNK]
+        # similarities below the cutoff are 0
+        found = process.cdist(chunk, list(distinct), scorer=fuzz.ratio, score_cutoff=_SIMILAR)
+        n_similar += int((found.max(axis=1) > 0).sum())
+    return n_similar

@@ -1,9 +1,11 @@
-"""Every measure of synthetic rows at once, each beside what real and what repeated rows reach."""
+"""Every metric of synthetic rows at once, each beside what real and what repeated rows reach."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,330 +13,119 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics import _diversity as diversity
-from counterpoise.metrics import _fidelity as detection
-from counterpoise.metrics import _fidelity as realism
-from counterpoise.metrics._distance import IntArray, Rows, column_order, encode
-from counterpoise.metrics._fidelity import associations_of
-from counterpoise.metrics._intervals import Interval
-from counterpoise.metrics._measure import ColumnQuality, Measure, Quality
-from counterpoise.metrics._privacy import leakage_measures
-from counterpoise.metrics._reference import Comparison, Reference, chow_liu_entropy, hold_against
-from counterpoise.metrics._reference import binned_entropies as column_entropies
+from counterpoise.errors import MissingDependencyError
+from counterpoise.metrics import _privacy  # noqa: F401 - registers its metrics
+from counterpoise.metrics._distance import encode
+from counterpoise.metrics._diversity import column_entropies, column_support_coverage
+from counterpoise.metrics._estimate import Estimate, Interval
+from counterpoise.metrics._fidelity import marginal_distances
+from counterpoise.metrics._metric import METRICS, Metric
+from counterpoise.metrics._sample import RealRows, Sample
 
-# The rows to be judged and the two anchors, as samples of equal size.
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Arm:
-    """Rows of one origin, and the samples of them that measures are taken on.
-
-    Attributes
-    ----------
-    whole : Comparison
-        All the rows, held against the training rows.
-    draws : tuple of ndarray of shape (n_compared,)
-        Which rows each sample has; one sample where there are no more rows than it needs.
-    """
-
-    whole: Comparison
-    draws: tuple[IntArray, ...]
-
-    @classmethod
-    def of(
-        cls, real: Reference, rows: Rows, n_compared: int, n_draws: int, rng: np.random.Generator
-    ) -> Arm:
-        """Draw up to `n_draws` samples of `n_compared` of the rows, without replacement."""
-        n = len(rows)
-        draws = [
-            rng.choice(n, n_compared, replace=False).astype(np.int64)
-            for _ in range(n_draws if n > n_compared else 1)
-        ]
-        return cls(hold_against(real, rows), tuple(draws))
-
-    def samples(self) -> Iterator[Comparison]:
-        """Yield one comparison a sample."""
-        return (self.whole.take(draw) for draw in self.draws)
-
-    def measure(self, measure: Callable[[Comparison], float]) -> tuple[float, Interval | None]:
-        """Return the mean over the samples, and where the middle 95 % of them lie."""
-        values = np.array([measure(sample) for sample in self.samples()])
-        if len(values) == 1:
-            return float(values[0]), None
-        low, high = np.quantile(values, [0.025, 0.975])
-        return float(values.mean()), (float(low), float(high))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Arms:
-    """The rows to be judged, beside the two anchors.
-
-    Attributes
-    ----------
-    real : Reference
-        The training rows.
-    synthetic : Arm
-        The rows to be judged.
-    holdout : Arm or None
-        Real rows that the generator has not seen; None where there are fewer than two.
-    duplicates : Arm
-        Training rows drawn at random with replacement, as many as there are synthetic rows.
-    n_compared : int
-        Rows of a sample.
-    """
-
-    real: Reference
-    synthetic: Arm
-    holdout: Arm | None
-    duplicates: Arm
-    n_compared: int
-
-    @classmethod
-    def of(
-        cls,
-        train: Rows,
-        holdout: Rows | None,
-        synthetic: Rows,
-        n_draws: int,
-        rng: np.random.Generator,
-    ) -> Arms:
-        """Bring the rows, all encoded together, to samples of equal size."""
-        real = Reference(train)
-        n_compared = min(len(synthetic), len(train) if holdout is None else len(holdout))
-        repeated = train.take(rng.integers(len(train), size=len(synthetic)))
-        synthetic_, duplicates = (
-            Arm.of(real, rows, n_compared, n_draws, rng) for rows in (synthetic, repeated)
-        )
-        real_ = None if holdout is None else Arm.of(real, holdout, n_compared, n_draws, rng)
-        return cls(real, synthetic_, real_, duplicates, n_compared)
-
-
-# The measures of diversity and realism beside their anchors, and the figures by column.
+_COLUMN_FIGURES = (column_entropies, column_support_coverage, marginal_distances)
 
 
 @dataclass(frozen=True, slots=True)
-class _Spec:
-    """A measure of a sample, and how to read it."""
+class Measure:
+    """The value of a metric for synthetic rows, and what to compare it with.
+
+    `name` to `meaning` are those of the `Metric`; `interval` is a 95 % interval (see
+    `measure_quality`). The anchors are the values of held-out real rows (None where there are none,
+    or too few) and of training rows repeated at random.
+    """
 
     name: str
-    title: str
-    function: Callable[[Comparison], float]
-    direction: str
+    label: str
+    aspect: str
+    better: str
     meaning: str
+    value: float
+    interval: Interval | None
+    real_anchor: float | None
+    duplicate_anchor: float | None
+    p_value: float | None = None
 
 
-_DIVERSITY = (
-    _Spec(
-        "column_entropy",
-        "Entropy of the columns",
-        lambda sample: float(column_entropies(sample.bins).mean()),
-        "higher",
-        "How evenly the values of a column are used, in nats, mean over the columns; numbers in "
-        "bins.",
-    ),
-    _Spec(
-        "joint_entropy",
-        "Entropy of the rows",
-        lambda sample: chow_liu_entropy(sample.bins),
-        "higher",
-        "Variety of whole rows, in nats, the strongest dependences between columns allowed for.",
-    ),
-    _Spec(
-        "support_coverage",
-        "Values covered",
-        lambda sample: float(diversity.support_coverage_of(sample.real.bins, sample.bins).mean()),
-        "higher",
-        "Share of a column's real values (bins, for numbers) that occur, mean over the columns.",
-    ),
-    _Spec(
-        "coverage",
-        "Coverage",
-        diversity.coverage_of,
-        "higher",
-        "Share of the training rows in whose neighbourhood a row was written.",
-    ),
-    _Spec(
-        "density",
-        "Density",
-        diversity.density_of,
-        "real",
-        "In how many neighbourhoods of training rows a row lies; real rows reach about 1, and more "
-        "is crowding where the training rows are densest.",
-    ),
-    _Spec(
-        "beta_recall",
-        "Beta-recall",
-        diversity.beta_recall_of,
-        "higher",
-        "How evenly the core of the rows covers the training rows, in 0 to 1.",
-    ),
-    _Spec(
-        "mean_pairwise_distance",
-        "Distance between rows",
-        diversity.mean_pairwise_distance_of,
-        "real",
-        "How far apart two rows are, in 0 to 1; less than real rows is sameness, more is noise.",
-    ),
-    _Spec(
-        "subgroup_coverage",
-        "Sub-groups covered",
-        diversity.subgroup_coverage_of,
-        "higher",
-        "Share of the training rows' sub-groups (clusters) that get at least half of their share.",
-    ),
-)
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Diversity, fidelity and privacy of synthetic rows.
 
-_REALISM = (
-    _Spec(
-        "marginal_distance",
-        "Distance of the columns",
-        lambda sample: float(realism.marginal_distances_of(sample.real.rows, sample.sample).mean()),
-        "lower",
-        "Largest difference in the distribution of a column from the training rows, in 0 to 1, "
-        "mean over the columns.",
-    ),
-    _Spec(
-        "alpha_precision",
-        "Alpha-precision",
-        realism.alpha_precision_of,
-        "higher",
-        "How well the rows fill the core of the training rows, in 0 to 1.",
-    ),
-)
+    Attributes
+    ----------
+    n_train, n_holdout, n_synthetic : int
+        Rows given; `n_holdout` is 0 where there was no holdout.
+    n_compared : int
+        Rows per sample of equal size.
+    measures : tuple of Measure
+        In the order in which metrics are registered.
+    columns : dict of str to dict of str to float
+        By column: the mean over samples of `column_entropies` (in nats), `column_support_coverage`
+        and `marginal_distances`. None where only metrics of all rows were asked for.
+    warnings : tuple of str
+        Signs of leakage in plain words; none where there is no sign of any.
+    notes : tuple of str
+        What was not measured, and why.
+    """
+
+    n_train: int
+    n_holdout: int
+    n_synthetic: int
+    n_compared: int
+    measures: tuple[Measure, ...]
+    columns: dict[str, dict[str, float]]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Measure]:
+        return iter(self.measures)
+
+    def __getitem__(self, name: str) -> Measure:
+        """Return the measure called `name`; KeyError if it was not taken."""
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(measure.name == name for measure in self.measures)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether there is a sign of leakage; `warnings` says which."""
+        return bool(self.warnings)
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """Aspects that were measured, in their order."""
+        return tuple(dict.fromkeys(measure.aspect for measure in self.measures))
+
+    def of(self, aspect: str) -> tuple[Measure, ...]:
+        """Return the measures of one aspect."""
+        return tuple(measure for measure in self.measures if measure.aspect == aspect)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the measures as a table, one per row, indexed by name."""
+        return pd.DataFrame([asdict(measure) for measure in self.measures]).set_index("name")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures in JSON types only; a value that is not finite becomes None."""
+        record: dict[str, Any] = json_types(asdict(self))
+        return record | {"leaks": self.leaks}
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return :meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
 
-def _measured(arms: Arms, spec: _Spec, aspect: str) -> Measure:
-    value, interval = arms.synthetic.measure(spec.function)
-    return Measure(
-        spec.name,
-        aspect,
-        spec.title,
-        value,
-        interval,
-        None if arms.holdout is None else arms.holdout.measure(spec.function)[0],
-        arms.duplicates.measure(spec.function)[0],
-        spec.direction,
-        spec.meaning,
-    )
-
-
-def diversity_measures(arms: Arms) -> list[Measure]:
-    """Measure diversity on samples of equal size; distinct rows among all of them."""
-    rates = [
-        None if arm is None else diversity.distinct_row_rate_of(arm.whole.sample.keys())
-        for arm in (arms.synthetic, arms.holdout, arms.duplicates)
-    ]
-    distinct = Measure(
-        "distinct_row_rate",
-        "diversity",
-        "Distinct rows",
-        rates[0] or 0.0,
-        None,
-        rates[1],
-        rates[2],
-        "higher",
-        "Count of distinct rows by the number of all the rows written.",
-    )
-    return [distinct, *(_measured(arms, spec, "diversity") for spec in _DIVERSITY)]
-
-
-def realism_measures(arms: Arms, rng: np.random.Generator) -> tuple[list[Measure], list[str]]:
-    """Measure realism on samples of equal size, and by classifiers; say what was left out."""
-    real = associations_of(arms.real.rows)
-    association = _Spec(
-        "association_error",
-        "Error of the associations",
-        lambda sample: realism.association_error_of(real, sample.sample),
-        "lower",
-        "Difference from the training rows in how strongly two columns go together, in 0 to 1, "
-        "mean over all pairs.",
-    )
-    measures = [
-        _measured(arms, spec, "realism") for spec in (_REALISM[0], association, _REALISM[1])
-    ]
-    smallest = min(len(arms.real.rows), len(arms.synthetic.whole.sample))
-    if smallest < detection.SMALLEST_SAMPLE:
-        return measures, [
-            "No classifier was trained to tell synthetic rows: that takes "
-            f"{detection.SMALLEST_SAMPLE} real and as many synthetic rows; there are {smallest}."
-        ]
-    return [*measures, *_detection(arms, rng)], []
-
-
-def _detection(arms: Arms, rng: np.random.Generator) -> list[Measure]:
-    measures = []
-    for name, title, function, meaning in (
-        (
-            "two_sample_test",
-            "Two-sample test",
-            detection.two_sample_test_of,
-            "Accuracy of a classifier that tells the rows from training rows; 0.5 is guessing.",
-        ),
-        (
-            "detection_auc",
-            "Detection AUC",
-            detection.detection_auc_of,
-            "Area under the ROC curve of a cross-validated classifier that tells the rows from "
-            "training rows; 0.5 is guessing, and less is a sign of copies.",
-        ),
-    ):
-        found: list[detection.Detection | None] = []
-        for arm in (arms.synthetic, arms.holdout, arms.duplicates):
-            rows = None if arm is None else arm.whole.sample
-            if rows is None or len(rows) < detection.SMALLEST_SAMPLE:
-                found.append(None)
-            else:
-                found.append(function(arms.real.rows, rows, rng))
-        ours, real, repeated = found
-        assert ours is not None
-        measures.append(
-            Measure(
-                name,
-                "realism",
-                title,
-                ours.value,
-                ours.interval,
-                None if real is None else real.value,
-                None if repeated is None else repeated.value,
-                "real",
-                meaning,
-                ours.p_value,
-            )
-        )
-    return measures
-
-
-def column_figures(arms: Arms) -> tuple[ColumnQuality, ...]:
-    """Work out the figures by column, in the order of the schema."""
-    schema = arms.real.rows.schema
-    samples = list(arms.synthetic.samples())
-    entropies = np.mean([column_entropies(sample.bins) for sample in samples], axis=0)
-    covered = np.mean(
-        [diversity.support_coverage_of(arms.real.bins, sample.bins) for sample in samples], axis=0
-    )
-    gaps = np.mean(
-        [realism.marginal_distances_of(arms.real.rows, sample.sample) for sample in samples], axis=0
-    )
-    if arms.holdout is None:
-        real = column_entropies(arms.real.bins)
-    else:
-        real = np.mean([column_entropies(part.bins) for part in arms.holdout.samples()], axis=0)
-    order = column_order(schema)
-    found = {
-        column.name: ColumnQuality(
-            str(column.name),
-            column.kind,
-            float(entropies[at]),
-            float(real[at]),
-            float(covered[at]),
-            float(gaps[at]),
-        )
-        for at, column in enumerate(order)
-    }
-    return tuple(found[column.name] for column in schema)
-
-
-ASPECTS = ("diversity", "realism", "leakage")
+def json_types(value: Any) -> Any:
+    """Return `value` in types that JSON has: keys as strings, None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): json_types(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_types(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def measure_quality(
@@ -343,15 +134,15 @@ def measure_quality(
     synthetic: pd.DataFrame,
     schema: Schema,
     *,
-    aspects: Collection[str] = ASPECTS,
+    aspects: Collection[str] | None = None,
     max_rows: int = 2000,
     n_draws: int = 40,
     random_state: Any = None,
 ) -> Quality:
-    """Measure how varied, how real and how leaky synthetic rows of one class are.
+    """Measure the diversity, fidelity and privacy of synthetic rows of one class.
 
-    Each figure stands beside two anchors: what held-out real rows reach in place of the synthetic
-    ones, and what training rows repeated at random reach.
+    Each value stands beside two anchors: that of held-out real rows in place of the synthetic
+    ones, and that of training rows repeated at random.
 
     Parameters
     ----------
@@ -359,18 +150,19 @@ def measure_quality(
         Real rows of the class that the generator was trained on; at least two.
     holdout : DataFrame of shape (n_holdout, n_columns) or None
         Real rows of the class that it has not seen, drawn at random from where `train` is from.
-        None (or fewer than two): the real anchors and two measures of leakage are left out.
+        None (or fewer than two): the real anchors and two metrics of privacy are left out.
     synthetic : DataFrame of shape (n_synthetic, n_columns)
-        What the generator wrote; at least two rows.
+        Generated rows; at least two.
     schema : Schema
-        What the columns are. It may lack the label.
-    aspects : collection of {"diversity", "realism", "leakage"}, default=all three
-        What to measure.
+        The columns. It may lack the label.
+    aspects : collection of str, default=None
+        Which metrics to measure: ``"diversity"``, ``"fidelity"``, ``"privacy"``, and aspects of
+        metrics of your own; all by default.
     max_rows : int, default=2000
         Of each of the three frames, no more than this many rows are used, drawn at random: time
         and memory grow with the square of it.
     n_draws : int, default=40
-        Samples that measures of diversity and realism are taken on.
+        Number of samples of equal size.
     random_state : int, RandomState instance or None, default=None
         Draws the samples.
 
@@ -387,60 +179,68 @@ def measure_quality(
 
     Notes
     -----
-    Many measures of diversity and realism depend on the number of rows. So they are taken on
-    samples of equal size: as many rows as the holdout has (or as `train` has, without one), drawn
-    from the synthetic rows without replacement, `n_draws` times. The value is the mean, the
-    interval the middle 95 % of the samples. The held-out rows are one such sample of real rows: a
-    real anchor outside of the interval is a difference that the draw of rows does not explain.
-    Where there are too few synthetic rows for several samples, there is no interval. The distinct
-    row rate is that of all the synthetic rows; the classifiers take as many rows as there are.
-    Intervals of leakage are those of :mod:`counterpoise.metrics._privacy`.
+    Many metrics depend on the number of rows. They are measured on samples of equal size: as many
+    rows as the holdout has (or as `train` has, without one), drawn from the synthetic rows without
+    replacement, `n_draws` times. The value is the mean, the interval the middle 95 % of the
+    samples. The held-out rows are one such sample of real rows: a real anchor outside the interval
+    is a difference that the draw of rows does not explain. Where there are too few synthetic rows
+    for several samples, there is no interval. Other metrics are measured on all rows.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> real = pd.DataFrame({"a": rng.normal(size=90).round(2), "b": rng.choice(["x", "y"], 90)})
     >>> quality = measure_quality(
-    ...     real[:60], real[60:], real[:60], Schema.infer(real), aspects=["leakage"], random_state=0
+    ...     real[:60], real[60:], real[:60], Schema.infer(real), aspects=["privacy"], random_state=0
     ... )
     >>> quality["exact_copies"].value, quality["exact_copies"].real_anchor, quality.leaks
     (1.0, 0.0, True)
     """
-    _check(train, synthetic, aspects)
+    metrics = _chosen(aspects)
+    for name, frame in (("train", train), ("synthetic", synthetic)):
+        if len(frame) < 2:
+            raise ValueError(f"{name} must have at least 2 rows to be measured; got {len(frame)}")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-    n_holdout = 0 if holdout is None else len(holdout)
-    has_holdout = n_holdout >= 2
+    has_holdout = holdout is not None and len(holdout) >= 2
     frames = [train, *([holdout] if holdout is not None and has_holdout else []), synthetic]
     frames = [_capped(frame, max_rows, rng) for frame in frames]
     rows = encode(schema, frames[:-1], frames[-1:])
     held = rows[1] if has_holdout else None
-    measures: list[Measure] = []
-    columns: tuple[ColumnQuality, ...] = ()
-    warnings: list[str] = []
-    notes = [] if has_holdout else ["There are no held-out rows, so nothing to anchor figures to."]
+    real = RealRows(rows[0])
+    repeated = rows[0].take(rng.integers(len(rows[0]), size=len(rows[-1])))
+    origins = _Origins(
+        Sample(real, rows[-1], held, rng),
+        Sample(real, repeated, held, rng),
+        None if held is None else Sample(real, held, None, rng),
+    )
+    found: dict[str, _Estimates] = {}
     n_compared = 0
-    if "diversity" in aspects or "realism" in aspects:
-        arms = Arms.of(rows[0], held, rows[-1], n_draws, rng)
-        n_compared = arms.n_compared
-        columns = column_figures(arms)
-        if "diversity" in aspects:
-            measures += diversity_measures(arms)
-        if "realism" in aspects:
-            found, notes_ = realism_measures(arms, rng)
-            measures, notes = measures + found, notes + notes_
-    if "leakage" in aspects:
-        found, warnings, notes_ = leakage_measures(rows[0], held, rows[-1], frames, rng)
-        measures, notes = measures + found, notes + notes_
+    columns: dict[str, dict[str, float]] = {}
+    if sampled := [metric for metric in metrics if metric.equal_size]:
+        n_compared = min(len(rows[-1]), len(rows[0] if held is None else held))
+        columns = _measure_samples(origins, sampled, n_compared, n_draws, found)
+    notes = [] if has_holdout else ["There are no held-out rows to compare the figures with."]
+    notes += _measure_all_rows(origins, [m for m in metrics if not m.equal_size], found)
+    kept = [(metric, *found[metric.name]) for metric in metrics if metric.name in found]
+    warnings = [metric.warn(ours, held_out) for metric, ours, held_out, _ in kept]
     return Quality(
         len(train),
-        n_holdout,
+        0 if holdout is None else len(holdout),
         len(synthetic),
         n_compared,
-        tuple(measures),
+        tuple(_as_measure(*metric_and_estimates) for metric_and_estimates in kept),
         columns,
-        tuple(warnings),
+        tuple(warning for warning in warnings if warning is not None),
         tuple(notes),
     )
+
+
+def _chosen(aspects: Collection[str] | None) -> list[Metric]:
+    known = tuple(dict.fromkeys(metric.aspect for metric in METRICS.values()))
+    chosen = known if aspects is None else aspects
+    if not chosen or not set(chosen) <= set(known):
+        raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
+    return [metric for metric in METRICS.values() if metric.aspect in chosen]
 
 
 def _capped(frame: pd.DataFrame, max_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -449,10 +249,116 @@ def _capped(frame: pd.DataFrame, max_rows: int, rng: np.random.Generator) -> pd.
     return frame.iloc[np.sort(rng.choice(len(frame), max_rows, replace=False))]
 
 
-def _check(train: pd.DataFrame, synthetic: pd.DataFrame, aspects: Collection[str]) -> None:
-    for name, frame in (("train", train), ("synthetic", synthetic)):
-        if len(frame) < 2:
-            raise ValueError(f"{name} must have at least 2 rows to be measured; got {len(frame)}")
-    unknown = sorted(set(aspects) - set(ASPECTS))
-    if unknown or not aspects:
-        raise ValueError(f"aspects must be some of {ASPECTS}; got {list(aspects)!r}")
+_Estimates = tuple[Estimate, Estimate | None, Estimate | None]
+"""Of the synthetic rows, of held-out real ones and of repeated training rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origins:
+    """The synthetic rows and their two anchors."""
+
+    synthetic: Sample
+    repeated: Sample
+    held_out: Sample | None
+
+
+def _measure_all_rows(
+    origins: _Origins, metrics: Sequence[Metric], found: dict[str, _Estimates]
+) -> list[str]:
+    """Add metrics of all rows to `found`; return notes on those that cannot be measured."""
+    notes = []
+    left_out: dict[str, list[str]] = {}
+    for metric in metrics:
+        if lack := metric.lack(origins.synthetic):
+            left_out.setdefault(lack, []).append(metric.label)
+            continue
+        try:
+            ours = metric.measure(origins.synthetic)
+            if ours is not None:
+                real = metric.measure_real(origins.synthetic, origins.held_out)
+                found[metric.name] = ours, real, metric.measure(origins.repeated)
+        except MissingDependencyError as error:
+            notes.append(str(error))
+    return [
+        *(
+            f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
+            for lack, labels in left_out.items()
+        ),
+        *notes,
+    ]
+
+
+def _measure_samples(
+    origins: _Origins,
+    metrics: Sequence[Metric],
+    n_compared: int,
+    n_draws: int,
+    found: dict[str, _Estimates],
+) -> dict[str, dict[str, float]]:
+    """Add metrics of samples of equal size to `found`; return the figures by column."""
+    functions: dict[str, Callable[[Sample], Any]] = {m.name: m.measure for m in metrics}
+    functions |= {f.__name__: f for f in _COLUMN_FIGURES}
+    values, repeated, held = (
+        {} if origin is None else _values_of_draws(origin, functions, n_compared, n_draws)
+        for origin in (origins.synthetic, origins.repeated, origins.held_out)
+    )
+    for metric in metrics:
+        ours = _mean_estimate(values[metric.name])
+        if ours is not None:
+            real = _mean_estimate(held.get(metric.name, []))
+            if metric.real_anchor is not None:
+                real = metric.measure_real(origins.synthetic, origins.held_out)
+            found[metric.name] = ours, real, _mean_estimate(repeated[metric.name])
+    figures = {f.__name__: np.mean(values[f.__name__], axis=0) for f in _COLUMN_FIGURES}
+    return {
+        str(column.name): {name: float(figure[at]) for name, figure in figures.items()}
+        for at, column in enumerate(origins.synthetic.rows.columns)
+    }
+
+
+def _values_of_draws(
+    origin: Sample,
+    functions: Mapping[str, Callable[[Sample], Any]],
+    n_compared: int,
+    n_draws: int,
+) -> dict[str, list[Any]]:
+    """Value of each function for samples of `n_compared` rows; one sample if there are no more."""
+    n = len(origin)
+    draws = [
+        origin.rng.choice(n, n_compared, replace=False)
+        for _ in range(n_draws if n > n_compared else 1)
+    ]
+    values: dict[str, list[Any]] = {name: [] for name in functions}
+    for draw in draws:
+        sample = origin.take(draw)
+        for name, function in functions.items():
+            values[name].append(function(sample))
+    return values
+
+
+def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    """Mean over samples, with the range of the middle 95 % of them; None if one has no value."""
+    values = [estimate.value for estimate in estimates if estimate is not None]
+    if not values or len(values) < len(estimates):
+        return None
+    if len(values) == 1:
+        return Estimate(values[0])
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Estimate(float(np.mean(values)), (float(low), float(high)))
+
+
+def _as_measure(
+    metric: Metric, ours: Estimate, real: Estimate | None, repeated: Estimate | None
+) -> Measure:
+    return Measure(
+        name=metric.name,
+        label=metric.label,
+        aspect=metric.aspect,
+        better=metric.better,
+        meaning=metric.meaning,
+        value=ours.value,
+        interval=ours.interval,
+        real_anchor=None if real is None else real.value,
+        duplicate_anchor=None if repeated is None else repeated.value,
+        p_value=ours.p_value,
+    )

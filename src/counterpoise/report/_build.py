@@ -14,9 +14,7 @@ import pandas as pd
 
 from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics._fidelity import association_matrix
-from counterpoise.metrics._measure import Quality
-from counterpoise.metrics._quality import measure_quality
+from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
 from counterpoise.recipes._base import AS_RECIPE
 from counterpoise.report._columns import column_facts, compare_columns, draw_map
 from counterpoise.report._document import Report
@@ -186,11 +184,10 @@ def _quality(
         return replace(found, notes=(*found.notes, _TOO_FEW_TO_HALVE))
     order = rng.permutation(len(real))
     one, other = (real.iloc[order[at::2]] for at in (0, 1))
-    found = measure_quality(
-        one, other, synthetic, schema, aspects=("diversity", "realism"), random_state=seed
-    )
+    others = {metric.aspect for metric in METRICS.values()} - {"privacy"}
+    found = measure_quality(one, other, synthetic, schema, aspects=others, random_state=seed)
     leakage = measure_quality(
-        real, None, synthetic, schema, aspects=("leakage",), random_state=seed
+        real, None, synthetic, schema, aspects=("privacy",), random_state=seed
     )
     return replace(
         found,

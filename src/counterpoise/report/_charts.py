@@ -13,7 +13,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from counterpoise.metrics._measure import Measure
+from counterpoise.metrics import Measure
 from counterpoise.report._summary import Association, ColumnComparison, Origin, RowMap, Share
 from counterpoise.report._verdict import StrategyResult
 from counterpoise.report._wording import signed
@@ -160,7 +160,7 @@ def measure_chart(measure: Measure) -> Markup:
         body += Markup('<path class="value" d="M{} {}l5 5l-5 5l-5-5z"/>').format(
             _n(scale(measure.value)), _n(middle - 5)
         )
-    label = f"{measure.title}: {measure.value:.3g}" + "".join(
+    label = f"{measure.label}: {measure.value:.3g}" + "".join(
         f"; {name} rows {number:.3g}" for name, number in anchors.items() if number is not None
     )
     return _svg("measure", width, height, label, body)

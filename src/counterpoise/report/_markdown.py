@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from counterpoise.metrics._measure import Quality
+from counterpoise.metrics import Quality
 from counterpoise.report._summary import ClassSection, Summary
 from counterpoise.report._verdict import Verdict
 from counterpoise.report._wording import (
@@ -94,12 +94,12 @@ def _quality(quality: Quality) -> list[str]:
     header = ("measure", "synthetic", "95 % interval", "real, held out", "repeated", "good is")
     rows = [
         (
-            measure.title,
+            measure.label,
             figure(measure.value),
             interval(measure.interval),
             figure(measure.real_anchor),
             figure(measure.duplicate_anchor),
-            {"higher": "high", "lower": "low"}.get(measure.direction, "like held-out"),
+            {"higher": "high", "lower": "low"}.get(measure.better, "like held-out"),
         )
         for measure in quality
     ]

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from counterpoise.metrics._measure import Quality
+from counterpoise.metrics import Quality
 from counterpoise.report._verdict import Verdict
 
 FORMAT: Final = 1

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from counterpoise.metrics._measure import Measure, Quality
+from counterpoise.metrics import Measure, Quality
 from counterpoise.report._summary import ClassSection, Summary
 from counterpoise.report._verdict import StrategyResult
 
@@ -185,7 +185,7 @@ def _judged(measure: Measure) -> str:
 def _leakage(quality: Quality) -> str:
     if quality.warnings:
         return " ".join(quality.warnings)
-    if not quality.of("leakage"):
+    if not quality.of("privacy"):
         return "Not measured."
     if not quality.n_holdout:
         return "No sign in copies and near copies; without held-out rows, no more can be told."

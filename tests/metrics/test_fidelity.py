@@ -1,4 +1,4 @@
-"""Measures of realism against scipy and closed forms."""
+"""Metrics of fidelity against scipy and closed forms."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import pytest
 from scipy import stats
 from scipy.stats import contingency
 
+from counterpoise import metrics
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics import _fidelity as realism
+from counterpoise.metrics import Sample, association_matrix, detection_auc, two_sample_test
 from counterpoise.metrics._distance import distances, encode
-from counterpoise.metrics._fidelity import (
-    association_matrix,
-    classifier_two_sample_test,
-    detection_auc,
-)
 from tests.metrics.frames import made_rows
 
 REAL, MADE = made_rows(60, 0), made_rows(45, 1)
 SCHEMA = Schema.infer(pd.concat([REAL, MADE]))
 
 
+def sample(
+    real: pd.DataFrame, made: pd.DataFrame, schema: Schema = SCHEMA, *, seed: int = 0
+) -> Sample:
+    return Sample.from_frames(real, made, schema, random_state=seed)
+
+
 def test_numbers_have_the_kolmogorov_smirnov_distance() -> None:
-    found = realism.marginal_distances(REAL, MADE, SCHEMA)
+    found = metrics.marginal_distances(sample(REAL, MADE))
     for name in ("height", "visits"):
         expected = stats.ks_2samp(REAL[name], MADE[name]).statistic
         assert found[name] == pytest.approx(expected)
@@ -33,24 +35,24 @@ def test_numbers_have_the_kolmogorov_smirnov_distance() -> None:
 
 
 def test_categories_have_the_total_variation_distance() -> None:
-    found = realism.marginal_distances(REAL, MADE, SCHEMA)["colour"]
+    found = metrics.marginal_distances(sample(REAL, MADE))["colour"]
     shares = [f["colour"].value_counts(normalize=True, dropna=False) for f in (REAL, MADE)]
     expected = shares[0].sub(shares[1], fill_value=0).abs().sum() / 2
     assert found == pytest.approx(expected)
 
 
 def test_marginal_distances_at_their_ends() -> None:
-    assert realism.marginal_distances(REAL, REAL, SCHEMA).tolist() == [0] * 6
+    assert metrics.marginal_distances(sample(REAL, REAL)).tolist() == [0] * 6
     real = pd.DataFrame({"x": [1, 2, 3], "c": ["a", "b", "a"], "d": ["u", "u", "v"]})
     made = pd.DataFrame({"x": [7, 8], "c": ["z", "z"], "d": [None, None]})
-    assert realism.marginal_distances(real, made, Schema.infer(real)).tolist() == pytest.approx(
-        [1, 1, 1]
-    )
+    assert metrics.marginal_distances(
+        sample(real, made, Schema.infer(real))
+    ).tolist() == pytest.approx([1, 1, 1])
 
 
 def test_columns_agree_with_sdmetrics() -> None:
     single = pytest.importorskip("sdmetrics.single_column")
-    found = realism.marginal_distances(REAL, MADE, SCHEMA)
+    found = metrics.marginal_distances(sample(REAL, MADE))
     ours = 1 - found["visits"], 1 - found["member"]
     theirs = (
         single.KSComplement.compute(REAL["visits"], MADE["visits"]),
@@ -96,10 +98,10 @@ def test_shuffled_columns_have_the_right_marginals_and_no_associations() -> None
     schema = Schema.infer(frame)
     shuffled = frame.apply(lambda column: random.permutation(column.to_numpy()))
     shuffled = shuffled.astype(frame.dtypes)
-    assert realism.marginal_distances(frame, shuffled, schema).max() == pytest.approx(0)
-    assert realism.association_error(frame, frame, schema) == 0
+    assert metrics.marginal_distances(sample(frame, shuffled, schema)).max() == pytest.approx(0)
+    assert metrics.association_error(sample(frame, frame, schema)) == 0
     truth = association_matrix(frame, schema).abs().to_numpy()[np.tril_indices(6, -1)].mean()
-    assert realism.association_error(frame, shuffled, schema) > truth / 2
+    assert metrics.association_error(sample(frame, shuffled, schema)) > truth / 2
 
 
 def test_alpha_precision_is_that_of_its_definition() -> None:
@@ -109,39 +111,38 @@ def test_alpha_precision_is_that_of_its_definition() -> None:
     levels = np.arange(1, 21) / 20
     curve = [np.mean(made <= np.quantile(central, level)) for level in levels]
     expected = 1 - np.abs(np.array(curve) - levels).sum() / levels.sum()
-    assert realism.alpha_precision(REAL, MADE, SCHEMA) == pytest.approx(expected)
+    assert metrics.alpha_precision(sample(REAL, MADE)) == pytest.approx(expected)
 
 
 def test_alpha_precision_falls_outside_and_in_the_middle() -> None:
     frame = pd.DataFrame(np.random.default_rng(5).normal(size=(200, 3)), columns=list("abc"))
     schema = Schema.infer(frame)
-    good = realism.alpha_precision(frame[:100], frame[100:], schema)
+    good = metrics.alpha_precision(sample(frame[:100], frame[100:], schema))
     assert good > 0.85
-    assert realism.alpha_precision(frame[:100], frame[100:] * 0.05, schema) < 0.3
-    assert realism.alpha_precision(frame[:100], frame[100:] + 30, schema) < 0.1
+    assert metrics.alpha_precision(sample(frame[:100], frame[100:] * 0.05, schema)) < 0.3
+    assert metrics.alpha_precision(sample(frame[:100], frame[100:] + 30, schema)) < 0.1
 
 
 def test_a_classifier_cannot_tell_rows_of_one_distribution() -> None:
     values = []
     for seed in range(4):
         frames = made_rows(80, seed), made_rows(80, seed + 50)
-        test = classifier_two_sample_test(*frames, SCHEMA, rng=np.random.default_rng(seed))
+        test = two_sample_test(sample(*frames, seed=seed))
         values.append(test.p_value)
-        assert test.n == 80
         assert test.interval[0] < 0.5 < test.interval[1] or test.p_value < 0.05
     # all four below one half by chance: 1 in 16; one below 0.001: 1 in 250; the seeds are fixed
     assert max(values) > 0.5
     assert min(values) > 0.001
-    auc = detection_auc(made_rows(120, 1), made_rows(120, 2), SCHEMA)
+    auc = detection_auc(sample(made_rows(120, 1), made_rows(120, 2)))
     assert auc.interval[0] < 0.5 < auc.interval[1]
 
 
 def test_a_classifier_tells_what_is_plainly_made() -> None:
     made = MADE.assign(height=MADE["height"] + 60, colour="c")
-    test = classifier_two_sample_test(REAL, made, SCHEMA)
+    test = two_sample_test(sample(REAL, made))
     assert test.value > 0.9
     assert test.p_value is not None
     assert test.p_value < 1e-6
-    assert detection_auc(REAL, made, SCHEMA).interval[0] > 0.95
+    assert detection_auc(sample(REAL, made)).interval[0] > 0.95
     with pytest.raises(ValueError, match="at least 10 real"):
-        detection_auc(REAL, made[:9], SCHEMA)
+        detection_auc(sample(REAL, made[:9]))

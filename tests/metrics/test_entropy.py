@@ -11,8 +11,8 @@ from scipy import stats
 
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics._distance import encode
-from counterpoise.metrics._reference import bin_rows, chow_liu_entropy, entropy_of_codes
-from counterpoise.metrics._reference import binned_entropies as column_entropies
+from counterpoise.metrics._diversity import chow_liu_entropy, entropy
+from counterpoise.metrics._sample import bin_rows
 
 
 @settings(max_examples=50, deadline=None)
@@ -20,12 +20,12 @@ from counterpoise.metrics._reference import binned_entropies as column_entropies
 def test_entropy_is_the_plug_in_estimate_with_its_correction(codes: list[int]) -> None:
     counts = np.unique(codes, return_counts=True)[1]
     expected = stats.entropy(counts) + (len(counts) - 1) / (2 * len(codes))
-    assert entropy_of_codes(np.array(codes)) == pytest.approx(expected)
+    assert entropy(np.array(codes)) == pytest.approx(expected)
 
 
 def test_the_correction_takes_the_bias_away() -> None:
     random = np.random.default_rng(0)
-    samples = [entropy_of_codes(random.integers(0, 8, 60)) for _ in range(400)]
+    samples = [entropy(random.integers(0, 8, 60)) for _ in range(400)]
     # standard error of the mean 0.002; without the correction the mean is 0.058 lower
     assert np.mean(samples) == pytest.approx(np.log(8), abs=0.01)
 
@@ -49,9 +49,9 @@ def test_the_tree_estimate_is_exact_for_trees() -> None:
 def test_the_tree_estimate_at_its_ends() -> None:
     random = np.random.default_rng(2)
     column = random.integers(0, 4, 5000)
-    assert chow_liu_entropy(column[:, None]) == pytest.approx(entropy_of_codes(column))
+    assert chow_liu_entropy(column[:, None]) == pytest.approx(entropy(column))
     assert chow_liu_entropy(np.column_stack([column] * 3)) == pytest.approx(
-        entropy_of_codes(column), abs=0.01
+        entropy(column), abs=0.01
     )
     free = random.integers(0, 4, (20_000, 3))
     assert chow_liu_entropy(free) == pytest.approx(3 * np.log(4), abs=0.01)
@@ -72,7 +72,7 @@ def test_numbers_are_binned_by_the_real_rows_and_missing_is_a_value() -> None:
     rows, others = encode(Schema.infer(real), [real], [made])
     bins = bin_rows(rows, rows, 4)
     assert np.bincount(bins[:, 0]).tolist() == [25, 25, 24, 25, 1] or bins[:, 0].max() == 4
-    entropies = column_entropies(bins)
+    entropies = [entropy(column) for column in bins.T]
     assert entropies[1] == pytest.approx(np.log(2) + 1 / 200)
     assert entropies[2] == pytest.approx(np.log(2) + 1 / 200)
-    assert column_entropies(bin_rows(rows, others, 4))[0] == 0
+    assert entropy(bin_rows(rows, others, 4)[:, 0]) == 0
