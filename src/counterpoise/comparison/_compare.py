@@ -143,10 +143,14 @@ def compare(
     schema = Schema.infer(frame, kinds=column_kinds)
     if sampler is None:
         sampler = LLMOverSampler(column_kinds=column_kinds)
+    if (cost_fn is None) != (cost_fp is None):
+        raise ValueError(
+            f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"
+        )
     settings = Settings(
         n_folds=n_folds,
         n_repeats=n_repeats,
-        costs=_costs(cost_fn, cost_fp),
+        costs=None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp),
         max_time_s=max_time_s,
         random_state=random_state,
     )
@@ -165,16 +169,6 @@ def compare(
     seconds = time.perf_counter() - started
     report = _report(cv, verdict, Rows(frame, labels), schema, sampler, title, seconds)
     return Comparison(verdict, cv, report)
-
-
-def _costs(cost_fn: float | None, cost_fp: float | None) -> Costs | None:
-    if cost_fn is None and cost_fp is None:
-        return None
-    if cost_fn is None or cost_fp is None:
-        raise ValueError(
-            f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"
-        )
-    return Costs(cost_fn, cost_fp)
 
 
 def _by_name(classifiers: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,28 +34,14 @@ from counterpoise.comparison._strategies import NOTHING, Strategy
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How strategies are cross-validated.
+    """How strategies are cross-validated."""
 
-    Attributes
-    ----------
-    n_folds, n_repeats
-        Of the cross-validation; at most half as many folds as the positive class has rows.
-    n_inner_folds
-        Of the training rows, to tune the threshold.
-    costs
-        Of the two kinds of error, if the verdict is to be about costs.
-    max_time_s
-        No split is started that is expected to end later.
-    random_state
-        Seed of splits, over-samplers and classifiers.
-    """
-
-    n_folds: int = 5
+    n_folds: int = 5  # at most half as many as the positive class has rows
     n_repeats: int = 2
-    n_inner_folds: int = 3
+    n_inner_folds: int = 3  # of the training rows, to tune the threshold
     costs: Costs | None = None
-    max_time_s: float | None = None
-    random_state: int = 0
+    max_time_s: float | None = None  # no split is started that is expected to end later
+    random_state: int = 0  # of splits, over-samplers and classifiers
 
     def __post_init__(self) -> None:
         for name in ("n_folds", "n_inner_folds"):
@@ -105,36 +91,20 @@ class CrossValidation:
         One row per split, strategy and classifier: ``classifier``, ``strategy``, ``split``; the
         scores at 0.5, and with the suffix ``_tuned`` at the threshold tuned out of fold;
         ``brier_corrected`` after the correction for class shares; ``mean_probability``, also
-        ``_corrected``; mean ``cost`` per row and ``cost_at_half`` (threshold 0.5), if costs were
+        ``_corrected``; ``cost`` per 1,000 rows and ``cost_at_half`` (threshold 0.5), if costs were
         given; ``seconds`` to over-sample, train and tune.
-    positive
-        The class that is scored against the rest.
-    n_positive, n_rows
-        Real rows of the positive class, and in all.
-    settings
-        How it was done.
-    n_splits
-        Splits that were finished.
-    test_to_train
-        Number of test rows over number of training rows.
-    failures
-        Strategy -> the first error that it raised.
-    warnings
-        Our own warnings on the way, each once.
-    example
-        None if the last strategy failed or adds no rows.
     """
 
     runs: pd.DataFrame
-    positive: Any
+    positive: Any  # the class that is scored against the rest
     n_positive: int
     n_rows: int
     settings: Settings
-    n_splits: int
-    test_to_train: float
-    failures: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    example: Example | None = None
+    n_splits: int  # that were finished
+    test_to_train: float  # number of test rows over number of training rows
+    failures: Mapping[str, str]  # strategy -> the first error that it raised
+    warnings: tuple[str, ...]  # our own, each once
+    example: Example | None  # None if the last strategy failed or adds no rows
 
     def table(self, classifier: str, score: str) -> pd.DataFrame:
         """Return a score by split (rows) and strategy (columns, in the order in which they ran)."""
@@ -274,8 +244,8 @@ def _run(
     }
     if costs is not None:
         threshold = costs.best_threshold(y_train, out_of_fold, positive=positive)
-        run["cost"] = costs.of(y_test, probability, threshold, positive=positive)
-        run["cost_at_half"] = costs.of(y_test, probability, 0.5, positive=positive)
+        run["cost"] = 1000 * costs.of(y_test, probability, threshold, positive=positive)
+        run["cost_at_half"] = 1000 * costs.of(y_test, probability, 0.5, positive=positive)
     return {**run, "seconds": time.perf_counter() - started + balanced.seconds}
 
 

@@ -30,23 +30,9 @@ def scores(
 ) -> dict[str, float]:
     """Score predictions of the class `positive` against all the others.
 
-    Parameters
-    ----------
-    y_true : array-like of shape (n_rows,)
-        Labels.
-    probability : array-like of shape (n_rows,)
-        Probability of `positive`.
-    threshold : float
-        A row is predicted positive where its probability is not less.
-    positive : object
-    sample_weight : array-like of shape (n_rows,), optional
-        For test rows whose class shares are not those of the population.
-
-    Returns
-    -------
-    dict of str to float
-        ``f1``, ``precision``, ``recall``, ``balanced_accuracy`` at `threshold`; ``roc_auc`` and
-        ``pr_auc`` (average precision); ``brier`` and ``log_loss`` (nats), where less is better.
+    A row is predicted positive where its probability is not below the threshold, which ``f1``,
+    ``precision``, ``recall`` and ``balanced_accuracy`` depend on. ``pr_auc`` is average precision,
+    ``log_loss`` is in nats; of it and of ``brier``, less is better.
 
     Examples
     --------

@@ -84,16 +84,7 @@ class TableSMOTENC(BaseOverSampler):  # type: ignore[misc]
 
     Without a categorical column it is SMOTE, without a numeric one SMOTEN: SMOTENC is not defined
     there. Missing numbers are the median while neighbours are sought, and synthetic rows have none.
-
-    Parameters
-    ----------
-    sampling_strategy : float, str, dict or callable, default="auto"
-        As in imbalanced-learn.
-    k_neighbors : int, default=5
-        Fewer where a class that is over-sampled has no more rows; see `k_neighbors_`.
-    categorical : sequence of column names, default=None
-        By default the columns that are not numeric, and booleans.
-    random_state : int, default=None
+    A class with too few rows for `k_neighbors` has fewer (``k_neighbors_``).
     """
 
     def __init__(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from counterpoise.comparison._cross_validation import CrossValidation, Settings
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value, holm
 from counterpoise.comparison._strategies import NOTHING
+from counterpoise.report import _wording
 from counterpoise.report._verdict import StrategyResult, Verdict
 
 LEVEL: Final = 0.05
@@ -24,23 +25,17 @@ _SMALLEST_DIFFERENCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score that a verdict can be about, and how its values are written."""
+    """A score that a verdict can be about."""
 
     title: str
     column: str  # in `CrossValidation.runs`
     gain: str | None = None  # how a difference is called, if it has a name
     sign: int = 1  # -1 where less is better
-    factor: int = 1  # from the column to what is shown
-    n_decimals: int | None = None  # by default 3, but 2 for a value of 0.1 or more
-
-    def text(self, value: float) -> str:
-        n_decimals = (2 if value >= 0.1 else 3) if self.n_decimals is None else self.n_decimals
-        return f"{value:,.{n_decimals}f}"
 
     def interval(self, ends: tuple[float, float]) -> str:
-        n_decimals = 3 if self.n_decimals is None else self.n_decimals
-        low, high = (f"{end:+,.{n_decimals}f}" for end in ends)
-        return f"95 % interval of the {self.gain or 'difference'} {low} to {high}"
+        """Write the interval of a gain."""
+        of = self.gain or "difference"
+        return f"95 % interval of the {of} {_wording.interval(ends, is_difference=True)}"
 
 
 SCORES: Final = {
@@ -50,21 +45,19 @@ SCORES: Final = {
     "balanced_accuracy": Score(
         "balanced accuracy at the tuned threshold", "balanced_accuracy_tuned"
     ),
-    "cost": Score(
-        "cost per 1,000 rows", "cost", "saving per 1,000 rows", sign=-1, factor=1000, n_decimals=2
-    ),
+    "cost": Score("cost per 1,000 rows", "cost", "saving per 1,000 rows", sign=-1),
 }
 
 _REPORTED: Final = {
-    "Cost per 1,000 rows": ("cost", 1000),
-    "PR-AUC": ("pr_auc", 1),
-    "ROC-AUC": ("roc_auc", 1),
-    "F1 at 0.5": ("f1", 1),
-    "F1, tuned threshold": ("f1_tuned", 1),
-    "Brier score": ("brier", 1),
-    "Brier, corrected for class shares": ("brier_corrected", 1),
+    "Cost per 1,000 rows": "cost",
+    "PR-AUC": "pr_auc",
+    "ROC-AUC": "roc_auc",
+    "F1 at 0.5": "f1",
+    "F1, tuned threshold": "f1_tuned",
+    "Brier score": "brier",
+    "Brier, corrected for class shares": "brier_corrected",
 }
-"""Title in a report -> column of the runs, and a factor."""
+"""Title in a report -> column of the runs."""
 
 
 def choose_score(name: str | None, settings: Settings) -> Score:
@@ -117,29 +110,23 @@ def compare_with_nothing(
 ) -> dict[str, tuple[StrategyResult, ...]]:
     """Return the results by classifier; the one that does best without balancing comes first."""
     tables = {
-        str(name): score.factor * cv.table(name, score.column)
-        for name in cv.runs["classifier"].unique()
+        str(classifier): score.sign * cv.table(classifier, score.column)
+        for classifier in cv.runs["classifier"].unique()
     }
     gains = {
-        (name, strategy): (score.sign * (table[strategy] - table[NOTHING])).dropna().to_numpy()
-        for name, table in tables.items()
+        (classifier, strategy): (table[strategy] - table[NOTHING]).dropna().to_numpy()
+        for classifier, table in tables.items()
         for strategy in table.columns.drop(NOTHING)
     }
     raw = [corrected_p_value(gain, cv.test_to_train) for gain in gains.values()]
     p_values = dict(zip(gains, holm(raw), strict=True))
+    order = sorted(tables, key=lambda classifier: -tables[classifier][NOTHING].mean())
     return {
-        name: tuple(
-            _result(
-                cv,
-                score,
-                name,
-                strategy,
-                gains.get((name, strategy)),
-                p_values.get((name, strategy)),
-            )
-            for strategy in tables[name].columns
+        classifier: tuple(
+            _result(cv, score, classifier, str(strategy), gains, p_values)
+            for strategy in tables[classifier]
         )
-        for name in sorted(tables, key=lambda name: -score.sign * tables[name][NOTHING].mean())
+        for classifier in order
     }
 
 
@@ -148,26 +135,25 @@ def _result(
     score: Score,
     classifier: str,
     strategy: str,
-    gain: npt.NDArray[np.float64] | None,
-    p_value: float | None,
+    gains: Mapping[tuple[str, str], npt.NDArray[np.float64]],
+    p_values: Mapping[tuple[str, str], float],
 ) -> StrategyResult:
     """Summarize the runs of one strategy with one classifier."""
     is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] == strategy)
-    own = cv.runs[is_own]
+    mean = cv.runs[is_own].mean(numeric_only=True).to_dict()
+    difference = interval = None
+    if strategy != NOTHING:
+        gain = gains[classifier, strategy]
+        difference = float(gain.mean())
+        interval = corrected_interval(gain, cv.test_to_train) if len(gain) > 1 else None
     return StrategyResult(
         name=strategy,
-        scores={
-            title: factor * float(own[column].mean())
-            for title, (column, factor) in _REPORTED.items()
-            if column in own
-        },
-        value=float((score.factor * own[score.column]).mean()),
-        difference=None if gain is None else float(gain.mean()),
-        interval=None
-        if gain is None or len(gain) < 2
-        else corrected_interval(gain, cv.test_to_train),
-        p_value=p_value,
-        seconds=float(own["seconds"].mean()),
+        scores={title: mean[column] for title, column in _REPORTED.items() if column in mean},
+        value=mean[score.column],
+        difference=difference,
+        interval=interval,
+        p_value=p_values.get((classifier, strategy)),
+        seconds=mean["seconds"],
     )
 
 
@@ -221,7 +207,7 @@ class _Words:
             return (
                 "Don't resample: tune the threshold instead. No strategy improves "
                 f"{self.score.title} over doing nothing by "
-                f"{self.score.text(self.smallest_difference)} or more."
+                f"{_wording.figure(self.smallest_difference)} or more."
             )
         if self.cv.n_splits < 2:
             return f"Can't tell: only {self.cv.n_splits} split was finished in the time given."
@@ -264,28 +250,24 @@ class _Words:
             "paired by split. Intervals and p-values allow for the training rows that splits share "
             "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
             "number of strategies and classifiers (Holm). A difference of "
-            f"{self.score.text(self.smallest_difference)} or more counts as relevant."
+            f"{_wording.figure(self.smallest_difference)} or more counts as relevant."
         )
 
     def _beside_nothing(self, result: StrategyResult) -> str:
         """Return a strategy's score, that of doing nothing, and the interval."""
-        values = [self.score.text(value) for value in (result.value, self.own[0].value)]
-        text = f"{self.score.title} {values[0]}, against {values[1]} without balancing"
-        return (
-            text if result.interval is None else f"{text} ({self.score.interval(result.interval)})"
-        )
+        value, without = _wording.figure(result.value), _wording.figure(self.own[0].value)
+        interval = "" if result.interval is None else f" ({self.score.interval(result.interval)})"
+        return f"{self.score.title} of {value}, against {without} without balancing{interval}"
 
     def _threshold_alone(self) -> str:
         """Say what tuning the threshold brings without balancing."""
         score, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
         if self.score is SCORES["cost"]:
             score, name, columns = self.score, self.score.title, ("cost_at_half", "cost")
-        before, after = (
-            score.factor * self.cv.table(self.classifier, column)[NOTHING] for column in columns
-        )
+        before, after = (self.cv.table(self.classifier, column)[NOTHING] for column in columns)
         text = (
             f"Without balancing, tuning the threshold alone takes {name} from "
-            f"{score.text(before.mean())} to {score.text(after.mean())}"
+            f"{_wording.figure(before.mean())} to {_wording.figure(after.mean())}"
         )
         ends = corrected_interval(score.sign * (after - before), self.cv.test_to_train)
         return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."
