@@ -1,11 +1,11 @@
-"""The entropy of generated rows, of what they start from and of what follows; all in nats.
+"""The entropy of generated rows, of their first values and of the rest; all in nats.
 
-What a row of one class is drawn from is a mixture: a *way* to write it is drawn (which feature
-comes first, in which order the others follow), then the first value, then the rest under the
-model. Given the way, a row's probability is exact: the model's own. That of the mixture is a mean
-over very many ways, so its entropy is enclosed between two bounds that are estimated from some of
-them; :func:`enclose` says how. The propositions that these quantities belong to, with proofs, are
-in ``docs/theory.md``.
+A row of one class is drawn from a mixture: an *order* is drawn (which feature comes first, in which
+order the others follow), then the first value, then the rest under the model. Given the order, a
+row's probability is exact: the model's own. That of the mixture is a mean over very many orders, so
+its entropy is enclosed between two bounds that are estimated from some of them; `enclose` says how.
+The propositions that these quantities belong to, with proofs, are in ``docs/theory.md``, where an
+order is called a way.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import logsumexp
 
+from benchmarks._likelihood import codes_within_schema
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
-from counterpoise.errors import SchemaError
 
 if TYPE_CHECKING:
+    from counterpoise import LLMOverSampler
     from counterpoise.generation._generator import RowGenerator
-    from counterpoise.sampler import LLMOverSampler
-
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -32,29 +32,21 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Nats:
-    """A mean of log-probabilities.
-
-    Attributes
-    ----------
-    value : float
-        In nats.
-    error : float
-        Its standard error; 0 where the value is exact.
-    """
+    """A mean of log-probabilities, and its standard error (0 where the value is exact)."""
 
     value: float
     error: float = 0.0
 
     @classmethod
     def mean(cls, values: FloatArray) -> Nats:
-        """Take the mean of independent values, shape (n,), at least two."""
+        """Return the mean of independent values, shape (n,), at least two."""
         if not np.isfinite(values).all():
             return cls(float(values.mean()), float("inf"))
         return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
     @classmethod
     def mean_by(cls, values: FloatArray, strata: IntArray, n_strata: int) -> Nats:
-        """Take the mean of the means of equally probable strata.
+        """Return the mean of the means of equally probable strata.
 
         What the strata differ by is then no part of the error. Where one of them has fewer than
         two of the values, the plain mean is taken.
@@ -71,17 +63,17 @@ class Nats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Written:
-    """Rows that were written, and in which way.
+class DrawnRows:
+    """Rows, and the order that each was drawn in.
 
     Attributes
     ----------
     codes : ndarray of shape (n_rows, n_columns), int64
         The rows; column 0 is the label.
     orders : ndarray of shape (n_rows, n_columns), int64
-        The order of the columns: the label, the feature that the row starts from, the others.
+        The label, the feature that the row starts from, the others.
     strata : ndarray of shape (n_rows,), int64
-        Which stratum of the ways each row's way is of.
+        The stratum of each row's order.
     """
 
     codes: IntArray
@@ -90,27 +82,26 @@ class Written:
 
 
 class RowDistribution(Protocol):
-    """A distribution of rows that is a mixture over the ways to write one.
+    """A distribution of rows that is a mixture over orders.
 
-    The ways fall into strata of equal probability: the features that a row can start from.
+    The orders fall into strata of equal probability: the features that a row can start from.
     """
 
     @property
-    def n_strata(self) -> int:
-        """How many strata there are."""
+    def n_strata(self) -> int: ...
 
     @property
     def is_single(self) -> bool:
-        """Whether each stratum holds a single way."""
+        """Whether each stratum holds a single order."""
 
-    def draw(self, n_rows: int, rng: np.random.Generator) -> Written:
-        """Draw rows, each in a way drawn for it."""
+    def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
+        """Draw rows, each in an order drawn for it."""
 
     def start_entropies(self) -> FloatArray | None:
         """Entropy of the first value, stratum by stratum; None where it is not known exactly."""
 
-    def strategies(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
-        """Draw `n` ways of one stratum: orders of shape (n, n_columns)."""
+    def draw_orders(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+        """Draw `n` orders of one stratum, shape (n, n_columns)."""
 
     def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
         """Log-probability of each cell given the cells before it, shape (n_rows, n_columns).
@@ -130,98 +121,103 @@ class RowEntropy:
         Of the first value, given which feature it is of: H(X_i | i), mean over the features i.
     rest : Nats
         Of the other values given the first one and the order: H(X_-i | X_i, i, order).
-    given_way : Nats
-        The sum of the two: H(X | way). By the concavity of entropy it is a lower bound of H(X).
+    given_order : Nats
+        The sum of the two: H(X | order). By the concavity of entropy it is a lower bound of H(X).
     lower, upper : Nats
         A tighter lower bound of the entropy H(X) of the rows, and an upper one.
     starts : tuple of Nats or None
-        H(X_i | i), stratum by stratum; None where it was not estimated, for want of rows.
-    n_rows, n_ways : int
-        Rows drawn, and ways a stratum that the bounds are taken over.
+        H(X_i | i), stratum by stratum; None where there were too few rows to estimate it.
+    n_rows, n_orders : int
+        Rows drawn, and orders per stratum that the bounds are averaged over.
     """
 
     start: Nats
     rest: Nats
-    given_way: Nats
+    given_order: Nats
     lower: Nats
     upper: Nats
-    value_counts: tuple[Nats | None, ...]
+    starts: tuple[Nats | None, ...]
     n_rows: int
-    n_ways: int
+    n_orders: int
 
 
 def enclose(
     rows: RowDistribution,
     n_rows: int,
-    n_ways: int,
+    n_orders: int,
     rng: np.random.Generator,
     *,
     n_bounded: int | None = None,
 ) -> RowEntropy:
     """Enclose the entropy of a mixture whose parts have known log-probabilities.
 
-    Let ``Q`` be the mean of the probabilities of a row under `n_ways` ways of each stratum. For
-    ways drawn anew, ``Q`` is an unbiased estimate of the row's probability P, so by Jensen's
-    inequality ``-E log Q >= -E log P = H(X)``: the upper bound. If the way that the row was
-    written in takes the place of one of its stratum, ``-E log Q`` is the mean entropy of such
-    mixtures of few ways (it does not matter which of them wrote the row), and by concavity it is
-    at most that of the mixture of all ways: the lower bound [1]_. Both approach H(X) as `n_ways`
-    grows; where each stratum holds a single way they are equal.
+    Let ``Q`` be the mean of the probabilities of a row under `n_orders` orders of each stratum. For
+    orders drawn anew, ``Q`` is an unbiased estimate of the row's probability P, so by Jensen's
+    inequality ``-E log Q >= -E log P = H(X)``: the upper bound. If the order that the row was drawn
+    in takes the place of one of its stratum, ``-E log Q`` is the mean entropy of such mixtures of
+    few orders, and by concavity it is at most that of the mixture of all: the lower bound [1]_.
+    Both approach H(X) as `n_orders` grows; where each stratum holds a single order they are equal.
 
     Parameters
     ----------
-    rows : RowDistribution
-        The mixture.
-    n_rows : int
+    n_rows
         Rows to draw, at least two.
-    n_ways : int
-        Ways a stratum to average over, at least one.
-    rng : numpy.random.Generator
-        Draws both.
-    n_bounded : int, default=None
-        Rows that the bounds are worked out on, at least two; None for all. Bounds take
-        ``n_ways`` times the number of strata as long as the rest: the other rows then tell of
-        them by how probable they are given their way.
+    n_bounded
+        Rows that the bounds are computed on, at least two; None for all. Bounds take ``n_orders``
+        times the number of strata as long as the rest; the other rows then enter by how probable
+        they are given their order.
 
     References
     ----------
     .. [1] The two bounds are those of Yin and Zhou, "Semi-implicit variational inference", ICML
        2018, and of Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR
-       2016; taking the ways by strata is ours.
+       2016; taking the orders by strata is ours.
     """
-    written = rows.draw(n_rows, rng)
-    own = rows.log_probabilities(written.codes, written.orders)
-    start = own[np.arange(n_rows), written.orders[:, 1]]
+    drawn = rows.draw(n_rows, rng)
+    own = rows.log_probabilities(drawn.codes, drawn.orders)
+    start = own[np.arange(n_rows), drawn.orders[:, 1]]
     whole = own.sum(axis=1)
 
     def mean(values: FloatArray) -> Nats:
-        return Nats.mean_by(values, written.strata[: len(values)], rows.n_strata)
+        return Nats.mean_by(values, drawn.strata[: len(values)], rows.n_strata)
 
+    rest = mean(start - whole)
     exact = rows.start_entropies()
+    starts: tuple[Nats | None, ...]
     if exact is None:
-        of_start, given_way = mean(-start), mean(-whole)
-        parts = [-start[written.strata == at] for at in range(rows.n_strata)]
-        value_counts = tuple(Nats.mean(part) if len(part) > 1 else None for part in parts)
+        of_start, given_order = mean(-start), mean(-whole)
+        parts = [-start[drawn.strata == at] for at in range(rows.n_strata)]
+        starts = tuple(Nats.mean(part) if len(part) > 1 else None for part in parts)
     else:
         of_start = Nats(float(exact.mean()))
-        given_way = of_start + mean(start - whole)
-        value_counts = tuple(Nats(float(value)) for value in exact)
-    n_ways = 1 if rows.is_single else n_ways
+        given_order = of_start + rest
+        starts = tuple(Nats(float(value)) for value in exact)
+    n_orders = 1 if rows.is_single else n_orders
     n_bounded = n_rows if n_bounded is None else min(n_bounded, n_rows)
-    bounds = _bounds(rows, written, whole[:n_bounded], n_ways, rng)
-    if n_bounded < n_rows:
-        # what the rows without bounds tell of the mean goes in by regression on their -log P
-        known = -whole[:n_bounded]
-        slopes = [_slope(known, bound, written.strata[:n_bounded]) for bound in bounds]
+    known = -whole[:n_bounded]
+    bounds = _bounds(rows, drawn, known, n_orders, rng)
+    if n_bounded == n_rows:
+        lower, upper = (mean(bound) for bound in bounds)
+    else:  # the rows without bounds enter by regression on their -log P given the order
+        slopes = [_slope(known, bound, drawn.strata[:n_bounded]) for bound in bounds]
         lower, upper = (
-            mean(bound - slope * known) + Nats(slope * given_way.value, slope * given_way.error)
+            mean(bound - slope * known) + Nats(slope * given_order.value, slope * given_order.error)
             for bound, slope in zip(bounds, slopes, strict=True)
         )
-    else:
-        lower, upper = (mean(bound) for bound in bounds)
-    return RowEntropy(
-        of_start, mean(start - whole), given_way, lower, upper, value_counts, n_rows, n_ways
-    )
+    return RowEntropy(of_start, rest, given_order, lower, upper, starts, n_rows, n_orders)
+
+
+def cross_entropy(
+    rows: RowDistribution, codes: IntArray, n_orders: int, rng: np.random.Generator
+) -> Nats:
+    """Return the mean of -log P over given rows, shape (n_rows, n_columns), at least two.
+
+    For real rows that the distribution has not seen, this is their entropy plus the divergence of
+    the distribution from the real one: unlike the entropy, it gets worse where variety is only
+    noise. With a single order per stratum it is exact, else an upper bound (see `enclose`).
+    """
+    n_orders = 1 if rows.is_single else n_orders
+    return Nats.mean(-_log_mean(_log_parts(rows, codes, n_orders, rng)))
 
 
 def _slope(known: FloatArray, values: FloatArray, strata: IntArray) -> float:
@@ -237,66 +233,37 @@ def _slope(known: FloatArray, values: FloatArray, strata: IntArray) -> float:
 
 def _bounds(
     rows: RowDistribution,
-    written: Written,
-    whole: FloatArray,
-    n_ways: int,
+    drawn: DrawnRows,
+    known: FloatArray,
+    n_orders: int,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper bound of H(X), row by row, of the first ``len(whole)`` rows."""
-    n_rows = len(whole)
-    parts = _log_parts(rows, written.codes[:n_rows], n_ways, rng)
+    """Lower and upper bound of H(X), row by row, of the first ``len(known)`` rows."""
+    n_rows = len(known)
+    parts = _log_parts(rows, drawn.codes[:n_rows], n_orders, rng)
     upper = -_log_mean(parts)
-    parts[np.arange(n_rows), written.strata[:n_rows] * n_ways] = whole
+    parts[np.arange(n_rows), drawn.strata[:n_rows] * n_orders] = -known
     return -_log_mean(parts), upper
 
 
-def cross_entropy(
-    rows: RowDistribution, codes: IntArray, n_ways: int, rng: np.random.Generator
-) -> Nats:
-    """Mean of -log P over given rows: how unlikely the distribution finds them.
-
-    For real rows that it has not seen, this is their entropy plus the divergence of the
-    distribution from the real one: unlike the entropy, it gets worse where variety is only noise.
-    With a single way a stratum it is exact, else an upper bound (see :func:`enclose`).
-
-    Parameters
-    ----------
-    rows : RowDistribution
-        The mixture.
-    codes : ndarray of shape (n_rows, n_columns)
-        The rows, at least two; column 0 is the label.
-    n_ways : int
-        Ways a stratum to average over.
-    rng : numpy.random.Generator
-        Draws them.
-    """
-    n_ways = 1 if rows.is_single else n_ways
-    return Nats.mean(-_log_mean(_log_parts(rows, codes, n_ways, rng)))
-
-
 def _log_parts(
-    rows: RowDistribution, codes: IntArray, n_ways: int, rng: np.random.Generator
+    rows: RowDistribution, codes: IntArray, n_orders: int, rng: np.random.Generator
 ) -> FloatArray:
-    """Log-probability of each row under ways drawn for it, shape (n_rows, n_strata * n_ways)."""
+    """Log-probability of each row under drawn orders, shape (n_rows, n_strata * n_orders)."""
     n_rows = len(codes)
-    repeated = np.repeat(codes, n_ways, axis=0)
+    repeated = np.repeat(codes, n_orders, axis=0)
     parts = []
     for stratum in range(rows.n_strata):
-        orders = rows.strategies(stratum, n_rows * n_ways, rng)
-        parts.append(rows.log_probabilities(repeated, orders).sum(axis=1).reshape(n_rows, n_ways))
+        orders = rows.draw_orders(stratum, n_rows * n_orders, rng)
+        logs = rows.log_probabilities(repeated, orders).sum(axis=1)
+        parts.append(logs.reshape(n_rows, n_orders))
     return np.hstack(parts)
 
 
 def _log_mean(logs: FloatArray) -> FloatArray:
-    """Logarithm of the mean of exp(logs) along the rows, without overflow."""
-    highest = logs.max(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # -inf less -inf: a row that no way can write
-        means = np.exp(logs - highest).mean(axis=1)
-    result: Any = np.where(np.isinf(highest[:, 0]), -np.inf, highest[:, 0] + np.log(means))
-    return np.asarray(result, dtype=np.float64)
-
-
-# The entropy of the rows that a fitted over-sampler writes, with or without its ideas.
+    """Logarithm of the mean of exp(logs) along the rows."""
+    found: FloatArray = logsumexp(logs, axis=1) - np.log(logs.shape[1])
+    return found
 
 
 def measure_entropy(
@@ -306,15 +273,13 @@ def measure_entropy(
     condition: str | None = None,
     temperature: float | None = None,
     n_rows: int = 500,
-    n_ways: int = 2,
+    n_orders: int = 2,
     n_bounded: int | None = None,
     random_state: int = 0,
 ) -> RowEntropy:
-    """Measure the entropy of the rows that a fitted over-sampler writes.
+    """Measure the entropy of the rows that a fitted over-sampler generates.
 
-    Exact given the way a row is written in, by the model's own probabilities; means over rows
-    that are drawn for it, with standard errors. Rows are as the model writes them: what else the
-    over-sampler may do to them (draw again, filter) is not part of it.
+    Rejection sampling and selection are no part of it.
 
     Parameters
     ----------
@@ -328,19 +293,8 @@ def measure_entropy(
         third idea, with the same model.
     temperature : float, default=None
         Sampling temperature; None takes the sampler's own.
-    n_rows : int, default=500
-        Rows to draw.
-    n_ways : int, default=2
-        Orders a feature that the bounds are taken over.
-    n_bounded : int, default=None
-        Rows that the bounds are worked out on; None for all. They take most of the time.
-    random_state : int, default=0
-        Seed.
-
-    Returns
-    -------
-    RowEntropy
-        In nats; `starts` are in the order of the features.
+    n_rows, n_orders, n_bounded
+        See `enclose`.
 
     Raises
     ------
@@ -350,7 +304,7 @@ def measure_entropy(
     """
     rows = SamplerRows(sampler, class_, condition, temperature)
     rng = np.random.default_rng(random_state)
-    return enclose(rows, n_rows, n_ways, rng, n_bounded=n_bounded)
+    return enclose(rows, n_rows, n_orders, rng, n_bounded=n_bounded)
 
 
 def measure_cross_entropy(
@@ -360,59 +314,29 @@ def measure_cross_entropy(
     class_: Any = None,
     condition: str | None = None,
     temperature: float | None = None,
-    n_ways: int = 2,
+    n_orders: int = 2,
     random_state: int = 0,
 ) -> tuple[Nats, int]:
     """Measure how unlikely the sampler finds real rows of a class; lower is better.
 
-    Parameters
-    ----------
-    sampler, class_, condition, temperature, n_ways, random_state
-        As in :func:`measure_entropy`.
-    X : DataFrame of shape (n_rows, n_features)
-        Real rows that the model was not trained on.
-
-    Returns
-    -------
-    value : Nats
-        Mean of -log P over the rows.
-    n_rows : int
-        How many of the rows it is of: those with a value that training did not show have no
-        probability, and are left out.
+    Returns the mean of -log P, and over how many rows it is: those with a value that training did
+    not show have no probability, and are left out.
 
     Raises
     ------
     ValueError
-        As :func:`measure_entropy`; also if fewer than two rows are left.
+        As `measure_entropy`; also if fewer than two rows are left.
     """
     rows = SamplerRows(sampler, class_, condition, temperature)
-    features = []
-    for at in range(len(X)):
-        try:
-            features.append(Table.from_frame(X.iloc[[at]], sampler.schema_).codes[0])
-        except SchemaError:  # a value outside of what training showed
-            continue
-    if len(features) < 2:
-        raise ValueError(f"{len(features)} of the {len(X)} rows are within the sampler's schema")
-    labels = np.full((len(features), 1), rows.label, dtype=np.int64)
-    codes = np.hstack([labels, np.array(features)])
+    codes = codes_within_schema(sampler, X, rows.label)
+    if len(codes) < 2:
+        raise ValueError(f"{len(codes)} of the {len(X)} rows are within the sampler's schema")
     rng = np.random.default_rng(random_state)
-    return cross_entropy(rows, codes, n_ways, rng), len(codes)
+    return cross_entropy(rows, codes, n_orders, rng), len(codes)
 
 
 class SamplerRows:
-    """The rows that a fitted over-sampler writes, as a mixture over the ways to write one.
-
-    Parameters
-    ----------
-    sampler, class_, condition, temperature
-        As in :func:`measure_entropy`.
-
-    Attributes
-    ----------
-    label : int
-        Code of the class.
-    """
+    """The rows that a fitted over-sampler generates, as a mixture over orders."""
 
     def __init__(
         self,
@@ -423,9 +347,10 @@ class SamplerRows:
     ) -> None:
         from counterpoise.generation._scoring import Scorer
 
-        row_generator: RowGenerator = sampler.generator_
-        recipe = row_generator.recipe
-        if any(column.is_text for column in row_generator.serializer.schema):
+        generator: RowGenerator = sampler.generator_
+        recipe = generator.recipe
+        self._serializer = generator.serializer
+        if any(column.is_text for column in self._serializer.schema):
             raise ValueError("entropies can't be measured on a table with free text")
         if sampler.top_p != 1.0:
             raise ValueError(f"entropies can't be measured with top_p; got top_p={sampler.top_p}")
@@ -437,14 +362,13 @@ class SamplerRows:
         self._condition = recipe.condition if condition is None else condition
         if self._condition not in ("feature", "label"):
             raise ValueError(f"condition must be 'feature' or 'label'; got {self._condition!r}")
-        self._writer = row_generator
+        self._generator = generator
+        self._permutation = recipe.permutation
         self._temperature = recipe.temperature if temperature is None else temperature
-        self._scorer = Scorer(
-            row_generator.model, row_generator.serializer.grammar, row_generator.device
-        )
-        self.label = _trained_label(row_generator, class_)
-        n_features = len(row_generator.serializer.schema) - 1
-        self._is_free = self._condition == "label" and recipe.permutation == "none"
+        self._scorer = Scorer(generator.model, self._serializer.grammar, generator.device)
+        self.label = _trained_label(generator, class_)  # code of the class
+        self._is_free = self._condition == "label" and self.is_single
+        n_features = len(self._serializer.schema) - 1
         self._features = [1] if self._is_free else list(range(1, n_features + 1))
         self._starts = {at: self._start(at) for at in self._features}
 
@@ -456,53 +380,49 @@ class SamplerRows:
     @property
     def is_single(self) -> bool:
         """Whether the order is fixed, given the first feature."""
-        return self._writer.recipe.permutation == "none"
+        return bool(self._permutation == "none")
 
-    def draw(self, n_rows: int, rng: np.random.Generator) -> Written:
-        """Write rows."""
+    def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
+        """Generate rows."""
         from counterpoise._progress import SilentProgress
         from counterpoise.generation._decoding import Sampling, generate
         from counterpoise.generation._prompts import draw_generation_orders, draw_prompts
 
-        row_generator = self._writer
-        prompts = draw_prompts(
-            row_generator.rows.value_counts, self.label, n_rows, self._condition, rng
-        )
+        value_counts = self._generator.rows.value_counts
+        prompts = draw_prompts(value_counts, self.label, n_rows, self._condition, rng)
         orders = draw_generation_orders(
-            prompts.table.codes, prompts.condition, row_generator.recipe.permutation, rng
+            prompts.table.codes, prompts.condition, self._permutation, rng
         )
         generated = generate(
-            row_generator.model,
-            row_generator.serializer,
+            self._generator.model,
+            self._serializer,
             prompts.table,
             orders,
             Sampling(self._temperature),
-            device=row_generator.device,
+            device=self._generator.device,
             rng=rng,
             progress=SilentProgress(),
         )
         strata = np.searchsorted(self._features, orders[:, 1]).astype(np.int64)
-        return Written(generated.table.codes, orders, strata)
+        return DrawnRows(generated.table.codes, orders, strata)
 
-    def strategies(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+    def draw_orders(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
         """Draw orders that begin with the label and the feature of `stratum`."""
         from counterpoise.generation._prompts import draw_generation_orders
 
-        n_columns = len(self._writer.serializer.schema)
-        given = np.full((n, n_columns), ABSENT, dtype=np.int64)
+        given = np.full((n, len(self._serializer.schema)), ABSENT, dtype=np.int64)
         given[:, 0] = self.label
         first = 0 if self._is_free else self._features[stratum]
         given[:, first] = self.label  # any code: it only says that the cell is given
         condition = np.full(n, first, dtype=np.int64)
-        return draw_generation_orders(given, condition, self._writer.recipe.permutation, rng)
+        return draw_generation_orders(given, condition, self._permutation, rng)
 
     def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
         """Log-probability of each cell given the cells before it, shape (n_rows, n_columns)."""
         from counterpoise.serialization._serializer import serialize
 
-        serializer = self._writer.serializer
         distinct, which = np.unique(codes, axis=0, return_inverse=True)
-        corpus = serialize(Table(serializer.schema, distinct, {}), serializer)
+        corpus = serialize(Table(self._serializer.schema, distinct, {}), self._serializer)
         logs = self._scorer.by_cell(corpus, which.ravel(), orders, self._temperature)
         if self._condition == "feature":
             for feature, (values, log_shares) in self._starts.items():
@@ -521,13 +441,13 @@ class SamplerRows:
 
     def _start(self, feature: int) -> tuple[IntArray, FloatArray]:
         """Values that prompts draw for a feature, ascending, and their log-probabilities."""
-        values, counts = self._writer.rows.value_counts.values(self.label, feature)
+        values, counts = self._generator.rows.value_counts.values(self.label, feature)
         return values, np.log(counts / counts.sum())
 
 
-def _trained_label(row_generator: RowGenerator, class_: Any) -> int:
-    label = row_generator.serializer.schema[0]
-    trained = row_generator.rows.value_counts.labels
+def _trained_label(generator: RowGenerator, class_: Any) -> int:
+    label = generator.serializer.schema[0]
+    trained = generator.rows.value_counts.labels
     names = label.decode(trained).tolist()
     if class_ is None and len(names) == 1:
         return int(trained[0])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from benchmarks._baselines import BASELINES, BaselineOverSampler
+from benchmarks._peers import PEERS, generate_rows
 from benchmarks._protocols import Protocol
-from benchmarks._tables import BenchTable
+from benchmarks._tables import BenchTable, Rows, stack_rows
+
+if TYPE_CHECKING:
+    from counterpoise import LLMOverSampler
 
 CLASS_WEIGHTS = "class-weights"
 FULL = "full"
@@ -26,17 +30,18 @@ class Balanced:
     Attributes
     ----------
     X, y
-        The training rows, and below them what was made.
+        The training rows, and below them the generated rows.
     n_synthetic
-        How many rows were made.
+        How many rows were generated.
     figures
-        What the method tells of itself: rows presented in training, seconds, share of valid rows.
+        What the method measured itself: training samples seen, seconds, rows per second.
     """
 
     X: pd.DataFrame
     y: pd.Series[Any]
     n_synthetic: int
     figures: Mapping[str, Any]
+    sampler: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Method:
     name
         How it is called in results.
     kind
-        A baseline's name, ``"class-weights"``, ``"full"``, or ``"llm"``.
+        A baseline's name, ``"class-weights"``, ``"full"``, ``"llm"`` or ``"peer"``.
     arguments
         Of the over-sampler.
     """
@@ -64,13 +69,8 @@ class Method:
 
     @property
     def recipe(self) -> dict[str, Any] | None:
-        """What a language model's recipe says today; None for other methods."""
-        if self.kind != "llm":
-            return None
-        from counterpoise.recipes._base import CHANGEABLE, as_recipe
-
-        changes = {k: v for k, v in self.arguments.items() if k in CHANGEABLE}
-        return asdict(as_recipe(self.arguments.get("recipe", "counterpoise"), **changes))
+        """The recipe of a language model, spelled out; None for other methods."""
+        return spelled_out_recipe(self.arguments) if self.kind == "llm" else None
 
     def resample(
         self,
@@ -80,7 +80,7 @@ class Method:
         *,
         table: BenchTable,
         protocol: Protocol,
-        cut: tuple[pd.DataFrame, pd.Series[Any]],
+        cut: Rows,
     ) -> Balanced:
         """Balance training rows.
 
@@ -88,8 +88,6 @@ class Method:
         ----------
         X, y
             Training rows, or the training part of an inner fold.
-        seed
-            Of the method.
         table
             Which columns are categories, and which class is filled. Its rows are not looked at.
         protocol
@@ -100,36 +98,48 @@ class Method:
         if self.kind == CLASS_WEIGHTS:
             return Balanced(X, y, 0, {})
         if self.kind == FULL:
-            X_full = pd.concat([X, cut[0]], ignore_index=True)
-            return Balanced(X_full, pd.concat([y, cut[1]], ignore_index=True), 0, {})
+            return Balanced(*stack_rows((X, y), cut), 0, {})
         counts = y.value_counts()
-        strategy: Any = {table.positive: int(counts.max())}
+        n_wanted = int(counts.max())
+        if self.kind == "peer":
+            n_rows = n_wanted - int(counts[table.positive])
+            rows, figures = generate_rows(self.arguments, table, (X, y), n_rows, seed)
+            return Balanced(*stack_rows((X, y), rows), len(rows[0]), figures)
+        strategy: Any = {table.positive: n_wanted}
         if protocol.as_published and self.kind in _FILL_EVERY_CLASS:
             strategy = "auto"
-        sampler = self._sampler(table, strategy, seed)
-        X_new, y_new = sampler.fit_resample(X, y)
-        return Balanced(X_new, y_new, len(X_new) - len(X), _figures(sampler))
-
-    def _sampler(self, table: BenchTable, strategy: Any, seed: int) -> Any:
+        options = {"sampling_strategy": strategy, "random_state": seed}
         if self.kind == "llm":
-            from counterpoise.sampler import LLMOverSampler
-
-            kinds = table.column_kinds
-            return LLMOverSampler(
-                **self.arguments, sampling_strategy=strategy, column_kinds=kinds, random_state=seed
+            sampler: Any = build_sampler(self.arguments, categorical=table.categorical, **options)
+        else:
+            sampler = BaselineOverSampler(
+                self.kind, categorical=table.categorical, **options, **self.arguments
             )
-        return BaselineOverSampler(
-            self.kind,
-            sampling_strategy=strategy,
-            categorical=table.categorical,
-            random_state=seed,
-            **self.arguments,
-        )
+        X_new, y_new = sampler.fit_resample(X, y)
+        return Balanced(X_new, y_new, len(X_new) - len(X), sampler_figures(sampler), sampler)
+
+
+def build_sampler(
+    overrides: Mapping[str, Any], *, categorical: Sequence[Any] = (), **options: Any
+) -> LLMOverSampler:
+    """Return an over-sampler from a flat list of overrides, as a plan has it."""
+    from counterpoise import LLMOverSampler
+
+    kinds = dict.fromkeys(categorical, "categorical")
+    return LLMOverSampler(**{"model": "compact", **overrides}, column_kinds=kinds, **options)
+
+
+def spelled_out_recipe(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every value of the recipe that the overrides amount to."""
+    from counterpoise.recipes._base import CHANGEABLE, as_recipe
+
+    changes = {k: v for k, v in overrides.items() if k in CHANGEABLE}
+    return asdict(as_recipe(overrides.get("recipe", "counterpoise"), **changes))
 
 
 def method_names() -> tuple[str, ...]:
     """Return the names of the methods that need no definition."""
-    return (BASELINES[0], CLASS_WEIGHTS, FULL, *BASELINES[1:], *LANGUAGE_MODELS)
+    return (BASELINES[0], CLASS_WEIGHTS, FULL, *BASELINES[1:], *LANGUAGE_MODELS, *PEERS)
 
 
 def build_method(
@@ -142,27 +152,31 @@ def build_method(
     name
         One of `method_names`, a recipe of the language-model over-sampler, or one of `defined`.
     defined
-        Name -> arguments: of `LLMOverSampler`, or of `BaselineOverSampler` where ``method`` is
-        among them.
+        Name -> overrides of `LLMOverSampler`; arguments of `BaselineOverSampler` where ``method``
+        is among them; options of a peer where ``peer`` is.
     common
-        Arguments that every language model gets unless its own say otherwise.
+        Overrides that every language model gets unless its own say otherwise.
 
     Raises
     ------
     ValueError
-        If the name means nothing.
+        If there is no such method.
     """
     if name in defined:
         arguments = dict(defined[name])
+        if arguments.get("peer") in PEERS:
+            return Method(name, "peer", arguments)
         kind = arguments.pop("method", "llm")
         return Method(name, kind, {**common, **arguments} if kind == "llm" else arguments)
     if name in (CLASS_WEIGHTS, FULL) or name in BASELINES:
         return Method(name, name)
+    if name in PEERS:
+        return Method(name, "peer", {"peer": name})
     recipes = _recipes()
     if name not in recipes:
         raise ValueError(
             f"no method {name!r}; there are {', '.join(dict.fromkeys([*method_names(), *recipes]))}"
-            " and those that the bench file defines"
+            " and those that the plan defines"
         )
     return Method(name, "llm", {**common, "recipe": name})
 
@@ -173,12 +187,12 @@ def _recipes() -> tuple[str, ...]:
     return tuple(RECIPES)
 
 
-def _figures(sampler: Any) -> dict[str, Any]:
-    """Return what a sampler tells of its own work."""
+def sampler_figures(sampler: Any) -> dict[str, Any]:
+    """Return what a sampler measured of its own work."""
     figures: dict[str, Any] = dict(getattr(sampler, "timings_", {}))
-    writer = getattr(sampler, "generator_", None)
-    if writer is not None:
-        figures["n_samples_seen"] = sum(h.n_samples_seen for h in writer.trainings)
+    generator = getattr(sampler, "generator_", None)
+    if generator is not None:
+        figures["n_samples_seen"] = sum(h.n_samples_seen for h in generator.trainings)
     if hasattr(sampler, "model_name_"):
         figures["model"] = sampler.model_name_
     if hasattr(sampler, "k_neighbors_"):

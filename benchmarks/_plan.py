@@ -1,19 +1,20 @@
-"""What a benchmark consists of: one TOML file, read, completed and written again."""
+"""A plan: what a benchmark consists of, as a TOML file."""
 
 from __future__ import annotations
 
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks._methods import LANGUAGE_MODELS
+from benchmarks._methods import LANGUAGE_MODELS, Method, build_method
 from benchmarks._protocols import PROTOCOLS, Protocol
-from benchmarks._tables import PUBLISHED, TABLES, TableSpec
+from benchmarks._tables import PUBLISHED, TableSpec, find_spec
 from counterpoise.comparison._classifiers import CLASSIFIERS
 
+PLAN_FILE = "plan.json"
 _RIVALS = ("none", "full", "random", "smote", "smotenc", "adasyn", "ctgan", "tvae")
 _CAPS = {"max_train_rows", "max_samples_seen"}
 _HONEST_TABLES = ("fuel", "german", "insurance", "car", "sick", "bank")
@@ -22,7 +23,7 @@ _HONEST_NATURAL = ("abalone9-18", "yeast6", "flare-F", "car-good", "attrition", 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A benchmark: every table with every method on every split.
+    """Every table with every method on every split.
 
     Attributes
     ----------
@@ -31,28 +32,25 @@ class Plan:
     tables, methods
         Names, in the order in which they are run and shown.
     n_splits
-        Splits of each table, seeds 0 to n_splits - 1.
+        Splits of each table, seeds 0 to n_splits - 1; 0 for the protocol's number.
     classifiers
         Names of classifiers; the protocol's own if none.
     model
         Backbone of the language models.
     max_samples_seen
-        Rows presented in the training of a language model, at most; 0 for no limit but its own.
+        Training samples that a language model sees, at most; 0 for no limit but its own.
     max_train_rows
         Training rows of a table, at most, for all methods alike; 0 for no limit.
     threshold_folds
         Inner folds for a tuned threshold; -1 for as many as the protocol says, 0 for none.
     limit_s
         Seconds after which a run is ended and counts as failed.
-    tune
-        Whether classifiers are tuned on the inner folds.
-    diversity
-        Whether the diversity of the synthetic rows is measured.
+    tune, diversity, likelihood
+        See `benchmarks._run.perform`.
     llm
-        Further arguments of every language model.
+        Overrides of every language model.
     method
-        Name -> arguments of methods of one's own: those of ``LLMOverSampler`` (such as ``recipe``
-        and ``temperature``), or of ``BaselineOverSampler`` where ``method`` is among them.
+        Name -> overrides of methods of one's own, see `benchmarks._methods.build_method`.
     cap
         Name of a table -> its own ``max_train_rows`` and ``max_samples_seen``.
     table
@@ -71,6 +69,7 @@ class Plan:
     limit_s: float = 3600.0
     tune: bool = False
     diversity: bool = True
+    likelihood: bool = False
     llm: Mapping[str, Any] = field(default_factory=dict)
     method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cap: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -79,44 +78,54 @@ class Plan:
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"protocol must be one of {list(PROTOCOLS)}; got {self.protocol!r}")
-        unknown = [name for name in self.classifiers if name not in CLASSIFIERS]
-        if unknown:
-            raise ValueError(f"no classifier {unknown[0]!r}; there are {', '.join(CLASSIFIERS)}")
+        for name in self.classifiers:
+            if name not in CLASSIFIERS:
+                raise ValueError(f"no classifier {name!r}; there are {', '.join(CLASSIFIERS)}")
         for name, limits in self.cap.items():
             if not set(limits) <= _CAPS:
                 raise ValueError(f"cap.{name} may have {', '.join(sorted(_CAPS))}; got {limits}")
-        known = {*TABLES, *self.own_tables}
-        unknown = [name for name in self.tables if name not in known]
-        if unknown:
-            raise ValueError(f"no table {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        for name in self.tables:
+            find_spec(name, self.own_tables)
 
     @property
     def own_tables(self) -> dict[str, TableSpec]:
-        """Tables of the user's own, by name."""
+        """Tables of one's own, by name."""
         return {str(given["name"]): TableSpec.from_mapping(given) for given in self.table}
 
     @property
     def resolved_protocol(self) -> Protocol:
-        """The protocol, with what the plan changes in it."""
-        protocol = PROTOCOLS[self.protocol]
-        changes: dict[str, Any] = {}
-        if self.n_splits:
-            changes["n_splits"] = self.n_splits
-        if self.classifiers:
-            changes["classifiers"] = self.classifiers
-        if self.threshold_folds >= 0:
-            changes["threshold_folds"] = self.threshold_folds
-        return replace(protocol, **changes)
+        """The protocol, with the changes that the plan makes."""
+        protocol, folds = PROTOCOLS[self.protocol], self.threshold_folds
+        return replace(
+            protocol,
+            n_splits=self.n_splits or protocol.n_splits,
+            classifiers=self.classifiers or protocol.classifiers,
+            threshold_folds=folds if folds >= 0 else protocol.threshold_folds,
+        )
 
     def train_rows_of(self, table: str) -> int:
         """Return how many training rows a table has at most; 0 for no limit."""
         return self.cap.get(table, {}).get("max_train_rows", self.max_train_rows)
 
     def llm_arguments_of(self, table: str) -> dict[str, Any]:
-        """Return the arguments that every language model gets on a table."""
+        """Return the overrides that every language model gets on a table."""
         arguments: dict[str, Any] = {"model": self.model, **self.llm}
-        most = self.cap.get(table, {}).get("max_samples_seen", self.max_samples_seen)
+        most = self.samples_seen_of(table)
         return {**arguments, "max_samples_seen": most} if most else arguments
+
+    def samples_seen_of(self, table: str) -> int:
+        """Return how many training samples a model sees at most; 0 for no limit."""
+        return self.cap.get(table, {}).get("max_samples_seen", self.max_samples_seen)
+
+    def method_on(self, name: str, table: str) -> Method:
+        """Return a method as it is run on a table."""
+        method = build_method(name, self.method, self.llm_arguments_of(table))
+        if method.kind != "peer":
+            return method
+        limits: dict[str, Any] = {"limit_s": 0.9 * self.limit_s}  # it ends before the run is ended
+        if most := self.samples_seen_of(table):
+            limits["n_samples_seen"] = most
+        return replace(method, arguments={**limits, **method.arguments})
 
 
 def default_plan(protocol: str) -> Plan:
@@ -128,54 +137,29 @@ def default_plan(protocol: str) -> Plan:
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a bench file.
+    """Read a plan from TOML (or JSON); what it leaves out is the protocol's.
 
     Raises
     ------
     ValueError
-        If it is no TOML, or a key or a value is not known.
+        If the file cannot be parsed or has an unknown key.
     """
+    text = path.read_text(encoding="utf-8")
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
     known = {f.name for f in fields(Plan)}
-    unknown = set(given) - known
-    if unknown:
+    if unknown := set(given) - known:
         raise ValueError(
             f"{path}: unknown key {', '.join(sorted(unknown))}; known are "
             f"{', '.join(sorted(known))}"
         )
     lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
-    start = default_plan(given.get("protocol", "honest"))
-    return replace(start, **{**given, **lists})
+    return replace(default_plan(given.get("protocol", "honest")), **{**given, **lists})
 
 
-def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan such that `read_plan` reads the same."""
-    content = asdict(plan)
-    nested = {key: content.pop(key) for key in ("llm", "method", "cap", "table")}
-    lines = [f"{key} = {_toml(value)}" for key, value in content.items()]
-    lines += _section("llm", nested["llm"])
-    for name, arguments in nested["method"].items():
-        lines += _section(f"method.{json.dumps(name)}", arguments)
-    for name, limits in nested["cap"].items():
-        lines += _section(f"cap.{json.dumps(name)}", limits)
-    for given in nested["table"]:
-        lines += ["", "[[table]]", *(f"{key} = {_toml(value)}" for key, value in given.items())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _section(name: str, content: Mapping[str, Any]) -> list[str]:
-    if not content:
-        return []
-    return ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in content.items())]
-
-
-def _toml(value: Any) -> str:
-    """Write a plain value; JSON's spelling of text, numbers and booleans is TOML's too."""
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
+def plan_of(folder: Path) -> Plan:
+    """Return the plan of a result folder."""
+    path = folder / PLAN_FILE
+    return read_plan(path if path.is_file() else folder / "bench.toml")

@@ -1,4 +1,4 @@
-"""How a table is split, and what counts: the paper's way, and ours."""
+"""How a table is split and scored: as in the paper, and by a stricter protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score, r
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import label_binarize
 
-from benchmarks._tables import BenchTable
+from benchmarks._tables import BenchTable, Rows
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._out_of_fold import Fold, predict_folds
 from counterpoise.errors import MissingDependencyError
@@ -28,26 +28,22 @@ class Protocol:
 
     Attributes
     ----------
-    name
-        How it is called.
     n_splits
-        Stratified splits at random, seeds 0, 1, 2, ...
+        Stratified random splits, seeds 0, 1, 2, ...
     test_share
         Share of the rows that is held out.
     minority_kept
-        Share of the minority's training rows that is kept, where classes are not unequal by
-        nature; the others are kept from every method but ``full``.
+        Share of the minority's training rows that is kept, unless the table is imbalanced by
+        nature; the others are withheld from every method but ``full``.
     weighs_test
         Whether test rows of a minority that was cut in training weigh as much less, so that a
-        method is judged at the balance of classes that it was given.
-    classifiers
-        What is trained on the balanced table.
+        method is scored at the class balance that it was given.
     threshold_folds
         Inner folds in which a threshold is tuned; 0 for none.
     as_published
-        Whether the paper's own scores are taken too, see `benchmarks._protocols`.
+        Whether the paper's own scores are computed too, see `published_scores`.
     flaws
-        What is wrong with it, for the reader of a result.
+        What is wrong with it; a report says so.
     """
 
     name: str
@@ -96,21 +92,20 @@ HONEST = Protocol(
     threshold_folds=3,
     as_published=False,
     flaws=(
-        "On tables whose classes are not unequal by nature, the imbalance is manufactured: four in "
+        "On tables that are not imbalanced by nature, the imbalance is manufactured: four in "
         "five minority rows are taken from the training rows, and test rows of the minority weigh "
         "a fifth.",
-        "Splits of one table share rows, so a test over splits of one table is too sure of itself: "
+        "Splits of one table share rows, so a test over splits of one table is overconfident: "
         "tests here are over tables, and intervals within a table are Nadeau and Bengio's.",
     ),
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {"paper": PAPER, "honest": HONEST}
-"""By name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Rows of a table, by number, and what test rows weigh.
+    """Row numbers of a table, and the weights of the test rows.
 
     Attributes
     ----------
@@ -119,8 +114,7 @@ class Split:
     test
         What classifiers are scored on, and nothing else.
     cut
-        Minority rows that were taken out of training: for ``full``, and as held-out rows that
-        diversity is compared with.
+        Minority rows that were taken out of training: for ``full``, and as held-out rows.
     test_weight
         Shape (n_test,); None where all weigh the same.
     """
@@ -134,15 +128,10 @@ class Split:
 def split_table(
     table: BenchTable, protocol: Protocol, seed: int, max_train_rows: int | None = None
 ) -> Split:
-    """Split a table.
+    """Split a table; `seed` is the number of the split.
 
-    Parameters
-    ----------
-    seed
-        Number of the split.
-    max_train_rows
-        Draw at most this many training rows, each class's share kept (but at least two rows, or
-        all it has); what is left out is not used.
+    At most `max_train_rows` training rows are drawn, each class's share kept (but at least two
+    rows, or all it has).
     """
     rng = np.random.default_rng(seed)
     y = table.y.to_numpy()
@@ -174,34 +163,14 @@ def _thin(rows: IntArray, y: npt.NDArray[Any], share: float, rng: np.random.Gene
     return np.concatenate(kept)
 
 
-# The scores of arXiv 2510.09783 as its own program takes them, flaws and all.
-#
-# For comparison with the paper's tables only; `counterpoise.evaluate` has the sound ones.
-
-
 def published_scores(
-    balanced: tuple[pd.DataFrame, pd.Series[Any]],
-    test: tuple[pd.DataFrame, pd.Series[Any]],
-    categorical: Sequence[str],
-    seed: int,
+    balanced: Rows, test: Rows, categorical: Sequence[str], seed: int
 ) -> dict[str, float]:
-    """Train XGBoost on a balanced table and take the paper's scores.
+    """Train XGBoost on a balanced table and score it as the program of arXiv 2510.09783 does.
 
-    Parameters
-    ----------
-    balanced, test
-        Features and labels.
-    categorical
-        Features that are no numbers.
-    seed
-        Of XGBoost.
-
-    Returns
-    -------
-    dict of str to float
-        ``published_f1``: of the class that sorts second, or with more than two classes the average
-        weighted by their sizes. ``published_auc``: of hard predictions, each class against the
-        rest, averaged. ``published_accuracy``.
+    For comparison with the paper's tables only. ``published_f1`` is of the class that sorts second,
+    or with more than two classes the average weighted by their sizes; ``published_auc`` is of hard
+    predictions, each class against the rest, averaged.
     """
     try:
         from xgboost import XGBClassifier
@@ -236,7 +205,7 @@ def published_scores(
 
 
 def _codes_of_its_own(X: pd.DataFrame, categorical: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Return the features as numbers; categories are numbered by what is in *these* rows."""
+    """Return the features as numbers; categories are numbered by those of *these* rows."""
     columns = []
     for name in X:
         if name in set(categorical):
@@ -245,35 +214,6 @@ def _codes_of_its_own(X: pd.DataFrame, categorical: Sequence[str]) -> npt.NDArra
         else:
             columns.append(X[name].to_numpy(dtype=float, na_value=np.nan))
     return np.column_stack(columns)
-
-
-def share_of_wrong_codes(
-    X_train: pd.DataFrame, X_test: pd.DataFrame, categorical: Sequence[str]
-) -> float:
-    """Return the share of the test rows' categorical cells that get another code than in training.
-
-    Examples
-    --------
-    >>> train, test = pd.DataFrame({"a": ["x", "y", "z"]}), pd.DataFrame({"a": ["y", "z"]})
-    >>> share_of_wrong_codes(train, test, ["a"])
-    1.0
-    """
-    wrong = n = 0
-    for name in categorical:
-        known = {value: code for code, value in enumerate(pd.Categorical(X_train[name]).categories)}
-        given = pd.Categorical(X_test[name])
-        own = dict(enumerate(given.categories))
-        counts = pd.Series(given.codes).value_counts()
-        n += int(counts[counts.index >= 0].sum())
-        wrong += sum(
-            int(count)
-            for code, count in counts.items()
-            if code in own and known.get(own[code]) != code
-        )
-    return wrong / n if n else 0.0
-
-
-# Parameters of a classifier, tuned on inner folds of the training rows.
 
 
 GRIDS: Mapping[str, Sequence[Mapping[str, Any]]] = {
@@ -300,7 +240,7 @@ GRIDS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"n_estimators": 300, "min_samples_leaf": 2},
     ),
 }
-"""What is tried, the library's defaults first."""
+"""The parameters tried when classifiers are tuned, the library's defaults first."""
 
 
 def best_parameters(
@@ -314,13 +254,8 @@ def best_parameters(
 ) -> dict[str, Any]:
     """Return the parameters with the highest average precision out of fold.
 
-    Every method's classifier is tuned on what that method makes of the inner folds: the balanced
-    table that suits one setting may not suit another.
-
-    Raises
-    ------
-    ValueError
-        If there are no inner folds.
+    Every method's classifier is tuned on inner folds balanced by that method: the parameters that
+    suit one balanced table may not suit another.
     """
     if not folds:
         raise ValueError("tuning needs inner folds: set threshold_folds to 2 or more")

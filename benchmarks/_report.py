@@ -1,8 +1,7 @@
-"""Results for people: Markdown, CSV, LaTeX and figures, from run folders."""
+"""The report of a benchmark: Markdown, LaTeX and figures, rendered from its CSV files."""
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,25 +11,20 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._methods import FULL
-from benchmarks._plan import Plan, read_plan
+from benchmarks._output import REPORT_FILE, markdown_table
+from benchmarks._plan import Plan, plan_of
 from benchmarks._protocols import PROTOCOLS
-from benchmarks._results import Results, collect, higher_is_better
-from benchmarks._runner import PLAN_FILE
+from benchmarks._results import Results, higher_is_better, read_results, write_results
 from benchmarks._statistics import Comparison, Ranking, compare, rank_methods
 from counterpoise.comparison._statistics import corrected_interval
 from counterpoise.errors import MissingDependencyError
 
-# What results amount to: means and spreads, ranks, differences, cost, diversity.
-
-
 _TEST_TO_TRAIN = 0.25
 """Test rows over training rows in a split of 80 to 20."""
-
 _MOST_TABLES = 0.8
 """A method with scores on a smaller share of the tables would cost the others their tables."""
 _FEWEST_SPLITS = 5
 """An interval over fewer says nothing: two or three differences can agree by chance."""
-
 _DIVERSITY = (
     "column_entropy",
     "joint_entropy",
@@ -40,6 +34,24 @@ _DIVERSITY = (
     "mean_pairwise_distance",
     "exact_copies",
 )
+_REFERENCES = ("counterpoise", "none")
+_READING = """\
+Means ± standard deviations over splits; in brackets the number of splits where it is not all. In
+bold the best on the splits that all methods of the table share; the last row, the ranks and the
+differences are over those splits, too, and of methods run on at least four in five tables."""
+_METRICS = {
+    "paper": ("published_f1", "published_auc", "f1", "pr_auc"),
+    "honest": ("f1", "f1_tuned", "pr_auc", "roc_auc", "brier"),
+}
+TITLES = {
+    "published_f1": "F1 as published (of the class that sorts second)",
+    "published_auc": "AUC as published (of hard predictions)",
+    "f1": "Minority F1 at 0.5",
+    "f1_tuned": "Minority F1 at a threshold tuned out of fold",
+    "pr_auc": "PR-AUC of the minority (average precision)",
+    "roc_auc": "ROC-AUC",
+    "brier": "Brier score (less is better)",
+}
 
 
 def in_order(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -51,11 +63,10 @@ def in_order(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
 def score_table(
     results: Results, metric: str, classifier: str, methods: Sequence[str]
 ) -> pd.DataFrame:
-    """Return mean ± standard deviation over splits: a row a table, a column a method.
+    """Return mean ± standard deviation over splits: a row per table, a column per method.
 
     In bold is the method that is best on the splits that all of the table's methods have, ``full``
-    aside; ``(n)`` says how many splits a mean is of where that is not all that the table has, a
-    dash that there is none.
+    aside; ``(n)`` is the number of splits of a mean that is not over all of the table's.
     """
     scores = results.pivot(metric, classifier)
     names = in_order([str(name) for name in scores.columns], methods)
@@ -83,31 +94,32 @@ def _cell(values: pd.Series[float], n_splits: int, *, is_best: bool) -> str:
 
 
 def paired_means(results: Results, metric: str, classifier: str) -> pd.DataFrame:
-    """Return means over splits that can be compared: a row a table, a column a method.
+    """Return means over splits that can be compared: a row per table, a column per method.
 
     A method counts if it has scores on at least four in five tables; a table's means are over the
-    splits on which every such method has a score. ``full`` is no method to be compared with.
+    splits on which every such method has a score. ``full`` is not compared.
     """
     scores = results.pivot(metric, classifier).drop(columns=FULL, errors="ignore")
     n_tables = scores.groupby(level="table").count().gt(0).sum()
-    most = n_tables.max()
-    kept = scores[[name for name in scores.columns if n_tables[name] >= _MOST_TABLES * most]]
-    return kept.dropna().groupby(level="table").mean()
+    return scores.loc[:, _on_most_tables(n_tables)].dropna().groupby(level="table").mean()
+
+
+def _on_most_tables(n_tables: pd.Series[int]) -> pd.Series[bool]:
+    """Return which methods have figures on enough tables not to cost the others theirs."""
+    return n_tables >= _MOST_TABLES * n_tables.max()
 
 
 def size_table(results: Results, tables: Sequence[str]) -> pd.DataFrame:
-    """Return a row a table: sizes, splits that were run, and what was capped."""
-    done = results.runs[results.runs["status"] == "done"]
-    full = done["method"] == FULL
-    groups = done[~full].groupby("table")
+    """Return a row per table: sizes, splits that were run, and caps."""
+    groups = results.done[results.done["method"] != FULL].groupby("table")
     sizes = pd.DataFrame(
         {
             "training rows": groups["n_train"].median(),
             "of the minority": groups["n_minority"].median(),
             "test rows": groups["n_test"].median(),
             "splits": groups["split"].nunique(),
-            "training rows, at most": groups["most_train_rows"].max(),
-            "rows presented, at most": groups["max_samples_seen"].max(),
+            "training rows, at most": groups["max_train_rows"].max(),
+            "samples seen, at most": groups["max_samples_seen"].max(),
         }
     )
     return sizes.loc[in_order([str(name) for name in sizes.index], tables)]
@@ -135,19 +147,7 @@ def difference_table(
 
 @dataclass(frozen=True, slots=True)
 class TableDifference:
-    """One method against another on one table.
-
-    Attributes
-    ----------
-    table, method
-        Which.
-    n
-        Splits that both have.
-    mean
-        Mean difference, `method` minus the reference.
-    interval
-        Nadeau and Bengio's 95 % interval.
-    """
+    """A method minus the reference on one table: over `n` splits, Nadeau and Bengio's interval."""
 
     table: str
     method: str
@@ -176,10 +176,9 @@ def table_differences(
 
 
 def cost_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
-    """Return what each method costs: a row a method, medians over its runs."""
-    done = results.runs[results.runs["status"] == "done"]
-    failed = results.runs[results.runs["status"] == "failed"].groupby("method").size()
-    groups = done.groupby("method")
+    """Return what each method costs: a row per method, medians over its runs."""
+    failed = results.failed.groupby("method").size()
+    groups = results.done.groupby("method")
     table = pd.DataFrame(
         {
             "runs": groups.size(),
@@ -188,7 +187,7 @@ def cost_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
             "balancing, most, s": groups["resample_s"].max().round(1),
             "peak memory, MiB": groups["peak_memory_mib"].median().round(0),
             "valid rows": groups["valid_share"].mean().map(_share),
-            "rows presented": groups["n_samples_seen"].median(),
+            "samples seen": groups["n_samples_seen"].median(),
         }
     )
     for name, count in failed.items():
@@ -204,11 +203,11 @@ def _share(value: float) -> str:
 
 
 def diversity_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
-    """Return diversity by method: means over tables of means over splits; held-out rows below.
+    """Return diversity by method, held-out rows below: means over tables of means over splits.
 
-    Only tables on which every method that makes rows has figures.
+    Only tables on which every method that generates rows has figures.
     """
-    done = results.runs[results.runs["status"] == "done"]
+    done = results.done
     names = [name for name in _DIVERSITY if f"diversity.{name}.value" in done]
     if not names:
         return pd.DataFrame()
@@ -224,24 +223,12 @@ def diversity_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
 
 def _over_tables(done: pd.DataFrame, column: str) -> pd.Series[float]:
     means = done.pivot_table(index="table", columns="method", values=column, aggfunc="mean")
-    n_tables = means.notna().sum()
-    kept = means[
-        [name for name in means.columns if n_tables[name] >= _MOST_TABLES * n_tables.max()]
-    ]
-    found: pd.Series[float] = kept.dropna().mean()
+    found: pd.Series[float] = means.loc[:, _on_most_tables(means.notna().sum())].dropna().mean()
     return found
 
 
-# The critical-difference diagram.
-
-
 def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[int, int]]:
-    """Return the widest groups of neighbours that are not told apart: first and last position.
-
-    Parameters
-    ----------
-    ranks
-        Mean ranks, ascending.
+    """Return the widest groups of ascending ranks within the critical difference, as positions.
 
     Examples
     --------
@@ -259,21 +246,9 @@ def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[in
 
 
 def draw_ranking(ranking: Ranking, title: str, paths: Sequence[Path]) -> None:
-    """Draw mean ranks on a line; a bar joins methods that are not told apart.
+    """Draw a critical-difference diagram: a bar joins methods within the critical difference.
 
-    Parameters
-    ----------
-    ranking
-        Of two methods or more.
-    title
-        What was ranked.
-    paths
-        Where to write; the suffix says in which format.
-
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
+    Each path's suffix says in which format it is written. The same ranks give the same SVG file.
     """
     try:
         import matplotlib as mpl
@@ -334,158 +309,149 @@ def draw_ranking(ranking: Ranking, title: str, paths: Sequence[Path]) -> None:
             figure.savefig(path, dpi=150, metadata=metadata)
 
 
-_REFERENCES = ("counterpoise", "none")
-_READING = """\
-Means ± standard deviations over splits, and over how many in brackets where not over all. In bold
-the best on the splits that all methods of the table share; the last row, the ranks and the
-differences are over those splits, too, and of methods run on at least four in five tables."""
-_METRICS = {
-    "paper": ("published_f1", "published_auc", "f1", "pr_auc"),
-    "honest": ("f1", "f1_tuned", "pr_auc", "roc_auc", "brier"),
-}
-_TITLES = {
-    "published_f1": "F1 as published (of the class that sorts second)",
-    "published_auc": "AUC as published (of hard predictions)",
-    "f1": "Minority F1 at 0.5",
-    "f1_tuned": "Minority F1 at a threshold tuned out of fold",
-    "pr_auc": "PR-AUC of the minority (average precision)",
-    "roc_auc": "ROC-AUC",
-    "brier": "Brier score (less is better)",
-}
-
-
-def write_report(output: Path, *, reference: str | None = None) -> Path:
-    """Render the runs of a benchmark into ``OUTPUT/report``.
+def write_report(
+    output: Path, *, reference: str | None = None, formats: Sequence[str] = ()
+) -> Path:
+    """Render the report of a benchmark into its folder, and return the Markdown file.
 
     Parameters
     ----------
     output
-        Folder of the benchmark.
+        Result folder. If it has the runs themselves, its CSV files are written anew first.
     reference
         The method that the others are compared with; by default ``counterpoise``, and then
         ``none``, where they were run.
-
-    Returns
-    -------
-    Path
-        The Markdown report; CSV files, LaTeX tables and figures lie beside it.
+    formats
+        What is wanted beside Markdown and SVG: ``"png"`` figures, ``"latex"`` tables.
 
     Raises
     ------
     ValueError
         If there are no runs, or none of the reference.
     """
-    results = collect(output)
-    plan = read_plan(output / PLAN_FILE)
+    if (output / "runs").is_dir():
+        write_results(output)
+    results = read_results(output)
+    report = _Report(results, plan_of(output), output, formats)
     ran = set(results.runs["method"])
     references = [name for name in _REFERENCES if name in ran]
     if reference is not None:
         references = [reference]
-    if reference is not None and reference not in ran:
-        raise ValueError(f"no runs of {reference!r}; there are runs of {', '.join(sorted(ran))}")
-    folder = output / "report"
-    folder.mkdir(exist_ok=True)
-    results.runs.to_csv(folder / "runs.csv", index=False, float_format="%.6g")
-    _wide(results).to_csv(folder / "scores.csv", float_format="%.6g")
-    parts = [
-        _head(results, plan),
-        "## Tables",
-        markdown_table(size_table(results, plan.tables), "table"),
-        "Caps on training rows hold for all methods, caps on rows presented in training for "
-        "language models (one more batch can begin before a cap).",
-    ]
-    protocol = str(results.about.get("protocol", plan.protocol))
-    for classifier in results.scores["classifier"].unique():
-        parts += _of_classifier(results, plan, protocol, str(classifier), references, folder)
-    parts += ["## Cost", markdown_table(cost_table(results, plan.methods), "method")]
-    parts.append(
-        "Seconds are medians and the most over runs, of balancing alone (training and writing); "
-        "memory is what the run's process held at most, libraries included."
-    )
-    diversity = diversity_table(results, plan.methods)
-    if len(diversity):
-        diversity.to_csv(folder / "diversity.csv", index_label="method")
-        parts += [
-            "## Diversity of the rows made",
-            markdown_table(diversity, "method"),
-            "Means over the tables on which all these methods have figures. Entropies in nats.",
-        ]
-    parts += _failures(results)
-    path = folder / "report.md"
-    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        if reference not in ran:
+            raise ValueError(
+                f"no runs of {reference!r}; there are runs of {', '.join(sorted(ran))}"
+            )
+    path = output / REPORT_FILE
+    path.write_text("\n\n".join(report.parts(references)) + "\n", encoding="utf-8")
     return path
 
 
-def _wide(results: Results) -> pd.DataFrame:
-    """Return the scores with a column each."""
-    key = ["table", "method", "split", "classifier"]
-    return results.scores.pivot(index=key, columns="metric", values="value")
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """The parts of a report; figures and tables are written into `folder` on the way."""
 
+    results: Results
+    plan: Plan
+    folder: Path
+    formats: Sequence[str]
 
-def _head(results: Results, plan: Plan) -> str:
-    about = results.about
-    done = results.runs[results.runs["status"] == "done"]
-    protocol = PROTOCOLS[str(about.get("protocol", plan.protocol))]
-    versions = ", ".join(f"{name} {v}" for name, v in about.get("versions", {}).items())
-    lines = [
-        f"# Benchmark, protocol `{protocol.name}`",
-        "",
-        f"{len(done)} runs done, {len(results.runs) - len(done)} failed, over "
-        f"{done['table'].nunique()} tables. Latest run: {about.get('date', 'none')}, "
-        f"{about.get('processor', '')}, {about.get('cores', '?')} cores, "
-        f"OMP_NUM_THREADS={about.get('threads')}. {versions}. "
-        f"Rendered {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
-        "",
-        f"Backbone of the language models: {plan.model}.",
-        "",
-        "What is wrong with this protocol:",
-        "",
-        *(f"- {flaw}" for flaw in protocol.flaws),
-    ]
-    return "\n".join(lines)
+    @property
+    def protocol(self) -> str:
+        return str(self.results.about.get("protocol", self.plan.protocol))
 
+    def parts(self, references: Sequence[str]) -> list[str]:
+        results, plan = self.results, self.plan
+        parts = [
+            self.head(),
+            "## Tables",
+            _indexed(size_table(results, plan.tables), "table"),
+            "Caps on training rows hold for all methods, caps on training samples seen for language "
+            "models (one more batch can begin before a cap).",
+        ]
+        known = list(dict.fromkeys(results.scores["classifier"]))
+        for classifier in in_order(known, plan.resolved_protocol.classifiers):
+            parts += self.of_classifier(classifier, references)
+        parts += [
+            "## Cost",
+            _indexed(cost_table(results, plan.methods), "method"),
+            "Seconds are medians and the most over runs, of balancing alone (training and "
+            "generation); memory is the most that the run's process held, libraries included.",
+        ]
+        diversity = diversity_table(results, plan.methods)
+        if len(diversity):
+            diversity.to_csv(self.folder / "diversity.csv", index_label="method")
+            parts += [
+                "## Diversity of the generated rows",
+                _indexed(diversity, "method"),
+                "Means over the tables on which all these methods have figures. Entropies in nats.",
+            ]
+        return parts + self.failures()
 
-def _of_classifier(
-    results: Results,
-    plan: Plan,
-    protocol: str,
-    classifier: str,
-    references: list[str],
-    folder: Path,
-) -> list[str]:
-    parts = [f"## {classifier}", _READING]
-    latex = []
-    present = set(results.scores[results.scores["classifier"] == classifier]["metric"])
-    for metric in [name for name in _METRICS[protocol] if name in present]:
-        table = score_table(results, metric, classifier, plan.methods)
-        table = table.loc[in_order([str(name) for name in table.index], plan.tables)]
-        table.loc["mean"] = mean_row(results, metric, classifier, list(table.columns))
-        parts += [f"### {_TITLES[metric]}", markdown_table(table, "table")]
-        latex.append(_latex(table, f"{_TITLES[metric]}, {classifier}"))
-        parts += _ranks(results, metric, classifier, folder)
-        for reference in references:
-            parts += _differences(results, metric, classifier, reference)
-    (folder / f"tables-{classifier}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
-    return parts
+    def head(self) -> str:
+        about, done = self.results.about, self.results.done
+        versions = ", ".join(f"{name} {v}" for name, v in about.get("versions", {}).items())
+        return "\n".join(
+            [
+                f"# Benchmark, protocol `{self.protocol}`",
+                "",
+                f"{len(done)} runs done, {len(self.results.failed)} failed, over "
+                f"{done['table'].nunique()} tables. Latest run: {about.get('date', 'none')}, "
+                f"{about.get('processor', '')}, {about.get('cores', '?')} cores, "
+                f"OMP_NUM_THREADS={about.get('threads')}. {versions}.",
+                "",
+                f"Backbone of the language models: {self.plan.model}.",
+                "",
+                "What is wrong with this protocol:",
+                "",
+                *(f"- {flaw}" for flaw in PROTOCOLS[self.protocol].flaws),
+            ]
+        )
 
+    def of_classifier(self, classifier: str, references: Sequence[str]) -> list[str]:
+        results, plan = self.results, self.plan
+        parts = [f"## {classifier}", _READING]
+        latex = []
+        present = set(results.scores[results.scores["classifier"] == classifier]["metric"])
+        for metric in [name for name in _METRICS[self.protocol] if name in present]:
+            table = score_table(results, metric, classifier, plan.methods)
+            table = table.loc[in_order([str(name) for name in table.index], plan.tables)]
+            table.loc["mean"] = mean_row(results, metric, classifier, list(table.columns))
+            parts += [f"### {TITLES[metric]}", _indexed(table, "table")]
+            latex.append(_latex(table, f"{TITLES[metric]}, {classifier}"))
+            parts += self.ranks(metric, classifier)
+            for reference in references:
+                parts += _differences(results, metric, classifier, reference)
+        if "latex" in self.formats:
+            path = self.folder / f"tables-{classifier}.tex"
+            path.write_text("\n\n".join(latex) + "\n", encoding="utf-8")
+        return parts
 
-def _ranks(results: Results, metric: str, classifier: str, folder: Path) -> list[str]:
-    ranking = rank(results, metric, classifier)
-    if ranking.n_tables < 2 or len(ranking.mean_ranks) < 2:
-        return []
-    listed = ", ".join(f"{name} {mean:.2f}" for name, mean in ranking.mean_ranks.items())
-    friedman = "" if math.isnan(ranking.p_value) else f"Friedman p = {ranking.p_value:.2g}; "
-    text = (
-        f"Mean ranks over {ranking.n_tables} tables (1 is best): {listed}. {friedman}critical "
-        f"difference (Nemenyi, {ranking.alpha:g}) {ranking.critical_difference:.2f}."
-    )
-    name = f"ranks-{metric}-{classifier}"
-    try:
-        paths = [folder / f"{name}.svg", folder / f"{name}.png"]
-        draw_ranking(ranking, f"{_TITLES[metric]}, {classifier}", paths)
-    except MissingDependencyError as error:
-        return [f"{text} ({error})"]
-    return [text, f"![mean ranks]({name}.svg)"]
+    def ranks(self, metric: str, classifier: str) -> list[str]:
+        ranking = rank(self.results, metric, classifier)
+        if ranking.n_tables < 2 or len(ranking.mean_ranks) < 2:
+            return []
+        listed = ", ".join(f"{name} {mean:.2f}" for name, mean in ranking.mean_ranks.items())
+        friedman = "" if math.isnan(ranking.p_value) else f"Friedman p = {ranking.p_value:.2g}; "
+        text = (
+            f"Mean ranks over {ranking.n_tables} tables (1 is best): {listed}. {friedman}critical "
+            f"difference (Nemenyi, {ranking.alpha:g}) {ranking.critical_difference:.2f}."
+        )
+        name = f"ranks-{metric}-{classifier}"
+        suffixes = ["svg", "png"] if "png" in self.formats else ["svg"]
+        paths = [self.folder / f"{name}.{suffix}" for suffix in suffixes]
+        try:
+            draw_ranking(ranking, f"{TITLES[metric]}, {classifier}", paths)
+        except MissingDependencyError as error:
+            return [f"{text} ({error})"]
+        return [text, f"![mean ranks]({name}.svg)"]
+
+    def failures(self) -> list[str]:
+        groups = self.results.failed.groupby(["method", "error"])
+        lines = [
+            f"- {method}: {error} ({', '.join(group['table'] + ' ' + group['split'].astype(str))})"
+            for (method, error), group in groups
+        ]
+        return ["## Failures", "\n".join(lines) or "None."]
 
 
 def _differences(results: Results, metric: str, classifier: str, reference: str) -> list[str]:
@@ -494,28 +460,29 @@ def _differences(results: Results, metric: str, classifier: str, reference: str)
         return []
     n_tables = len(paired_means(results, metric, classifier))
     sign = "higher" if higher_is_better(metric) else "lower"
-    rows = pd.DataFrame(
-        [
-            {
-                f"{reference} against": c.method,
-                "difference": f"{-c.mean_difference:+.3f}",
-                "95 % interval": f"{-c.interval[1]:+.3f} to {-c.interval[0]:+.3f}",
-                "won / lost": f"{c.n_lost} / {c.n_won}"
-                if higher_is_better(metric)
-                else f"{c.n_won} / {c.n_lost}",
-                "effect size": f"{-c.effect_size:+.2f}",
-                "p (Wilcoxon)": f"{c.p_value:.3f}",
-                "p (Holm)": f"{c.p_adjusted:.3f}",
-            }
-            for c in found
-        ]
-    ).set_index(f"{reference} against")
+    rows = [comparison_row(c, metric, f"{reference} against") for c in found]
     text = (
         f"Over {n_tables} tables, {reference} minus the other ({sign} is better); effect size is "
         "the rank-biserial correlation."
     )
     within = _within_tables(results, metric, classifier, reference)
-    return [text, markdown_table(rows, f"{reference} against"), *within]
+    return [text, markdown_table(rows), *within]
+
+
+def comparison_row(found: Comparison, metric: str, title: str) -> dict[str, str]:
+    """Return the row of one comparison, as the reference minus the other."""
+    won, lost = found.n_lost, found.n_won
+    if not higher_is_better(metric):
+        won, lost = lost, won
+    return {
+        title: found.method,
+        "difference": f"{-found.mean_difference:+.3f}",
+        "95 % interval": f"{-found.interval[1]:+.3f} to {-found.interval[0]:+.3f}",
+        "won / lost": f"{won} / {lost}",
+        "effect size": f"{-found.effect_size:+.2f}",
+        "p (Wilcoxon)": f"{found.p_value:.3f}",
+        "p (Holm)": f"{found.p_adjusted:.3f}",
+    }
 
 
 def _within_tables(results: Results, metric: str, classifier: str, reference: str) -> list[str]:
@@ -536,41 +503,9 @@ def _within_tables(results: Results, metric: str, classifier: str, reference: st
     ]
 
 
-def _failures(results: Results) -> list[str]:
-    failed = results.runs[results.runs["status"] == "failed"]
-    if failed.empty:
-        return ["## Failures", "None."]
-    groups = failed.groupby(["method", "error"])
-    lines = [
-        f"- {method}: {error} ({', '.join(group['table'] + ' ' + group['split'].astype(str))})"
-        for (method, error), group in groups
-    ]
-    return ["## Failures", "\n".join(lines)]
-
-
-def markdown_table(table: pd.DataFrame, index_name: str) -> str:
-    """Return a frame as a Markdown table, its index as the first column.
-
-    Examples
-    --------
-    >>> print(markdown_table(pd.DataFrame({"F1": ["0.5"]}, index=["german"]), "table"))
-    | table | F1 |
-    | --- | --- |
-    | german | 0.5 |
-    """
-    header = [index_name, *map(str, table.columns)]
-    rows: list[Sequence[str]] = [
-        [str(name), *("" if pd.isna(value) else _text(value) for value in row)]
-        for name, row in zip(table.index, table.itertuples(index=False), strict=True)
-    ]
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _indexed(table: pd.DataFrame, index_name: str) -> str:
+    """Return a frame as a Markdown table, its index as the first column."""
+    return markdown_table(table.reset_index(names=index_name))
 
 
 def _latex(table: pd.DataFrame, caption: str) -> str:

@@ -1,8 +1,11 @@
-"""Run folders as two tables: a row a run, and a row a score."""
+"""The runs of a benchmark as two tables, a row per run and a row per score, and as CSV files.
+
+The CSV files and ``about.json`` are what a report is rendered from, so that a report can be
+rendered again where the runs themselves are not kept.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +14,11 @@ from typing import Any
 import pandas as pd
 
 from benchmarks._folder import RunFolder, run_folders
+from benchmarks._output import ABOUT_FILE, read_json, write_json
 
-_KEY = ("table", "method", "split")
+KEY = ("table", "method", "split")
 _RUN_COLUMNS = (
-    *_KEY,
+    *KEY,
     "status",
     "error",
     "n_train",
@@ -26,12 +30,12 @@ _RUN_COLUMNS = (
     "whole_s",
     "peak_memory_mib",
     "n_samples_seen",
-    "most_train_rows",
+    "max_train_rows",
     "max_samples_seen",
 )
-_SCORE_COLUMNS = (*_KEY, "classifier", "metric", "value")
+_ABOUT_MACHINE = ("date", "processor", "cores", "threads", "versions")
 _TUNED = "_tuned"
-"""What a score's name ends in if it was taken at the tuned threshold."""
+"""What a score's name ends in if it was computed at the tuned threshold."""
 _OF_DECISIONS = ("f1", "precision", "recall", "balanced_accuracy")
 
 
@@ -41,13 +45,13 @@ class Results:
 
     Attributes
     ----------
-    runs : DataFrame
-        A row a run, index 0, 1, ...: ``table``, ``method``, ``split``, ``status`` (``"done"`` or
-        ``"failed"``), ``error``, sizes, seconds, memory, diversity as ``diversity.NAME``.
-    scores : DataFrame
-        A row a score: ``table``, ``method``, ``split``, ``classifier``, ``metric``, ``value``.
+    runs
+        A row per run: ``table``, ``method``, ``split``, ``status`` (``"done"`` or ``"failed"``),
+        ``error``, sizes, seconds, memory, diversity as ``diversity.NAME``.
+    scores
+        A row per score: ``table``, ``method``, ``split``, ``classifier``, ``metric``, ``value``.
         Scores that end in ``_tuned`` are at the threshold that was tuned out of fold.
-    about : dict
+    about
         Date, processor and versions of the latest run, and the protocol.
     """
 
@@ -55,8 +59,16 @@ class Results:
     scores: pd.DataFrame
     about: Mapping[str, Any]
 
+    @property
+    def done(self) -> pd.DataFrame:
+        return self.runs[self.runs["status"] == "done"]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        return self.runs[self.runs["status"] == "failed"]
+
     def pivot(self, metric: str, classifier: str) -> pd.DataFrame:
-        """Return one score: a row a table and split, a column a method."""
+        """Return one score: a row per table and split, a column per method."""
         chosen = self.scores[
             (self.scores["metric"] == metric) & (self.scores["classifier"] == classifier)
         ]
@@ -64,12 +76,39 @@ class Results:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Return whether more of a score is better."""
-    return metric.removesuffix(_TUNED) not in ("brier", "log_loss")
+    """Return whether a higher score is better."""
+    return metric not in ("brier", "log_loss")
+
+
+def write_results(output: Path) -> None:
+    """Write ``runs.csv``, ``scores.csv`` and ``about.json`` from the folders of the runs."""
+    results = collect(output)
+    results.runs.to_csv(output / "runs.csv", index=False, float_format="%.6g")
+    index = [*KEY, "classifier"]
+    wide = results.scores.pivot(index=index, columns="metric", values="value")
+    wide.to_csv(output / "scores.csv", float_format="%.6g")
+    write_json(output / ABOUT_FILE, {"benchmark": "run", **results.about})
+
+
+def read_results(output: Path) -> Results:
+    """Read what `write_results` wrote.
+
+    Raises
+    ------
+    ValueError
+        If there are no results.
+    """
+    if not (output / "runs.csv").is_file():
+        raise ValueError(f"there are no runs in {str(output)!r}")
+    names = dict.fromkeys(("table", "method", "error", "classifier"), str)
+    runs = pd.read_csv(output / "runs.csv", dtype=names, keep_default_na=False, na_values=[""])
+    wide = pd.read_csv(output / "scores.csv", dtype=names, keep_default_na=False, na_values=[""])
+    scores = wide.melt(id_vars=[*KEY, "classifier"], var_name="metric").dropna(subset="value")
+    return Results(runs, scores, read_json(output / ABOUT_FILE))
 
 
 def collect(output: Path) -> Results:
-    """Read every run below a folder.
+    """Read the folder of every run.
 
     Raises
     ------
@@ -80,50 +119,52 @@ def collect(output: Path) -> Results:
     scores: list[dict[str, Any]] = []
     about: dict[str, Any] = {}
     for folder in run_folders(output):
-        if not folder.is_done and not folder.has_failed:
-            continue  # it was cut short: neither a result nor a failure
-        run, of_run = _read(folder)
-        runs.append(run)
-        scores.extend(of_run)
-        if folder.is_done:
-            about = max(about, _about(folder), key=lambda known: str(known.get("date", "")))
+        if folder.has_failed:
+            failure = folder.failure
+            error = f"{failure['error']}: {failure['message']}"
+            runs.append({**_key(folder), "status": "failed", "error": error})
+        elif folder.is_done:
+            report = folder.report
+            runs.append(_run(folder, report))
+            scores.extend(
+                {**_key(folder), "classifier": classifier, "metric": metric, "value": value}
+                for classifier, metric, value in _scores(report)
+            )
+            machine = {name: report[name] for name in _ABOUT_MACHINE}
+            if str(machine["date"]) >= str(about.get("date", "")):
+                about = {"protocol": folder.config["protocol"], **machine}
     if not runs:
         raise ValueError(f"there are no runs in {str(output)!r}; expected {output}/runs/*/*/*")
     more = [name for name in pd.DataFrame(runs) if name not in _RUN_COLUMNS]
     table = pd.DataFrame(runs, columns=[*_RUN_COLUMNS, *more])
-    return Results(table, pd.DataFrame(scores, columns=list(_SCORE_COLUMNS)), about)
+    columns = [*KEY, "classifier", "metric", "value"]
+    return Results(table, pd.DataFrame(scores, columns=columns), about)
 
 
-def _read(folder: RunFolder) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _key(folder: RunFolder) -> dict[str, Any]:
     config = folder.config
-    key = {name: config[name] for name in _KEY}
-    if folder.has_failed:
-        failure = folder.failure
-        error = f"{failure['error']}: {failure['message']}"
-        return {**key, "status": "failed", "error": error}, []
-    report = folder.report
-    seconds = report["seconds"]
+    return {name: config[name] for name in KEY}
+
+
+def _run(folder: RunFolder, report: Mapping[str, Any]) -> dict[str, Any]:
+    config, method = folder.config, report["method"]
     run = {
-        **key,
+        **_key(folder),
         "status": "done",
-        "error": "",
         **{name: report[name] for name in ("n_train", "n_minority", "n_test", "n_synthetic")},
         "valid_share": report["valid_share"],
-        "resample_s": seconds["resample"],
+        "resample_s": report["seconds"]["resample"],
         "whole_s": report["whole_s"],
         "peak_memory_mib": report["peak_memory_mib"],
-        "n_samples_seen": report["method"].get("n_samples_seen"),
-        "most_train_rows": config["max_train_rows"] or None,
+        "n_samples_seen": method.get("n_samples_seen"),
+        "max_train_rows": config["max_train_rows"] or None,
         "max_samples_seen": config["arguments"].get("max_samples_seen"),
     }
+    if "n_held_out" in method:
+        run |= {name: method[name] for name in ("held_out_log_likelihood", "n_held_out")}
     for name, figure in (report.get("diversity") or {}).items():
-        for part, value in figure.items():
-            run[f"diversity.{name}.{part}"] = value
-    found = [
-        {**key, "classifier": classifier, "metric": metric, "value": value}
-        for classifier, metric, value in _scores(report)
-    ]
-    return run, found
+        run |= {f"diversity.{name}.{part}": value for part, value in figure.items()}
+    return run
 
 
 def _scores(report: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
@@ -135,12 +176,4 @@ def _scores(report: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
     first = next(iter(report["classifiers"]))
     for part in ("published", "macro"):
         for metric, value in report.get(part, {}).items():
-            name = metric if metric.startswith((part, "macro")) else f"{part}_{metric}"
-            yield first, name, value
-
-
-def _about(folder: RunFolder) -> dict[str, Any]:
-    report = folder.report
-    config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
-    names = ("date", "processor", "cores", "threads", "versions")
-    return {name: report[name] for name in names} | {"protocol": config["protocol"]}
+            yield first, metric if metric.startswith(part) else f"{part}_{metric}", value

@@ -1,4 +1,4 @@
-"""All runs of a benchmark, each in a process of its own; what is finished stays finished."""
+"""All runs of a plan, each in a process of its own; finished runs are not repeated."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks._environment import describe_machine, peak_memory_mib, reset_peak_memory
 from benchmarks._folder import RunFolder
-from benchmarks._machine import describe_machine, peak_memory_mib, reset_peak_memory
 from benchmarks._methods import FULL, build_method
-from benchmarks._plan import Plan, write_plan
+from benchmarks._output import write_json
+from benchmarks._plan import PLAN_FILE, Plan
 from benchmarks._protocols import split_table
 from benchmarks._run import Outcome, perform
-from benchmarks._tables import load_table
+from benchmarks._tables import find_spec, load_table
 
-PLAN_FILE = "bench.toml"
 _PRELOADED = [
     "benchmarks._runner",
     "counterpoise.models._llama",
@@ -31,21 +31,10 @@ _PRELOADED = [
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run that is to be made.
+    """One run to make.
 
-    Attributes
-    ----------
-    plan
-        What it is a part of. A run goes by this and not by the folder's ``bench.toml``, which
-        another benchmark may have written meanwhile.
-    output
-        Folder of the benchmark.
-    data_dir
-        Folder of the tables' files, or None.
-    table, method, split
-        Which run.
-    allow_network
-        Whether a table may be fetched from OpenML.
+    It follows its own plan and not that of the folder, which another benchmark may have written
+    meanwhile.
     """
 
     plan: Plan
@@ -58,19 +47,12 @@ class Task:
 
     @property
     def folder(self) -> RunFolder:
-        """Where its results go."""
         return RunFolder.of(self.output, self.table, self.method, self.split)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How a benchmark went.
-
-    Attributes
-    ----------
-    n_done, n_failed, n_skipped
-        Runs that ended well, ended badly, and had been finished before.
-    """
+    """Runs that ended well, ended badly, and had been finished before."""
 
     n_done: int
     n_failed: int
@@ -89,7 +71,7 @@ def list_tasks(
         for split in range(plan.resolved_protocol.n_splits)
         for table in plan.tables
         for method in plan.methods
-        if method != FULL or not _is_natural(plan, table)
+        if method != FULL or not find_spec(table, plan.own_tables).is_natural
     ]
 
 
@@ -107,22 +89,21 @@ def run_benchmark(
     Parameters
     ----------
     output
-        Folder of the benchmark: the plan is kept there as ``bench.toml``, and each run has a
-        folder below ``runs``.
+        Result folder: the plan is kept there as ``plan.json``, each run below ``runs``.
     data_dir
         Folder of the tables' files.
     n_jobs
-        Runs at a time, through joblib: a backend that is registered with it can spread them.
+        Runs at a time, through joblib: a backend registered with it can spread them.
     allow_network
-        Whether tables that are nowhere else may be fetched from OpenML.
+        Whether OpenML may be asked for tables that are nowhere else.
     note
-        Is told of each run as it ends.
+        Called with a line as each run ends.
 
     Raises
     ------
     ValueError
-        If the plan names what does not exist, a table cannot be read, or the folder holds a
-        benchmark with other settings. Raised before the first run.
+        If the plan names what does not exist, a table cannot be read, or the folder holds runs
+        with other settings. Raised before the first run.
     """
     from joblib import Parallel, delayed
 
@@ -135,7 +116,7 @@ def run_benchmark(
         task.folder.check(_config(task))
     waiting = [task for task in tasks if not task.folder.is_done]
     output.mkdir(parents=True, exist_ok=True)
-    write_plan(plan, output / PLAN_FILE)
+    write_json(output / PLAN_FILE, asdict(plan))
     ends = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
         delayed(run_task)(task) for task in waiting
     )
@@ -148,19 +129,9 @@ def run_benchmark(
 
 
 def run_task(task: Task) -> tuple[Task, bool, str]:
-    """Make one run in a process of its own.
-
-    Returns
-    -------
-    task
-        As given.
-    is_done
-        Whether it ended well.
-    text
-        How it ended, in one line.
-    """
+    """Make one run in a process of its own; return the task, whether it ended well, and a line."""
     folder = task.folder
-    folder.prepare_training(_config(task))
+    folder.start(_config(task))
     started = time.perf_counter()
     process = _context().Process(target=_perform_task, args=(task,))
     process.start()
@@ -180,7 +151,7 @@ def run_task(task: Task) -> tuple[Task, bool, str]:
 
 
 def _perform_task(task: Task) -> None:
-    """Make a run; the body of its process."""
+    """The body of a run's process."""
     reset_peak_memory()
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -211,20 +182,21 @@ def _outcome(task: Task) -> Outcome:
         task.table, task.data_dir, own=plan.own_tables, allow_network=task.allow_network
     )
     return perform(
-        build_method(task.method, plan.method, plan.llm_arguments_of(task.table)),
+        plan.method_on(task.method, task.table),
         table,
         split_table(table, protocol, task.split, plan.train_rows_of(task.table) or None),
         protocol,
         seed=task.split,
         tune=plan.tune,
         diversity=plan.diversity,
+        likelihood=plan.likelihood,
     )
 
 
 def _config(task: Task) -> dict[str, Any]:
-    """Return everything that a run's result depends on, but for versions and the machine."""
+    """Return everything that a run's result depends on, except versions and the machine."""
     plan = task.plan
-    method = build_method(task.method, plan.method, plan.llm_arguments_of(task.table))
+    method = plan.method_on(task.method, task.table)
     protocol = plan.resolved_protocol
     return {
         "table": task.table,
@@ -241,14 +213,8 @@ def _config(task: Task) -> dict[str, Any]:
     }
 
 
-def _is_natural(plan: Plan, table: str) -> bool:
-    from benchmarks._tables import TABLES
-
-    return {**TABLES, **plan.own_tables}[table].is_natural
-
-
 def _context() -> Any:
-    """Return what starts processes: from one that has the libraries loaded, where that exists."""
+    """Return a context that starts processes from one with the libraries loaded, if there is."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -1,133 +1,227 @@
-"""Does the method's diversity claim hold? Entropies of written rows, with and without its ideas.
+"""Measure whether the method's ideas make rows more varied: entropies with and without each.
 
-For each table and seed, with the protocol of `benchmarks.protocol` (a fifth of the minority kept),
-the compact model is trained in four ways; rows are then written from the value of a feature and
-from the label alone, at temperatures 1 and 0.7. `benchmarks._entropy` says what
-is measured; ``docs/theory.md`` what it means. One line of JSON a measurement; a table and, with
-`--figure`, a drawing.
+For each table and seed the compact model is trained in four ways; rows are then generated from the
+value of a feature and from the label alone, at temperatures 1 and 0.7. `benchmarks._entropy` says
+what is measured, ``docs/theory.md`` what it means. The report has tables; ``figure.svg`` lies beside
+it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
-from benchmarks._entropy import Nats, measure_cross_entropy, measure_entropy
-from benchmarks.entropy_figure import draw_figure, effects_table, summary_table
-from benchmarks.machine import describe_machine
-from benchmarks.protocol import TABLES, BenchmarkTable, data_folder, load_table, split_table
-from benchmarks.results import note, say
-from counterpoise import LLMOverSampler
+import numpy as np
 
-TRAININGS: Mapping[str, Mapping[str, Any]] = {
+from benchmarks._entropy import measure_cross_entropy, measure_entropy
+from benchmarks._methods import build_sampler
+from benchmarks._output import ABSENT, ResultFolder, markdown_table, mean_and_deviation
+from benchmarks._protocols import PAPER, split_table
+from benchmarks._tables import BenchTable, load_table
+
+_METHOD: Mapping[str, Any] = {"interpolation": "smotenc", "selection": None}
+"""The three ideas of the method and nothing else, trained for as long as the default recipe."""
+_TRAININGS: Mapping[str, Mapping[str, Any]] = {
     "stopped early": {},
     "50 passes": {"epochs": 50, "validation_fraction": 0.0},
     "no interpolation": {"interpolation": None},
     "no permutation": {"permutation": "none"},
 }
-"""How a model is trained: what differs from `METHOD`."""
-
-METHOD: Mapping[str, Any] = {"interpolation": "smotenc", "selection": None}
-"""The three ideas of the method and nothing beside, trained for as long as the default recipe."""
-
-SAMPLINGS: Mapping[str, Sequence[tuple[str, float]]] = {
-    "stopped early": (("feature", 1.0), ("label", 1.0), ("feature", 0.7), ("label", 0.7)),
-    "50 passes": (("feature", 1.0), ("label", 1.0), ("feature", 0.7), ("label", 0.7)),
-    "no interpolation": (("feature", 1.0), ("label", 1.0)),
-    "no permutation": (("feature", 1.0), ("label", 1.0)),
+_WARM = (("feature", 1.0), ("label", 1.0))
+_WARM_AND_COLD = (*_WARM, ("feature", 0.7), ("label", 0.7))
+_SAMPLINGS: Mapping[str, Sequence[tuple[str, float]]] = {  # conditions and temperatures
+    "stopped early": _WARM_AND_COLD,
+    "50 passes": _WARM_AND_COLD,
+    "no interpolation": _WARM,
+    "no permutation": _WARM,
 }
-"""What each is measured on: the condition and the temperature."""
 
-N_WAYS = 1
+Setting = tuple[str, str, float]
+"""Training, condition and temperature."""
+Runs = Sequence[Mapping[str, Any]]
+
+_DEFAULT: Setting = ("stopped early", "feature", 1.0)
+EFFECTS: Sequence[tuple[str, Setting, Setting]] = (
+    ("condition, stopped early, T 1", _DEFAULT, ("stopped early", "label", 1.0)),
+    (
+        "condition, stopped early, T 0.7",
+        ("stopped early", "feature", 0.7),
+        ("stopped early", "label", 0.7),
+    ),
+    ("condition, 50 passes, T 1", ("50 passes", "feature", 1.0), ("50 passes", "label", 1.0)),
+    ("condition, 50 passes, T 0.7", ("50 passes", "feature", 0.7), ("50 passes", "label", 0.7)),
+    ("interpolation, T 1", _DEFAULT, ("no interpolation", "feature", 1.0)),
+    ("permutation, T 1", _DEFAULT, ("no permutation", "feature", 1.0)),
+    ("temperature 1 for 0.7", _DEFAULT, ("stopped early", "feature", 0.7)),
+)
+"""What is compared: its name, with the idea, without it."""
 
 
-def measure_table(
-    table: BenchmarkTable, seed: int, n_rows: int, n_bounded: int, max_samples_seen: int
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, help="folder of NAME.csv files")
+    parser.add_argument("--tables", nargs="+", default=["german", "sick", "insurance"])
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--rows", type=int, default=300, help="drawn per measurement")
+    parser.add_argument("--bounded", type=int, default=50, help="of them, for the bounds")
+    parser.add_argument("--max-samples-seen", type=int, default=10_000)
+
+
+def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
+    tables = [load_table(name, args.data_dir) for name in args.tables]
+    for seed in range(args.seeds):
+        for table in tables:
+            for run in _measure_table(table, seed, args):
+                folder.add({"table": table.name, "seed": seed, **run})
+
+
+def _measure_table(
+    table: BenchTable, seed: int, args: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """Yield the measurements of one table and seed."""
-    split = split_table(table.y, table.facts.minority, seed)
-    X, y = table.X.iloc[split.train].reset_index(drop=True), table.y.iloc[split.train]
-    held_out = table.X.iloc[split.cut[:n_bounded]]
-    for training, arguments in TRAININGS.items():
-        sampler = LLMOverSampler(
-            model="compact",
-            random_state=seed,
-            column_kinds=table.column_kinds,
-            max_samples_seen=max_samples_seen,
-            **{**METHOD, **arguments},
-        )
-        sampler.fit_resample(X, y.reset_index(drop=True))
-        for condition, temperature in SAMPLINGS[training]:
+    split = split_table(table, PAPER, seed)
+    X, y = table.take(split.train)
+    held_out = table.take(split.cut[: args.bounded])[0]
+    for training, changes in _TRAININGS.items():
+        overrides = {**_METHOD, "max_samples_seen": args.max_samples_seen, **changes}
+        sampler = build_sampler(overrides, categorical=table.categorical, random_state=seed)
+        sampler.fit_resample(X, y)
+        for condition, temperature in _SAMPLINGS[training]:
             started = time.perf_counter()
-            options: dict[str, Any] = {
-                "condition": condition,
-                "temperature": temperature,
-                "n_ways": N_WAYS,
-                "random_state": seed,
-            }
-            found = measure_entropy(sampler, n_rows=n_rows, n_bounded=n_bounded, **options)
+            options: dict[str, Any] = {"condition": condition, "temperature": temperature}
+            asked = {**options, "n_orders": 1, "random_state": seed}
+            found = measure_entropy(sampler, n_rows=args.rows, n_bounded=args.bounded, **asked)
             run: dict[str, Any] = {
                 "training": training,
-                "condition": condition,
-                "temperature": temperature,
-                "n_minority": int((y == table.facts.minority).sum()),
+                **options,
+                "n_minority": int((y == table.positive).sum()),
                 "n_samples_seen": sampler.history_.n_samples_seen,
-                "start": _pair(found.start),
-                "rest": _pair(found.rest),
-                "given_way": _pair(found.given_way),
-                "lower": _pair(found.lower),
-                "upper": _pair(found.upper),
             }
+            for name in ("start", "rest", "given_order", "lower", "upper"):
+                nats = getattr(found, name)
+                run[name] = [nats.value, nats.error]
             if temperature == 1.0:
-                likeness, n_held_out = measure_cross_entropy(sampler, held_out, **options)
-                run |= {"cross_entropy": _pair(likeness), "n_held_out": n_held_out}
+                nats, n_held_out = measure_cross_entropy(sampler, held_out, **asked)
+                run |= {"cross_entropy": [nats.value, nats.error], "n_held_out": n_held_out}
             yield run | {"seconds": time.perf_counter() - started}
 
 
-def _pair(nats: Nats) -> list[float]:
-    return [nats.value, nats.error]
+def render(folder: ResultFolder) -> str:
+    runs = folder.runs
+    draw_figure(runs, folder.path / "figure.svg")
+    return f"{effects_table(runs)}\n\n{summary_table(runs)}"
 
 
-def main() -> None:
-    """Measure, write a line a measurement, print a table and draw."""
-    keep_lines = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=keep_lines)
-    parser.add_argument("--data-dir", type=Path)
-    names = ["german", "sick", "insurance"]
-    parser.add_argument("--tables", nargs="+", default=names, choices=TABLES)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1")
-    parser.add_argument("--rows", type=int, default=300, help="rows drawn a measurement")
-    parser.add_argument("--bounded", type=int, default=50, help="of them, for the bounds")
-    parser.add_argument("--max-samples-seen", type=int, default=10_000)
-    parser.add_argument("--output", type=Path, default=Path("results/entropy.jsonl"))
-    parser.add_argument("--figure", type=Path, help="an SVG file to draw")
-    parser.add_argument("--draw", type=Path, nargs="+", help="measure nothing; from these files")
-    args = parser.parse_args()
-    if not args.draw:
-        tables = {name: load_table(name, data_folder(args.data_dir)) for name in args.tables}
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        with args.output.open("w", encoding="utf-8") as lines:
-            lines.write(json.dumps({"machine": describe_machine()}) + "\n")
-            for seed in range(args.seeds):
-                for name, table in tables.items():
-                    sizes = args.rows, args.bounded, args.max_samples_seen
-                    for run in measure_table(table, seed, *sizes):
-                        line = json.dumps({"table": name, "seed": seed, **run})
-                        lines.write(line + "\n")
-                        lines.flush()
-                        note(line)
-    runs = []
-    for path in args.draw or [args.output]:
-        written = path.read_text(encoding="utf-8").splitlines()
-        runs += [json.loads(line) for line in written[1:]]
-    say(effects_table(runs) + "\n\n" + summary_table(runs))
-    if args.figure:
-        draw_figure(runs, args.figure)
+def summary_table(runs: Runs) -> str:
+    """Return a row per table and setting: means ± standard deviations over seeds."""
+    rows = []
+    for table in dict.fromkeys(run["table"] for run in runs):
+        settings = dict.fromkeys(_setting(run) for run in runs if run["table"] == table)
+        for training, condition, temperature in settings:
+            of_setting = _runs_of(runs, table, (training, condition, temperature))
+            row = {"table": table, "training": training, "start": condition}
+            row["T"] = f"{temperature:g}"
+            for title, figure in (
+                ("H(start)", "start"),
+                ("H(rest)", "rest"),
+                ("H(X), at least", "lower"),
+                ("at most", "upper"),
+                ("held-out rows", "cross_entropy"),
+            ):
+                row[title] = mean_and_deviation([_value(run, figure) for run in of_setting], 2)
+            rows.append(row)
+    return markdown_table(rows)
 
 
-if __name__ == "__main__":
-    main()
+def effects_table(runs: Runs) -> str:
+    """Return what each idea adds: mean and standard error over pairs of runs of one seed."""
+    rows = []
+    for name, with_it, without in EFFECTS:
+        for table in dict.fromkeys(run["table"] for run in runs):
+            row = {"idea": name, "table": table}
+            for title, figure in (
+                ("H(start)", "start"),
+                ("H(X)", "middle"),
+                ("held-out rows", "cross_entropy"),
+            ):
+                found = _differences(runs, table, with_it, without, figure)
+                error = f" ± {stdev(found) / len(found) ** 0.5:.2f}" if len(found) > 1 else ""
+                row[title] = f"{fmean(found):+.2f}{error}" if found else ABSENT
+            rows.append(row)
+    return markdown_table(rows)
+
+
+def draw_figure(runs: Runs, path: Path) -> None:
+    """Draw what each idea adds to the entropy of starts and of rows, a panel per table."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "counterpoise"  # the same file from the same figures
+    from matplotlib import pyplot as plt
+
+    tables = list(dict.fromkeys(run["table"] for run in runs))
+    figure, axes = plt.subplots(
+        1, len(tables), figsize=(3.4 * len(tables) + 1.6, 3.8), sharey=True, squeeze=False
+    )
+    names = [name for name, _, _ in EFFECTS]
+    places = np.arange(len(names))[::-1]
+    for axis, table in zip(axes[0], tables, strict=True):
+        for shift, key, label, marker, colour in (
+            (0.15, "start", "of the starts, H(start)", "s", "#b35900"),
+            (-0.15, "middle", "of the rows, H(X)", "o", "#00538a"),
+        ):
+            for place, (_, with_it, without) in zip(places, EFFECTS, strict=True):
+                found = _differences(runs, table, with_it, without, key)
+                if not found:
+                    continue
+                at = [place + shift] * len(found)
+                axis.plot(
+                    found,
+                    at,
+                    marker,
+                    color=colour,
+                    alpha=0.5,
+                    markersize=5,
+                    label=label if place == places[0] else None,
+                )
+                axis.plot([fmean(found)], at[:1], "|", color=colour, markersize=14)
+        axis.axvline(0, color="0.5", linewidth=0.8)
+        axis.set_title(table)
+        axis.set_yticks(places, names)
+        axis.grid(axis="x", color="0.9")
+    figure.supxlabel("nats that the idea adds (mark: a seed, bar: mean)", fontsize="medium")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="upper center", ncols=2, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.93))
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _setting(run: Mapping[str, Any]) -> Setting:
+    return run["training"], run["condition"], run["temperature"]
+
+
+def _runs_of(runs: Runs, table: str, setting: Setting) -> list[Mapping[str, Any]]:
+    return [run for run in runs if run["table"] == table and _setting(run) == setting]
+
+
+def _value(run: Mapping[str, Any], figure: str) -> float | None:
+    if figure == "middle":  # of the two bounds
+        return float(run["lower"][0] + run["upper"][0]) / 2
+    return float(run[figure][0]) if figure in run else None
+
+
+def _differences(
+    runs: Runs, table: str, with_it: Setting, without: Setting, figure: str
+) -> list[float]:
+    """Return the differences between runs with and without an idea that have the same seed."""
+    others = {run["seed"]: _value(run, figure) for run in _runs_of(runs, table, without)}
+    found = []
+    for run in _runs_of(runs, table, with_it):
+        one, two = _value(run, figure), others.get(run["seed"])
+        if one is not None and two is not None:
+            found.append(one - two)
+    return found

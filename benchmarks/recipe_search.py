@@ -1,25 +1,21 @@
-"""The search for a recipe that raises PR-AUC over doing nothing, on the development tables only.
+"""Search for a recipe that raises PR-AUC over doing nothing, on the development tables only.
 
-A model is trained once for each table and split and writes a pool of rows; candidates are ways to
-use the pool, so many of them cost little. Scores are those of the honest protocol (test rows of the
-minority weigh a fifth), without its inner folds: PR-AUC needs no threshold, and ``f1_prior`` is F1
-where as many test rows are called positive as the training rows' share of positives says, which
-looks at no test label. What looks good here has still to be compared under the whole protocol.
-
-    python -m benchmarks.recipe_search --data-dir FOLDER --seeds 5 --output results/search.jsonl
-    python -m benchmarks.recipe_search --summarise results/search.jsonl
+A model is trained once for each table and split and generates a pool of rows; candidates are ways
+to use the pool, so many of them cost little. Scores are those of the honest protocol without its
+inner folds: PR-AUC needs no threshold, and ``f1_prior`` is F1 where as many test rows are called
+positive as the training rows' share of positives says, which uses no test label. What looks good
+here has still to be compared under the whole protocol.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,55 +25,21 @@ from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks._baselines import BaselineOverSampler
+from benchmarks._methods import build_sampler
+from benchmarks._output import ResultFolder, markdown_table
 from benchmarks._protocols import HONEST, split_table
-from benchmarks._tables import BenchTable, load_table
-from benchmarks.results import markdown_table, note, say
-from counterpoise import LLMOverSampler
+from benchmarks._tables import BenchTable, Rows, load_table, stack_rows
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import scores
 
+if TYPE_CHECKING:
+    from counterpoise import LLMOverSampler
+
 DEVELOPMENT_TABLES = ("german", "insurance", "car", "sick", "bank")
 """The tables that recipes are chosen on; the other five and the natural ones are not looked at."""
-CLASSIFIERS = ("xgboost", "logistic-regression")
-_MAX_PRESENTATIONS = 12_000
-
-Rows = tuple[pd.DataFrame, "pd.Series[Any]"]
-
-
-def candidates(
-    table: BenchTable, train: Rows, seed: int, groups: Sequence[str], judging: Sequence[str]
-) -> Iterator[tuple[str, Rows]]:
-    """Yield the name of each candidate and the rows that it trains a classifier on."""
-    n_lacking = int(train[1].value_counts().max() - (train[1] == table.positive).sum())
-    yield "none", train
-    judges = {name: Judge(table, train, JUDGES[name]) for name in judging}
-    if "recipe" in groups:
-        sampler = LLMOverSampler(**_common(table, train, seed))
-        yield "counterpoise as it is", sampler.fit_resample(*train)
-    if "baselines" in groups:
-        yield "class weights", train
-        for method in ("random", "smotenc"):
-            pool = _drawn_by(method, table, train, n_lacking, seed)
-            yield method, _stack(train, _labelled(pool[:n_lacking], table.positive))
-            for use, rows in _judged(pool, judges, n_lacking):
-                yield f"{method}, {use}", _stack(train, _labelled(rows, table.positive))
-    for group, changes in TRAINED.items():
-        if group not in groups:
-            continue
-        writer, pool = _written(table, train, seed, **changes)
-        uses = {
-            "whole deficit": pool[:n_lacking],
-            "a tenth of it": pool[: max(1, n_lacking // 10)],
-            **dict(_judged(pool, judges, n_lacking)),
-        }
-        for use, rows in uses.items():
-            yield f"{group}, {use}", _stack(train, _labelled(rows, table.positive))
-        if changes.get("train_on") == "all":
-            for use in ("whole deficit", "agreed by three kinds"):
-                if use in uses:
-                    both = _both(table, train, writer, uses[use], n_lacking)
-                    yield f"{group}, {use}, majority written too", both
-
+_MAX_SAMPLES_SEEN = 12_000
+_POOL = 4
+"""Rows generated for each one that the minority lacks."""
 
 TRAINED: Mapping[str, Mapping[str, Any]] = {
     "no interpolation": {"interpolation": None},
@@ -85,9 +47,9 @@ TRAINED: Mapping[str, Mapping[str, Any]] = {
     "all classes": {"interpolation": None, "train_on": "all"},
     "temperature 1.3": {"interpolation": None, "temperature": 1.3},
 }
-"""What is trained; all without selection, which is what the judges are for."""
+"""What is trained; all without selection, which is what the selection classifiers are for."""
 
-JUDGES: Mapping[str, Sequence[TableClassifier]] = {
+SELECTION_CLASSIFIERS: Mapping[str, Sequence[TableClassifier]] = {
     "xgboost": (TableClassifier("xgboost"),),
     "histogram boosting": (TableClassifier("hist-gradient-boosting"),),
     "histogram boosting, leaves of 1": (
@@ -107,20 +69,79 @@ JUDGES: Mapping[str, Sequence[TableClassifier]] = {
         TableClassifier("logistic-regression"),
     ),
 }
-"""Classifiers of the real training rows that say which written rows are kept."""
-
-RANKING = ("xgboost", "three kinds")
-"""The judges whose probabilities are also used in other ways than by half."""
-
-_POOL = 4
-"""Rows written for each one that is lacking."""
+_RANKING = ("xgboost", "three kinds")
+"""Those whose probabilities are also used with other thresholds than a half."""
 
 
-class Judge:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, help="folder of NAME.csv files")
+    parser.add_argument("--tables", nargs="+", default=DEVELOPMENT_TABLES)
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--max-train-rows", type=int, metavar="N")
+    parser.add_argument("--groups", nargs="+", default=["baselines", *TRAINED, "recipe"])
+    parser.add_argument("--selection", nargs="+", default=list(SELECTION_CLASSIFIERS))
+    parser.add_argument("--classifiers", nargs="+", default=["xgboost", "logistic-regression"])
+
+
+def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
+    warnings.filterwarnings("ignore", message="class .* too few to hold any out")
+    tables = [load_table(name, args.data_dir) for name in args.tables]
+    for seed in range(args.first_seed, args.first_seed + args.seeds):
+        for table in tables:
+            for run in _score_candidates(table, seed, args):
+                folder.add(run)
+
+
+def render(folder: ResultFolder) -> str:
+    runs = folder.runs
+    parts = []
+    for name in dict.fromkeys(run["classifier"] for run in runs):
+        rows = summarise([run for run in runs if run["classifier"] == name])
+        parts += [f"{name}: difference to doing nothing", markdown_table(rows)]
+    return "\n\n".join(parts)
+
+
+def candidates(
+    table: BenchTable, train: Rows, seed: int, groups: Sequence[str], selection: Sequence[str]
+) -> Iterator[tuple[str, Rows]]:
+    """Yield the name of each candidate and the rows that a classifier is trained on."""
+    n_lacking = int(train[1].value_counts().max() - (train[1] == table.positive).sum())
+    selectors = {n: Selector(table, train, SELECTION_CLASSIFIERS[n]) for n in selection}
+
+    def with_rows(rows: pd.DataFrame) -> Rows:
+        return stack_rows(train, (rows, pd.Series([table.positive] * len(rows))))
+
+    yield "none", train
+    if "recipe" in groups:
+        yield "counterpoise as it is", _sampler(table, train, seed).fit_resample(*train)
+    if "baselines" in groups:
+        yield "class weights", train
+        for method in ("random", "smotenc"):
+            pool = _baseline_pool(method, table, train, n_lacking, seed)
+            yield method, with_rows(pool[:n_lacking])
+            for use, rows in _selected(pool, selectors, n_lacking):
+                yield f"{method}, {use}", with_rows(rows)
+    for group in [name for name in TRAINED if name in groups]:
+        sampler, pool = _generated_pool(table, train, seed, **TRAINED[group])
+        uses = {
+            "whole deficit": pool[:n_lacking],
+            "a tenth of it": pool[: max(1, n_lacking // 10)],
+            **dict(_selected(pool, selectors, n_lacking)),
+        }
+        for use, rows in uses.items():
+            yield f"{group}, {use}", with_rows(rows)
+        if TRAINED[group].get("train_on") == "all":
+            for use in ("whole deficit", "accepted by three kinds"):
+                if use in uses:
+                    both = _with_others(train, sampler, with_rows(uses[use]), n_lacking, table)
+                    yield f"{group}, {use}, majority generated too", both
+
+
+class Selector:
     """How likely rows are of the minority, by classifiers of real rows with balanced weights.
 
-    Each kind of classifier is trained three times, without a third of the rows; probabilities
-    are averaged.
+    Each classifier is trained three times, without a third of the rows; probabilities are averaged.
     """
 
     def __init__(self, table: BenchTable, train: Rows, kinds: Sequence[TableClassifier]) -> None:
@@ -142,25 +163,25 @@ class Judge:
         return np.asarray(np.mean(found, axis=0))
 
 
-def _judged(
-    pool: pd.DataFrame, judges: Mapping[str, Judge], n_lacking: int
+def _selected(
+    pool: pd.DataFrame, selectors: Mapping[str, Selector], n_lacking: int
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield ways to choose among the written rows by what the judges say of them."""
-    for name, judge in judges.items():
-        probability = judge(pool)
-        yield f"agreed by {name}", pool[probability >= 0.5][:n_lacking]
-        if name in RANKING:
-            yield f"half, agreed by {name}", pool[probability >= 0.5][: max(1, n_lacking // 2)]
-            yield f"0.2 agreed by {name}", pool[probability >= 0.2][:n_lacking]
-            yield f"0.8 agreed by {name}", pool[probability >= 0.8][:n_lacking]
+    """Yield ways to choose among the generated rows by their probabilities."""
+    for name, selector in selectors.items():
+        probability = selector(pool)
+        yield f"accepted by {name}", pool[probability >= 0.5][:n_lacking]
+        if name in _RANKING:
+            yield f"half, accepted by {name}", pool[probability >= 0.5][: max(1, n_lacking // 2)]
+            yield f"at 0.2 by {name}", pool[probability >= 0.2][:n_lacking]
+            yield f"at 0.8 by {name}", pool[probability >= 0.8][:n_lacking]
             best = np.argsort(-probability[: 2 * n_lacking], kind="stable")[:n_lacking]
             yield f"likeliest half by {name}", pool.iloc[np.sort(best)]
 
 
-def _drawn_by(
+def _baseline_pool(
     method: str, table: BenchTable, train: Rows, n_lacking: int, seed: int
 ) -> pd.DataFrame:
-    """Return as many rows by a method that learns no model as a model writes."""
+    """Return as many rows by a method without a model as a model generates."""
     n_minority = int((train[1] == table.positive).sum())
     sampler = BaselineOverSampler(
         method,
@@ -173,99 +194,65 @@ def _drawn_by(
     return rows.reset_index(drop=True)
 
 
-def _both(
-    table: BenchTable, train: Rows, writer: LLMOverSampler, rows: pd.DataFrame, n_lacking: int
-) -> Rows:
-    """Add rows of the others too, so that being written says nothing of the class."""
-    n_more = n_lacking // 2
-    whole = _stack(train, _labelled(rows, table.positive))
-    others = train[1][train[1] != table.positive].value_counts(normalize=True)
-    for class_, share in others.items():
-        whole = _stack(whole, writer.sample(max(1, round(share * n_more)), class_=class_))
-    return whole
+def _sampler(table: BenchTable, train: Rows, seed: int, **overrides: Any) -> LLMOverSampler:
+    return build_sampler(
+        {"max_samples_seen": _MAX_SAMPLES_SEEN, **overrides},
+        categorical=table.categorical,
+        sampling_strategy={table.positive: int(train[1].value_counts().max())},
+        random_state=seed,
+    )
 
 
-def _labelled(rows: pd.DataFrame, class_: Any) -> Rows:
-    return rows, pd.Series([class_] * len(rows))
-
-
-def _written(
-    table: BenchTable, train: Rows, seed: int, **changes: Any
+def _generated_pool(
+    table: BenchTable, train: Rows, seed: int, **overrides: Any
 ) -> tuple[LLMOverSampler, pd.DataFrame]:
-    """Train a model, and return it with `_POOL` times the rows of the minority that are lacking."""
-    sampler = LLMOverSampler(**_common(table, train, seed), selection=None, **changes)
-    n_real = len(train[0])
-    first = sampler.fit_resample(*train)[0].iloc[n_real:]
+    """Train a model; return it with `_POOL` times the rows that the minority lacks."""
+    sampler = _sampler(table, train, seed, selection=None, **overrides)
+    first = sampler.fit_resample(*train)[0].iloc[len(train[0]) :]
     more, _ = sampler.sample((_POOL - 1) * len(first), class_=table.positive)
     return sampler, pd.concat([first, more], ignore_index=True)
 
 
-def _common(table: BenchTable, train: Rows, seed: int) -> dict[str, Any]:
-    return {
-        "model": "compact",
-        "sampling_strategy": {table.positive: int(train[1].value_counts().max())},
-        "column_kinds": table.column_kinds,
-        "max_samples_seen": _MAX_PRESENTATIONS,
-        "random_state": seed,
-    }
+def _with_others(
+    train: Rows, sampler: LLMOverSampler, whole: Rows, n_lacking: int, table: BenchTable
+) -> Rows:
+    """Add generated rows of the other classes, so that being generated says nothing of the class."""
+    others = train[1][train[1] != table.positive].value_counts(normalize=True)
+    for class_, share in others.items():
+        n_rows = max(1, round(share * (n_lacking // 2)))
+        whole = stack_rows(whole, sampler.sample(n_rows, class_=class_))
+    return whole
 
 
-def _classifier(name: str, table: BenchTable, class_weight: str | None) -> TableClassifier:
-    return TableClassifier(
-        name, categorical=table.categorical, class_weight=class_weight, random_state=0
-    )
-
-
-def _stack(one: Rows, other: Rows) -> Rows:
-    return (
-        pd.concat([one[0], other[0]], ignore_index=True),
-        pd.concat([one[1], other[1]], ignore_index=True),
-    )
-
-
-def run(
-    table: BenchTable,
-    seed: int,
-    groups: Sequence[str],
-    judging: Sequence[str],
-    classifiers: Sequence[str],
-    max_train_rows: int | None,
+def _score_candidates(
+    table: BenchTable, seed: int, args: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
     """Score each candidate on one split of `table`."""
-    split = split_table(table, HONEST, seed, max_train_rows)
-    train = (
-        table.X.iloc[split.train].reset_index(drop=True),
-        table.y.iloc[split.train].reset_index(drop=True),
-    )
-    X_test, y_test = table.X.iloc[split.test], table.y.iloc[split.test]
+    split = split_table(table, HONEST, seed, args.max_train_rows)
+    train, (X_test, y_test) = table.take(split.train), table.take(split.test)
     prior = float((train[1] == table.positive).mean())
+    weight = split.test_weight
     started = time.perf_counter()
-    for name, balanced in candidates(table, train, seed, groups, judging):
+    for candidate, balanced in candidates(table, train, seed, args.groups, args.selection):
         seconds = time.perf_counter() - started
-        for which in classifiers:
-            weight = "balanced" if name == "class weights" else None
-            model = _classifier(which, table, weight).fit(*balanced)
-            probability = model.probability_of(X_test, table.positive)
-            weights = split.test_weight
-            threshold = _quantile(probability, 1 - prior, weights)
+        for name in args.classifiers:
+            classifier = TableClassifier(
+                name,
+                categorical=table.categorical,
+                class_weight="balanced" if candidate == "class weights" else None,
+                random_state=0,
+            )
+            probability = classifier.fit(*balanced).probability_of(X_test, table.positive)
             plain, at_prior = (
-                scores(
-                    y_test,
-                    probability,
-                    at,
-                    positive=table.positive,
-                    sample_weight=split.test_weight,
-                )
-                for at in (0.5, threshold)
+                scores(y_test, probability, at, positive=table.positive, sample_weight=weight)
+                for at in (0.5, _quantile(probability, 1 - prior, weight))
             )
             yield {
-                "table": table.spec.name,
+                "table": table.name,
                 "seed": seed,
-                "candidate": name,
-                "classifier": which,
-                "pr_auc": plain["pr_auc"],
-                "roc_auc": plain["roc_auc"],
-                "f1": plain["f1"],
+                "candidate": candidate,
+                "classifier": name,
+                **{score: plain[score] for score in ("pr_auc", "roc_auc", "f1")},
                 "f1_prior": at_prior["f1"],
                 "seconds": seconds,
             }
@@ -283,71 +270,27 @@ def _quantile(
     return float(values[order][at])
 
 
-def summarise(lines: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return a row a candidate: mean difference to doing nothing, over splits of each table.
+def summarise(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return a row per candidate: mean difference to doing nothing, over splits of each table.
 
     Beside it the standard error over the tables' means, which is what another table would show.
     """
-    key = ("table", "seed", "classifier")
-    none = {tuple(r[k] for k in key): r for r in lines if r["candidate"] == "none"}
+    key = ["table", "seed", "classifier"]
+    figures = ["pr_auc", "roc_auc", "f1_prior", "f1"]
+    frame = pd.DataFrame(list(runs))
+    none = frame[frame["candidate"] == "none"].set_index(key)[figures]
+    frame[figures] = frame[figures] - none.loc[pd.MultiIndex.from_frame(frame[key])].to_numpy()
     rows = []
-    tables = list(dict.fromkeys(r["table"] for r in lines))
-    for name in dict.fromkeys(r["candidate"] for r in lines):
-        of_name = [r for r in lines if r["candidate"] == name]
-        row = {"candidate": name, "runs": str(len(of_name))}
-        for score in ("pr_auc", "roc_auc", "f1_prior", "f1"):
-            by_table: dict[str, list[float]] = {}
-            for r in of_name:
-                base = none[tuple(r[k] for k in key)]
-                by_table.setdefault(r["table"], []).append(r[score] - base[score])
-            means = {table: fmean(values) for table, values in by_table.items()}
-            error = stdev(means.values()) / len(means) ** 0.5 if len(means) > 1 else 0.0
-            row[score] = f"{fmean(means.values()):+.3f} ± {error:.3f}"
-            if score == "pr_auc":
-                row |= {t: f"{means[t]:+.3f}" if t in means else "" for t in tables}
+    tables = list(dict.fromkeys(frame["table"]))
+    for name, group in frame.groupby("candidate", sort=False):
+        row = {"candidate": str(name), "runs": str(len(group))}
+        means = group.groupby("table")[figures].mean()
+        for figure in figures:
+            values = means[figure].tolist()
+            error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+            row[figure] = f"{fmean(values):+.3f} ± {error:.3f}"
+            if figure == "pr_auc":
+                of_table = means[figure]
+                row |= {t: f"{of_table[t]:+.3f}" if t in of_table else "" for t in tables}
         rows.append(row)
     return rows
-
-
-def main() -> None:
-    """Run and write a line a score, or sum up what was written."""
-    keep_lines = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=keep_lines)
-    parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--tables", nargs="+", default=DEVELOPMENT_TABLES)
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many")
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--max-train-rows", type=int, metavar="N")
-    parser.add_argument("--groups", nargs="+", default=["baselines", *TRAINED, "recipe"])
-    parser.add_argument("--judges", nargs="+", default=list(JUDGES))
-    parser.add_argument("--classifiers", nargs="+", default=CLASSIFIERS)
-    parser.add_argument("--output", type=Path, default=Path("results/search.jsonl"))
-    parser.add_argument("--summarise", type=Path, metavar="FILE")
-    args = parser.parse_args()
-    if args.summarise is not None:
-        lines = [json.loads(line) for line in args.summarise.read_text().splitlines()]
-        for which in dict.fromkeys(r["classifier"] for r in lines):
-            say(f"\n{which}: difference to doing nothing\n")
-            say(markdown_table(summarise([r for r in lines if r["classifier"] == which])))
-        return
-    warnings.filterwarnings("ignore", message="class .* too few to hold any out")
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("a", encoding="utf-8") as file:
-        for seed in range(args.first_seed, args.first_seed + args.seeds):
-            for name in args.tables:
-                table = load_table(name, args.data_dir)
-                for line in run(
-                    table,
-                    seed,
-                    args.groups,
-                    args.judges,
-                    args.classifiers,
-                    args.max_train_rows,
-                ):
-                    file.write(json.dumps(line) + "\n")
-                    file.flush()
-                note(f"{name}, seed {seed}: done")
-
-
-if __name__ == "__main__":
-    main()

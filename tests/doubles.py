@@ -47,12 +47,8 @@ class Shell:
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Return a command's exit code, standard output and standard error."""
-        if arguments[:1] == ("bench",):
-            from benchmarks.__main__ import main
+        from counterpoise.cli import main
 
-            arguments = arguments[1:]
-        else:
-            from counterpoise.cli import main
         self.capture.readouterr()
         code = main(list(arguments))
         return code, *self.capture.readouterr()

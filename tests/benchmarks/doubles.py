@@ -29,5 +29,5 @@ def small_table(folder: Path, n_rows: int = 120, *, is_natural: bool = False) ->
     path = folder / "small.csv"
     small_frame(n_rows).to_csv(path, index=False)
     return load_table(
-        TableSpec("small", "left", ("age", "income"), "yes", is_natural=is_natural, file=str(path))
+        TableSpec("small", "left", "yes", ("age", "income"), is_natural=is_natural, file=str(path))
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks._entropy import IntArray, RowEntropy, Written, cross_entropy, enclose
+from benchmarks._entropy import DrawnRows, IntArray, RowEntropy, cross_entropy, enclose
 
 FloatArray = npt.NDArray[np.float64]
 SHAPE = (2, 3, 4)
@@ -30,34 +30,32 @@ class KnownRows:
     """
 
     def __init__(
-        self, joints: dict[tuple[int, ...], FloatArray], value_counts: list[FloatArray] | None
+        self, joints: dict[tuple[int, ...], FloatArray], starts: list[FloatArray] | None
     ) -> None:
-        self.joints, self.value_counts = joints, value_counts
+        self.joints, self.starts = joints, starts
         self.orders = sorted(joints)
         self.n_strata = 3
         self.is_single = len(joints) == 3
 
     def start_entropies(self) -> FloatArray | None:
-        return (
-            None if self.value_counts is None else np.array([entropy(s) for s in self.value_counts])
-        )
+        return None if self.starts is None else np.array([entropy(s) for s in self.starts])
 
     def part(self, order: tuple[int, ...]) -> FloatArray:
         """The distribution of rows that are written in one order."""
         joint, first = self.joints[order], order[0]
-        if self.value_counts is None:
+        if self.starts is None:
             return joint
         others = tuple(at for at in range(3) if at != first)
         given_first = joint / joint.sum(axis=others, keepdims=True)
         shape = [1, 1, 1]
         shape[first] = -1
-        return given_first * self.value_counts[first].reshape(shape)
+        return given_first * self.starts[first].reshape(shape)
 
     def whole(self) -> FloatArray:
         """The distribution of rows: the mean over all orders, each first feature as often."""
         return np.mean([self.part(order) for order in self.orders], axis=0)
 
-    def draw(self, n_rows: int, rng: np.random.Generator) -> Written:
+    def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
         which = rng.integers(len(self.orders), size=n_rows)
         codes = np.zeros((n_rows, 4), dtype=np.int64)
         orders = np.zeros((n_rows, 4), dtype=np.int64)
@@ -66,9 +64,9 @@ class KnownRows:
             cells = rng.choice(24, len(rows), p=self.part(order).ravel())
             codes[rows, 1:] = np.column_stack(np.unravel_index(cells, SHAPE))
             orders[rows, 1:] = np.array(order) + 1
-        return Written(codes, orders, orders[:, 1] - 1)
+        return DrawnRows(codes, orders, orders[:, 1] - 1)
 
-    def strategies(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
+    def draw_orders(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
         fitting = np.array([order for order in self.orders if order[0] == stratum])
         drawn = fitting[rng.integers(len(fitting), size=n)] + 1
         return np.hstack([np.zeros((n, 1), dtype=np.int64), drawn])
@@ -96,12 +94,12 @@ def known_rows(seed: int, *, n_orders: int = 6, with_starts: bool) -> KnownRows:
     rng = np.random.default_rng(seed)
     orders = ORDERS if n_orders == 6 else [(0, 1, 2), (1, 0, 2), (2, 0, 1)]
     joints = {order: peaked(rng) for order in orders}
-    value_counts = [rng.dirichlet(np.full(size, 5.0)) for size in SHAPE] if with_starts else None
-    return KnownRows(joints, value_counts)
+    starts = [rng.dirichlet(np.full(size, 5.0)) for size in SHAPE] if with_starts else None
+    return KnownRows(joints, starts)
 
 
-def measured(rows: KnownRows, n_rows: int = 1500, n_ways: int = 2) -> RowEntropy:
-    return enclose(rows, n_rows, n_ways, np.random.default_rng(7))
+def measured(rows: KnownRows, n_rows: int = 1500, n_orders: int = 2) -> RowEntropy:
+    return enclose(rows, n_rows, n_orders, np.random.default_rng(7))
 
 
 @pytest.mark.parametrize("with_starts", [True, False])
@@ -112,7 +110,7 @@ def test_the_bounds_enclose_the_entropy(seed: int, with_starts: bool) -> None:
     # beyond 4 standard errors by chance: 1 in 30,000, and the draw is fixed
     assert found.lower.value <= exact + 4 * found.lower.error
     assert found.upper.value >= exact - 4 * found.upper.error
-    assert found.given_way.value <= found.lower.value + 4 * found.lower.error
+    assert found.given_order.value <= found.lower.value + 4 * found.lower.error
     # and they are worth something: closer than the bound by the number of ways, log 6
     assert found.upper.value - found.lower.value < np.log(6) / 2
 
@@ -122,7 +120,7 @@ def test_with_a_single_way_a_stratum_the_entropy_is_exact(with_starts: bool) -> 
     rows = known_rows(3, n_orders=3, with_starts=with_starts)
     found = measured(rows)
     assert found.lower == found.upper
-    assert found.n_ways == 1
+    assert found.n_orders == 1
     assert abs(found.lower.value - entropy(rows.whole())) < 4 * found.lower.error
 
 
@@ -144,7 +142,7 @@ def test_start_and_rest_are_the_entropies_of_the_parts(with_starts: bool) -> Non
     start = np.mean([entropy(first) for first in firsts])
     whole = np.mean([entropy(part) for part in parts])
     assert found.start.value == pytest.approx(start, abs=4 * found.start.error + 1e-12)
-    assert abs(found.given_way.value - whole) < 4 * found.given_way.error
+    assert abs(found.given_order.value - whole) < 4 * found.given_order.error
     assert abs(found.rest.value - (whole - start)) < 4 * found.rest.error
     if with_starts:
         assert found.start.error == 0.0
@@ -171,8 +169,8 @@ def test_cross_entropy_of_other_rows() -> None:
 
 def test_a_row_that_no_way_can_write_has_no_probability() -> None:
     rows = known_rows(6, n_orders=3, with_starts=True)
-    assert rows.value_counts is not None
-    rows.value_counts = [
+    assert rows.starts is not None
+    rows.starts = [
         np.array([1.0, 0.0]),
         np.array([1.0, 0.0, 0.0]),
         np.array([1.0, 0.0, 0.0, 0.0]),
@@ -281,8 +279,8 @@ def test_counterexample_a_row_of_two_choices_can_have_more() -> None:
     rest = [np.full(1000, 1 / 1000), np.array([1.0])]
 
     def row(temperature: float) -> float:
-        value_counts = sharpened(first, temperature)
-        parts = [p * sharpened(r, temperature) for p, r in zip(value_counts, rest, strict=True)]
+        starts = sharpened(first, temperature)
+        parts = [p * sharpened(r, temperature) for p, r in zip(starts, rest, strict=True)]
         return entropy(np.concatenate(parts))
 
     assert row(0.5) > row(1.0) + 0.3

@@ -1,6 +1,9 @@
+from dataclasses import asdict
+
 import pytest
 
-from benchmarks._plan import Plan, default_plan, read_plan, write_plan
+from benchmarks._output import write_json
+from benchmarks._plan import PLAN_FILE, Plan, default_plan, plan_of, read_plan
 
 
 def test_a_plan_survives_its_file(tmp_path):
@@ -14,8 +17,8 @@ def test_a_plan_survives_its_file(tmp_path):
         cap={"german": {"max_train_rows": 100}},
         table=({"name": "mine", "target": 'a "b"', "file": "x.csv", "numeric": ["ä"]},),
     )
-    write_plan(plan, tmp_path / "bench.toml")
-    assert read_plan(tmp_path / "bench.toml") == plan
+    write_json(tmp_path / PLAN_FILE, asdict(plan))
+    assert plan_of(tmp_path) == plan
 
 
 def test_what_a_file_leaves_out_is_the_protocols(tmp_path):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from benchmarks._protocols import published_scores, share_of_wrong_codes
+from benchmarks._protocols import published_scores
 
 pytest.importorskip("xgboost")
 
@@ -43,12 +43,3 @@ def test_with_more_classes_f1_is_weighted_by_their_sizes():
     truth = pd.Categorical(test[1]).codes
     expected = f1_score(truth, predictions(train, test), average="weighted")
     assert found["published_f1"] == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("cells", "share"),
-    [(["x", "y"], 0.0), (["x", "z"], 0.5), (["y", "z", "z"], 1.0), ([None, "x"], 0.0)],
-)
-def test_test_rows_are_numbered_apart_as_published(cells, share):
-    train, test = pd.DataFrame({"b": ["x", "y", "z"]}), pd.DataFrame({"b": cells})
-    assert share_of_wrong_codes(train, test, ["b"]) == share

@@ -1,11 +1,13 @@
 import argparse
 import math
 
+import pandas as pd
 import pytest
 
+from benchmarks._output import markdown_table, mean_and_deviation, median_and_range, significant
+from benchmarks._results import Results
 from benchmarks.matrix_rate import NetworkSize, training_operations
 from benchmarks.quality import parse_variant, summarise
-from benchmarks.results import markdown_table, mean_and_deviation, median_and_range, significant
 from benchmarks.scaling import MINORITY, fitted_exponent, synthetic_table
 
 
@@ -33,10 +35,18 @@ def test_a_variant_is_a_name_and_json():
 
 
 def test_the_summary_counts_failed_runs():
-    run = {"table": "german", "variant": "x", "status": "ok", "f1": 0.5}
-    rows = summarise([run, {**run, "f1": 0.7}, {**run, "status": "failed"}])
-    assert rows[0]["runs"] == "2 of 3"
-    assert rows[0]["F1"] == "0.600 ± 0.141"
+    runs = [("done", 0), ("done", 1), ("failed", 2)]
+    table = pd.DataFrame(
+        [{"table": "t", "method": "x", "split": i, "status": status} for status, i in runs]
+    )
+    scores = [
+        {"table": "t", "method": "x", "split": i, "metric": "f1", "value": value}
+        for i, value in enumerate((0.5, 0.7))
+    ]
+    (row,) = summarise(Results(table, pd.DataFrame(scores), {}), ["t"], ["x"])
+    assert row["runs"] == "2 of 3"
+    assert row["F1"] == "0.600 ± 0.141"
+    assert row["PR-AUC"] == "-"
 
 
 def test_figures_that_are_not_there():
@@ -45,4 +55,4 @@ def test_figures_that_are_not_there():
 
 
 def test_a_cell_cannot_break_its_row():
-    assert markdown_table([{"a": "x|y"}]).splitlines()[-1] == "| x/y |"
+    assert markdown_table([{"a": "x|y"}]).splitlines()[-1] == "| x\\|y |"

@@ -1,13 +1,14 @@
 """Restarts, failures and reports, on a tiny benchmark whose runs are real."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 
 from benchmarks._folder import RunFolder
-from benchmarks._plan import Plan, write_plan
+from benchmarks._output import write_json
+from benchmarks._plan import PLAN_FILE, Plan
 from benchmarks._report import write_report
 from benchmarks._results import collect
 from benchmarks._runner import list_tasks, run_benchmark, run_task
@@ -153,7 +154,8 @@ def test_a_run_goes_by_its_own_plan_whatever_the_folder_says(tmp_path):
     plan = tiny_plan(tmp_path, tables=("t0",), methods=("none",), n_splits=1)
     (task,) = list_tasks(plan, tmp_path / "out", None)
     (tmp_path / "out").mkdir()
-    write_plan(replace(plan, threshold_folds=0, limit_s=0.001), tmp_path / "out/bench.toml")
+    other = replace(plan, threshold_folds=0, limit_s=0.001)
+    write_json(tmp_path / "out" / PLAN_FILE, asdict(other))
     assert run_task(task)[1]
     assert task.folder.config["threshold_folds"] == 2
     assert task.folder.report["classifiers"]["logistic-regression"]["threshold"] is not None
@@ -168,7 +170,7 @@ def test_classifiers_can_be_tuned(tmp_path):
 
 def test_the_report_has_every_part(finished):
     folder, _, _ = finished
-    path = write_report(folder / "out", reference="none")
+    path = write_report(folder / "out", reference="none", formats=["png", "latex"])
     text = path.read_text()
     for part in (
         "| t0 | 60 | 4 | 20 | 2 |",
@@ -180,7 +182,7 @@ def test_the_report_has_every_part(finished):
         assert part in text
     names = {entry.name for entry in path.parent.iterdir()}
     assert {"runs.csv", "scores.csv", "diversity.csv", "tables-logistic-regression.tex"} <= names
-    assert "ranks-pr_auc-logistic-regression.svg" in names
+    assert {f"ranks-pr_auc-logistic-regression.{suffix}" for suffix in ("svg", "png")} <= names
     scores = pd.read_csv(path.parent / "scores.csv")
     one = scores.query("table == 't0' and method == 'none'")["pr_auc"]
     assert len(one) == 2

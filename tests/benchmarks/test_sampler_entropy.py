@@ -1,4 +1,4 @@
-"""Entropies of a real, tiny sampler: consistent with what it wrote, and its ablations."""
+"""Entropies of a real, tiny sampler: consistent with its rows, and its ablations."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def sampler() -> LLMOverSampler:
 
 def test_the_rest_is_what_provenance_says(sampler: LLMOverSampler) -> None:
     rows = SamplerRows(sampler)
-    written = rows.draw(40, np.random.default_rng(0))
-    logs = rows.log_probabilities(written.codes, written.orders)
-    first = written.orders[:, 1]
+    drawn = rows.draw(40, np.random.default_rng(0))
+    logs = rows.log_probabilities(drawn.codes, drawn.orders)
+    first = drawn.orders[:, 1]
     assert (logs[:, 0] == 0).all()
     assert np.isfinite(logs).all()
-    found = measure_entropy(sampler, n_rows=200, n_ways=1)
+    found = measure_entropy(sampler, n_rows=200, n_orders=1)
     said = -sampler.provenance_["log_likelihood"].to_numpy()
     error = np.hypot(found.rest.error, said.std(ddof=1) / np.sqrt(len(said)))
     assert abs(found.rest.value - said.mean()) < 4 * error  # 1 in 15,000, and the seed is fixed
@@ -39,28 +39,28 @@ def test_the_rest_is_what_provenance_says(sampler: LLMOverSampler) -> None:
 
 
 def test_bounds_are_in_order_and_starts_exact(sampler: LLMOverSampler) -> None:
-    found = measure_entropy(sampler, n_rows=60, n_ways=2)
-    assert found.given_way.value < found.upper.value
+    found = measure_entropy(sampler, n_rows=60, n_orders=2)
+    assert found.given_order.value < found.upper.value
     assert found.lower.value <= found.upper.value + 4 * found.lower.error
     assert found.start.error == 0.0
-    assert len(found.value_counts) == 6
+    assert len(found.starts) == 6
     counts = sampler.generator_.rows.value_counts.values(SamplerRows(sampler).label, 1)[1]
     shares = counts / counts.sum()
-    assert found.value_counts[0] is not None
-    assert found.value_counts[0].value == pytest.approx(-(shares * np.log(shares)).sum())
-    assert found.value_counts[5] is not None
-    assert found.value_counts[5].value == pytest.approx(0.0)  # a constant column
+    assert found.starts[0] is not None
+    assert found.starts[0].value == pytest.approx(-(shares * np.log(shares)).sum())
+    assert found.starts[5] is not None
+    assert found.starts[5].value == pytest.approx(0.0)  # a constant column
 
 
 def test_a_lower_temperature_and_the_label_alone(sampler: LLMOverSampler) -> None:
-    own = measure_entropy(sampler, n_rows=80, n_ways=1, condition="label")
-    cold = measure_entropy(sampler, n_rows=80, n_ways=1, condition="label", temperature=0.3)
+    own = measure_entropy(sampler, n_rows=80, n_orders=1, condition="label")
+    cold = measure_entropy(sampler, n_rows=80, n_orders=1, condition="label", temperature=0.3)
     assert cold.upper.value < own.lower.value
     # what a start is drawn from has no temperature
-    value_counts = [
-        measure_entropy(sampler, n_rows=10, n_ways=1, temperature=t).start for t in (1, 0.3)
+    starts = [
+        measure_entropy(sampler, n_rows=10, n_orders=1, temperature=t).start for t in (1, 0.3)
     ]
-    assert value_counts[0] == value_counts[1]
+    assert starts[0] == starts[1]
 
 
 def test_a_fixed_order_needs_no_bounds() -> None:
@@ -68,7 +68,7 @@ def test_a_fixed_order_needs_no_bounds() -> None:
     for condition in ("feature", "label"):
         found = measure_entropy(sampler, n_rows=60, condition=condition)
         assert found.lower == found.upper
-    assert len(found.value_counts) == 1
+    assert len(found.starts) == 1
 
 
 def test_cross_entropy_leaves_out_what_has_no_probability(sampler: LLMOverSampler) -> None:

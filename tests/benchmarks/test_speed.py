@@ -1,18 +1,28 @@
+"""Peers in processes of their own, and what is made of their rows."""
+
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import speed
-from benchmarks.arms.contract import Task, peak_memory_mib
-from benchmarks.protocol import BenchmarkTable, Facts, Split
+from benchmarks import _peers, speed
+from benchmarks._environment import peak_memory_mib
+from benchmarks._methods import build_method
+from benchmarks._peers import Peer, run_process
+from benchmarks._protocols import HONEST, Split
+from benchmarks._tables import BenchTable, TableSpec
+from benchmarks.peers.contract import Result, Task
+from tests.benchmarks.doubles import small_table
+
+PEER = Peer("be_great")
 
 
 def make_task(folder, **changes):
     task = {
         "folder": str(folder),
         "target": "left",
-        "minority": "yes",
+        "positive": "yes",
         "numeric": ["age"],
         "n_rows": 2,
         "n_samples_seen": 4,
@@ -21,7 +31,7 @@ def make_task(folder, **changes):
         "n_guided_rows": 1,
         "guided_s": 1.0,
         "batch_size": 2,
-        "limit_s": 30.0,
+        "limit_s": 600.0,
         "seed": 0,
         "weights": None,
         "options": {},
@@ -30,73 +40,110 @@ def make_task(folder, **changes):
 
 
 def fake_python(tmp_path, code):
-    """An executable that runs `code` in place of an arm."""
-    script = tmp_path / "arm.py"
+    """An executable that runs `code` in place of a peer."""
+    script = tmp_path / "peer.py"
     script.write_text(code)
     launcher = tmp_path / "python"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}"\n')
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
     launcher.chmod(0o700)
     return str(launcher)
 
 
-def test_an_arm_that_fails_is_recorded_with_its_last_words(tmp_path):
+def test_a_peer_that_fails_is_recorded_with_its_last_line(tmp_path):
     python = fake_python(tmp_path, "raise ValueError('no such weights')")
-    result = speed.run_arm(speed.Arm("great"), make_task(tmp_path), python)
+    result = run_process(PEER, make_task(tmp_path), python)
     assert result["status"] == "failed"
     assert result["reason"] == "ValueError: no such weights"
 
 
-def test_a_time_out_keeps_what_was_measured(tmp_path):
-    wrote = '{"stage": "guided sampling", "figures": {"training_s": 3.0}, "generations": []}'
-    code = (
-        "import pathlib, time\n"
-        f"pathlib.Path({str(tmp_path)!r}, 'result.json').write_text({wrote!r})\n"
-        "time.sleep(60)"
-    )
-    task = make_task(tmp_path, limit_s=1.0)
-    result = speed.run_arm(speed.Arm("great"), task, fake_python(tmp_path, code))
-    assert result["status"] == "timed out"
-    assert "guided sampling" in result["reason"]
-    assert result["figures"] == {"training_s": 3.0}
+def test_a_peer_that_takes_too_long_is_ended(tmp_path):
+    python = fake_python(tmp_path, "import time\ntime.sleep(600)")
+    assert run_process(PEER, make_task(tmp_path, limit_s=0.01), python)["status"] == "timed out"
+
+
+def test_a_time_out_keeps_what_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(_peers, "_wait", lambda process, _: process.wait() or None)
+    result = Result(make_task(tmp_path))
+    result.record(training_s=3.0)
+    result.enter("guided sampling")
+    found = run_process(PEER, make_task(tmp_path), fake_python(tmp_path, "pass"))
+    assert found["status"] == "timed out"
+    assert "guided sampling" in found["reason"]
+    assert found["figures"] == {"training_s": 3.0}
 
 
 def test_a_missing_environment_is_a_failure_with_a_reason(tmp_path):
-    result = speed.run_arm(speed.Arm("great"), make_task(tmp_path), str(tmp_path / "nowhere"))
+    result = run_process(PEER, make_task(tmp_path), str(tmp_path / "nowhere"))
     assert result["status"] == "failed"
     assert "nowhere" in result["reason"]
+
+
+GENERATING = """\
+import json, pathlib, sys
+task = json.loads(pathlib.Path(sys.argv[-1]).read_text())
+folder = pathlib.Path(task["folder"])
+header, *rows = (folder / "train.csv").read_text().splitlines()
+own = [row for row in rows if row.endswith(task["positive"])]
+rows = [own[i % len(own)] for i in range(task["n_rows"])] + [rows[0]]
+(folder / "rows.csv").write_text("\\n".join([header, *rows]))
+generation = {"strategy": "", "csv": "rows.csv", "generation_s": 0.5, "whole_s": 2.0}
+result = {"figures": {"n_samples_seen": task["n_samples_seen"]}, "generations": [generation]}
+(folder / "result.json").write_text(json.dumps({**result, "peak_memory_mib": 9.0}))
+"""
+
+
+def test_a_peer_is_a_method_of_a_plan(tmp_path):
+    table = small_table(tmp_path)
+    options = {"peer": "sdv-ctgan", "python": fake_python(tmp_path, GENERATING)}
+    method = build_method("mine", {"mine": {**options, "n_samples_seen": 7}}, {})
+    cut = (table.X.iloc[:0], table.y.iloc[:0])
+    balanced = method.resample(table.X, table.y, 0, table=table, protocol=HONEST, cut=cut)
+    counts = balanced.y.value_counts()
+    assert counts["yes"] == counts["no"]  # a row of another class is left out
+    assert balanced.n_synthetic == len(balanced.X) - len(table.X)
+    assert balanced.figures["n_samples_seen"] == 7
+    assert balanced.X.dtypes.equals(table.X.dtypes)
+
+
+def test_a_peer_that_fails_as_a_method_says_why(tmp_path):
+    table = small_table(tmp_path)
+    python = fake_python(tmp_path, "raise SystemExit('out of luck')")
+    method = build_method("mine", {"mine": {"peer": "sdv-ctgan", "python": python}}, {})
+    cut = (table.X.iloc[:0], table.y.iloc[:0])
+    with pytest.raises(RuntimeError, match="sdv-ctgan failed: out of luck"):
+        method.resample(table.X, table.y, 0, table=table, protocol=HONEST, cut=cut)
 
 
 def test_only_possible_rows_of_the_class_asked_for_count(tmp_path):
     pytest.importorskip("xgboost")
     X = pd.DataFrame({"age": [20, 30, 40, 50] * 3, "plan": ["basic", "plus", "basic", "plus"] * 3})
     y = pd.Series(["no", "no", "no", "yes"] * 3, name="left")
-    table = BenchmarkTable(X, y, Facts("left", "yes", ("age",)))
+    table = BenchTable(TableSpec("t", "left"), X, y, "yes")
     rows = {"age": [25, 25.5, 99, 25], "plan": ["basic", "basic", "plus", "none"]}
     pd.DataFrame(rows | {"left": ["yes"] * 4}).to_csv(tmp_path / "rows.csv", index=False)
-    everything = pd.Series(range(12)).to_numpy()
-    generation = {"csv": "rows.csv", "generation_s": 0.5, "way": ""}
-    split = Split(everything, everything, everything[:0])
-    judged = speed.judge_rows(generation, tmp_path, table, split, n_deficit=4)
-    assert judged["n_valid"] == 1
-    assert judged["valid_rows_per_s"] == 2.0
-    assert "f1" in judged
-    assert "f1" not in speed.judge_rows(generation, tmp_path, table, split, n_deficit=5)
+    generation = {"csv": "rows.csv", "generation_s": 0.5, "strategy": ""}
+    split = Split(np.arange(12), np.arange(12), np.arange(0), None)
+    checked = speed.check_rows(generation, tmp_path, table, split, n_lacking=4)
+    assert checked["n_valid"] == 1
+    assert checked["rows_per_s"] == 2.0
+    assert "f1" in checked
+    assert "f1" not in speed.check_rows(generation, tmp_path, table, split, n_lacking=5)
 
 
-def test_every_arm_and_way_has_its_row():
-    strategy = {
-        "way": "free",
+def test_every_strategy_and_way_has_its_row():
+    free = {
+        "strategy": "free",
         "n_rows": 2,
         "valid_share": 0.5,
-        "valid_rows_per_s": 4.0,
+        "rows_per_s": 4.0,
         "whole_s": 1.0,
     }
     runs = [
-        {"arm": "a", "status": "ok", "generations": [strategy, {**strategy, "way": "guided"}]},
-        {"arm": "b", "status": "failed", "generations": []},
+        {"strategy": "a", "status": "ok", "generations": [free, {**free, "strategy": "guided"}]},
+        {"strategy": "b", "status": "failed", "generations": []},
     ]
-    rows = speed.table_rows(runs, n_deficit=2)
-    assert [row["arm"] for row in rows] == ["a, free", "a, guided", "b"]
+    rows = list(speed.table_rows(runs, n_lacking=2))
+    assert [row["strategy"] for row in rows] == ["a, free", "a, guided", "b"]
     assert [row["runs"] for row in rows] == ["1 ok", "1 ok", "1 failed"]
 
 

@@ -18,7 +18,7 @@ def test_a_numeric_target_is_cut_and_incomplete_rows_are_dropped(tmp_path):
 
 def test_codes_that_look_like_numbers_stay_categories_and_na_stays_a_word(tmp_path):
     (tmp_path / "t.csv").write_text("code,age,y\n1,39,a\nNA,old,b\n,41,a\n")
-    table = load_table(TableSpec("t", "y", ("age",), file=str(tmp_path / "t.csv")))
+    table = load_table(TableSpec("t", "y", numeric=("age",), file=str(tmp_path / "t.csv")))
     assert table.X["code"].fillna("").tolist() == ["1", "NA", ""]
     assert table.X["age"].isna().tolist() == [False, True, False]
     assert table.positive == "b"
@@ -76,7 +76,7 @@ def test_keels_format(tmp_path):
 
 @pytest.mark.parametrize("name", ["attrition", "churn", "mortgage", "yeast6", "flare-F"])
 def test_tables_of_packages_are_unequal_by_nature(name):
-    pytest.importorskip(NATURAL[name].package[0])
+    pytest.importorskip(NATURAL[name].package)
     table = load_table(name)
     counts = table.y.value_counts()
     assert counts[table.positive] == counts.min()

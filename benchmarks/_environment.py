@@ -1,4 +1,7 @@
-"""What a figure was measured on: processor, versions, and the memory that a process held."""
+"""What a figure was measured on: processor, versions, and the memory that a process held.
+
+Standard library only: peers import it in their own environments.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = (
+    "be-great",
     "counterpoise",
     "ctgan",
     "imbalanced-learn",
+    "mostlyai-engine",
     "numpy",
     "pandas",
+    "realtabformer",
     "scikit-learn",
     "scipy",
     "torch",
@@ -30,18 +36,24 @@ _PROCESSOR = Path("/proc/cpuinfo")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return date (UTC), processor, cores and versions."""
+    """Return date (UTC), processor, cores, threads and versions; torch's view if it is loaded."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-    return {
+    found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions,
     }
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        found["torch_threads"] = torch.get_num_threads()
+        if torch.cuda.is_available():
+            found["accelerator"] = torch.cuda.get_device_name()
+    return found
 
 
 def reset_peak_memory() -> None:
@@ -51,7 +63,11 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory_mib() -> float | None:
-    """Return the most memory that this process has held, in MiB; None where nobody knows."""
+    """Return the most memory that this process has held, in MiB; None where it is not known.
+
+    The kernel's figure for this program alone comes first: `getrusage` also counts what the
+    process held before it became this program, which is its parent's memory.
+    """
     if _STATUS.is_file():
         for line in _STATUS.read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):

@@ -11,13 +11,10 @@ import pandas as pd
 from be_great import GReaT  # type: ignore[import-not-found]
 from transformers import set_seed
 
-from benchmarks.arms.contract import Result, Task
+from benchmarks.peers.contract import Result, Task, run_peer
 
 
-def main() -> None:
-    """Run the arm."""
-    task = Task.read()
-    result = Result(task)
+def run(task: Task, result: Result) -> None:
     set_seed(task.seed)
     frame = task.training_frame()
     frame[task.target] = frame[task.target].map(_label_name)
@@ -45,16 +42,18 @@ def main() -> None:
     )
     _sample_guided(great, task, result, training_s)
     _sample_freely(great, task, result, training_s, _longest(great, frame))
-    result.finish()
 
 
 def _sample_guided(great: Any, task: Task, result: Result, training_s: float) -> None:
     """Column by column, one row at a time (as it does anyway), so that time can be kept."""
+    n_rows = min(task.n_rows, task.n_guided_rows)
+    if n_rows == 0:
+        return
     result.enter("guided sampling")
     parts: list[pd.DataFrame] = []
-    condition = {task.target: f"== '{_label_name(task.minority)}'"}
+    condition = {task.target: f"== '{_label_name(task.positive)}'"}
     started = time.perf_counter()
-    for _ in range(min(task.n_rows, task.n_guided_rows)):
+    for _ in range(n_rows):
         parts.append(great.sample(1, guided_sampling=True, conditions=condition))
         if time.perf_counter() - started > task.guided_s:
             break
@@ -66,14 +65,14 @@ def _sample_guided(great: Any, task: Task, result: Result, training_s: float) ->
 def _sample_freely(
     great: Any, task: Task, result: Result, training_s: float, max_length: int
 ) -> None:
-    """Whole sentences; it samples again until it has the rows that it can parse."""
+    """Whole texts; it samples again until it has the rows that it can parse."""
     result.enter("free sampling")
     n_rows = min(task.n_rows, task.n_free_rows)
     started = time.perf_counter()
     rows = great.sample(
         n_rows,
         start_col=task.target,
-        start_col_dist={_label_name(task.minority): 1.0},
+        start_col_dist={_label_name(task.positive): 1.0},
         k=min(n_rows, 100),
         max_length=max_length,
     )
@@ -88,18 +87,18 @@ def _label_name(label: str) -> str:
 
 def _with_labels(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return `rows` with the table's own name of the class that was asked for."""
-    named = {_label_name(task.minority): task.minority}
+    named = {_label_name(task.positive): task.positive}
     return rows.assign(**{task.target: rows[task.target].replace(named)})
 
 
 def _longest(great: Any, frame: pd.DataFrame) -> int:
-    """Return how many tokens a sentence may have; its default of 100 would cut rows short."""
-    token_batch = [
+    """Return how many tokens a text may have; its default of 100 would cut rows short."""
+    texts = [
         ", ".join(f"{name} is {value}" for name, value in row.items())
         for row in frame.head(256).to_dict("records")
     ]
-    return max(map(len, great.tokenizer(token_batch)["input_ids"])) + 16
+    return max(map(len, great.tokenizer(texts)["input_ids"])) + 16
 
 
 if __name__ == "__main__":
-    main()
+    run_peer(run)

@@ -8,13 +8,10 @@ from pathlib import Path
 
 from realtabformer import REaLTabFormer  # type: ignore[import-not-found]
 
-from benchmarks.arms.contract import Result, Task
+from benchmarks.peers.contract import Result, Task, run_peer
 
 
-def main() -> None:
-    """Run the arm."""
-    task = Task.read()
-    result = Result(task)
+def run(task: Task, result: Result) -> None:
     frame = task.training_frame()
     frame = frame[[task.target, *(name for name in frame if name != task.target)]]
     folder = Path(task.folder)
@@ -33,19 +30,19 @@ def main() -> None:
     started = time.perf_counter()
     model.fit(frame, device="cpu", n_critic=0)
     training_s = time.perf_counter() - started
+    n_samples_seen = epochs * len(frame)
     result.record(
-        n_samples_seen=epochs * len(frame),
+        n_samples_seen=n_samples_seen,
         training_s=training_s,
-        training_rows_per_s=epochs * len(frame) / training_s,
+        training_rows_per_s=n_samples_seen / training_s,
     )
     result.enter("generating")
     generation_started = time.perf_counter()
     n_rows = min(task.n_rows, task.n_free_rows)
-    rows = model.sample(n_samples=n_rows, device="cpu", seed_input={task.target: task.minority})
+    rows = model.sample(n_samples=n_rows, device="cpu", seed_input={task.target: task.positive})
     ended = time.perf_counter()
     result.add_rows("", rows, ended - generation_started, ended - started)
-    result.finish()
 
 
 if __name__ == "__main__":
-    main()
+    run_peer(run)

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from benchmarks.entropy_figure import EFFECTS, draw_figure, effects_table, summary_table
+from benchmarks.entropy import EFFECTS, draw_figure, effects_table, summary_table
 
 
-def run(seed: int, arm: tuple[str, str, float], value: float) -> dict[str, Any]:
-    found = dict(zip(("training", "condition", "temperature"), arm, strict=True))
-    names = "start", "rest", "given_way", "lower", "upper"
+def run(seed: int, setting: tuple[str, str, float], value: float) -> dict[str, Any]:
+    found = dict(zip(("training", "condition", "temperature"), setting, strict=True))
+    names = "start", "rest", "given_order", "lower", "upper"
     figures: dict[str, Any] = {name: [value, 0.1] for name in names}
-    if arm[2] == 1.0:
+    if setting[2] == 1.0:
         figures["cross_entropy"] = [value + 1, 0.1]
     return {"table": "made", "seed": seed, **found, **figures}
 
 
 RUNS = [
-    run(seed, arm, 10.0 + seed + (2.0 + seed if arm == EFFECTS[0][1] else 0.0))
-    for arm in dict.fromkeys(arm for _, *arms in EFFECTS for arm in arms)
+    run(seed, setting, 10.0 + seed + (2.0 + seed if setting == EFFECTS[0][1] else 0.0))
+    for setting in dict.fromkeys(setting for _, *settings in EFFECTS for setting in settings)
     for seed in (0, 1)
 ]
 

@@ -8,13 +8,10 @@ from pathlib import Path
 import pandas as pd
 from mostlyai import engine  # type: ignore[import-not-found]
 
-from benchmarks.arms.contract import Result, Task
+from benchmarks.peers.contract import Result, Task, run_peer
 
 
-def main() -> None:
-    """Run the arm."""
-    task = Task.read()
-    result = Result(task)
+def run(task: Task, result: Result) -> None:
     frame = task.training_frame()
     workspace = Path(task.folder) / "argn"
     engine.set_random_state(task.seed)
@@ -35,16 +32,15 @@ def main() -> None:
     )
     result.enter("generating")
     generation_started = time.perf_counter()
-    seed = pd.DataFrame({task.target: [task.minority] * task.n_rows})
+    seed = pd.DataFrame({task.target: [task.positive] * task.n_rows})
     engine.generate(workspace_dir=workspace, seed_data=seed)
     rows = pd.read_parquet(workspace / "SyntheticData")
     ended = time.perf_counter()
     result.add_rows("", rows[list(frame)], ended - generation_started, ended - started)
-    result.finish()
 
 
 def _n_samples_seen(workspace: Path) -> int | None:
-    """Return how many rows its log says were presented."""
+    """Return how many training samples were seen, by the engine's own log."""
     log = next(iter(workspace.rglob("progress-messages.csv")), None)
     if log is None:
         return None
@@ -53,4 +49,4 @@ def _n_samples_seen(workspace: Path) -> int | None:
 
 
 if __name__ == "__main__":
-    main()
+    run_peer(run)

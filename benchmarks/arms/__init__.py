@@ -1,1 +1,0 @@
-"""What is measured: one module an arm, each run as a process of its own."""

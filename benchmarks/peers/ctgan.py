@@ -1,0 +1,39 @@
+"""CTGAN: a generative adversarial network trained on the rows of the class that is generated.
+
+The package is under the Business Source License and needs pandas 2: give it its own environment.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ctgan import CTGAN  # type: ignore[import-not-found]
+
+from benchmarks.peers.contract import Result, Task, run_peer
+
+
+def run(task: Task, result: Result) -> None:
+    frame = task.training_frame()
+    own = frame[frame[task.target] == task.positive].drop(columns=task.target).dropna()
+    epochs = max(1, round(task.n_samples_seen / len(own)))
+    model = CTGAN(epochs=epochs)
+    model.set_random_state(task.seed)
+    result.enter("training")
+    started = time.perf_counter()
+    model.fit(own, [name for name in own if name not in task.numeric])
+    training_s = time.perf_counter() - started
+    n_samples_seen = epochs * len(own)
+    result.record(
+        n_samples_seen=n_samples_seen,
+        training_s=training_s,
+        training_rows_per_s=n_samples_seen / training_s,
+    )
+    result.enter("generating")
+    generation_started = time.perf_counter()
+    rows = model.sample(task.n_rows).assign(**{task.target: task.positive})
+    ended = time.perf_counter()
+    result.add_rows("", rows, ended - generation_started, ended - started)
+
+
+if __name__ == "__main__":
+    run_peer(run)

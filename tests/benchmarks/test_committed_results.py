@@ -1,0 +1,29 @@
+"""What is committed in docs/results is what the commands generate from its CSV files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks import _report
+from benchmarks._report import write_report
+from benchmarks.results_page import filled
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+@pytest.mark.parametrize("name", ["paper", "honest", "smollm2", "ablation"])
+def test_a_committed_report_is_what_its_command_renders(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_report, "draw_ranking", lambda *_: None)  # depends on matplotlib's version
+    shutil.copytree(RESULTS / name, tmp_path / name)
+    path = write_report(tmp_path / name)
+    assert path.read_text(encoding="utf-8") == (RESULTS / name / "report.md").read_text("utf-8")
+    for figure in (RESULTS / name).glob("*.svg"):
+        assert figure.name in path.read_text(encoding="utf-8")
+
+
+def test_the_tables_of_the_page_are_generated() -> None:
+    page = RESULTS / "README.md"
+    assert filled(page) == page.read_text(encoding="utf-8")
