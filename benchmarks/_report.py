@@ -365,8 +365,8 @@ class _Report:
             self.head(),
             "## Tables",
             _indexed(size_table(results, plan.tables), "table"),
-            "Caps on training rows hold for all methods, caps on training samples seen for language "
-            "models (one more batch can begin before a cap).",
+            "Caps on training rows hold for all methods, caps on training samples seen for "
+            "language models (one more batch can begin before a cap).",
         ]
         known = list(dict.fromkeys(results.scores["classifier"]))
         for classifier in in_order(known, plan.resolved_protocol.classifiers):

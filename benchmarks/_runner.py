@@ -151,7 +151,7 @@ def run_task(task: Task) -> tuple[Task, bool, str]:
 
 
 def _perform_task(task: Task) -> None:
-    """The body of a run's process."""
+    """Make a run, inside its own process."""
     reset_peak_memory()
     try:
         with warnings.catch_warnings(record=True) as caught:

@@ -259,9 +259,8 @@ def read_keel(path: Path) -> pd.DataFrame:
             )
         rows.append(cells)
     frame = pd.DataFrame(rows, columns=list(is_number)).replace({"?": None, "<null>": None})
-    for name in frame:
-        if is_number[name]:
-            frame[name] = pd.to_numeric(frame[name])
+    for name in [name for name in is_number if is_number[name]]:
+        frame[name] = pd.to_numeric(frame[name])
     return frame
 
 

@@ -2,8 +2,7 @@
 
 For each table and seed the compact model is trained in four ways; rows are then generated from the
 value of a feature and from the label alone, at temperatures 1 and 0.7. `benchmarks._entropy` says
-what is measured, ``docs/theory.md`` what it means. The report has tables; ``figure.svg`` lies beside
-it.
+what is measured, ``docs/theory.md`` what it means. ``figure.svg`` lies beside the report.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def _generated_pool(
 def _with_others(
     train: Rows, sampler: LLMOverSampler, whole: Rows, n_lacking: int, table: BenchTable
 ) -> Rows:
-    """Add generated rows of the other classes, so that being generated says nothing of the class."""
+    """Add generated rows of the other classes: being generated then says nothing of the class."""
     others = train[1][train[1] != table.positive].value_counts(normalize=True)
     for class_, share in others.items():
         n_rows = max(1, round(share * (n_lacking // 2)))

@@ -54,22 +54,26 @@ class Means:
     diversity: tuple[str, ...] = ()
 
     def render(self, results: Results, plan_methods: Sequence[str]) -> str:
-        ranks = {
-            metric: rank(results, metric, self.classifier).mean_ranks for metric in self.ranked
-        }
         methods = list(self.methods)
         if not methods:
-            methods = [name for name in plan_methods if name in ranks[self.ranked[0]]]
-        rows = []
+            ranked = rank(results, self.ranked[0], self.classifier).mean_ranks
+            methods = [name for name in plan_methods if name in ranked]
+        ran = dict.fromkeys(results.scores["method"]) if self.by_table else ()
+        others = [name for name in ran if name not in methods]  # without scores on some tables
+        rows = pd.DataFrame(list(self._rows(results, methods)))
+        return markdown_table(rows.reindex(columns=["", *methods, *others]).fillna(ABSENT))
+
+    def _rows(self, results: Results, methods: Sequence[str]) -> Iterator[dict[str, str]]:
         for metric in self.metrics:
             means = self._means(results, metric, methods)
-            rows.append(_row(_TITLES[metric], means.mean(), higher_is_better(metric)))
+            yield _row(_TITLES[metric], means.mean(), higher_is_better(metric))
         for metric in self.ranked:
-            rows.append(_row(f"mean rank, {_TITLES[metric]}", ranks[metric], False, digits=2))
+            ranks = rank(results, metric, self.classifier).mean_ranks
+            yield _row(f"mean rank, {_TITLES[metric]}", ranks, False, digits=2)
         for metric in self.unseen:
             means = self._means(results, metric, methods).loc[list(_UNSEEN)]
             title = f"{len(_UNSEEN)} unseen tables: {_TITLES[metric]}"
-            rows.append(_row(title, means.mean(), higher_is_better(metric)))
+            yield _row(title, means.mean(), higher_is_better(metric))
         for metric in self.by_table:
             scores = results.pivot(metric, self.classifier)
             for table, of_table in scores.groupby(level="table", sort=False):
@@ -77,21 +81,14 @@ class Means:
                 counts = of_table.count()
                 for name in [n for n in counts.index if 0 < counts[n] < len(of_table)]:
                     row[name] += f" ({counts[name]})"
-                rows.append(row)
+                yield row
         for name in self.diversity:
             values = results.done.groupby(["table", "method"])[f"diversity.{name}.value"].mean()
-            rows.append(_row(_TITLES[name], values.unstack().dropna(axis=1, how="all").mean()))
-        shown = pd.DataFrame(rows).reindex(columns=["", *methods, *self._others(results, methods)])
-        return markdown_table(shown.fillna(ABSENT))
+            yield _row(_TITLES[name], values.unstack().dropna(axis=1, how="all").mean())
 
     def _means(self, results: Results, metric: str, methods: Sequence[str]) -> pd.DataFrame:
         scores = results.pivot(metric, self.classifier)[list(methods)].dropna()
         return scores.groupby(level="table").mean()
-
-    def _others(self, results: Results, methods: Sequence[str]) -> list[str]:
-        """Return the methods that have scores, but not on every table."""
-        ran = list(dict.fromkeys(results.scores["method"])) if self.by_table else []
-        return [name for name in ran if name not in methods]
 
 
 def _row(

@@ -2,7 +2,7 @@
 
 Every strategy runs in a process of its own, so that its peak of memory is its own. Strategies take
 turns within each repeat, so that other load on the machine affects all of them; repeat i uses seed
-i. A strategy that fails or exceeds its time is listed with the reason; what it had measured is kept.
+i. A strategy that fails or takes too long is listed with the reason, and what it had measured.
 """
 
 from __future__ import annotations

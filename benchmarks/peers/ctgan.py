@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from ctgan import CTGAN  # type: ignore[import-not-found]
+from ctgan import CTGAN
 
 from benchmarks.peers.contract import Result, Task, run_peer
 

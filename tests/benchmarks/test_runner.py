@@ -120,7 +120,7 @@ def test_a_failure_is_recorded_shown_and_tried_again(tmp_path):
     results = collect(tmp_path / "out")
     assert (results.runs["status"] == "failed").sum() == 1
     assert set(results.scores["method"]) == {"none"}
-    assert "bad: TypeError" in write_report(tmp_path / "out").read_text()
+    assert "bad: ValueError" in write_report(tmp_path / "out").read_text()
     mended = replace(plan, method={"bad": {"method": "smote"}})
     assert run_benchmark(mended, tmp_path / "out").n_done == 1
     assert run.is_done
