@@ -40,23 +40,24 @@ def run(
     """Return the demo on a small table, with a sampler that trains nothing."""
     monkeypatch.setattr(demo, "load_churn", lambda: make_churn(n_rows=150, n_minority=30))
 
-    def run_small(**options: Any) -> str:
-        return run_demo(build_sampler=sampler_class, **options)
-
-    return run_small
+    monkeypatch.setattr("counterpoise.sampler.LLMOverSampler", sampler_class)
+    return run_demo
 
 
-def test_compares_three_arms_and_shows_rows(run: Callable[..., str]) -> None:
+def test_compares_three_strategies_and_shows_rows(run: Callable[..., str]) -> None:
     report = run()
     lines = report.splitlines()
     (header,) = [line for line in lines if line.startswith("balanced by")]
-    columns = ["F1", "bal. acc.", "PR-AUC", "ROC-AUC", "rows made", "rows/s", "valid rows"]
+    columns = ["F1", "bal. acc.", "PR-AUC", "ROC-AUC", "synthetic rows", "rows/s", "valid rows"]
     assert re.split(r"\s{2,}", header) == ["balanced by", *columns]
-    arms = {line.split()[0]: line.split()[1:] for line in lines if line}
-    assert arms["nothing"][4:] == ["0", "-", "-"]
-    assert arms["SMOTENC"][4] == arms["counterpoise"][4] == "60"  # of 100, 20 are the minority
-    assert arms["counterpoise"][-1] == "100.0%"  # copies of real rows are valid
-    assert all(0 <= float(score) <= 1 for arm in ("nothing", "SMOTENC") for score in arms[arm][:4])
+    results = {line.split()[0]: line.split()[1:] for line in lines if line}
+    assert results["nothing"][4:] == ["0", "-", "-"]
+    # 20 of the 100 training rows are the minority
+    assert results["SMOTENC"][4] == results["counterpoise"][4] == "60"
+    assert results["counterpoise"][-1] == "100.0%"  # copies of real rows are valid
+    assert all(
+        0 <= float(score) <= 1 for name in ("nothing", "SMOTENC") for score in results[name][:4]
+    )
     tail = report.split("drawn at random:")[1].split()
     assert tail[:6] == ["real"] * 3 + ["synthetic"] * 3
     assert tail[-7:] == ["churn", *["yes"] * 6]
