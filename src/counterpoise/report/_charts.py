@@ -1,15 +1,15 @@
 """Charts as inline SVG: geometry only, the style sheet colours them.
 
-Every text passes through `Markup.format`, which escapes it. No mark is told by its colour alone:
-real rows are wide bars or rings, synthetic ones narrow bars or crosses. A mark with ``data-tip``
-shows that text where it is pointed at or reached with the arrow keys.
+Every text passes through `Markup.format`, which escapes it. Marks are told apart by their shape,
+not by colour alone: real rows are wide bars or rings, synthetic ones narrow bars or crosses. A mark
+with ``data-tip`` shows that text where it is pointed at or reached with the arrow keys.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -18,16 +18,24 @@ from counterpoise.report._summary import Association, ColumnComparison, Origin, 
 from counterpoise.report._verdict import StrategyResult
 from counterpoise.report._wording import signed
 
-_SVG: Final = Markup(
-    '<svg class="chart {kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-    'role="img"{focus} aria-label="{label}">{body}</svg>'
-)
-_BAR: Final = Markup(
-    '<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}" data-tip="{tip}"/>'
-)
-_TEXT: Final = Markup('<text x="{x}" y="{y}" class="{name}">{text}</text>')
-_LINE: Final = Markup('<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{name}"/>')
-
+_SHAPES: Final = {
+    name: Markup(template)  # noqa: S704 - our own templates
+    for name, template in {
+        "svg": '<svg class="chart {kind}" viewBox="0 0 {width} {height}" width="{width}" '
+        'height="{height}" role="img"{focus} aria-label="{label}">{body}</svg>',
+        "bar": '<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}" '
+        'data-tip="{tip}"/>',
+        "cell": '<rect class="cell" x="{x}" y="{y}" width="{size}" height="{size}" '
+        'fill-opacity="{opacity}" data-tip="{tip}"/>',
+        "box": '<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}"/>',
+        "text": '<text x="{x}" y="{y}" class="{name}">{text}</text>',
+        "line": '<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{name}"/>',
+        "rows": '<path class="mark {name}" data-layer="{layer}" d="{path}"/>',
+        "triangle": '<path class="duplicated" d="M{x} {y}l4 7h-8z"/>',
+        "diamond": '<path class="value" d="M{x} {y}l5 5l-5 5l-5-5z"/>',
+        "dot": '<circle class="value" cx="{x}" cy="{y}" r="5" data-tip="{tip}"/>',
+    }.items()
+}
 _KEYS: Final = {
     "bar-real": Markup('<rect class="real" x="1" y="1" width="16" height="14"/>'),
     "bar-synthetic": Markup('<rect class="synthetic" x="5.5" y="1" width="7" height="14"/>'),
@@ -44,17 +52,7 @@ _WIDTH = 300
 _HEIGHT = 132
 _LABELS = 104
 """Room for the labels of horizontal bars."""
-_LONGEST_LABEL = 16
-
-
-def column_chart(column: ColumnComparison) -> Markup:
-    """Draw the shares of a column's values: upright where they have an order, else lying."""
-    label = (
-        f"{column.name}: shares of each value, real rows and synthetic rows. "
-        f"They differ by {column.gap:.0%}."
-    )
-    draw = _upright if column.is_ordered else _lying
-    return draw(column.shares, label)
+_MAX_LABEL = 16
 
 
 def key(name: str) -> Markup:
@@ -62,6 +60,16 @@ def key(name: str) -> Markup:
     return Markup(
         '<svg class="key" width="18" height="16" viewBox="0 0 18 16" aria-hidden="true">{}</svg>'
     ).format(_KEYS[name])
+
+
+def column_chart(column: ColumnComparison) -> Markup:
+    """Draw the shares of a column's values: vertical bars where they have an order."""
+    label = (
+        f"{column.name}: shares of each value, real rows and synthetic rows. "
+        f"They differ by {column.gap:.0%}."
+    )
+    draw = _vertical if column.is_ordered else _horizontal
+    return draw(column.shares, label)
 
 
 def origin_chart(origins: Sequence[Origin]) -> Markup:
@@ -90,17 +98,11 @@ def association_chart(association: Association, which: str) -> Markup:
         body += _text(left - 5, y + cell * 0.75, _short(name), "end small")
         for at, other in enumerate(names):
             value = matrix[row][at]
-            tip = f"{name} and {other}: {value:.2f}"
-            body += Markup(
-                '<rect class="cell" x="{}" y="{}" width="{}" height="{}" fill-opacity="{}" '
-                'data-tip="{}"/>'
-            ).format(
-                _n(left + at * cell), _n(y), _n(cell - 1), _n(cell - 1), f"{abs(value):.2f}", tip
-            )
-    body += Markup('<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>').format(
-        _n(left - 1), _n(top - 1), _n(side + 1), _n(side + 1)
-    )
-    label = f"How strongly each pair of columns goes together, {which} rows"
+            tip, opacity = f"{name} and {other}: {value:.2f}", f"{abs(value):.2f}"
+            x = left + at * cell
+            body += _mark("cell", x=x, y=y, size=cell - 1, opacity=opacity, tip=tip)
+    body += _box("frame", left - 1, top - 1, side + 1, side + 1)
+    label = f"How strongly each pair of columns is associated, {which} rows"
     return _svg("association", left + side + 4, top + side + 4, label, body)
 
 
@@ -109,23 +111,21 @@ def map_chart(row_map: RowMap) -> Markup:
     width, height, edge = 640.0, 420.0, 14.0
     points = [point for layer in row_map.layers for point in layer.points]
     xs, ys = zip(*points, strict=True)
-    x_span, y_span = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
-    body = Markup('<rect class="frame" x="0.5" y="0.5" width="{}" height="{}"/>').format(
-        _n(width - 1), _n(height - 1)
+    to_x = _Scale(min(xs), max(xs), edge, width - edge)
+    to_y = _Scale(min(ys), max(ys), height - edge, edge)
+    body = _box("frame", 0.5, 0.5, width - 1, height - 1)
+    styles = (
+        ("real", -3.0, "a3 3 0 1 0 6 0a3 3 0 1 0-6 0"),
+        ("synthetic", 0.0, "m-2.5-2.5l5 5m0-5l-5 5"),
+        ("other", 0.0, "h0"),
     )
-    marks = ("a3 3 0 1 0 6 0a3 3 0 1 0-6 0", "m-2.5-2.5l5 5m0-5l-5 5", "h0")
-    offsets = (-3.0, 0.0, 0.0)
-    names = ("real", "synthetic", "other")
-    # the others lie below, the real rows on top
-    for at in (2, 1, 0):
+    for at in (2, 1, 0):  # the others lie below, the real rows on top
+        name, offset, shape = styles[at]
         path = "".join(
-            f"M{_n(edge + (x - min(xs)) / x_span * (width - 2 * edge) + offsets[at])} "
-            f"{_n(edge + (max(ys) - y) / y_span * (height - 2 * edge))}{marks[at]}"
+            f"M{_number(to_x(x) + offset)} {_number(to_y(y))}{shape}"
             for x, y in row_map.layers[at].points
         )
-        body += Markup('<path class="{}" data-layer="{}" d="{}"/>').format(
-            f"mark {names[at]}", at, path
-        )
+        body += _mark("rows", name=name, layer=str(at), path=path)
     label = (
         "Map of rows on two axes that hold "
         f"{sum(row_map.explained):.0%} of the variance of the real rows: "
@@ -135,7 +135,7 @@ def map_chart(row_map: RowMap) -> Markup:
 
 
 def measure_chart(measure: Measure) -> Markup:
-    """Draw a figure beside its anchors on one line."""
+    """Draw a value beside its anchors on one line."""
     width, height, edge = 190.0, 22.0, 8.0
     anchors = {"held-out real": measure.real_anchor, "repeated": measure.duplicate_anchor}
     ends = measure.interval
@@ -150,43 +150,37 @@ def measure_chart(measure: Measure) -> Markup:
         x = scale(measure.real_anchor)
         body += _line(x, 3, x, height - 3, "held-out")
     if measure.duplicate_anchor is not None:
-        x = scale(measure.duplicate_anchor)
-        body += Markup('<path class="duplicated" d="M{} {}l4 7h-8z"/>').format(
-            _n(x), _n(middle - 4)
-        )
+        body += _mark("triangle", x=scale(measure.duplicate_anchor), y=middle - 4)
     if ends[0] < ends[1]:
         body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
     if measure.value == measure.value:  # not NaN
-        body += Markup('<path class="value" d="M{} {}l5 5l-5 5l-5-5z"/>').format(
-            _n(scale(measure.value)), _n(middle - 5)
-        )
+        body += _mark("diamond", x=scale(measure.value), y=middle - 5)
     label = f"{measure.label}: {measure.value:.3g}" + "".join(
         f"; {name} rows {number:.3g}" for name, number in anchors.items() if number is not None
     )
     return _svg("measure", width, height, label, body)
 
 
-def forest_chart(arms: Sequence[StrategyResult], score: str, smallest_difference: float) -> Markup:
-    """Draw each arm's difference from doing nothing, with its interval."""
-    shown = [arm for arm in arms if arm.difference is not None]
+def forest_chart(
+    results: Sequence[StrategyResult], score: str, smallest_difference: float
+) -> Markup:
+    """Draw each strategy's difference from doing nothing, with its interval."""
+    shown = [result for result in results if result.difference is not None]
     ends = [
         number
-        for arm in shown
-        for number in (arm.difference, *(arm.interval or ()))
+        for result in shown
+        for number in (result.difference, *(result.interval or ()))
         if number is not None and math.isfinite(number)
     ]
     reach = max([abs(end) for end in ends] + [2 * smallest_difference])
     left, width, step = 150.0, 640.0, 26.0
     scale = _Scale(-reach, reach, left + 10, width - 90)
     bottom = 8 + step * len(shown)
-    body = Markup('<rect class="no-matter" x="{}" y="4" width="{}" height="{}"/>').format(
-        _n(scale(-smallest_difference)),
-        _n(scale(smallest_difference) - scale(-smallest_difference)),
-        _n(bottom),
-    )
+    low, high = scale(-smallest_difference), scale(smallest_difference)
+    body = _box("no-matter", low, 4, high - low, bottom)
     body += _line(scale(0), 4, scale(0), bottom + 4, "zero")
-    for row, arm in enumerate(shown):
-        body += _forest_row(arm, score, scale, 4 + step * (row + 0.5), left, width)
+    for row, result in enumerate(shown):
+        body += _forest_row(result, score, scale, 4 + step * (row + 0.5), left, width)
     for tick in (-reach, 0.0, reach):
         body += _text(scale(tick), bottom + 18, f"{tick:+.3g}" if tick else "0", "middle small")
     label = f"Difference in {score} from doing nothing, with 95 % intervals"
@@ -194,25 +188,23 @@ def forest_chart(arms: Sequence[StrategyResult], score: str, smallest_difference
 
 
 def _forest_row(
-    arm: StrategyResult, score: str, scale: _Scale, y: float, left: float, width: float
+    result: StrategyResult, score: str, scale: _Scale, y: float, left: float, width: float
 ) -> Markup:
-    assert arm.difference is not None
-    tip = f"{arm.name}: {arm.difference:+.3g} in {score}"
-    body = _text(left, y + 4, arm.name, "end")
-    if arm.interval is not None:
-        low, high = arm.interval
+    assert result.difference is not None
+    tip = f"{result.name}: {result.difference:+.3g} in {score}"
+    body = _text(left, y + 4, result.name, "end")
+    if result.interval is not None:
+        low, high = result.interval
         tip += f", 95 % interval {low:+.3g} to {high:+.3g}"
         body += _line(scale(low), y, scale(high), y, "interval")
         for end in (low, high):
             body += _line(scale(end), y - 4, scale(end), y + 4, "interval")
-    body += Markup('<circle class="value" cx="{}" cy="{}" r="5" data-tip="{}"/>').format(
-        _n(scale(arm.difference)), _n(y), tip
-    )
-    return body + _text(width - 80, y + 4, signed(arm.difference), "")
+    body += _mark("dot", x=scale(result.difference), y=y, tip=tip)
+    return body + _text(width - 80, y + 4, signed(result.difference), "")
 
 
 class _Scale:
-    """A straight map from numbers to positions; what lies beyond is put at the end."""
+    """A linear map from numbers to positions; numbers beyond an end are placed at it."""
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
         self._low, self._span = low, (high - low) or 1.0
@@ -223,10 +215,10 @@ class _Scale:
         return self._start + share * (self._end - self._start)
 
 
-def _upright(shares: Sequence[Share], label: str) -> Markup:
+def _vertical(shares: Sequence[Share], label: str) -> Markup:
     """Draw bars side by side, in order."""
     floor, top = _HEIGHT - 20.0, 16.0
-    most = _most(shares)
+    most = _largest(shares)
     step = _WIDTH / max(len(shares), 1)
     body = Markup()
     for at, share in enumerate(shares):
@@ -245,9 +237,9 @@ def _upright(shares: Sequence[Share], label: str) -> Markup:
     return _svg("upright", _WIDTH, _HEIGHT, label, body)
 
 
-def _lying(shares: Sequence[Share], label: str) -> Markup:
+def _horizontal(shares: Sequence[Share], label: str) -> Markup:
     """Draw bars one below the other, with the names of the values."""
-    step, most = 17.0, _most(shares)
+    step, most = 17.0, _largest(shares)
     body, y = Markup(), 2.0
     for share in shares:
         body += _text(_LABELS - 6, y + 11, _short(share.label), "end small")
@@ -272,34 +264,42 @@ def _tip(share: Share) -> str:
     return f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
 
 
-def _most(shares: Sequence[Share]) -> float:
+def _largest(shares: Sequence[Share]) -> float:
     return max([max(share.real, share.synthetic) for share in shares], default=0.0) or 1.0
 
 
 def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:
     # the keyboard stops only at charts with marks to walk through
     focus = Markup(' tabindex="0"') if "data-tip=" in body else Markup()
-    return _SVG.format(
-        kind=kind, width=_n(width), height=_n(height), label=label, body=body, focus=focus
-    )
+    shown = {"label": label, "body": body, "focus": focus}
+    return _mark("svg", kind=kind, width=width, height=height, **shown)
 
 
 def _bar(name: str, x: float, y: float, width: float, height: float, tip: str) -> Markup:
-    return _BAR.format(name=name, x=_n(x), y=_n(y), width=_n(width), height=_n(height), tip=tip)
+    return _mark("bar", name=name, x=x, y=y, width=width, height=height, tip=tip)
+
+
+def _box(name: str, x: float, y: float, width: float, height: float) -> Markup:
+    return _mark("box", name=name, x=x, y=y, width=width, height=height)
 
 
 def _text(x: float, y: float, text: str, name: str) -> Markup:
-    return _TEXT.format(x=_n(x), y=_n(y), name=name, text=text)
+    return _mark("text", x=x, y=y, text=text, name=name)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, name: str) -> Markup:
-    return _LINE.format(x1=_n(x1), y1=_n(y1), x2=_n(x2), y2=_n(y2), name=name)
+    return _mark("line", x1=x1, y1=y1, x2=x2, y2=y2, name=name)
+
+
+def _mark(shape: str, **values: Any) -> Markup:
+    """Fill the template of a shape: texts are escaped, numbers get one decimal at most."""
+    written = {k: _number(v) if isinstance(v, int | float) else v for k, v in values.items()}
+    return _SHAPES[shape].format(**written)
+
+
+def _number(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
-
-
-def _n(number: float) -> str:
-    """Write a coordinate with one decimal at most."""
-    return f"{number:.1f}".removesuffix(".0")
+    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"

@@ -1,8 +1,9 @@
-"""Each column of a class, real rows beside synthetic ones: how often each value or range occurs."""
+"""Real rows of a class beside synthetic ones: each column, and all rows on a map."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +16,10 @@ from counterpoise.report._summary import ColumnComparison, ColumnFacts, Layer, R
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 
-_MOST_BARS = 12
-_MOST_RANGES = 16
+_MAX_BARS = 12
+_MAX_RANGES = 16
+_MAX_POINTS = 400
+_MAX_CATEGORIES = 50
 _MISSING = "(missing)"
 
 
@@ -36,22 +39,7 @@ def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[ColumnFacts, ...]:
 def compare_columns(
     real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
 ) -> tuple[ColumnComparison, ...]:
-    """Compare each column of two tables.
-
-    Parameters
-    ----------
-    real : DataFrame of shape (n_real, n_columns)
-        Real rows of one class, at least one.
-    synthetic : DataFrame of shape (n_synthetic, n_columns)
-        Synthetic rows of the class, at least one.
-    schema : Schema
-        What the columns are.
-
-    Returns
-    -------
-    tuple of ColumnComparison
-        Those that differ most (beyond what chance explains) first.
-    """
+    """Compare each column of a class, at least one row each; the largest excess gap first."""
     comparisons = [_compare(column, real[column.name], synthetic[column.name]) for column in schema]
     return tuple(sorted(comparisons, key=lambda found: found.expected_gap - found.gap))
 
@@ -60,7 +48,7 @@ def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) ->
     if column.is_text:
         labels, one, other = _lengths(real, synthetic)
     elif column.is_numeric:
-        labels, one, other = _ranges(column, column.to_floats(real), column.to_floats(synthetic))
+        labels, one, other = _ranges(column.label, *map(column.to_floats, (real, synthetic)))
     else:
         labels, one, other = _values(real, synthetic)
     n_missing = real.isna().sum(), synthetic.isna().sum()
@@ -89,7 +77,7 @@ def _values(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
     counts = pd.concat([real.value_counts(), synthetic.value_counts()], axis=1).fillna(0)
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     counts = counts[counts.sum(axis=1) > 0]
-    shown, rest = counts.iloc[:_MOST_BARS], counts.iloc[_MOST_BARS:]
+    shown, rest = counts.iloc[:_MAX_BARS], counts.iloc[_MAX_BARS:]
     labels = [str(value) for value in shown.index]
     one, other = shown.iloc[:, 0].tolist(), shown.iloc[:, 1].tolist()
     if len(rest):
@@ -105,53 +93,30 @@ def _lengths(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
         series.dropna().astype(str).str.len().to_numpy().astype(np.float64)
         for series in (real, synthetic)
     ]
-    labels, in_real, in_synthetic = _ranges(None, *lengths)
+    labels, in_real, in_synthetic = _ranges("{:.4g}".format, *lengths)
     return [f"{label} characters" for label in labels], in_real, in_synthetic
 
 
-def _ranges(column: Column | None, real: FloatArray, synthetic: FloatArray) -> _Counts:
+def _ranges(label: Callable[[float], str], real: FloatArray, synthetic: FloatArray) -> _Counts:
     """Count numbers by value, or by range where there are many values."""
     real, synthetic = real[~np.isnan(real)], synthetic[~np.isnan(synthetic)]
     both = np.concatenate([real, synthetic])
     values = np.unique(both)
-    if len(values) <= _MOST_RANGES:
-        labels = [_label(column, value) for value in values]
+    if len(values) <= _MAX_RANGES:
+        labels = [label(value) for value in values]
         one, other = (
             (series == values[:, None]).sum(axis=1).tolist() for series in (real, synthetic)
         )
         return labels, one, other
     # a long tail is one range at the end, or everything else would share the first
     low, high = np.quantile(both, [0.01, 0.99])
-    edges = np.unique(np.linspace(low, high, _MOST_RANGES + 1))
+    edges = np.unique(np.linspace(low, high, _MAX_RANGES + 1))
     if len(edges) < 2:
-        edges = np.linspace(values[0], values[-1], _MOST_RANGES + 1)
+        edges = np.linspace(values[0], values[-1], _MAX_RANGES + 1)
     edges[0], edges[-1] = values[0], values[-1]
-    labels = [
-        f"{_label(column, start)} to {_label(column, end)}"
-        for start, end in itertools.pairwise(edges)
-    ]
+    labels = [f"{label(start)} to {label(end)}" for start, end in itertools.pairwise(edges)]
     one, other = (np.histogram(series, edges)[0].tolist() for series in (real, synthetic))
     return labels, one, other
-
-
-def _label(column: Column | None, number: float) -> str:
-    return f"{number:.4g}" if column is None else column.label(number)
-
-
-# A map of rows: real ones of a class, synthetic ones, and those of the other classes, in a plane.
-#
-# Principal components of mixed data: numbers as standardised ranks, categories as indicators over
-# the square root of their share (factor analysis of mixed data [1]_), so that a rare category
-# weighs neither more nor less than a common one.
-#
-# References
-# ----------
-# .. [1] J. Pages, "Analyse factorielle de donnees mixtes",
-#    Revue de statistique appliquee 52 (2004).
-
-
-_MOST_POINTS = 400
-_MOST_CATEGORIES = 50
 
 
 def draw_map(
@@ -161,24 +126,13 @@ def draw_map(
     schema: Schema,
     rng: np.random.Generator,
 ) -> RowMap | None:
-    """Place rows on a plane.
+    """Place real rows of a class, synthetic ones and real ones of other classes on a plane.
 
-    The plane is that of the real rows, those of the class and as many others; synthetic rows are
-    put into it and do not turn it. At most 400 of each group are placed, drawn at random.
-
-    Parameters
-    ----------
-    real, synthetic, others : DataFrame of shape (n_rows, n_columns)
-        Real rows of the class, synthetic ones, and real rows of the other classes.
-    schema : Schema
-        What the columns are.
-    rng : numpy.random.Generator
-        Draws the rows that are placed.
-
-    Returns
-    -------
-    RowMap or None
-        None where the real rows do not differ in two directions.
+    Its axes are the principal components of the real rows, with categories as indicators over the
+    square root of their share, so that a rare category weighs as much as a common one: factor
+    analysis of mixed data (J. Pages, Revue de statistique appliquee 52, 2004), on ranks of numbers.
+    At most 400 rows of each group are shown. None where the real rows do not differ in two
+    directions.
     """
     from sklearn.decomposition import PCA
 
@@ -206,9 +160,9 @@ def draw_map(
 
 
 def _some_rows(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    if len(frame) <= _MOST_POINTS:
+    if len(frame) <= _MAX_POINTS:
         return frame
-    return frame.iloc[np.sort(rng.choice(len(frame), _MOST_POINTS, replace=False))]
+    return frame.iloc[np.sort(rng.choice(len(frame), _MAX_POINTS, replace=False))]
 
 
 def _coordinates(
@@ -238,7 +192,7 @@ def _indicators(series: pd.Series[Any], is_real: npt.NDArray[np.bool_]) -> Float
     codes = pd.factorize(series.astype(object))[0]
     codes[codes < 0] = codes.max() + 1
     n_rows = np.bincount(codes[is_real], minlength=codes.max() + 1)
-    kept = np.argsort(-n_rows, kind="stable")[:_MOST_CATEGORIES]
+    kept = np.argsort(-n_rows, kind="stable")[:_MAX_CATEGORIES]
     kept = kept[n_rows[kept] > 0]
     if len(kept) < 2:
         return np.empty((len(series), 0))

@@ -1,4 +1,4 @@
-"""A report: one summary, in whatever form is asked for."""
+"""A report: one summary in three forms."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from counterpoise.report._summary import Summary
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report. In a notebook, it shows itself.
-
-    Attributes
-    ----------
-    summary : Summary
-        What it says, as plain values.
-    """
+    """What a `summary` says as HTML, Markdown or JSON. In a notebook, it shows itself."""
 
     summary: Summary
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
-        """Return the report as one HTML document, and write it to `path` if there is one.
+        """Return the report as one HTML document, also written to `path` if given.
 
         The document loads nothing from anywhere, works from disk, and prints.
         """
@@ -32,13 +26,13 @@ class Report:
         return _written(to_html(self.summary), path)
 
     def to_markdown(self, path: str | PathLike[str] | None = None) -> str:
-        """Return the report as Markdown, and write it to `path` if there is one."""
+        """Return the report as Markdown, also written to `path` if given."""
         from counterpoise.report._markdown import to_markdown
 
         return _written(to_markdown(self.summary), path)
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
-        """Return the report as JSON, and write it to `path` if there is one."""
+        """Return the report as JSON, also written to `path` if given."""
         record = self.summary.to_dict()
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         return _written(f"{text}\n", path)

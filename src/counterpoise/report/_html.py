@@ -12,37 +12,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from counterpoise.report import _charts as charts
+from counterpoise.report import _wording as wording
 from counterpoise.report._summary import Summary
-from counterpoise.report._wording import (
-    count,
-    figure,
-    findings,
-    interval,
-    lead,
-    p_value,
-    percent,
-    signed,
-)
 
-_MOST_CHARTS = 40
-"""Columns a class that get a chart, so that a page of hundreds of columns stays small."""
+_MAX_CHARTS = 40
+"""Columns per class that get a chart, so that a page of hundreds of columns stays small."""
 
 
 def to_html(summary: Summary) -> str:
-    """Return the page of a summary.
+    """Return a summary as a whole HTML document.
 
     Its content security policy admits its own style sheet and script, by their hashes, and nothing
     else: the browser itself refuses whatever else would run or be fetched.
-
-    Parameters
-    ----------
-    summary : Summary
-        What to say.
-
-    Returns
-    -------
-    str
-        A whole HTML document.
     """
     style, script = _file("style.css"), _file("script.js")
     policy = (
@@ -54,11 +35,11 @@ def to_html(summary: Summary) -> str:
         .get_template("report.html.jinja")
         .render(
             summary=summary,
-            lead=lead(summary),
-            findings=findings(summary),
+            lead=wording.lead(summary),
+            findings=wording.findings(summary),
             contents=_contents(summary),
             charts=charts,
-            most_charts=_MOST_CHARTS,
+            max_charts=_MAX_CHARTS,
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             policy=policy,
@@ -80,7 +61,7 @@ def _contents(summary: Summary) -> list[tuple[str, str]]:
     parts = []
     if summary.verdict is not None:
         parts += [("verdict", "Verdict"), ("comparison", "Comparison")]
-    if findings(summary):
+    if wording.findings(summary):
         parts.append(("short", "In short"))
     if summary.notes:
         parts.append(("notes", "Before use"))
@@ -95,7 +76,7 @@ def _contents(summary: Summary) -> list[tuple[str, str]]:
                 "origins": ("Origins", section.origins),
             }
             parts += [(f"{name}-1", title) for name, (title, there) in inner.items() if there]
-    return [*parts, ("schema", "Table"), ("run", "How made")]
+    return [*parts, ("schema", "Table"), ("run", "Generation")]
 
 
 @cache
@@ -107,14 +88,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "count": count,
-        "figure": figure,
-        "interval": interval,
-        "p_value": p_value,
-        "percent": percent,
-        "signed": signed,
-    }
+    for name in ("count", "figure", "interval", "p_value", "percent", "signed"):
+        environment.filters[name] = getattr(wording, name)
     return environment
 
 

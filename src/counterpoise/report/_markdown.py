@@ -37,22 +37,22 @@ def to_markdown(summary: Summary) -> str:
         (fact.name, fact.kind, fact.domain, percent(fact.missing_share)) for fact in summary.facts
     ]
     parts += ["## The table as understood"]
-    parts += [_table(("column", "kind", "values", "missing"), facts)]
+    parts += [_table(("column", "type", "values", "missing"), facts)]
     run = summary.run
-    made = [("made", run.made_at), ("model", f"{run.model} ({run.model_reason})")]
+    made = [("time", run.made_at), ("model", f"{run.model} ({run.model_reason})")]
     made += [(name, f"{seconds:.1f} s") for name, seconds in run.seconds.items()]
     made += [*run.parameters.items(), *run.versions.items()]
-    parts += ["## How this was made", _table(("", ""), made)]
+    parts += ["## How the rows were generated", _table(("", ""), made)]
     return "\n\n".join(parts) + "\n"
 
 
 def _verdict(verdict: Verdict) -> list[str]:
     parts = [f"## Verdict: {verdict.decision}", f"**{_text(verdict.sentence)}**"]
     parts += [_text(reason) for reason in verdict.reasons]
-    parts += ["## The comparison behind it", _text(verdict.method)]
+    parts += ["## The comparison", _text(verdict.method)]
     for classifier, results in verdict.results.items():
         names = list(results[0].scores)
-        header = ("way", *names, "difference", "95 % interval", "p, adjusted", "seconds")
+        header = ("strategy", *names, "difference", "95 % interval", "p, adjusted", "seconds")
         rows = [result_row(result, names) for result in results]
         parts += [f"### {_text(classifier)}", _table(header, rows)]
     return parts
@@ -91,7 +91,7 @@ def _section(section: ClassSection) -> list[str]:
 
 
 def _quality(quality: Quality) -> list[str]:
-    header = ("measure", "synthetic", "95 % interval", "real, held out", "repeated", "good is")
+    header = ("metric", "synthetic", "95 % interval", "real, held out", "repeated", "good is")
     rows = [
         (
             measure.label,
@@ -103,7 +103,7 @@ def _quality(quality: Quality) -> list[str]:
         )
         for measure in quality
     ]
-    parts = ["### How varied, how real, does it leak?"]
+    parts = ["### Diversity, fidelity and privacy"]
     if quality.warnings:
         parts += ["**Signs of leakage.**", _list(quality.warnings)]
     return [*parts, _table(header, rows), *map(_text, quality.notes)]

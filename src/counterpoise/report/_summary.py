@@ -1,13 +1,13 @@
-"""What a report says, as plain values: every page and file is made from this object alone."""
+"""What a report says, as plain values: every page and file is made from a `Summary` alone."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from counterpoise.metrics import Quality
+from counterpoise.metrics._quality import json_types
 from counterpoise.report._verdict import Verdict
 
 FORMAT: Final = 1
@@ -18,7 +18,7 @@ Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """How many rows of a class there are."""
+    """Number of rows of a class."""
 
     name: str
     n_real: int
@@ -27,35 +27,17 @@ class ClassCount:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """A column as it was understood.
-
-    Attributes
-    ----------
-    name, kind
-        What it is called and what it holds.
-    domain
-        The values that a cell can have, for people.
-    missing_share
-        Share of the real rows without a value, in [0, 1].
-    """
+    """A column as it was understood."""
 
     name: str
     kind: str
-    domain: str
-    missing_share: float
+    domain: str  # the values that a cell can have, in words
+    missing_share: float  # of the real rows, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How often a value, or a range of them, occurs.
-
-    Attributes
-    ----------
-    label
-        The value or range.
-    real, synthetic
-        Shares of the rows of the class, in [0, 1].
-    """
+    """How often a value, or a range of them, occurs: shares of the rows of the class."""
 
     label: str
     real: float
@@ -73,12 +55,12 @@ class ColumnComparison:
     is_ordered
         Whether the shares are those of consecutive ranges (or values) of an ordered column.
     shares
-        Values or ranges, those without a row in both tables left out.
+        Values or ranges, without those that no row has.
     gap
-        Total-variation distance between the two distributions over these values and ranges, in
-        [0, 1]: the share of synthetic rows that would have to change to make them alike.
+        Total variation distance between the two distributions over these values and ranges, in
+        [0, 1]: the share of synthetic rows that would have to change to match the real ones.
     expected_gap
-        What `gap` would be, on average, for as many rows drawn anew from the real ones.
+        What `gap` would be, on average, for as many rows drawn from the real distribution.
     """
 
     name: str
@@ -90,18 +72,10 @@ class ColumnComparison:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """How strongly each pair of columns goes together, in [-1, 1]; see `association_matrix`.
-
-    Attributes
-    ----------
-    names
-        The columns.
-    real, synthetic
-        Shape (n_columns, n_columns).
-    """
+    """Association of each pair of columns in [-1, 1], see `metrics.association_matrix`."""
 
     names: tuple[str, ...]
-    real: Matrix
+    real: Matrix  # (n_columns, n_columns)
     synthetic: Matrix
 
     def widest_gaps(self, n: int = 5) -> list[tuple[str, str, float, float]]:
@@ -116,7 +90,7 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One group of rows on the map."""
+    """One group of rows on the map; `points` may be some of the `n_rows` only."""
 
     name: str
     n_rows: int
@@ -125,37 +99,19 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class RowMap:
-    """Rows in two dimensions.
+    """Rows in two dimensions, and the shares of the real rows' variance along the two axes."""
 
-    Attributes
-    ----------
-    layers
-        Groups of rows, those drawn first at the front.
-    explained
-        Shares of the variance of the real rows along the two axes.
-    """
-
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...]  # real of the class, synthetic, real of other classes
     explained: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How many rows were prompted with a column, and what they are like.
-
-    Attributes
-    ----------
-    column
-        The column whose value the prompt held; ``""`` for the class alone.
-    n_rows
-        How many rows.
-    mean_log_likelihood
-        In nats under the model, given the prompt; None where it is not known.
-    """
+    """Rows whose prompt held a value of `column` (``""``: the class alone)."""
 
     column: str
     n_rows: int
-    mean_log_likelihood: float | None
+    mean_log_likelihood: float | None  # in nats, given the prompt; None where it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,75 +130,29 @@ class ClassSection:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How the rows were made.
-
-    Attributes
-    ----------
-    model, model_reason
-        What wrote them, and why it was taken.
-    parameters
-        Of the sampler, those that differ from the default first.
-    versions
-        Of the packages that the rows depend on.
-    seconds
-        By stage.
-    made_at
-        ISO 8601, UTC.
-    """
+    """How the rows were generated."""
 
     model: str
-    model_reason: str
-    parameters: dict[str, str]
-    versions: dict[str, str]
-    seconds: dict[str, float]
-    made_at: str
+    model_reason: str  # why this model was chosen
+    parameters: dict[str, str]  # of the sampler, those that differ from the default first
+    versions: dict[str, str]  # of the packages that the rows depend on
+    seconds: dict[str, float]  # by stage
+    made_at: str  # ISO 8601, UTC
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything that a report says.
+    """Everything that a report says."""
 
-    Attributes
-    ----------
-    title
-        Name of the table.
-    target
-        Name of the column that was balanced.
-    classes
-        All classes, the largest first.
-    facts
-        The columns as understood.
-    sections
-        One for each class with synthetic rows.
-    verdict
-        Where the comparison was made.
-    run
-        How the rows were made.
-    notes
-        What the reader must know, such as the warnings of the run.
-    """
-
-    title: str
-    target: str
-    classes: tuple[ClassCount, ...]
+    title: str  # name of the table
+    target: str  # name of the column that was balanced
+    classes: tuple[ClassCount, ...]  # all classes, the largest first
     facts: tuple[ColumnFacts, ...]
-    sections: tuple[ClassSection, ...]
+    sections: tuple[ClassSection, ...]  # one for each class with synthetic rows
     run: Run
-    verdict: Verdict | None = None
-    notes: tuple[str, ...] = field(default=())
+    verdict: Verdict | None = None  # where strategies were compared
+    notes: tuple[str, ...] = ()  # what to know before using the rows, and warnings of the run
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the summary in JSON types only; what is not a number is None."""
-        record: dict[str, Any] = {"format": FORMAT, **_plain(dataclasses.asdict(self))}
-        return record
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` in types that every JSON reader knows."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        """Return the summary in JSON types only; a number that is not finite becomes None."""
+        return {"format": FORMAT, **json_types(dataclasses.asdict(self))}

@@ -1,28 +1,21 @@
-"""The sentences that every form of a report says alike."""
+"""Numbers and sentences as every form of a report shows them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
 
 from counterpoise.metrics import Measure, Quality
 from counterpoise.report._summary import ClassSection, Summary
 from counterpoise.report._verdict import StrategyResult
 
-# Numbers as people read them, alike in every form of a report.
-
-
 _NONE = "-"
-_NOTHING = 1e-9
-"""What is smaller is left over from rounding."""
+_ROUNDING_ERROR = 1e-9
 
 
 def count(number: int) -> str:
-    """Write a whole number.
+    """Format a whole number.
 
-    Examples
-    --------
     >>> count(12345)
     '12,345'
     """
@@ -30,17 +23,15 @@ def count(number: int) -> str:
 
 
 def figure(number: float | None) -> str:
-    """Write a number with three digits that mean something.
+    """Format a number with three significant digits.
 
-    Examples
-    --------
     >>> [figure(number) for number in (0.61234, 12345.6, 17.25, 0.0, 2e-5, None)]
     ['0.612', '12,346', '17.2', '0', '2e-05', '-']
     """
     if number is None or math.isnan(number):
         return _NONE
     size = abs(number)
-    if size < _NOTHING:
+    if size < _ROUNDING_ERROR:
         return "0"
     if size < 5e-4:
         return f"{number:.0e}"
@@ -49,10 +40,8 @@ def figure(number: float | None) -> str:
 
 
 def interval(ends: tuple[float, float] | None, *, is_difference: bool = False) -> str:
-    """Write an interval.
+    """Format an interval.
 
-    Examples
-    --------
     >>> interval((0.5, 1.25)), interval((-0.25, 0.5), is_difference=True), interval(None)
     ('0.500 to 1.25', '-0.250 to +0.500', '-')
     """
@@ -63,10 +52,8 @@ def interval(ends: tuple[float, float] | None, *, is_difference: bool = False) -
 
 
 def signed(number: float | None) -> str:
-    """Write a difference.
+    """Format a difference.
 
-    Examples
-    --------
     >>> signed(0.0421), signed(-3.0), signed(0.0)
     ('+0.042', '-3.00', '0')
     """
@@ -77,10 +64,8 @@ def signed(number: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Write a share.
+    """Format a share.
 
-    Examples
-    --------
     >>> percent(0.1234), percent(0.5), percent(0.0004), percent(0.0)
     ('12%', '50%', '0.04%', '0%')
     """
@@ -93,10 +78,8 @@ def percent(share: float | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Write the p-value of a test.
+    """Format a p-value.
 
-    Examples
-    --------
     >>> p_value(0.0321), p_value(0.00001), p_value(1.0)
     ('0.032', '< 0.001', '1.000')
     """
@@ -108,51 +91,50 @@ def p_value(p: float | None) -> str:
 def lead(summary: Summary) -> str:
     """Say in one or two sentences what the report is about."""
     n_real = sum(class_.n_real for class_ in summary.classes)
-    made = [class_ for class_ in summary.classes if class_.n_synthetic]
+    balanced = [class_ for class_ in summary.classes if class_.n_synthetic]
     table = f"{count(n_real)} real rows in {len(summary.classes)} classes of {summary.target!r}."
-    if not made:
+    if not balanced:
         return f"{table} No synthetic rows."
     parts = [
         f"{count(class_.n_synthetic)} of the class {class_.name!r} "
         f"(which has {count(class_.n_real)} real ones)"
-        for class_ in made
+        for class_ in balanced
     ]
     return f"{table} Synthetic rows: {'; '.join(parts)}."
 
 
 def findings(summary: Summary) -> list[tuple[str, str]]:
-    """Say what was found on variety, likeness and leakage, each in a name and a sentence."""
+    """Say what was found on diversity, fidelity, leakage and columns: names and sentences."""
     found = []
     for section in summary.sections:
         of = f" (class {section.name})" if len(summary.sections) > 1 else ""
-        found += [(f"{name}{of}", text) for name, text in _findings(section)]
+        found += [(f"{name}{of}.", text) for name, text in _findings(section)]
     return found
 
 
-def _findings(section: ClassSection) -> list[tuple[str, str]]:
-    found = []
-    if section.quality is not None:
-        for name, measure in (("Variety.", "coverage"), ("Likeness.", "detection_auc")):
-            if measure in section.quality:
-                found.append((name, _SAID[measure](section.quality[measure])))
-        found.append(("Leakage.", _leakage(section.quality)))
+def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
+    if (quality := section.quality) is not None:
+        if "coverage" in quality:
+            yield "Diversity", _coverage(quality["coverage"])
+        if "detection_auc" in quality:
+            yield "Fidelity", _detection(quality["detection_auc"])
+        yield "Leakage", _leakage(quality)
     if section.columns:
         widest = section.columns[0]
         text = (
-            f"{widest.name} departs most from the real rows: {percent(widest.gap)} of the "
-            f"synthetic rows would have to change, where chance alone makes it "
-            f"{percent(widest.expected_gap)}."
+            f"{widest.name} differs most from the real rows: {percent(widest.gap)} of the "
+            f"synthetic rows would have to change to match them; "
+            f"{percent(widest.expected_gap)} is expected by chance."
         )
-        found.append(("Columns.", text))
-    return found
+        yield "Columns", text
 
 
 def _coverage(measure: Measure) -> str:
-    text = f"There is a synthetic row close to {percent(measure.value)} of the real ones"
+    text = f"{percent(measure.value)} of the real rows have a synthetic row close to them"
     if measure.real_anchor is None:
         return f"{text}."
     anchor = percent(measure.real_anchor)
-    return f"{text}; as many held-out real rows reach {anchor}{_judged(measure)}."
+    return f"{text}; with as many held-out real rows it is {anchor}{_compared(measure)}."
 
 
 def _detection(measure: Measure) -> str:
@@ -163,23 +145,17 @@ def _detection(measure: Measure) -> str:
     if measure.real_anchor is None:
         return f"{text}."
     anchor = figure(measure.real_anchor)
-    return f"{text}; on held-out real rows it scores {anchor}{_judged(measure)}."
+    return f"{text}; on held-out real rows it scores {anchor}{_compared(measure)}."
 
 
-_SAID: Final[dict[str, Callable[[Measure], str]]] = {
-    "coverage": _coverage,
-    "detection_auc": _detection,
-}
-
-
-def _judged(measure: Measure) -> str:
-    """Say whether the anchor is further away than the draw of rows explains."""
+def _compared(measure: Measure) -> str:
+    """Say whether the anchor lies within the interval."""
     if measure.interval is None or measure.real_anchor is None:
         return ""
     low, high = measure.interval
     if low <= measure.real_anchor <= high:
-        return ": no difference that the draw of rows does not explain"
-    return ": a difference that the draw of rows does not explain"
+        return ", a difference that chance explains"
+    return ", a difference that chance does not explain"
 
 
 def _leakage(quality: Quality) -> str:
@@ -188,19 +164,19 @@ def _leakage(quality: Quality) -> str:
     if not quality.of("privacy"):
         return "Not measured."
     if not quality.n_holdout:
-        return "No sign in copies and near copies; without held-out rows, no more can be told."
-    return "No sign that the rows give away those they were learned from."
+        return "No sign in copies and near copies; more can only be said with held-out rows."
+    return "No sign that the synthetic rows give away the training rows."
 
 
-def result_row(strategy: StrategyResult, scores: Iterable[str]) -> list[str]:
-    """Return the cells of a way in a table of the comparison, with the `scores` named."""
+def result_row(result: StrategyResult, scores: Iterable[str]) -> list[str]:
+    """Return the cells of a strategy in a table of the comparison, with the `scores` named."""
     return [
-        strategy.name,
-        *(figure(strategy.scores[name]) for name in scores),
-        signed(strategy.difference),
-        interval(strategy.interval, is_difference=True),
-        p_value(strategy.p_value),
-        figure(strategy.seconds),
+        result.name,
+        *(figure(result.scores[name]) for name in scores),
+        signed(result.difference),
+        interval(result.interval, is_difference=True),
+        p_value(result.p_value),
+        figure(result.seconds),
     ]
 
 
@@ -216,5 +192,5 @@ def notes_for(*, has_verdict: bool) -> tuple[str, ...]:
     )
     if has_verdict:
         return notes
-    untested = "Nothing here says that balancing helps. That is what counterpoise compare is for."
+    untested = "Nothing here says that balancing helps: use counterpoise compare to find out."
     return (untested, *notes)
