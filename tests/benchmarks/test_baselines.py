@@ -27,7 +27,7 @@ def mixed(n=60, n_minority=15, seed=0):
 
 
 def ordinal(X):
-    """The same codes, by another way: scikit-learn's encoder."""
+    """The same codes by scikit-learn's encoder."""
     codes = X.copy()
     names = ["colour", "shape"]
     codes[names] = OrdinalEncoder().fit_transform(X[names])

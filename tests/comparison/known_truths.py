@@ -9,7 +9,7 @@ Labelled = tuple[pd.DataFrame, "pd.Series"]
 
 
 def noise(seed: int, n_rows: int = 200, n_rare: int = 40) -> Labelled:
-    """Features that have nothing to do with the class: no way can help."""
+    """Features that have nothing to do with the class: no strategy can help."""
     rng = np.random.default_rng(seed)
     X = pd.DataFrame(
         {

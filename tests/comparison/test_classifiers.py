@@ -71,7 +71,7 @@ def test_codes_that_look_like_numbers_can_be_categories():
     assert (as_category.predict(X) == y).all()
 
 
-def test_any_classifier_of_scikit_learn_will_do():
+def test_takes_any_scikit_learn_classifier():
     X, y = mixed_frame(60)
     assert TableClassifier(GaussianNB()).fit(X, y).predict_proba(X).shape == (60, 2)
     numbers = make_pipeline(
@@ -103,7 +103,7 @@ def test_a_column_without_any_value_is_left_out(name):
     assert (whole.predict_proba(X.assign(none=1.0, gone="x")) == expected).all()
 
 
-def test_says_what_is_wrong():
+def test_unknown_classifiers_and_classes_are_refused():
     X, y = mixed_frame(20)
     with pytest.raises(ValueError, match=r"must be one of xgboost.*got 'svm'"):
         TableClassifier("svm").fit(X, y)

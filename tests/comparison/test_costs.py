@@ -31,6 +31,6 @@ def test_no_threshold_costs_less_than_the_best(
 
 
 @pytest.mark.parametrize("wrong", [(-1, 2), (0, 0), (float("nan"), 1), (1, float("inf"))])
-def test_costs_that_are_none_are_refused(wrong: tuple[float, float]) -> None:
+def test_costs_that_are_not_usable_are_refused(wrong: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="costs must be"):
         Costs(*wrong)

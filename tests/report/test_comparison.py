@@ -31,7 +31,7 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     assert summary.verdict is comparison.verdict
     assert str(comparison) == comparison.verdict.sentence
     assert set(comparison.verdict.results) == {"GaussianNB"}
-    assert [arm.name for arm in comparison.verdict.results["GaussianNB"]] == [
+    assert [result.name for result in comparison.verdict.results["GaussianNB"]] == [
         "nothing",
         "class weights",
         "random over-sampling",
