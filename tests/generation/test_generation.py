@@ -88,7 +88,7 @@ def naive_row(model, serializer, prompt, order, choices):
         if cell.column_token != NO_COLUMN_TOKEN:
             column_tokens[len(tokens) - 1] = cell.column_token
         if prompt[column] != ABSENT:
-            tokens += serializer.segment(column, prompt[column])
+            tokens += serializer.encode_cell(column, prompt[column])
             codes[column] = prompt[column]
             continue
         tokens += cell.name

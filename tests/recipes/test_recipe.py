@@ -197,7 +197,7 @@ def test_taptap_writes_numbers_digit_by_digit_in_text():
         table, backbone.tokenizer, as_recipe("taptap", serialization="text")
     )
     entries = serializer.vocabulary.entries
-    written = [chr(entries[t].pieces[0]) for t in serializer.segment(1, table.codes[0, 1])]
+    written = [chr(entries[t].pieces[0]) for t in serializer.encode_cell(1, table.codes[0, 1])]
     age = str(mixed_frame()[0]["age"].iloc[0])
     assert "".join(written) == f" age is {' '.join(age)},"
 

@@ -6,10 +6,7 @@ from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._huggingface import HuggingFaceTokenizer
 from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._text_serializer import (
-    all_chosen,
-    anything,
     text_serializer,
-    with_every_piece,
 )
 from counterpoise.serialization._tokenizer import START, CharacterTokenizer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
@@ -20,7 +17,7 @@ def test_every_piece_may_be_written_and_sentences_stay_as_they_were():
     tokenizer = HuggingFaceTokenizer(byte_pair_tokenizer())
     narrow = text_serializer(table, tokenizer)
     before = serialize(table, narrow)
-    wide = with_every_piece(text_serializer(table, tokenizer), tokenizer)
+    wide = text_serializer(table, tokenizer, unconstrained=True)
     after = serialize(table, wide)
     np.testing.assert_array_equal(after.tokens.tokens, before.tokens.tokens)
     pieces = {piece for entry in wide.vocabulary.entries for piece in entry.pieces}
@@ -31,12 +28,12 @@ def test_every_piece_may_be_written_and_sentences_stay_as_they_were():
 def test_anything_but_the_start_may_follow_and_all_of_it_is_scored():
     table = labelled_table(*mixed_frame())
     serializer = text_serializer(table, CharacterTokenizer())
-    grammar = anything(serializer)
+    grammar = serializer.unconstrained_grammar()
     assert grammar.allowed.shape == (1, len(serializer.vocabulary))
     assert not grammar.allowed[0, START]
     assert grammar.allowed[0].sum() == len(serializer.vocabulary) - 1
     assert grammar.column[0] != 0
-    corpus = all_chosen(serialize(table, serializer))
+    corpus = serialize(table, serializer).unconstrained()
     token_batch = corpus.token_batch(np.arange(60), np.tile(np.arange(7), (60, 1)))
     place = np.arange(token_batch.tokens.shape[1])
     is_text = (place > 0) & (place < token_batch.lengths[:, None])

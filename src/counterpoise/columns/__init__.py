@@ -12,7 +12,15 @@ Start with ``_base``: the class `Column`, and how to register a type of your own
 
 from __future__ import annotations
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes, Column, register_column_type
+from counterpoise.columns._base import (
+    ABSENT,
+    MISSING,
+    NO_OVERRIDES,
+    Codes,
+    Column,
+    Overrides,
+    register_column_type,
+)
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._datetime import DatetimeColumn
 from counterpoise.columns._duration import DurationColumn
@@ -24,12 +32,14 @@ from counterpoise.columns._text import TextColumn
 __all__ = [
     "ABSENT",
     "MISSING",
+    "NO_OVERRIDES",
     "CategoricalColumn",
     "Codes",
     "Column",
     "DatetimeColumn",
     "DurationColumn",
     "NumericColumn",
+    "Overrides",
     "Schema",
     "Table",
     "TextColumn",

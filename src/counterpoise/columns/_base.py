@@ -306,7 +306,7 @@ class Column(ABC):
     def _error(self, problem: str, value: Any = None) -> SchemaError:
         return SchemaError(f"Column {self.name!r} {problem}", column=self.name, value=value)
 
-    def _check_dtype(self, series: pd.Series[Any]) -> None:
+    def check_dtype(self, series: pd.Series[Any]) -> None:
         """Raise a `SchemaError` unless `series` has exactly the dtype of its column."""
         if series.dtype != self.dtype:
             raise self._error(
@@ -314,7 +314,7 @@ class Column(ABC):
                 "Convert it with `frame.astype(...)`, or infer the schema from this table."
             )
 
-    def _check_missing(self, missing: Mask) -> None:
+    def check_missing(self, missing: Mask) -> None:
         """Raise a `SchemaError` if a cell is missing in a column that has none missing."""
         if not self.has_missing and missing.any():
             raise self._error(

@@ -115,8 +115,8 @@ class CategoricalColumn(Column):
         SchemaError
             If a cell holds another value, or is missing where no cell may be.
         """
-        self._check_dtype(series)
-        self._check_missing(series.isna().to_numpy())
+        self.check_dtype(series)
+        self.check_missing(series.isna().to_numpy())
         cells, values = distinct(series)
         positions = _positions(self.categories)
         codes = np.empty(len(values) + 1, dtype=np.int64)

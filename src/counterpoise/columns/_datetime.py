@@ -133,9 +133,9 @@ class TimeColumn(RangedColumn):
             If a cell lies outside the range or between two units, or is missing where no cell
             may be.
         """
-        self._check_dtype(series)
+        self.check_dtype(series)
         ticks, missing, resolution = self._read_ticks(series)
-        self._check_missing(missing)
+        self.check_missing(missing)
         is_date = is_object(self.dtype) and self.unit == "D"
         if (resolution == "D") != is_date and not missing.all():
             raise self._outside(series[~missing].iloc[0])

@@ -146,7 +146,7 @@ class NumericColumn(RangedColumn):
             If a cell is no number, lies one grid unit or more outside the range, or is missing
             where no cell may be.
         """
-        self._check_dtype(series)
+        self.check_dtype(series)
         if is_string(self.dtype):
             codes, missing = _read_numerals(series, self.decimals)
             outside = (codes < self.low) | (codes > self.high)
@@ -154,7 +154,7 @@ class NumericColumn(RangedColumn):
             values, missing = _read_numbers(series)
             _check_whole(series, self.kind, values)
             codes, outside = self._place(values)
-        self._check_missing(missing)
+        self.check_missing(missing)
         if (outside := outside & ~missing).any():
             raise self._outside(series.iloc[int(outside.argmax())])
         return np.where(missing, MISSING, self.nearest(codes))

@@ -116,8 +116,8 @@ class TextColumn(Column):
         SchemaError
             If a cell is no string, or is longer than `max_length` characters.
         """
-        self._check_dtype(series)
-        self._check_missing(series.isna().to_numpy())
+        self.check_dtype(series)
+        self.check_missing(series.isna().to_numpy())
         positions, values = distinct(series)
         texts = _strings(values, self.name)
         for text in texts:

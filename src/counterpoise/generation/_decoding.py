@@ -268,7 +268,7 @@ class _Batch:
         for row, column, token in np.stack([rows, columns, tokens], axis=1).tolist():
             cells.setdefault((row, column), []).append(token)
         return [
-            (row, column, self.serializer.read_text(written[:-1]))  # the last one is the end mark
+            (row, column, self.serializer.decode_text(written[:-1]))  # the last one is the end mark
             for (row, column), written in cells.items()
             if self.codes[row, column] != MISSING
         ]

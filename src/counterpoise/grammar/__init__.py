@@ -1,8 +1,10 @@
-"""What may be written in a cell: automata over symbols, compiled into arrays once per table.
+"""What a cell can be as a sequence of symbols; nothing here knows of tables or columns.
 
-Nothing here knows of tables or columns.
-
-- ``_automaton``: small immutable automata, and how to combine them.
+- ``_automaton``: small immutable automata, and how to combine them. Start here.
 - ``_numbers``, ``_calendar``: the automata of numbers and of instants.
 - ``_grammar``: the automata of all columns as flat arrays, for constrained decoding.
 """
+
+from counterpoise.grammar._automaton import Automaton, expand, framed, from_sequences, from_steps
+
+__all__ = ["Automaton", "expand", "framed", "from_sequences", "from_steps"]

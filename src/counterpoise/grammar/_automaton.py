@@ -1,13 +1,12 @@
-"""What may be written in one cell, as a small immutable automaton.
+"""What a cell can be as a sequence of symbols: a small immutable automaton.
 
-An :class:`Automaton` is a deterministic, acyclic transducer. The sequences that it accepts are
-the ways to write a cell of one column; reading one accumulates the cell's integer code, edge by
-edge: ``code = code * scale + add``. Every accepted sequence carries its own end (a terminator, a
-full width, a leaf of a prefix tree), so no accepted sequence is a prefix of another and nothing
-has to be guessed when a cell is read back.
+An :class:`Automaton` is a deterministic, acyclic transducer. The sequences that it accepts are the
+values of one column; reading one accumulates the cell's integer code, edge by edge:
+``code = code * scale + add``. Every accepted sequence carries its own end (a terminator, a full
+width, a leaf of a prefix tree), so no accepted sequence is a prefix of another.
 
-Symbols are any hashable values: characters while a language is being described, integer tokens
-once it is compiled.
+Symbols are any hashable values: characters or fields while a column is described, integer tokens
+once its grammar is compiled.
 """
 
 from __future__ import annotations
@@ -36,6 +35,11 @@ class Automaton:
 
     edges: tuple[tuple[Edge, ...], ...]
 
+    @property
+    def symbols(self) -> dict[Hashable, None]:
+        """The symbols on its edges, each once, in the order of the states."""
+        return dict.fromkeys(edge.symbol for edges in self.edges for edge in edges)
+
     def follow(self, state: int, symbol: Hashable) -> Edge | None:
         """Return the edge from `state` on `symbol`, or None where the symbol is not permitted."""
         for edge in self.edges[state]:
@@ -44,7 +48,7 @@ class Automaton:
         return None
 
     def read(self, symbols: Iterable[Hashable]) -> int | None:
-        """Return the code that `symbols` spell, or None if they are not a complete cell."""
+        """Return the code of the value `symbols`, or None if they are not a complete value."""
         state, code = 0, 0
         for symbol in symbols:
             edge = self.follow(state, symbol) if state != END else None
@@ -78,10 +82,10 @@ def from_steps(start: Hashable, steps: Callable[[Hashable], Iterable[Step]]) -> 
 
 
 class AmbiguousSequencesError(ValueError):
-    """Two codes would be written alike, or one is written as a prefix of the other."""
+    """Two codes have the same sequence, or one's is a prefix of the other's."""
 
     def __init__(self, first: int, second: int) -> None:
-        super().__init__(f"codes {first} and {second} cannot be told apart when written")
+        super().__init__(f"the sequences of codes {first} and {second} cannot be told apart")
         self.codes = (first, second)
 
 
@@ -112,10 +116,7 @@ def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
 
     def steps(node: Hashable) -> Iterable[Step]:
         for symbol, child in tree[cast(int, node)].items():
-            if child in leaf:
-                yield symbol, None, 0, leaf[child]
-            else:
-                yield symbol, child, 1, 0
+            yield (symbol, None, 0, leaf[child]) if child in leaf else (symbol, child, 1, 0)
 
     return from_steps(0, steps)
 
@@ -123,9 +124,9 @@ def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
 def union(*automata: Automaton) -> Automaton:
     """Accept what any of `automata` accepts (subset construction).
 
-    Where several permit the same symbol from a shared prefix, their edges must add the same to
-    the code, and they must not end together: both hold for numbers of different lengths and for
-    words beside numbers, which is what this is for.
+    Where several permit the same symbol after a shared prefix, their edges must add the same to
+    the code, and they must not end together. Both hold for numbers of different lengths and for
+    words beside numbers.
     """
 
     def steps(members: Hashable) -> Iterable[Step]:
@@ -136,8 +137,8 @@ def union(*automata: Automaton) -> Automaton:
         for symbol, options in merged.items():
             first = options[0][1]
             same = all((e.scale, e.add) == (first.scale, first.add) for _, e in options)
-            ends = sum(e.target == END for _, e in options)
-            assert same and (ends == 0 or len(options) == 1), "ambiguous union"
+            ends = any(e.target == END for _, e in options)
+            assert same and (not ends or len(options) == 1), "ambiguous union"
             target = None if ends else tuple((which, e.target) for which, e in options)
             yield symbol, target, first.scale, first.add
 
@@ -146,29 +147,31 @@ def union(*automata: Automaton) -> Automaton:
 
 def multiplied(automaton: Automaton, factor: int) -> Automaton:
     """Accept the same with codes that are `factor` times as large."""
-    if factor == 1:
-        return automaton
 
-    def by(edge: Edge) -> Edge:
-        if edge.target != END:
-            return edge
-        return Edge(edge.symbol, END, edge.scale * factor, edge.add * factor)
+    def steps(state: Hashable) -> Iterable[Step]:
+        for edge in automaton.edges[cast(int, state)]:
+            if edge.target == END:
+                yield edge.symbol, None, edge.scale * factor, edge.add * factor
+            else:
+                yield edge.symbol, edge.target, edge.scale, edge.add
 
-    return Automaton(tuple(tuple(map(by, out)) for out in automaton.edges))
+    return from_steps(0, steps)
 
 
-def expand(automaton: Automaton, spelling: Callable[[Hashable], Sequence[Hashable]]) -> Automaton:
-    """Replace each symbol by the sequence `spelling(symbol)`, sharing common prefixes.
+def expand(
+    automaton: Automaton, replacement: Callable[[Hashable], Sequence[Hashable]]
+) -> Automaton:
+    """Replace each symbol by a sequence, sharing common prefixes.
 
-    From any one state the spellings must be distinct and none a prefix of another.
+    From any one state, the sequences must be distinct and none a prefix of another.
     """
+    # (state, prefix so far) -> what may follow: the edge that ends there, or None inside
     trees: dict[Hashable, dict[Hashable, Edge | None]] = {}
-    """(state, prefix written) -> what may follow: the edge that ends there, or None inside."""
 
     def plant(at: int) -> None:
         trees[at, ()] = {}
         for edge in automaton.edges[at]:
-            whole = tuple(spelling(edge.symbol))
+            whole = tuple(replacement(edge.symbol))
             for length, symbol in enumerate(whole):
                 is_last = length + 1 == len(whole)
                 trees.setdefault((at, whole[:length]), {})[symbol] = edge if is_last else None
@@ -190,7 +193,7 @@ def expand(automaton: Automaton, spelling: Callable[[Hashable], Sequence[Hashabl
 def framed(
     automaton: Automaton, before: Sequence[Hashable] = (), after: Sequence[Hashable] = ()
 ) -> Automaton:
-    """Accept what `automaton` accepts with `before` in front of it and `after` behind it."""
+    """Accept what `automaton` accepts, between `before` and `after`."""
 
     def steps(state: Hashable) -> Iterable[Step]:
         part, at = cast(tuple[str, int], state)
@@ -211,11 +214,10 @@ def framed(
 
 
 def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
-    """Turn an automaton over characters into one over tokens.
+    """Turn an automaton over characters into one over tokens (token -> its text, all different).
 
     A token is permitted in a state if its characters lead along permitted edges without going
-    past the end of the cell. `tokens` maps each token to the text that it writes; one token a
-    text, so that the result is deterministic in tokens though a text may be cut in several ways.
+    past the end of the cell.
     """
 
     def steps(state: Hashable) -> Iterable[Step]:
@@ -235,40 +237,23 @@ def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
 def repeat(
     lengths: Mapping[Hashable, int], end: Hashable, shortest: int, longest: int
 ) -> Automaton:
-    """Accept any of the symbols in any order, then `end` (free text).
+    """Accept any of the symbols (symbol -> its length, at least 1) in any order, then `end`.
 
-    `lengths` says how long each symbol is, at least 1; what is accepted is `shortest` to `longest`
-    long in all, the end aside.
+    What is accepted is `shortest` to `longest` long in all, the end aside.
     """
+    # whether the end can be reached once so much is written
+    can_end, sizes = [False] * (longest + 1), set(lengths.values())
+    for n in range(longest, -1, -1):
+        can_end[n] = n >= shortest or any(
+            n + length <= longest and can_end[n + length] for length in sizes
+        )
 
     def steps(state: Hashable) -> Iterable[Step]:
-        written = cast(int, state)
+        n = cast(int, state)
         for symbol, length in lengths.items():
-            if written + length <= longest:
-                yield symbol, written + length, 1, 0
-        if written >= shortest:
+            if n + length <= longest and can_end[n + length]:
+                yield symbol, n + length, 1, 0
+        if n >= shortest:
             yield end, None, 1, 0
-
-    return _without_dead_ends(from_steps(0, steps))
-
-
-def _without_dead_ends(automaton: Automaton) -> Automaton:
-    """Leave out the edges from which the end can't be reached."""
-    alive: set[int] = {END}
-    while True:
-        reached = {
-            state
-            for state, out in enumerate(automaton.edges)
-            if any(edge.target in alive for edge in out)
-        }
-        if reached | {END} == alive:
-            break
-        alive = reached | {END}
-
-    def steps(state: Hashable) -> Iterable[Step]:
-        for edge in automaton.edges[cast(int, state)]:
-            if edge.target in alive:
-                target = None if edge.target == END else edge.target
-                yield edge.symbol, target, edge.scale, edge.add
 
     return from_steps(0, steps)

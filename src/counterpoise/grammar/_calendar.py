@@ -1,4 +1,4 @@
-"""Instants in a closed range, written as calendar fields: year, month, day, hour, ...
+"""Instants in a closed range as calendar fields: year, month, day, hour, ...
 
 The automaton permits exactly the instants from `low` to `high` on the proleptic Gregorian
 calendar: no 30 February, and no hour past the last instant of the range.
@@ -38,30 +38,25 @@ class _Field(NamedTuple):
 
 
 class _Prefix(NamedTuple):
-    """What is written: the next field (0 to 2 year, month, day; then the clock) and its base.
+    """The fields so far."""
 
-    `base` is the first instant of the prefix where the range can still end inside it, else None.
-    `detail` is what the calendar needs: whether the year leaps, or the days of the month.
-    """
-
-    depth: int
-    base: int | None
-    detail: int
+    depth: int  # of the next field: 0 to 2 are year, month and day, then the clock's
+    base: int | None  # first instant with these fields, where the range can still end among them
+    detail: int  # whether the year is a leap year, or the number of days of the month
 
 
 def clock_fields(unit: str) -> list[_Field]:
     """Return the fields below the day that `unit` distinguishes, longest first."""
-    per_day = UNITS_PER_DAY[unit]
+    size = UNITS_PER_DAY[unit]
     fields = [("hour", 24), ("minute", 60), ("second", 60)]
     fields += [(f"fraction{i}", 10) for i in range(_N_FRACTION_DIGITS.get(unit, 0))]
-    sizes = []
-    left = per_day
+    found = []
     for name, n_values in fields:
-        if left == 1:
+        if size == 1:
             break
-        left //= n_values
-        sizes.append(_Field(name, n_values, left))
-    return sizes
+        size //= n_values
+        found.append(_Field(name, n_values, size))
+    return found
 
 
 def covers(low: int, high: int, unit: str) -> bool:
@@ -85,8 +80,7 @@ def instants(low: int, high: int, unit: str) -> Automaton:
         """Yield (field, value, offset, size, detail): offset and size in units."""
         depth, _, detail = prefix
         if depth == 0:
-            years = (date.fromordinal(_EPOCH + bound // per_day).year for bound in (low, high))
-            first, last = years
+            first, last = (date.fromordinal(_EPOCH + end // per_day).year for end in (low, high))
             for year in range(first, last + 1):
                 leap = int(_calendar.isleap(year))
                 start = (date(year, 1, 1).toordinal() - _EPOCH) * per_day
@@ -106,8 +100,7 @@ def instants(low: int, high: int, unit: str) -> Automaton:
                 yield field.name, value, value * field.size, field.size, 0
 
     def steps(state: Hashable) -> Iterable[Step]:
-        prefix = state
-        assert isinstance(prefix, _Prefix)
+        prefix = cast(_Prefix, state)
         for field, value, offset, size, detail in children(prefix):
             base = None
             if prefix.base is not None:

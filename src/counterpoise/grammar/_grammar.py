@@ -1,8 +1,8 @@
-"""The automata of all columns, compiled once a table into flat arrays.
+"""The automata of all columns, compiled once per table into flat arrays.
 
-While a row is written, its *state* is a place where there is a choice: states with only one way
-on are contracted away, so that an edge is the chosen token, the *tail* of tokens that it forces,
-and the next state. A generator then never scores a token that it has no choice about.
+While a row is generated, its *state* is a place where there is a choice: states with a single edge
+are contracted away, so that an edge is the chosen token, the *tail* of tokens that it forces, and
+the next state. A generator then never scores a token that it has no choice about.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 NO_TOKEN = -2
-"""In place of a token: what was to be written has none, and no grammar accepts it."""
+"""In place of the token of a symbol that has none: no grammar accepts it."""
 
 NO_COLUMN_TOKEN = -1
-"""In place of a token: nothing is added to the token before the cell, the name is written."""
+"""In place of a column token, whose embedding would be added to that of the token before a cell."""
 
 FORCED = -1
 """In place of a state: the token there is forced, nothing is chosen."""
@@ -30,7 +30,7 @@ FORCED = -1
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of tokens of different lengths: run i is ``tokens[offsets[i]:offsets[i + 1]]``."""
+    """Token sequences of different lengths: run i is ``tokens[offsets[i]:offsets[i + 1]]``."""
 
     tokens: IntArray
     offsets: IntArray
@@ -63,40 +63,21 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What may follow what, for every column of one table.
+    """What may follow what, for every column of one table."""
 
-    Attributes
-    ----------
-    openings : Runs
-        By column: the tokens that are forced before its first choice (its name where names are
-        written, and whatever all its values begin with).
-    cues : ndarray of shape (n_columns,)
-        By column: the token that is added to the one before its cells, or ``NO_CUE``.
-    first_state : ndarray of shape (n_columns,)
-        The state after the opening; ``END`` for a column with a single value.
-    first_code : ndarray of shape (n_columns,)
-        The code that the opening has accumulated.
-    column : ndarray of shape (n_states,)
-        The column that each state belongs to.
-    allowed : ndarray of shape (n_sets, n_tokens), bool
-        Distinct sets of permitted tokens.
-    allowed_set : ndarray of shape (n_states,)
-        Row of `allowed` for each state.
-    edge_key : ndarray of shape (n_edges,)
-        ``state * n_tokens + token``, ascending; the arrays below follow its order.
-    edge_target, edge_scale, edge_add : ndarray of shape (n_edges,)
-        Next state (``END`` at the end of the cell); ``code = code * scale + add``.
-    tails : Runs
-        By edge: the tokens forced after the chosen one, up to the next choice or the cell's end.
-    """
-
+    # By column: the tokens before its first choice (its name where names are written, and whatever
+    # all its values begin with), the state there (END for a single value) and the code so far.
     openings: Runs
-    column_tokens: IntArray
     first_state: IntArray
     first_code: IntArray
+    # By column: the token whose embedding is added to that of the token before the cell.
+    column_tokens: IntArray
+    # By state: its column, and the row of `allowed` (n_sets, n_tokens) with the permitted tokens.
     column: IntArray
-    allowed: BoolArray
     allowed_set: IntArray
+    allowed: BoolArray
+    # By edge, ascending by key (state * n_tokens + token): the next state (END at the end of the
+    # cell), code = code * scale + add, and the tokens forced after the chosen one.
     edge_key: IntArray
     edge_target: IntArray
     edge_scale: IntArray
@@ -116,9 +97,9 @@ class Grammar:
         return found
 
     def states_along(self, column: int, tokens: Sequence[int]) -> list[int] | None:
-        """Return, for each token of a written cell, the state it was chosen in or ``FORCED``.
+        """Return, for each token of a cell, the state it is chosen in or ``FORCED``.
 
-        `tokens` begins with the column's opening. None if the grammar rejects the cell.
+        `tokens` begin with the column's opening. None if the grammar rejects them.
         """
         opening = self.openings[column]
         n_forced = len(opening)
@@ -154,11 +135,9 @@ def _settle(automaton: Automaton, state: int) -> tuple[list[int], int, int, int]
 
 
 def _as_array(values: Sequence[int]) -> IntArray:
-    """Return `values` as int64, wrapped around where they are longer.
-
-    Scales multiply to more than 64 bits where a choice forces many digits; the code that comes
-    out fits, and arithmetic modulo 2**64 gives it exactly.
-    """
+    """Return `values` as int64, modulo 2**64."""
+    # Where a choice forces many digits, scales have more than 64 bits; the code that comes out
+    # fits, and arithmetic modulo 2**64 gives it exactly.
     wrapped = [(value + 2**63) % 2**64 - 2**63 for value in values]
     return np.asarray(wrapped, dtype=np.int64)
 
@@ -174,7 +153,7 @@ def compile_grammar(
     automata: Sequence[Automaton],
     n_tokens: int,
 ) -> Grammar:
-    """Compile one automaton over tokens a column, and the columns' names or cues."""
+    """Compile the automaton over tokens, the name and the column token of each column."""
     openings, tails = list[list[int]](), list[list[int]]()
     first_state, first_code, column = list[int](), list[int](), list[int]()
     keys, targets, scales, adds = list[int](), list[int](), list[int](), list[int]()
@@ -195,9 +174,7 @@ def compile_grammar(
             allowed = tuple(_token(edge) for edge in out)
             allowed_set.append(sets.setdefault(allowed, len(sets)))
             for edge in out:
-                tail, target, scale, add = (
-                    ([], END, 1, 0) if edge.target == END else _settle(automaton, edge.target)
-                )
+                tail, target, scale, add = _settle(automaton, edge.target)
                 if target != END and target not in number:
                     number[target] = len(column)
                     column.append(which)

@@ -1,15 +1,14 @@
-"""Integers in a closed range, written with a sign and decimal digits.
+"""Integers in a closed range, as a sign and decimal digits.
 
-Two ways to write the same numbers: at a fixed width (zero-padded, one digit a place, no point:
-the column knows where it is), and plainly as a person would (no padding, a point before the
-decimals, an end character). Both permit exactly the numbers from `low` to `high`.
+Two notations. *Fixed* is zero-padded to one width, one symbol per place, no point: the column knows
+where it is. *Plain* is as a person writes it, over characters: no padding, a point before the
+decimals, an end character. Both permit exactly the numbers from `low` to `high`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from counterpoise.grammar._automaton import (
     Automaton,
@@ -22,46 +21,45 @@ from counterpoise.grammar._automaton import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Prefix:
-    """How far a number is written: places left, sign, and whether it still hugs a bound."""
+class _Prefix(NamedTuple):
+    """The digits so far: places left, and whether they equal those of either bound."""
 
     left: int
-    sign: int
     at_low: bool
     at_high: bool
 
 
-def _digits(low: int, high: int, sign: int, prefix: _Prefix) -> Iterable[tuple[int, _Prefix]]:
+def _digits(low: int, high: int, prefix: _Prefix) -> Iterable[tuple[int, _Prefix]]:
     """Yield each permitted next digit of a magnitude in ``[low, high]`` and what follows it."""
     power = 10 ** (prefix.left - 1)
     lowest = low // power % 10 if prefix.at_low else 0
     highest = high // power % 10 if prefix.at_high else 9
     for digit in range(lowest, highest + 1):
-        yield (
-            digit,
-            _Prefix(
-                prefix.left - 1,
-                sign,
-                prefix.at_low and digit == lowest,
-                prefix.at_high and digit == highest,
-            ),
-        )
+        at_low, at_high = prefix.at_low and digit == lowest, prefix.at_high and digit == highest
+        yield digit, _Prefix(prefix.left - 1, at_low, at_high)
 
 
-def _branches(low: int, high: int) -> dict[int, tuple[int, int]]:
+def _magnitudes(low: int, high: int) -> dict[int, tuple[int, int]]:
     """Return the range of magnitudes for each sign: ``{1: (low, high), -1: ...}``."""
-    branches = {}
+    ranges = {}
     if high >= 0:
-        branches[1] = (max(low, 0), high)
+        ranges[1] = (max(low, 0), high)
     if low < 0:
-        branches[-1] = (max(-high, 1), -low)
-    return branches
+        ranges[-1] = (max(-high, 1), -low)
+    return ranges
 
 
 def width(low: int, high: int) -> int:
     """Return the number of digits that the longest number of the range needs."""
     return len(str(max(abs(low), abs(high))))
+
+
+def exponent(step: int) -> int:
+    """Return the exponent of a power of ten."""
+    return len(str(step)) - 1
+
+
+# Fixed notation
 
 
 def fixed_number(low: int, high: int) -> Automaton:
@@ -70,35 +68,19 @@ def fixed_number(low: int, high: int) -> Automaton:
     Symbols are ``("sign", "+" or "-")``, only where the range has negative numbers, then
     ``(place, digit)`` with place 0 for the units.
     """
-    n_places = width(low, high)
-    branches = _branches(low, high)
-    signed = low < 0
+    ranges = _magnitudes(low, high)
+    start = _Prefix(width(low, high), True, True)
 
     def steps(state: Hashable) -> Iterable[Step]:
         if state == "start":
-            for sign in branches:
-                symbol = ("sign", "+" if sign > 0 else "-")
-                yield symbol, _Prefix(n_places, sign, True, True), 1, 0
+            for sign in ranges:
+                yield ("sign", "+" if sign > 0 else "-"), (sign, start), 1, 0
             return
-        assert isinstance(state, _Prefix)
-        for digit, following in _digits(*branches[state.sign], state.sign, state):
-            target = following if following.left else None
-            yield (following.left, digit), target, 10, state.sign * digit
+        sign, prefix = cast(tuple[int, _Prefix], state)
+        for digit, rest in _digits(*ranges[sign], prefix):
+            yield (rest.left, digit), ((sign, rest) if rest.left else None), 10, sign * digit
 
-    return from_steps("start" if signed else _Prefix(n_places, 1, True, True), steps)
-
-
-def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) -> Automaton:
-    """Accept multiples of `step`, divided by it, as `fixed_number` does, and exceptions as words.
-
-    The symbol of an exception (code -> text) is ``("value", text)``.
-    """
-    words = {code: [("value", text)] for code, text in exceptions.items()}
-    parts = [from_sequences(words)] if words else []
-    if multiples:
-        digits = fixed_number(multiples[0], multiples[-1])
-        parts.insert(0, multiplied(digits, step))
-    return union(*parts) if len(parts) > 1 else parts[0]
+    return from_steps("start" if low < 0 else (1, start), steps)
 
 
 def fixed_number_symbols(code: int, low: int, high: int) -> list[Hashable]:
@@ -110,6 +92,19 @@ def fixed_number_symbols(code: int, low: int, high: int) -> list[Hashable]:
     return [("sign", "-" if code < 0 else "+"), *places] if low < 0 else places
 
 
+def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) -> Automaton:
+    """Accept multiples of `step`, divided by it, as `fixed_number` does, and exceptions as words.
+
+    The symbol of an exception (code -> text) is ``("value", text)``.
+    """
+    parts = []
+    if multiples:
+        parts.append(multiplied(fixed_number(multiples[0], multiples[-1]), step))
+    if exceptions:
+        parts.append(from_sequences({code: [("value", t)] for code, t in exceptions.items()}))
+    return union(*parts) if len(parts) > 1 else parts[0]
+
+
 def fixed_symbols(
     code: int, multiples: range, step: int, exceptions: Mapping[int, str]
 ) -> list[Hashable]:
@@ -119,55 +114,24 @@ def fixed_symbols(
     return fixed_number_symbols(code // step, multiples[0], multiples[-1])
 
 
+# Plain notation
+
+
 def plain_number(low: int, high: int, decimals: int, end: str) -> Automaton:
     """Accept the numbers of ``[low, high]``, in units of ``10**-decimals``, over characters.
 
-    Each is written as an optional minus, the whole part without leading zeros, a point and
-    exactly `decimals` decimals if there are any, and ``end``.
+    Each is an optional minus, the whole part without leading zeros, a point and exactly `decimals`
+    decimals if there are any, and `end`.
     """
     parts = []
-    for sign, (smallest, largest) in _branches(low, high).items():
-        for n_digits in range(decimals + 1, max(width(largest, largest), decimals + 1) + 1):
+    for sign, (smallest, largest) in _magnitudes(low, high).items():
+        for n_digits in range(decimals + 1, max(width(0, largest), decimals + 1) + 1):
             first = max(smallest, 10 ** (n_digits - 1) if n_digits > decimals + 1 else 0)
             last = min(largest, 10**n_digits - 1)
             if first <= last:
-                magnitudes = _plain_of_length(first, last, sign, n_digits, decimals, end)
-                parts.append(framed(magnitudes, "-") if sign < 0 else magnitudes)
+                numbers = _plain_of_length(first, last, sign, n_digits, decimals, end)
+                parts.append(framed(numbers, "-") if sign < 0 else numbers)
     return union(*parts)
-
-
-def plain_numbers(
-    multiples: range, step: int, exceptions: Sequence[int], decimals: int, end: str
-) -> Automaton:
-    """Accept multiples of `step` with as many decimals as they need, and exceptions with all.
-
-    What is read is in units of ``10**-decimals``, whichever it is.
-    """
-    parts = [_plain_exactly(exceptions, decimals, end)] if exceptions else []
-    if multiples:
-        usual = plain_number(multiples[0], multiples[-1], decimals - exponent(step), end)
-        parts.insert(0, multiplied(usual, step))
-    return union(*parts) if len(parts) > 1 else parts[0]
-
-
-def _plain_exactly(codes: Sequence[int], decimals: int, end: str) -> Automaton:
-    texts = [plain_text(code, decimals) + end for code in codes]
-
-    def steps(written: Hashable) -> Iterable[Step]:
-        prefix = cast(str, written)
-        following = {text[len(prefix)] for text in texts if text.startswith(prefix)}
-        sign = -1 if prefix.startswith("-") else 1
-        for mark in sorted(following):
-            target = None if mark == end else prefix + mark
-            scale, add = (10, sign * int(mark)) if mark.isdigit() else (1, 0)
-            yield mark, target, scale, add
-
-    return from_steps("", steps)
-
-
-def exponent(step: int) -> int:
-    """Return the exponent of a power of ten."""
-    return len(str(step)) - 1
 
 
 def _plain_of_length(
@@ -175,7 +139,7 @@ def _plain_of_length(
 ) -> Automaton:
     def steps(state: Hashable) -> Iterable[Step]:
         if isinstance(state, _Prefix):
-            for digit, rest in _digits(low, high, sign, state):
+            for digit, rest in _digits(low, high, state):
                 target: Hashable = rest
                 if rest.left == 0:
                     target = "end"
@@ -187,11 +151,44 @@ def _plain_of_length(
         else:
             yield ".", cast(tuple[str, _Prefix], state)[1], 1, 0
 
-    return from_steps(_Prefix(n_digits, sign, True, True), steps)
+    return from_steps(_Prefix(n_digits, True, True), steps)
+
+
+def plain_numbers(
+    multiples: range, step: int, exceptions: Sequence[int], decimals: int, end: str
+) -> Automaton:
+    """Accept multiples of `step` with as many decimals as they need, and exceptions with all.
+
+    Both are read in units of ``10**-decimals``.
+    """
+    parts = []
+    if multiples:
+        usual = plain_number(multiples[0], multiples[-1], decimals - exponent(step), end)
+        parts.append(multiplied(usual, step))
+    if exceptions:
+        parts.append(_plain_exactly([plain_text(c, decimals) + end for c in exceptions], end))
+    return union(*parts) if len(parts) > 1 else parts[0]
+
+
+def _plain_exactly(texts: Sequence[str], end: str) -> Automaton:
+    """Accept `texts`, digit by digit, so that it can be united with `plain_number`."""
+
+    def steps(state: Hashable) -> Iterable[Step]:
+        prefix = cast(str, state)
+        sign = -1 if prefix.startswith("-") else 1
+        for mark in sorted({text[len(prefix)] for text in texts if text.startswith(prefix)}):
+            scale, add = (10, sign * int(mark)) if mark.isdigit() else (1, 0)
+            yield mark, (None if mark == end else prefix + mark), scale, add
+
+    return from_steps("", steps)
 
 
 def plain_text(code: int, decimals: int, step: int = 1) -> str:
-    """Return `code` units of ``10**-decimals`` as `plain_numbers` writes it, ends aside."""
+    """Return `code` units of ``10**-decimals`` as `plain_numbers` has it, without the end.
+
+    >>> plain_text(-50, 2), plain_text(7, 0), plain_text(2100, 3, step=100)
+    ('-0.50', '7', '2.1')
+    """
     if step > 1 and code % step == 0:
         return plain_text(code // step, decimals - exponent(step))
     digits = str(abs(code)).zfill(decimals + 1)

@@ -1,11 +1,4 @@
-"""The language of one table: how a row is written as a sentence, and what may be written.
-
-A sentence is the start token and, for each cell in turn, a *segment*: the column's name and the
-cell's value. Segments are self-contained, so that a permutation of the columns is a permutation
-of segments. A name is either written, as tokens before the value, or it is a *cue*: one token that
-takes no place of its own, because its embedding is added to that of the token before the cell.
-Two serialisations build a :class:`Language`: `table_language` (cues) and `text_language` (names).
-"""
+"""What a serializer is, and rows as arrays of tokens."""
 
 from __future__ import annotations
 
@@ -31,98 +24,38 @@ from counterpoise.grammar._grammar import (
 )
 from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
 
-Serialize = Callable[[int], Sequence[int]]
-"""From a cell's code to the tokens of its value."""
+Encode = Callable[[int], Sequence[int]]
+"""From a cell's code to the tokens of its value; of module functions, so that it pickles."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextParts:
-    """What is known of a column of free text: what new text is made of, and how long it may be.
+    """What new strings of a free-text column are made of."""
 
-    Attributes
-    ----------
-    parts : tuple of (str, tuple of int)
-        The parts that its strings are cut into, by first appearance, with the pieces of each.
-    shortest, longest : int
-        Length of its strings, in characters.
-    """
-
-    parts: tuple[tuple[str, tuple[int, ...]], ...]
-    shortest: int
+    parts: tuple[tuple[str, tuple[int, ...]], ...]  # by first appearance, with the pieces of each
+    shortest: int  # length of a string, in characters
     longest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How the cells of one column are written: name or cue, what may follow, and spelling."""
+    """How the cells of one column are encoded, and which token sequences are possible."""
 
     automaton: Automaton
-    serialize: Serialize
+    encode: Encode
     name: tuple[int, ...] = ()
     column_token: int = NO_COLUMN_TOKEN
     parts: TextParts | None = None
 
-    def or_missing(self, word: Sequence[int]) -> Cell:
-        """Return the cell with `word` as a further way to fill it, with the code ``MISSING``."""
-        written = tuple(word)
-        either = union(self.automaton, from_sequences({MISSING: written}))
-        return replace(
-            self, automaton=either, serialize=partial(_spell_or_missing, self.serialize, written)
-        )
+    def or_missing(self, tokens: Sequence[int]) -> Cell:
+        """Return the cell with `tokens` as a further value, with the code ``MISSING``."""
+        either = union(self.automaton, from_sequences({MISSING: tuple(tokens)}))
+        encode = partial(_encode_or_missing, self.encode, tuple(tokens))
+        return replace(self, automaton=either, encode=encode)
 
 
-@dataclass(frozen=True, slots=True)
-class Serializer:
-    """The language of one table.
-
-    Attributes
-    ----------
-    schema : Schema
-        The columns, the label first.
-    vocabulary : Vocabulary
-        Every token that can occur, and no other.
-    cells : tuple of Cell
-        How each column is written.
-    grammar : Grammar
-        What may follow what, compiled from the cells.
-    tokenizer : Tokenizer or None
-        The model's own, where rows are written with it.
-    """
-
-    schema: Schema
-    vocabulary: Vocabulary
-    cells: tuple[Cell, ...]
-    grammar: Grammar
-    tokenizer: Tokenizer | None = None
-
-    def segment(self, column: int, code: int) -> list[int]:
-        """Return the tokens of one cell, its name first where names are written.
-
-        For free text the code is the position of the string among ``Table.texts[column]`` of the
-        table that the language was built for.
-        """
-        cell = self.cells[column]
-        return [*cell.name, *cell.serialize(code)]
-
-    def read_text(self, tokens: Iterable[int]) -> str:
-        """Return the string that the value tokens of a free-text cell write, end mark aside."""
-        return "".join(self.vocabulary.entries[token].text for token in tokens)
-
-
-def compile_serializer(
-    schema: Schema,
-    vocabulary: Vocabulary,
-    cells: Sequence[Cell],
-    tokenizer: Tokenizer | None = None,
-) -> Serializer:
-    """Compile `cells`, one a column of `schema`, into a language."""
-    grammar = compile_grammar(
-        [cell.name for cell in cells],
-        [cell.column_token for cell in cells],
-        [cell.automaton for cell in cells],
-        len(vocabulary),
-    )
-    return Serializer(schema, vocabulary, tuple(cells), grammar, tokenizer)
+def _encode_or_missing(encode: Encode, missing: tuple[int, ...], code: int) -> Sequence[int]:
+    return missing if code == MISSING else encode(code)
 
 
 def text_cell(
@@ -131,47 +64,102 @@ def text_cell(
     token: Callable[[str, tuple[int, ...]], int],
     end: int,
 ) -> Cell:
-    """Write free text: any of the parts seen in `texts`, no shorter or longer than they are.
+    """Accept any of the parts seen in `texts`, no shorter or longer in all than these are.
 
-    `token` numbers a part, given its text and its pieces; `end` is a token apart from all of them,
-    so that the end of a cell cannot be mistaken. Where only the parts of the texts are known, no
-    code can be spelled.
+    `token` numbers a part, given its text and its pieces; `end` differs from all of them, so that
+    the end of a cell cannot be mistaken. Where only the parts are known, no code can be encoded.
     """
-    written = []
+    encoded = []
     if isinstance(texts, TextParts):
         known = texts
     else:
         cut = [tokenizer.cut(text) for text in texts]
         distinct = dict.fromkeys(part for parts in cut for part in parts)
         known = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
-        written = [[*(token(part, pieces) for part, pieces in parts), end] for parts in cut]
+        encoded = [[*(token(part, pieces) for part, pieces in parts), end] for parts in cut]
     lengths: dict[Hashable, int] = {token(part, pieces): len(part) for part, pieces in known.parts}
     automaton = repeat(lengths, end, known.shortest, known.longest)
-    return Cell(automaton, written.__getitem__, parts=known)
+    return Cell(automaton, encoded.__getitem__, parts=known)
 
 
-# Spelling is by functions of modules and their arguments, not by closures: a language pickles.
+@dataclass(frozen=True, slots=True)
+class Serializer:
+    """Encodes the rows of one table as tokens.
 
+    Attributes
+    ----------
+    schema : Schema
+        The columns, the label first.
+    vocabulary : Vocabulary
+        Every token that can occur, and no other.
+    cells : tuple of Cell
+        How each column is encoded.
+    grammar : Grammar
+        What may follow what, compiled from the cells.
+    tokenizer : Tokenizer or None
+        The model's own, where rows are published text.
+    """
 
-def _spell_or_missing(serialize: Serialize, missing: tuple[int, ...], code: int) -> Sequence[int]:
-    return missing if code == MISSING else serialize(code)
+    schema: Schema
+    vocabulary: Vocabulary
+    cells: tuple[Cell, ...]
+    grammar: Grammar
+    tokenizer: Tokenizer | None = None
 
+    @classmethod
+    def compile(
+        cls,
+        schema: Schema,
+        vocabulary: Vocabulary,
+        cells: Sequence[Cell],
+        tokenizer: Tokenizer | None = None,
+    ) -> Serializer:
+        """Compile the grammar of `cells`, one per column."""
+        grammar = compile_grammar(
+            [cell.name for cell in cells],
+            [cell.column_token for cell in cells],
+            [cell.automaton for cell in cells],
+            len(vocabulary),
+        )
+        return cls(schema, vocabulary, tuple(cells), grammar, tokenizer)
 
-# Rows as token arrays: every cell spelled once, then rows assembled by indexing.
+    def encode_cell(self, column: int, code: int) -> list[int]:
+        """Return the tokens of one cell, its name first where names are written.
+
+        For free text the code is the position of the string among ``Table.texts[column]`` of the
+        table that the serializer was built for.
+        """
+        cell = self.cells[column]
+        return [*cell.name, *cell.encode(code)]
+
+    def decode_text(self, tokens: Iterable[int]) -> str:
+        """Return the string of a free-text cell from its tokens, without the end token."""
+        return "".join(self.vocabulary.entries[token].text for token in tokens)
+
+    def unconstrained_grammar(self) -> Grammar:
+        """Return a grammar of one state, in which every token but the start may be chosen.
+
+        It is for training and scoring: it does not know where a cell ends.
+        """
+        allowed = np.ones((1, len(self.vocabulary)), dtype=bool)
+        allowed[0, START] = False
+        one = np.ones(1, dtype=np.int64)  # not the column of the label, which may go unscored
+        return replace(self.grammar, column=one, allowed=allowed, allowed_set=one - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """A batch of sentences, padded at the end.
+    """A batch of serialized rows, padded at the end.
 
     Attributes
     ----------
     tokens : ndarray of shape (n_rows, longest), int64
-        Each begins with the start token; what lies past a row's length has no meaning.
-    cues : ndarray of shape (n_rows, longest), int64
-        The token added to each token: the name of the column whose cell follows, else ``NO_CUE``.
+        Each row begins with the start token; what lies past its length has no meaning.
+    column_tokens : ndarray of shape (n_rows, longest), int64
+        The token whose embedding is added to each token's: the column whose cell follows, else
+        ``NO_COLUMN_TOKEN``.
     states : ndarray of shape (n_rows, longest), int64
-        The grammar's state that each token was chosen in, ``FORCED`` where there was no choice
+        The grammar's state that each token is chosen in, ``FORCED`` where there is no choice
         and in the padding.
     lengths : ndarray of shape (n_rows,), int64
         Number of tokens of each row, the start token included.
@@ -185,15 +173,15 @@ class TokenBatch:
 
 @dataclass(frozen=True, slots=True)
 class SerializedTable:
-    """The cells of a table, spelled: each row is a list of segments, each a run of tokens.
+    """The rows of a table, each distinct cell encoded once as a *segment* of tokens.
 
     Attributes
     ----------
     segments : ndarray of shape (n_rows, n_columns), int64
-        Which run each cell is; -1 where the cell is not in the sentence.
+        Which segment each cell is; -1 where the cell is not part of the row.
     tokens, states : Runs
         The tokens of each segment and the states they are chosen in.
-    cues : ndarray of shape (n_columns,), int64
+    column_tokens : ndarray of shape (n_columns,), int64
         By column: the token added to the token before its cells.
     """
 
@@ -211,27 +199,26 @@ class SerializedTable:
 
     @property
     def longest(self) -> int:
-        """The most tokens that a sentence of any of the spelled cells can have."""
+        """The most tokens that a row of any of these cells can have."""
         return 1 + int(self.lengths(self.segments).max(axis=0, initial=0).sum())
 
     @property
     def longest_row(self) -> int:
-        """The most tokens that the sentence of a row has."""
+        """The most tokens that one of these rows has."""
         return 1 + int(self.lengths(self.segments).sum(axis=1).max(initial=0))
 
     def take(self, rows: IntArray) -> SerializedTable:
-        """Return the corpus of `rows` (indices), sharing the spelled cells."""
+        """Select rows, by position."""
         return replace(self, segments=self.segments[rows])
 
-    def token_batch(self, rows: IntArray, orders: IntArray) -> TokenBatch:
-        """Assemble `rows`, row i with its columns in the order ``orders[i]``.
+    def unconstrained(self) -> SerializedTable:
+        """Return the rows with every token, names too, chosen in the one unconstrained state."""
+        return replace(self, states=Runs(np.zeros_like(self.states.tokens), self.states.offsets))
 
-        Parameters
-        ----------
-        rows : ndarray of shape (n,)
-            Indices of rows.
-        orders : ndarray of shape (n, n_columns)
-            A permutation of the columns for each; absent cells are left out.
+    def token_batch(self, rows: IntArray, orders: IntArray) -> TokenBatch:
+        """Assemble `rows` (positions), each with its columns in the order of its row of `orders`.
+
+        `orders` has the shape (n_rows, n_columns). Absent cells are left out.
         """
         segments = np.take_along_axis(self.segments[rows], orders, axis=1)
         present = segments >= 0
@@ -252,13 +239,13 @@ class SerializedTable:
 
 
 def serialize(table: Table, serializer: Serializer) -> SerializedTable:
-    """Spell every distinct cell of `table` once.
+    """Encode the rows of a table.
 
     Raises
     ------
     SchemaError
-        If the grammar would not allow a cell to be written: the table has other categories or
-        ranges than the one the language was built for.
+        If the grammar does not allow a cell: the table has other categories or ranges than the
+        one the serializer was built for.
     """
     segments = np.full(table.codes.shape, -1, dtype=np.int64)
     tokens: list[list[int]] = []
@@ -269,13 +256,15 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
         for position, code in enumerate(codes.tolist()):
             if code == ABSENT:
                 continue
-            written = serializer.segment(column, code)
-            chosen_in = serializer.grammar.states_along(column, written)
+            encoded = serializer.encode_cell(column, code)
+            chosen_in = serializer.grammar.states_along(column, encoded)
             if chosen_in is None:
                 name = serializer.schema[column].name
-                raise SchemaError(f"column {name!r}: a cell cannot be written", column=name)
+                raise SchemaError(
+                    f"column {name!r}: its grammar does not allow a cell", column=name
+                )
             numbers[position] = len(tokens)
-            tokens.append(written)
+            tokens.append(encoded)
             states.append(chosen_in)
         segments[:, column] = numbers[inverse]
     return SerializedTable(
@@ -286,7 +275,7 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
 def draw_orders(
     n_rows: int, n_columns: int, permutation: str, rng: np.random.Generator
 ) -> IntArray:
-    """Draw the order of the columns for each of `n_rows` sentences; column 0 is the label.
+    """Draw the order of the columns for each of `n_rows` rows; column 0 is the label.
 
     Parameters
     ----------
@@ -302,17 +291,13 @@ def draw_orders(
     """
     if permutation == "none":
         return np.tile(np.arange(n_columns), (n_rows, 1))
-    keys = rng.random((n_rows, n_columns))
-    return order_of(keys, permutation)
+    return order_of(rng.random((n_rows, n_columns)), permutation)
 
 
 def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
     """Return the columns by ascending key, and the label (column 0) where `permutation` has it.
 
-    Parameters
-    ----------
-    keys : ndarray of shape (n_rows, n_columns)
-        The label's are changed.
+    `keys` has the shape (n_rows, n_columns); those of the label are changed.
     """
     place = {"label-first": -np.inf, "label-last": np.inf, "no-label": -np.inf}.get(permutation)
     if place is not None:
@@ -322,5 +307,5 @@ def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
 
 
 def label_is_given(permutation: str) -> bool:
-    """Whether the label stands before everything else, so that there is nothing to learn of it."""
+    """Whether the label comes before everything else, so that there is nothing to learn of it."""
     return permutation in ("label-first", "none")

@@ -1,4 +1,4 @@
-"""The published sentence, ``age is 39, workclass is State-gov,``, in a model's own tokens.
+"""The published text, ``age is 39, workclass is State-gov,``, in a model's own tokens.
 
 Values that could be mistaken for something else (they contain a comma, a quotation mark or a
 line break, begin or end with a space, or read ``missing``) are written as JSON strings.
@@ -22,39 +22,34 @@ from counterpoise.grammar._automaton import (
     from_sequences,
     lift,
 )
-from counterpoise.grammar._grammar import Grammar, Runs
-from counterpoise.serialization._serializer import (
-    Cell,
-    SerializedTable,
-    Serializer,
-    TextParts,
-    compile_serializer,
-    text_cell,
-)
-from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
+from counterpoise.serialization._serializer import Cell, Serializer, TextParts, text_cell
+from counterpoise.serialization._tokenizer import Tokenizer, Vocabulary
 
-_END_OF_TEXT = "\n"
+_END_OF_FREE_TEXT = "\n"
 _NUMERALS = " -.:0123456789"
 
 
 def text_serializer(
     table: Table,
     tokenizer: Tokenizer,
-    number_style: str = "plain",
+    *,
+    digit_tokens: bool = False,
+    unconstrained: bool = False,
     parts: Mapping[int, TextParts] | None = None,
 ) -> Serializer:
-    """Build the language of the published sentence, in the pieces of `tokenizer`.
+    """Build the serializer of the published text, in the pieces of `tokenizer`.
 
     Parameters
     ----------
     table : Table
-        The rows to be written, label first. Only the schema matters, and the strings of
-        free-text columns (their parts are what new text is made of).
+        The rows, label first. Only the schema matters, and the strings of free-text columns.
     tokenizer : Tokenizer
         The model's own.
-    number_style : {"plain", "digits"}
-        ``"plain"``: as the tokenizer cuts them, ``is 12.5,``. ``"digits"``: a space before each
-        digit, point and sign, ``is 1 2 . 5,``, so that each is a token of its own.
+    digit_tokens : bool, default=False
+        Whether numbers have a space before each digit, point and sign, ``is 1 2 . 5,``, so that
+        each is a token of its own, rather than being cut by the tokenizer, ``is 12.5,``.
+    unconstrained : bool, default=False
+        Whether the vocabulary has all pieces of the model's own, used or not.
     parts : mapping of int to TextParts, optional
         By position of each column of free text, what takes the place of its strings.
 
@@ -63,23 +58,27 @@ def text_serializer(
     SchemaError
         If the tokenizer writes two categories of a column alike.
     ModelError
-        If the tokenizer has no pieces for digits.
+        If the tokenizer has no pieces for a character that is needed.
     """
-    writer = _Writer(Vocabulary(), tokenizer, splits_numbers=number_style == "digits")
+    writer = _Writer(Vocabulary(), tokenizer)
     start = tokenizer.start
     writer.vocabulary.token("start", "", () if start is None else (start,))
     cells = []
     for position, column in enumerate(table.schema):
         if column.is_text:
             texts = (parts or table.texts)[position]
-            cell = text_cell(texts, tokenizer, writer.part, writer.sign("end", _END_OF_TEXT))
+            end = writer.sign("end", _END_OF_FREE_TEXT)
+            cell = text_cell(texts, tokenizer, writer.part, end)
             missing = [writer.sign(MISSING_WORD, " " + MISSING_WORD)]
         else:
-            cell = _cell(column, writer)
+            cell = _cell(column, writer, digit_tokens)
             missing = writer.write(" " + MISSING_WORD) + writer.write(TEXT_END)
         cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
-    return compile_serializer(table.schema, writer.vocabulary, cells, tokenizer)
+    if unconstrained:
+        for piece in tokenizer.pieces():
+            writer.token(piece)
+    return Serializer.compile(table.schema, writer.vocabulary, cells, tokenizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,6 @@ class _Writer:
 
     vocabulary: Vocabulary
     tokenizer: Tokenizer
-    splits_numbers: bool = False
 
     def token(self, piece: int, text: str = "") -> int:
         return self.vocabulary.token(piece, text, (piece,))
@@ -105,26 +103,20 @@ class _Writer:
         return self.vocabulary.token(("part", text), text, pieces)
 
 
-def _cell(column: Column, writer: _Writer) -> Cell:
-    end = writer.write(TEXT_END)
+def _cell(column: Column, writer: _Writer, digit_tokens: bool) -> Cell:
     if (choices := column.text_choices()) is not None:
-        return _choice_cell(column, [writer.write(f" {text}") + end for text in choices])
-    if writer.splits_numbers and (digits := column.digit_automaton()) is not None:
-        return _split_number_cell(column, digits, writer, end)
-    characters = column.text_automaton()
-    alphabet = {str(edge.symbol) for edges in characters.edges for edge in edges}
-    further = "".join(sorted(alphabet - {*_NUMERALS, TEXT_END}))
-    pieces = writer.tokenizer.pieces_over(_NUMERALS + further)
-    texts = {writer.token(piece, text): text for piece, text in pieces.items()}
-    single = {text: token for token, text in texts.items() if len(text) == 1}
-    lifted = lift(characters, {**texts, -1: TEXT_END})
-    automaton = expand(lifted, lambda token: end if token == -1 else (token,))
-    return Cell(automaton, _EncodeCharacters(column, automaton, writer, single, end))
+        return _choice_cell(column, writer, choices)
+    if digit_tokens and (digits := column.digit_automaton()) is not None:
+        return _digit_cell(column, writer, digits)
+    return _character_cell(column, writer)
 
 
-def _choice_cell(column: Column, choices: list[list[int]]) -> Cell:
+def _choice_cell(column: Column, writer: _Writer, choices: Sequence[str]) -> Cell:
+    """Encode each value as a whole."""
+    end = writer.write(TEXT_END)
+    encoded = [writer.write(f" {text}") + end for text in choices]
     try:
-        return Cell(from_sequences(dict(enumerate(choices))), choices.__getitem__)
+        return Cell(from_sequences(dict(enumerate(encoded))), encoded.__getitem__)
     except AmbiguousSequencesError as error:
         one, other = column.decode(np.array(error.codes)).tolist()
         raise SchemaError(
@@ -134,71 +126,50 @@ def _choice_cell(column: Column, choices: list[list[int]]) -> Cell:
         ) from error
 
 
-def _split_number_cell(column: Column, digits: Automaton, writer: _Writer, end: list[int]) -> Cell:
-    """Write each character of a number behind a space."""
+def _digit_cell(column: Column, writer: _Writer, digits: Automaton) -> Cell:
+    """Encode each character of a number apart, behind a space."""
+    end = writer.write(TEXT_END)
     tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"}
     tokens[TEXT_END] = tuple(end)
     automaton = expand(digits, lambda mark: tokens[str(mark)])
-    return Cell(automaton, partial(_encode_split, column, tokens))
+    return Cell(automaton, partial(_encode_digits, column, tokens))
 
 
-def _encode_split(
+def _encode_digits(
     column: Column, tokens: Mapping[str, tuple[int, ...]], code: int
 ) -> Sequence[int]:
     return [token for mark in column.text(code) + TEXT_END for token in tokens[mark]]
 
 
-@dataclass(frozen=True, slots=True)
-class _EncodeCharacters:
-    """Write a value as the tokenizer does, if the grammar permits it so."""
-
-    column: Column
-    automaton: Automaton
-    writer: _Writer
-    single: Mapping[str, int]
-    end: list[int]
-
-    def __call__(self, code: int) -> Sequence[int]:
-        text = " " + self.column.text(code)
-        tokens = self.writer.write(text) + self.end
-        if self.automaton.read(tokens) == code:
-            return tokens
-        try:  # the tokenizer adds or merges something: write character by character
-            return [self.single[character] for character in text] + self.end
-        except KeyError as error:
-            raise ModelError(
-                f"the model's tokenizer has no token for {error.args[0]!r}, which column "
-                f"{self.column.name!r} needs; use serialization='table'"
-            ) from None
+def _character_cell(column: Column, writer: _Writer) -> Cell:
+    """Encode a value in whatever pieces its characters can be cut into."""
+    characters = column.text_automaton()
+    further = sorted(set(map(str, characters.symbols)) - {*_NUMERALS, TEXT_END})
+    pieces = writer.tokenizer.pieces_over(_NUMERALS + "".join(further))
+    texts = {writer.token(piece, text): text for piece, text in pieces.items()}
+    end = writer.write(TEXT_END)
+    single = {text: token for token, text in texts.items() if len(text) == 1}
+    lifted = lift(characters, {**texts, -1: TEXT_END})
+    automaton = expand(lifted, lambda token: end if token == -1 else (token,))
+    return Cell(automaton, partial(_encode_characters, column, automaton, writer, single, end))
 
 
-# Sentences without a grammar: anything may follow anything.
-
-
-def with_every_piece(serializer: Serializer, tokenizer: Tokenizer) -> Serializer:
-    """Return `language` with all pieces of the model's own vocabulary, used or not.
-
-    What a sentence of the table looks like stays as it was.
-    """
-    for piece in tokenizer.pieces():
-        serializer.vocabulary.token(piece, "", (piece,))
-    return compile_serializer(
-        serializer.schema, serializer.vocabulary, serializer.cells, serializer.tokenizer
-    )
-
-
-def anything(serializer: Serializer) -> Grammar:
-    """Return a grammar of one state, in which every token but the start may be chosen.
-
-    It is for training and scoring: it does not know where a cell ends.
-    """
-    allowed = np.ones((1, len(serializer.vocabulary)), dtype=bool)
-    allowed[0, START] = False
-    one = np.ones(1, dtype=np.int64)  # no column of the label, whose tokens may go unscored
-    return replace(serializer.grammar, column=one, allowed=allowed, allowed_set=one - 1)
-
-
-def all_chosen(corpus: SerializedTable) -> SerializedTable:
-    """Return `corpus` with every token, names and punctuation too, chosen in that one state."""
-    states = Runs(np.zeros_like(corpus.states.tokens), corpus.states.offsets)
-    return replace(corpus, states=states)
+def _encode_characters(
+    column: Column,
+    automaton: Automaton,
+    writer: _Writer,
+    single: Mapping[str, int],
+    end: list[int],
+    code: int,
+) -> Sequence[int]:
+    text = " " + column.text(code)
+    tokens = writer.write(text) + end
+    if automaton.read(tokens) == code:
+        return tokens
+    try:  # the tokenizer adds or merges something: encode character by character
+        return [single[character] for character in text] + end
+    except KeyError as error:
+        raise ModelError(
+            f"the model's tokenizer has no token for {error.args[0]!r}, which column "
+            f"{column.name!r} needs; use serialization='table'"
+        ) from None

@@ -1,4 +1,4 @@
-"""Cutting text into pieces: the small part of a tokenizer that the languages need."""
+"""Tokens: those of one table, and the pieces that a model's own tokenizer cuts text into."""
 
 from __future__ import annotations
 
@@ -6,9 +6,41 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+START = 0
+"""The token that begins every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One token of a table: its text, and the pieces of a pre-trained vocabulary that write it.
+
+    A pre-trained model's embedding of the token is the mean of the embeddings of its pieces.
+    """
+
+    text: str
+    pieces: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """The tokens that can occur in the rows of one table, numbered as they were first asked for."""
+
+    entries: list[Entry] = field(default_factory=list)
+    _index: dict[Hashable, int] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def token(self, key: Hashable, text: str, pieces: tuple[int, ...] = ()) -> int:
+        """Return the token of `key`, adding it when it is new."""
+        if key not in self._index:
+            self._index[key] = len(self.entries)
+            self.entries.append(Entry(text, pieces))
+        return self._index[key]
+
 
 class Tokenizer(Protocol):
-    """What a language asks of a tokenizer; pieces are the ids of the model's own vocabulary."""
+    """What a serializer asks of a model's tokenizer; pieces are ids of the model's vocabulary."""
 
     @property
     def start(self) -> int | None:
@@ -31,7 +63,7 @@ class Tokenizer(Protocol):
         ...
 
     def pieces(self) -> list[int]:
-        """Return every piece that a model may write of itself."""
+        """Return every piece that a model may generate by itself."""
         ...
 
     def decode(self, pieces: Sequence[int]) -> str:
@@ -40,7 +72,7 @@ class Tokenizer(Protocol):
 
 
 class CharacterTokenizer:
-    """One piece a character: the tokenizer of models that start from scratch."""
+    """One piece per character: the tokenizer of models that are trained from scratch."""
 
     start = None
 
@@ -63,36 +95,3 @@ class CharacterTokenizer:
     def decode(self, pieces: Sequence[int]) -> str:
         """Return the characters of these code points."""
         return "".join(map(chr, pieces))
-
-
-START = 0
-"""The token that begins every sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One token: what it stands for, and the pieces of a pre-trained vocabulary that write it.
-
-    A pre-trained model's embedding of the token is the mean of the embeddings of its pieces.
-    """
-
-    text: str
-    pieces: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
-class Vocabulary:
-    """Tokens numbered from 0 in the order in which they were first asked for."""
-
-    entries: list[Entry] = field(default_factory=list)
-    _index: dict[Hashable, int] = field(default_factory=dict, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def token(self, key: Hashable, text: str, pieces: tuple[int, ...] = ()) -> int:
-        """Return the token of `key`, adding it when it is new."""
-        if key not in self._index:
-            self._index[key] = len(self.entries)
-            self.entries.append(Entry(text, pieces))
-        return self._index[key]

@@ -27,10 +27,7 @@ from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import SerializedTable, Serializer, TextParts, serialize
 from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.serialization._text_serializer import (
-    all_chosen,
-    anything,
     text_serializer,
-    with_every_piece,
 )
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._checkpoint import Checkpoint
@@ -165,7 +162,7 @@ def fit_generator(
 
     def serialized(rows: Table) -> SerializedTable:
         corpus = serialize(rows, serializer)
-        return all_chosen(corpus) if is_free else corpus
+        return corpus.unconstrained() if is_free else corpus
 
     def plan_of(rows: TrainingRows, n_samples_seen: int) -> TrainingPlan:
         n_held_out = 0 if rows.held_out is None else len(rows.held_out)
@@ -185,7 +182,7 @@ def fit_generator(
         return train(
             model,
             corpus,
-            anything(serializer) if is_free else serializer.grammar,
+            serializer.unconstrained_grammar() if is_free else serializer.grammar,
             plan,
             device=device,
             rng=rng,
@@ -297,6 +294,11 @@ def build_serializer(
     """
     if recipe.serialization == "text":
         own = tokenizer or CharacterTokenizer()
-        serializer = text_serializer(table, own, recipe.numbers, parts)
-        return with_every_piece(serializer, own) if recipe.decoding == "free" else serializer
+        return text_serializer(
+            table,
+            own,
+            digit_tokens=recipe.numbers == "digits",
+            unconstrained=recipe.decoding == "free",
+            parts=parts,
+        )
     return table_serializer(table, tokenizer, parts)
