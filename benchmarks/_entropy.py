@@ -352,8 +352,10 @@ class SamplerRows:
         self._serializer = generator.serializer
         if any(column.is_text for column in self._serializer.schema):
             raise ValueError("entropies can't be measured on a table with free text")
-        if sampler.top_p != 1.0:
-            raise ValueError(f"entropies can't be measured with top_p; got top_p={sampler.top_p}")
+        if sampler.recipe_.top_p != 1.0:
+            raise ValueError(
+                f"entropies can't be measured with top_p; got top_p={sampler.recipe_.top_p}"
+            )
         if recipe.permutation not in ("label-first", "all", "none"):
             raise ValueError(
                 "entropies can be measured where the label is in the prompt, and the sampler has "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -123,18 +123,18 @@ def build_sampler(
     overrides: Mapping[str, Any], *, categorical: Sequence[Any] = (), **options: Any
 ) -> LLMOverSampler:
     """Return an over-sampler from a flat list of overrides, as a plan has it."""
-    from counterpoise import LLMOverSampler
+    from benchmarks._samplers import make_sampler
 
     kinds = dict.fromkeys(categorical, "categorical")
-    return LLMOverSampler(**{"model": "compact", **overrides}, column_kinds=kinds, **options)
+    return make_sampler(**overrides, column_types=kinds, **options)
 
 
 def spelled_out_recipe(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return every value of the recipe that the overrides amount to."""
-    from counterpoise.recipes._base import CHANGEABLE, as_recipe
+    from counterpoise.recipes import Recipe, get_recipe
 
-    changes = {k: v for k, v in overrides.items() if k in CHANGEABLE}
-    return asdict(as_recipe(overrides.get("recipe", "counterpoise"), **changes))
+    changes = {k: v for k, v in overrides.items() if k in Recipe().get_params()}
+    return get_recipe(overrides.get("recipe", "counterpoise"), **changes).get_params()
 
 
 def method_names() -> tuple[str, ...]:
@@ -182,9 +182,9 @@ def build_method(
 
 
 def _recipes() -> tuple[str, ...]:
-    from counterpoise.recipes._base import RECIPES
+    from counterpoise.recipes import recipe_names
 
-    return tuple(RECIPES)
+    return tuple(recipe_names())
 
 
 def sampler_figures(sampler: Any) -> dict[str, Any]:

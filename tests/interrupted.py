@@ -12,6 +12,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
+from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.training import _checkpoint as checkpoint
 from counterpoise.training._checkpoint import Checkpoint, distinct_tensors
@@ -26,7 +27,7 @@ def fitted(folder: Path | None, **parameters: Any) -> tuple[LLMOverSampler, str]
     chosen = {"model": "compact", "precision": "float32", "patience": 3, "batch_size": 16}
     chosen["interpolation"] = "smotenc"  # more rows, so more steps to be interrupted at
     chosen["refinement"] = "always"
-    sampler = LLMOverSampler(
+    sampler = make_sampler(
         checkpoint_dir=folder, **{**chosen, "random_state": 5, "learning_rate": 3e-3, **parameters}
     )
     X_new, _ = sampler.fit_resample(X, y)

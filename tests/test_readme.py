@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import shlex
 from pathlib import Path
@@ -54,10 +53,12 @@ def test_make_targets_exist() -> None:
 
 
 def test_parameters_exist_and_published_values_are_accepted() -> None:
-    from counterpoise import LLMOverSampler
+    from counterpoise.models import CompactModel
+    from counterpoise.recipes import Recipe
 
     rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| `([^`]+)` \|", README, re.MULTILINE)
     published = {name: eval(value) for name, value in rows}
     assert len(published) == 11
-    assert set(published) <= set(inspect.signature(LLMOverSampler).parameters)
-    LLMOverSampler(**published)._validate_params()
+    assert set(published) - set(Recipe().get_params()) == {"batch_size"}
+    CompactModel(batch_size=published.pop("batch_size")).validate()
+    Recipe(**published).validate()

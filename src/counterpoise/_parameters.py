@@ -55,6 +55,10 @@ class Parameters:
             getattr(self, name).set_params(**values)
         return self
 
+    def copy(self, **changes: Any) -> Self:
+        """Return a new object with the same parameters but for `changes`."""
+        return type(self)(**self.get_params(deep=False)).set_params(**changes)
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented

@@ -1,15 +1,15 @@
-"""The over-sampler: scikit-learn and imbalanced-learn conventions around the engine."""
+"""`LLMOverSampler`: scikit-learn and imbalanced-learn conventions around the engine."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -23,225 +23,31 @@ from sklearn_compat.utils.validation import validate_data
 from counterpoise._progress import make_progress
 from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
 from counterpoise.columns._table import Table
-from counterpoise.constraints._base import Demands, Rules, check_constraints, prepare
-from counterpoise.constraints._warnings import check_class_size
+from counterpoise.constraints import Constraint
+from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
 from counterpoise.generation._condition import Fixed, read_fixed
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._filling import RowSampler, fill, label_code
 from counterpoise.generation._free_decoding import share_by_fate
-from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._rejection_sampling import RejectionStats
-from counterpoise.models._device import Device, resolve_device
-from counterpoise.models._registry import Backbone, load_backbone
-from counterpoise.persistence._sampler import Storable
-from counterpoise.recipes._base import AS_RECIPE, CHANGEABLE, CHOICES, Recipe, as_recipe
+from counterpoise.generation._scoring import score_rows
+from counterpoise.models import AutoModel, Backbone, PretrainedModel, get_model
+from counterpoise.models._device import Device, device_for
+from counterpoise.models._registry import LoadedBackbone, load_backbone
+from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.training._auto_model import Fit, choose_backbone
 from counterpoise.training._checkpoint import Checkpoint, fingerprint, read_facts
+from counterpoise.training._checks import (
+    check_class_size,
+    warn_about_identifiers,
+    warn_about_unseen,
+)
 from counterpoise.training._fit import TrainingLength, fit_generator
 from counterpoise.training._runtime_estimate import TimeBudget, warn_about_stopped_training
 
-if TYPE_CHECKING:
-    from counterpoise.report._document import Report
 
-
-# What each parameter of the over-sampler may be, as scikit-learn checks it.
-
-
-PARAMETER_CONSTRAINTS: Final[dict[str, Any]] = {
-    "model": [str],
-    "recipe": [str, Recipe],
-    "serialization": [StrOptions({AS_RECIPE, *CHOICES["serialization"]})],
-    "decoding": [StrOptions({AS_RECIPE, *CHOICES["decoding"]})],
-    "interpolation": [StrOptions({AS_RECIPE, "smotenc"}), None],
-    "permutation": [StrOptions({AS_RECIPE, *CHOICES["permutation"]})],
-    "condition": [StrOptions({AS_RECIPE, *CHOICES["condition"]})],
-    "selection": [StrOptions({AS_RECIPE, "classifier"}), None],
-    "refinement": [StrOptions({AS_RECIPE, "auto", "always"}), None],
-    "train_on": [StrOptions({AS_RECIPE, *CHOICES["train_on"]})],
-    "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({AS_RECIPE, "auto"})],
-    "max_samples_seen": [Interval(Integral, 1, None, closed="left"), None],
-    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-    "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-    "validation_fraction": [
-        Interval(Real, 0, 1, closed="left"),
-        StrOptions({AS_RECIPE, "auto"}),
-    ],
-    "patience": [Interval(Integral, 1, None, closed="left")],
-    "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({AS_RECIPE})],
-    "top_p": [Interval(Real, 0, 1, closed="right")],
-    "generation_batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-    "lora_rank": [Interval(Integral, 1, None, closed="left"), None],
-    "n_layers": [Interval(Integral, 1, None, closed="left"), None],
-    "column_kinds": [dict, None],
-    "range_margin": [Interval(Real, 0, None, closed="left")],
-    "ranges": [dict, None],
-    "categories": [dict, None],
-    "fixed_combinations": ["array-like", None],
-    "inequalities": ["array-like", None],
-    "allow_copies": ["boolean"],
-    "device": [str],
-    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
-    "max_time": [Interval(Real, 0, None, closed="neither"), None],
-    "checkpoint_dir": [str, PathLike, None],
-    "random_state": ["random_state"],
-    "verbose": ["boolean"],
-}
-
-
-# Further rows from a sampler that has been fitted, without training again.
-
-
-class MoreRows:
-    """The part of an over-sampler that writes rows on request."""
-
-    generator_: RowGenerator
-    _rng: np.random.Generator
-    _rules: Rules
-    _caller_types: CallerTypes
-
-    def _row_sampler(self) -> RowSampler:
-        raise NotImplementedError
-
-    def sample(
-        self,
-        n: int,
-        *,
-        class_: Any = None,
-        condition: Mapping[Any, Any] | None = None,
-        random_state: Any = None,
-    ) -> tuple[Any, Any]:
-        """Write more rows without training again.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        class_ : object, optional
-            Their class; may be omitted if the model was trained on a single one. The model knows
-            the classes it was trained on: with ``train_on="all"``, all of them.
-        condition : mapping, optional
-            Values that all the rows have: column name -> value. They take the place of the
-            conditions that are otherwise drawn.
-        random_state : int, RandomState instance or None
-            Seed of these rows; None continues the stream of the fit, so that repeated calls
-            write different rows.
-
-        Returns
-        -------
-        X : DataFrame or ndarray of shape (n, n_features)
-            As the X of the fit.
-        y : Series or ndarray of shape (n,)
-            As the y of the fit.
-
-        Raises
-        ------
-        ValueError
-            If the class was not trained on, or the condition names an unknown column or a value
-            outside the column's domain.
-        """
-        whole = max(n, 1) if _is_count(n) else 1
-        return next(
-            self.sample_chunks(
-                n,
-                chunk_size=whole,
-                class_=class_,
-                condition=condition,
-                random_state=random_state,
-            )
-        )
-
-    def sample_chunks(
-        self,
-        n: int,
-        *,
-        chunk_size: int = 10_000,
-        class_: Any = None,
-        condition: Mapping[Any, Any] | None = None,
-        random_state: Any = None,
-    ) -> Iterator[tuple[Any, Any]]:
-        """Write more rows piece by piece, in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        n : int
-            How many in all.
-        chunk_size : int, default=10_000
-            How many at a time.
-        class_, condition, random_state
-            As in :meth:`sample`.
-
-        Yields
-        ------
-        X : DataFrame or ndarray of shape (at most chunk_size, n_features)
-        y : Series or ndarray of shape (at most chunk_size,)
-
-        Raises
-        ------
-        ValueError
-            As :meth:`sample`, at the call and not at the first chunk.
-        """
-        check_is_fitted(self, "generator_")
-        if not _is_count(n):
-            raise ValueError(f"n must be a whole number of rows, 0 or more; got {n!r}")
-        if not _is_count(chunk_size) or chunk_size == 0:
-            raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
-        rng = self._rng if random_state is None else generator_of(random_state)
-        fixed = read_fixed(self._rules.layout, condition or {}) if condition else None
-        self._row_sampler().rules.accept()  # for its error
-        label = self._trained_class(class_)
-        sizes = [min(chunk_size, n - start) for start in range(0, n, chunk_size)] or [0]
-        return (self._sample_chunk(size, label, fixed, rng) for size in sizes)
-
-    def _sample_chunk(
-        self, n: int, class_: Any, fixed: Fixed | None, rng: np.random.Generator
-    ) -> tuple[Any, Any]:
-        generated, _, _ = self._row_sampler().draw(class_, n, rng, fixed)
-        frame = self._rules.layout.split(generated.table).to_frame()
-        return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
-
-    def _trained_class(self, class_: Any) -> Any:
-        """Return the class to be written, which the model must have been trained on."""
-        trained = self.generator_.rows.value_counts.labels
-        names = self.generator_.serializer.schema[0].decode(trained).tolist()
-        if class_ is None and len(trained) == 1:
-            return names[0]
-        if class_ is None or class_ not in names:
-            raise ValueError(
-                f"class_ must be one of the classes that the model was trained on, {names}; got "
-                f"{class_!r}. With train_on='all' it is trained on every class"
-            )
-        return class_
-
-
-def _is_count(n: object) -> bool:
-    return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
-
-
-def generator_of(random_state: Any) -> np.random.Generator:
-    """Return a generator seeded from scikit-learn's kinds of `random_state`."""
-    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-
-
-# What is left behind where a fit does not come to its end.
-
-
-@contextmanager
-def as_before_unless_done(fitted: object) -> Iterator[None]:
-    """Put the attributes of `fitted` back where the block fails, or is interrupted by Ctrl-C.
-
-    What was fitted before still is, and nothing is fitted by half.
-    """
-    before = dict(fitted.__dict__)
-    try:
-        yield
-    except BaseException:
-        fitted.__dict__.clear()
-        fitted.__dict__.update(before)
-        raise
-
-
-class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
-    """Over-sample with rows written by a language model that is fine-tuned on the table.
+class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
+    """Over-sample with rows generated by a language model that is fine-tuned on the table.
 
     The ImbLLM method [1]_, decoded under the table's grammar: every generated cell is valid (a
     known category, a number of the column's precision within its observed range, missing only
@@ -253,122 +59,41 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     sampling_strategy : float, str, dict or callable, default="auto"
         Which classes to fill and how far, as everywhere in imbalanced-learn. ``"auto"`` fills
         every class but the largest up to the largest.
-    model : str, default="auto"
+    model : str or Backbone, default="compact"
         ``"compact"`` (a small model from scratch), ``"smollm2-135m"``, or the folder or hub id of
-        any Hugging Face causal language model. ``"auto"`` takes SmolLM2 where the weights are
-        at hand and its fit ends well within `max_time` (60 s if that is not given), by the size
-        of the table and a few timed steps on this machine, else the compact model;
-        ``model_reason_`` has the figures. On a faster machine the choice may be another, and with
-        it the rows.
+        any Hugging Face causal language model; or an object of `counterpoise.models`, such as
+        ``PretrainedModel("smollm2-135m", n_layers=8)``. ``"auto"`` chooses between the first two
+        by timing a few steps; nothing else is chosen by timing.
     recipe : str or Recipe, default="counterpoise"
         The method: ``"counterpoise"``, what does best in our own experiments, and its ablations
         ``"counterpoise-no-selection"`` and ``"counterpoise-no-refinement"``; ``"imbllm"`` as
         published [1]_, and its ablations ``"imbllm-no-interpolation"``,
         ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``,
-        ``"taptap"`` (needs xgboost) and ``"predllm"``, which are trained on every class; the last
-        two label a row when it is written, and draw until as many are of the class as are asked
-        for.
-        It sets the parameters whose default is ``"recipe"``; each of them can be given a value of
-        its own.
-    serialization : {"recipe", "table", "text"}, default="recipe"
-        ``"table"``: a vocabulary of the table's own, one token a column and a category, digits
-        for numbers. ``"text"``: the published sentence in the model's own tokens.
-    decoding : {"recipe", "grammar", "free"}, default="recipe"
-        ``"grammar"``: the model chooses among what the table allows, cell by cell. ``"free"``: as
-        published, and with ``serialization="text"`` only. The model may write anything; a row with
-        a number that is none is dropped and drawn again, and what else is no possible cell becomes
-        the most frequent category or the mean. ``free_yield_`` says how often.
-    interpolation : {"recipe", "smotenc", None}, default="recipe"
-        First idea of the method: train on SMOTE-NC rows too, of which only the label and the
-        numeric features are kept. ``None`` trains on real rows only.
-    permutation : {"recipe", "label-first", "label-last", "no-label", "all", "none"}, \
-            default="recipe"
-        Second idea: the label first, then the features in a random order, new each time.
-        ``"all"`` shuffles the label along, ``"none"`` keeps the table's order. Where the label is
-        last, the model labels the rows that it has written; where there is none, XGBoost does.
-    condition : {"recipe", "feature", "any-feature", "label"}, default="recipe"
-        Third idea: a prompt is the label and the value of one feature, each feature in turn or
-        (``"any-feature"``) drawn. ``"label"`` prompts with the label alone.
-    selection : {"recipe", "classifier"} or None, default="recipe"
-        ``"classifier"``, the choice of ``recipe="counterpoise"``: a row is drawn again where
-        gradient boosting, trained on the real rows of all classes, finds another class likelier.
-        After eight draws a row, the likeliest of those that were put back are taken (see
-        `rejection_stats_`). None: every row is kept, as published.
-    refinement : {"recipe", "auto", "always"} or None, default="recipe"
-        Whether the model goes on to learn from rows of its own, some 300 of a class, that
-        `selection` kept; it then needs a half to a quarter of the draws. ``"auto"``, the choice
-        of ``recipe="counterpoise"``, does where the rows to be written make up for it: many
-        rows, of which few are kept. ``"always"`` makes sense before much is written with
-        `sample`. None: it learns from the table alone.
-    train_on : {"recipe", "minority", "all"}, default="recipe"
-        Train on the classes that are filled, as published, or on every class.
-    epochs : int, "recipe" or "auto", default="recipe"
-        Passes over the training rows (real and interpolated); the paper has 50. ``"auto"`` finds
-        out: it stops where held-out rows get no better, and where a class has fewer than 200 rows
-        it then trains once more, for as long, on all rows. Never more than the published 50, nor
-        than about 30,000 training samples (6,000 for a pre-trained model).
-    max_samples_seen : int, default=None
-        Rows presented in training at most, repeats included, whatever `epochs`; None for no limit
-        but that of ``epochs="auto"``.
-    batch_size : int or "auto", default="auto"
-        Rows a training step; 32 as published.
-    learning_rate : float or "auto", default="auto"
-        Peak learning rate of AdamW.
-    validation_fraction : float, "recipe" or "auto", default="recipe"
-        Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
-        Given a share, the best weights are kept and there is no second training. ``"auto"``: a
-        tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
-        with 20 to 199.
-    patience : int, default=3
-        Looks at the held-out rows without a better loss before training stops. It looks after
-        each epoch, and every 500 rows (or more, where many are held out) of a longer one.
-    temperature : float or "recipe", default="recipe"
-        Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
-    top_p : float, default=1.0
-        Draw only from the likeliest tokens that together have this probability, in (0, 1].
-    generation_batch_size : int or "auto", default="auto"
-        Rows written together; ``"auto"``: 1024 for the compact model, 256 for a pre-trained one.
-        Rows are the same for the same seed *and* batch size.
-    lora_rank : int, default=None
-        With a pre-trained model: train low-rank adapters of this rank instead of all weights.
-    n_layers : int, default=None
-        With a pre-trained model: keep its first layers only, which is faster and weaker.
-    column_kinds : dict, default=None
-        Kinds of columns where the inferred one is wrong: name -> ``"categorical"``,
+        ``"taptap"`` (needs xgboost) and ``"predllm"``. Or a `Recipe`, such as
+        ``get_recipe("imbllm", temperature=1.0)``; ``set_params(recipe__temperature=1.0)`` and
+        ``GridSearchCV`` change single values of either.
+    categorical_features : "auto" or array-like, default="auto"
+        Columns that are categorical although their values are numbers, as for SMOTENC: column
+        names, positions, or a boolean mask. ``"auto"`` goes by dtypes and values.
+    column_types : dict, default=None
+        Types of columns where the inferred one is wrong: name -> ``"categorical"``,
         ``"ordered"``, ``"boolean"``, ``"integer"``, ``"decimal"``, ``"datetime"``,
         ``"duration"`` or ``"text"``.
-    range_margin : float, default=0.0
-        Widen the range of numeric columns by this share of it, on both sides.
-    ranges : dict, default=None
-        Allowed numbers, dates or durations: name -> (smallest, largest), either None to leave it
-        as observed. A wider range than the observed one lets more be generated; a narrower one
-        less: the real rows stay as they are, and their cells outside are not learned from.
-    categories : dict, default=None
-        Allowed categories: name -> list. As `ranges`; missing cells stay possible where there are
-        some.
-    fixed_combinations : list of tuple, default=None
-        Columns of which only combinations of values that some real row has may be generated, such
-        as ``[("state", "area_code")]``.
-    inequalities : list of tuple, default=None
-        What every synthetic row satisfies, such as ``[("min_price", "<=", "max_price")]``, with
-        ``<``, ``<=``, ``>`` or ``>=``, between two columns of numbers, dates or durations. A row
-        with one of them missing satisfies it. Rows that do not are drawn again
-        (see `rejection_stats_`).
-    allow_copies : bool, default=True
-        Whether a synthetic row may equal a real row of its class in every cell. If not, such rows
-        are drawn again.
-    device : str, default="auto"
-        ``"cpu"``, ``"cuda"``, or another torch device.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of matrix products; ``"auto"`` takes bfloat16 where the hardware multiplies in it.
+    constraints : "auto", list of Constraint or None, default="auto"
+        What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
+        ``[Range("age", 18, 75), FixedCombinations(["state", "city"])]``. Rows that `Inequality`
+        or `NoCopies` reject are generated again (see `rejection_stats_`). ``"auto"`` stands for
+        the relations found in the table, of which none are searched for yet.
     max_time : float, default=None
         Seconds that `fit_resample` may take. Training stops where it would leave too little for
-        writing the rows, with a warning; all rows are written all the same. What is written then
-        depends on how fast the machine was.
+        generating the rows, with a warning; all rows are generated all the same. Which rows they
+        are then depends on how fast the machine was.
     checkpoint_dir : str or path, default=None
-        Folder in which training keeps its state, written now and then. The same call after it was
-        killed goes on from there and ends with the very weights that it would have had; the file
-        is deleted at the end. It holds no rows, but what the model has learned of them.
+        Folder in which training saves its state from time to time. The same call after it was
+        killed resumes from there and ends with exactly the weights that it would have had; the
+        file is deleted at the end. It holds no rows, but what the model has learned of them.
+    device : str, default="auto"
+        ``"cpu"``, ``"cuda"``, or another torch device.
     random_state : int, RandomState instance or None, default=None
         Same seed, device and versions: same rows.
     verbose : bool, default=False
@@ -377,17 +102,19 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     Attributes
     ----------
     sampling_strategy_ : dict
-        Rows written for each class.
+        Rows generated for each class.
     schema_ : Schema
-        The features as understood: kinds, categories, ranges, precision, missing values.
+        The features as understood: types, categories, ranges, precision, missing values.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     recipe_ : Recipe
-        What the recipe and the parameters that change it came to.
+        The recipe that was used.
+    constraints_ : list of Constraint
+        The constraints that were used, fitted.
     model_name_, model_reason_ : str
-        Which model wrote the rows, and why it was taken.
+        Which model generated the rows, and why it was taken.
     n_synthetic_ : int
-        How many rows were written.
+        How many rows were generated.
     history_ : History
         Losses, training samples seen, seconds.
     timings_ : dict of str to float
@@ -402,12 +129,14 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         categories.
     copy_rate_ : float
         Share of the synthetic rows that equal a real row of their class in every cell.
-    rejection_stats_ : dict of object to Redraws
-        By class, how many rows were drawn, how many of them rejected for which reason, and how
-        many taken although `selection` found another class likelier (``n_fallback``).
-    free_yield_ : dict of str to float
-        With ``decoding="free"``: shares of the rows drawn that were valid as the model wrote them,
+    rejection_stats_ : dict of object to RejectionStats
+        By class, how many rows were drawn, how many of them were rejected for which reason, and
+        how many were taken although selection rejects them (``n_fallback``).
+    free_decoding_stats_ : dict of str to float
+        With ``Recipe(decoding="free")``: shares of the drawn rows that were valid as generated,
         repaired, dropped, or rejected otherwise.
+    generator_ : RowGenerator
+        The trained model with what it needs to generate rows.
 
     References
     ----------
@@ -420,7 +149,7 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     >>> from counterpoise import LLMOverSampler
     >>> X = pd.DataFrame({"age": range(20, 60), "plan": ["basic", "plus"] * 20})
     >>> y = pd.Series(["stays"] * 32 + ["leaves"] * 8)
-    >>> sampler = LLMOverSampler(model="compact", epochs=2, random_state=0)
+    >>> sampler = LLMOverSampler(random_state=0)
     >>> X_balanced, y_balanced = sampler.fit_resample(X, y)
     >>> y_balanced.value_counts().to_dict()
     {'stays': 32, 'leaves': 32}
@@ -428,83 +157,91 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
-        **PARAMETER_CONSTRAINTS,
+        "model": [str, Backbone],
+        "recipe": [str, Recipe],
+        "categorical_features": ["array-like", StrOptions({"auto"})],
+        "column_types": [dict, None],
+        "constraints": [list, tuple, StrOptions({"auto"}), None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint_dir": [str, PathLike, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["boolean"],
     }
 
     def __init__(
         self,
         *,
         sampling_strategy: Any = "auto",
-        model: str = "auto",
+        model: str | Backbone = "compact",
         recipe: str | Recipe = "counterpoise",
-        serialization: str = AS_RECIPE,
-        decoding: str = AS_RECIPE,
-        interpolation: str | None = AS_RECIPE,
-        permutation: str = AS_RECIPE,
-        condition: str = AS_RECIPE,
-        selection: str | None = AS_RECIPE,
-        refinement: str | None = AS_RECIPE,
-        train_on: str = AS_RECIPE,
-        epochs: int | str = AS_RECIPE,
-        max_samples_seen: int | None = None,
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        validation_fraction: float | str = AS_RECIPE,
-        patience: int = 3,
-        temperature: float | str = AS_RECIPE,
-        top_p: float = 1.0,
-        generation_batch_size: int | str = "auto",
-        lora_rank: int | None = None,
-        n_layers: int | None = None,
-        column_kinds: Mapping[Any, str] | None = None,
-        range_margin: float = 0.0,
-        ranges: Mapping[Any, tuple[Any, Any]] | None = None,
-        categories: Mapping[Any, Sequence[Any]] | None = None,
-        fixed_combinations: Sequence[Sequence[Any]] | None = None,
-        inequalities: Sequence[tuple[Any, str, Any]] | None = None,
-        allow_copies: bool = True,
-        device: str = "auto",
-        precision: str = "auto",
+        categorical_features: Any = "auto",
+        column_types: Mapping[Any, str] | None = None,
+        constraints: Sequence[Constraint | str] | str | None = "auto",
         max_time: float | None = None,
         checkpoint_dir: Any = None,
+        device: str = "auto",
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.model = model
         self.recipe = recipe
-        self.serialization = serialization
-        self.decoding = decoding
-        self.interpolation = interpolation
-        self.permutation = permutation
-        self.condition = condition
-        self.selection = selection
-        self.refinement = refinement
-        self.train_on = train_on
-        self.epochs = epochs
-        self.max_samples_seen = max_samples_seen
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.temperature = temperature
-        self.top_p = top_p
-        self.generation_batch_size = generation_batch_size
-        self.lora_rank = lora_rank
-        self.n_layers = n_layers
-        self.column_kinds = column_kinds
-        self.range_margin = range_margin
-        self.ranges = ranges
-        self.categories = categories
-        self.fixed_combinations = fixed_combinations
-        self.inequalities = inequalities
-        self.allow_copies = allow_copies
-        self.device = device
-        self.precision = precision
+        self.categorical_features = categorical_features
+        self.column_types = column_types
+        self.constraints = constraints
         self.max_time = max_time
         self.checkpoint_dir = checkpoint_dir
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of the recipe and the model, as ``recipe__temperature``.
+
+        A recipe or model that is given by its name is replaced by the object of that name first.
+
+        Returns
+        -------
+        self
+        """
+        for name, get in (("recipe", get_recipe), ("model", get_model)):
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and isinstance(value := params.get(name, getattr(self, name)), str):
+                params[name] = get(value)
+        result: Self = super().set_params(**params)
+        return result
+
+    def fit(self, X: Any, y: Any, **params: Any) -> Self:
+        """Train the model; `sample` and `score_samples` then work.
+
+        The model learns the classes that `sampling_strategy` fills, or every class if there is
+        nothing to fill or the recipe trains on all.
+
+        Parameters
+        ----------
+        X : DataFrame, array or list of shape (n_samples, n_features)
+            Features, as for `fit_resample`.
+        y : Series, array or list of shape (n_samples,)
+            Class labels.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, a column or a class cannot be used; the message names it. Raised
+            before any training.
+        """
+        frame, labels = self._read(X, y)
+        with _unchanged_on_error(self):
+            self._start(X, y)
+            super().fit(frame, labels, **params)
+            _, encoded, _ = self._check_X_y(frame, labels)
+            self._finish(self._train(self._prepare(frame, np.asarray(encoded), {})))
+        return self
 
     def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
         """Fill the minority classes with generated rows.
@@ -512,16 +249,16 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
         Parameters
         ----------
         X : DataFrame, array or list of shape (n_samples, n_features)
-            Features, of any kinds, missing values included: a frame of pandas or polars, an array
-            (of objects where the kinds differ) or a list of rows. A sparse matrix is refused.
+            Features, of any types, missing values included: a frame of pandas or polars, an array
+            (of objects where the types differ) or a list of rows. A sparse matrix is refused.
         y : Series, array or list of shape (n_samples,)
             Class labels: strings, integers, booleans or categories.
 
         Returns
         -------
         X_resampled : of the type of X, of shape (n_samples + n_synthetic_, n_features)
-            The rows of X, then the synthetic ones. The index of a DataFrame goes on where it is
-            of unique integers, and is numbered anew otherwise.
+            The rows of X, then the synthetic ones. The index of a DataFrame is continued where it
+            is of unique integers, and numbered anew otherwise.
         y_resampled : of the type of y, of shape (n_samples + n_synthetic_,)
             Their labels.
 
@@ -531,52 +268,212 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
             If a parameter, a column or a class cannot be used; the message names it. Raised
             before any training.
         DecodingError
-            If `inequalities`, ``allow_copies=False`` or a labelling of the written rows reject so
-            many that too few are left of 50 draws a row (100 with a labelling).
+            If constraints, or the labelling of the generated rows, reject so many that too few are
+            left of 50 draws per row (100 with a labelling).
         """
-        started = time.perf_counter()
-        frame, labels = as_frame(X), as_labels(y)
-        n_unlabelled = int(pd.isna(labels).sum(axis=None))
-        if n_unlabelled:
-            raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
-        with as_before_unless_done(self):
-            self._started = started
-            self._caller_types = CallerTypes.of(X, y)
+        frame, labels = self._read(X, y)
+        with _unchanged_on_error(self):
+            self._start(X, y)
             whole, whole_labels = super().fit_resample(frame, labels, **params)
         X_resampled = self._caller_types.extended_frame(X, whole.iloc[len(frame) :])
-        if np.ndim(labels) == 2:  # a column, or one column a class: made by imbalanced-learn
+        if np.ndim(labels) == 2:  # a column, or one column per class: made by imbalanced-learn
             return X_resampled, whole_labels
         y_resampled = self._caller_types.extended_labels(y, pd.Series(whole_labels[len(frame) :]))
         if isinstance(X_resampled, pd.DataFrame) and isinstance(y_resampled, pd.Series):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
 
-    def report(self, *, title: str = "Table", holdout: tuple[Any, Any] | None = None) -> Report:
-        """Show what the last `fit_resample` wrote beside the real rows.
+    def sample(
+        self,
+        n_samples: int,
+        *,
+        class_: Any = None,
+        condition: Mapping[Any, Any] | None = None,
+        random_state: Any = None,
+    ) -> tuple[Any, Any]:
+        """Generate further rows without training again.
 
         Parameters
         ----------
-        title : str, default="Table"
-            What the table is called.
-        holdout : tuple of (X, y), default=None
-            Real rows that `fit_resample` has not seen, in the types of its X and y. Whether
-            synthetic rows leak can only be told with them.
+        n_samples : int
+            Number of rows.
+        class_ : object, default=None
+            Their class; may be omitted if the model was trained on a single one. The model knows
+            the classes that it was trained on: with ``Recipe(train_on="all")``, all of them.
+        condition : mapping, default=None
+            Values that all the rows have: column name -> value. They replace the conditions that
+            the prompts hold otherwise.
+        random_state : int, RandomState instance or None, default=None
+            Seed of these rows; None continues the stream of the fit, so that repeated calls
+            generate different rows.
 
         Returns
         -------
-        Report
-            Shows itself in a notebook; has ``to_html``, ``to_markdown`` and ``to_json``.
+        X : DataFrame, array or list of shape (n_samples, n_features)
+            As the X of the fit.
+        y : Series, array or list of shape (n_samples,)
+            As the y of the fit.
 
         Raises
         ------
+        ValueError
+            If the class was not trained on, or the condition names an unknown column or a value
+            outside the column's domain.
         NotFittedError
-            Before `fit_resample`.
+            Before `fit` or `fit_resample`.
         """
-        # the report knows the sampler; the sampler knows only where its report is made
-        from counterpoise.report._build import report_sampler
+        chunk_size = max(n_samples, 1) if _is_count(n_samples) else 1
+        chunks = self.sample_chunks(
+            n_samples,
+            chunk_size=chunk_size,
+            class_=class_,
+            condition=condition,
+            random_state=random_state,
+        )
+        return next(chunks)
 
-        check_is_fitted(self, "n_synthetic_")
-        return report_sampler(self, title=title, holdout=holdout)
+    def sample_chunks(
+        self,
+        n_samples: int,
+        *,
+        chunk_size: int = 10_000,
+        class_: Any = None,
+        condition: Mapping[Any, Any] | None = None,
+        random_state: Any = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Generate further rows in chunks, in memory that does not grow with their number.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows in all.
+        chunk_size : int, default=10_000
+            Rows per chunk.
+        class_, condition, random_state
+            As in :meth:`sample`.
+
+        Yields
+        ------
+        X : DataFrame, array or list of shape (at most chunk_size, n_features)
+        y : Series, array or list of shape (at most chunk_size,)
+
+        Raises
+        ------
+        ValueError
+            As :meth:`sample`, at the call and not at the first chunk.
+        """
+        check_is_fitted(self, "generator_")
+        if not _is_count(n_samples):
+            raise ValueError(
+                f"n_samples must be a whole number of rows, 0 or more; got {n_samples!r}"
+            )
+        if not _is_count(chunk_size) or chunk_size == 0:
+            raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
+        rng = self._rng if random_state is None else _generator_of(random_state)
+        fixed = read_fixed(self._constraint_set.layout, condition) if condition else None
+        self._check_acceptance()
+        label = self._trained_class(class_)
+        sizes = [min(chunk_size, n_samples - at) for at in range(0, n_samples, chunk_size)] or [0]
+        return (self._sample_chunk(size, label, fixed, rng) for size in sizes)
+
+    def score_samples(self, X: Any, y: Any = None) -> Any:
+        """Return the log-likelihood of each row under the trained model, given its class.
+
+        Parameters
+        ----------
+        X : DataFrame, array or list of shape (n_samples, n_features)
+            Rows in the types and columns of the fit; they need not be rows of the fit.
+        y : Series, array or list of shape (n_samples,), default=None
+            Their classes. None takes the mean likelihood over the classes that were learned.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In nats, the mean over 8 random orders of the columns (one, where the recipe has a
+            fixed order). A missing cell is scored like any other value where its column had
+            missing values in the fit, and is left out of the row (marginalised) where it had none.
+            ``-inf`` for a row with a cell that cannot be generated, such as an unknown category
+            or a number outside the range, or of a class that was not trained on. Free text is
+            left out.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or has another type than in the fit.
+        NotFittedError
+            Before `fit` or `fit_resample`.
+        """
+        check_is_fitted(self, "generator_")
+        labels = None if y is None else as_labels(y)
+        return score_rows(self.generator_, self._constraint_set.layout, as_frame(X), labels)
+
+    def save(
+        self, folder: str | PathLike[str], *, include_rows: bool = False, overwrite: bool = False
+    ) -> None:
+        """Save the fitted sampler to a folder, as safetensors and JSON.
+
+        The folder holds the model, the columns with their categories and ranges, the parts of
+        free text, and how often each value of a column occurs in a class, column by column. It
+        holds no row of the table, unless asked for. That does not make it anonymous: rare
+        categories are in it, and a model can have learned a row by heart.
+
+        Parameters
+        ----------
+        folder : str or path
+            It is written whole or not at all.
+        include_rows : bool, default=False
+            Also store the rows that the model was trained on.
+        overwrite : bool, default=False
+            Replace a sampler that was saved there before.
+
+        Raises
+        ------
+        ModelError
+            If the folder exists, or a parameter or the model is of a kind that can't be stored.
+        """
+        from counterpoise.persistence._sampler import save_sampler
+
+        check_is_fitted(self, "generator_")
+        save_sampler(self, Path(folder), include_rows=include_rows, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str], *, device: str | None = None) -> Self:
+        """Load a sampler that :meth:`save` saved; nothing in the folder is executed.
+
+        It generates the rows that the saved one would have generated next, on the same device.
+        What describes the rows of the fit (`provenance_`) is not in it.
+
+        Parameters
+        ----------
+        folder : str or path
+            The folder.
+        device : str, default=None
+            Where to run, in place of the saved value of the parameter `device`.
+
+        Raises
+        ------
+        ModelError
+            If a file is missing, cut, changed, malformed or of another version.
+        """
+        from counterpoise.persistence._sampler import load_sampler
+
+        sampler: Self = load_sampler(cls, Path(folder), device)
+        return sampler
+
+    def _read(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any]:
+        frame, labels = as_frame(X), as_labels(y)
+        if y is None:
+            raise ValueError("LLMOverSampler requires y to be passed, but the target y is None")
+        n_unlabelled = int(pd.isna(labels).sum(axis=None))
+        if n_unlabelled:
+            raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
+        return frame, labels
+
+    def _start(self, X: Any, y: Any) -> None:
+        self._started = time.perf_counter()
+        self._caller_types = CallerTypes.of(X, y)
+        for name in _OF_ONE_FIT:
+            self.__dict__.pop(name, None)
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, bool]:
         frame = as_frame(X)
@@ -600,138 +497,229 @@ class LLMOverSampler(MoreRows, Storable, BaseOverSampler):  # type: ignore[misc]
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
         n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
-        recipe = self._recipe()
-        interpolates = recipe.interpolation is not None
-        for class_ in n_rows:
-            check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
-        for name in _OF_ONE_FIT:
-            self.__dict__.pop(name, None)
-        self.recipe_ = recipe
-        self.classes_ = np.unique(labels)
-        types = self._caller_types
-        prepared = prepare(X, labels, types.target_name, types.names_columns, self._demands())
-        self.schema_, self._rules = prepared.schema, prepared.rules
+        prepared = self._prepare(X, labels, n_rows)
+        checkpoint = self._train(prepared)
         synthetic = prepared.observed.take([]).to_frame()
         if n_rows:
-            codes = {class_: label_code(prepared.table.schema, class_) for class_ in n_rows}
-            check_constraints(prepared, codes)
-            checkpoint = self._fit_generator(prepared.table, n_rows)
-            synthetic = self._write(prepared.observed, n_rows)
-            if checkpoint is not None:
-                checkpoint.remove()
+            synthetic = self._generate(prepared.observed, n_rows)
+        self._finish(checkpoint)
         self.n_synthetic_ = len(synthetic)
         features = synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
         whole = pd.concat([X, features], ignore_index=True)
-        self._resampled = whole, np.concatenate([labels, new_labels])  # for `report`
+        self._resampled = whole, np.concatenate([labels, new_labels])  # for the report
         return self._resampled
 
-    def _demands(self) -> Demands:
-        """Return what the parameters say of the rows to write."""
-        return Demands(
-            self.column_kinds or {},
-            self.range_margin,
-            self.ranges or {},
-            self.categories or {},
-            () if self.fixed_combinations is None else self.fixed_combinations,
-            () if self.inequalities is None else self.inequalities,
-            self.allow_copies,
-        )
+    def _prepare(self, X: pd.DataFrame, labels: Any, n_rows: Mapping[Any, int]) -> ConstrainedTable:
+        """Check parameters and table, before any training.
 
-    def _fit_generator(self, table: Table, n_rows: Mapping[Any, int]) -> Checkpoint | None:
-        """Train a model to write the rows of `table`; return the checkpoint, if there is one."""
-        device = resolve_device(self.device, self.precision)
-        n_deficit = {label_code(table.schema, class_): n for class_, n in n_rows.items()}
-        backbone = self._backbone(table, n_deficit, device)
+        `n_rows` are the rows to be generated for each class; without any, the model is trained for
+        `sample` alone.
+        """
+        self.recipe_ = get_recipe(self.recipe)
+        self.recipe_.validate()
+        self.classes_ = np.unique(labels)
+        types = self._caller_types
+        prepared = apply_constraints(
+            X,
+            labels,
+            types.target_name,
+            is_named=types.names_columns,
+            column_types=self._column_types(X),
+            constraints=constraint_list(self.constraints),
+        )
+        self.schema_, self._constraint_set = prepared.schema, prepared.constraints
+        self.constraints_ = list(prepared.constraints.constraints)
+        n_rows = n_rows or self._classes_to_learn(labels)
+        interpolates = self.recipe_.interpolation is not None
+        for class_ in n_rows:
+            check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
+        codes = {class_: label_code(prepared.table.schema, class_) for class_ in n_rows}
+        self._n_rows = {codes[class_]: n for class_, n in n_rows.items()}
+        warn_about_identifiers(prepared.observed)
+        prepared.check(codes)
+        for class_, label in codes.items():
+            warn_about_unseen(prepared.table, label, class_)
+        return prepared
+
+    def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
+        """Return the classes that are learned where no row is to be generated yet, with 0 rows."""
+        wanted = [c for c, n in self.sampling_strategy_.items() if n > 0] or self.classes_.tolist()
+        learned = [class_ for class_ in wanted if (labels == class_).sum() > 1]
+        if len(learned) < len(wanted) and learned:
+            warnings.warn(
+                f"the model does not learn the classes {sorted(set(wanted) - set(learned))}, of "
+                "which there is a single row",
+                UserWarning,
+                stacklevel=4,
+            )
+        return {_plain(class_): 0 for class_ in learned or wanted}
+
+    def _column_types(self, X: pd.DataFrame) -> dict[Hashable, str]:
+        """Return the types that the user declares, by column name."""
+        types: dict[Hashable, str] = dict(self.column_types or {})
+        given = self.categorical_features
+        if isinstance(given, str) and given == "auto":
+            return types
+        features = np.asarray(given)
+        names = X.columns.tolist()
+        if features.dtype == bool:
+            if features.shape != (len(names),):
+                raise ValueError(
+                    f"categorical_features is a mask of shape {features.shape}; X has "
+                    f"{len(names)} columns"
+                )
+            chosen = [name for name, is_in in zip(names, features, strict=True) if is_in]
+        else:
+            chosen = [
+                names[feature]
+                if feature not in names and isinstance(feature, int) and feature < len(names)
+                else feature
+                for feature in features.tolist()
+            ]
+        for name in chosen:
+            if name not in names:
+                raise ValueError(
+                    f"categorical_features names the column {name!r}; the columns are {names}"
+                )
+            if types.setdefault(name, "categorical") not in ("categorical", "ordered", "boolean"):
+                raise ValueError(
+                    f"column {name!r} is in categorical_features and {types[name]} in column_types"
+                )
+        return types
+
+    def _train(self, prepared: ConstrainedTable) -> Checkpoint | None:
+        """Train a model of the prepared rows; return the checkpoint, if there is one."""
+        model = get_model(self.model)
+        device = device_for(model, self.device)
+        backbone = self._backbone(model, prepared.table, device)
         self.model_name_, self.model_reason_ = backbone.name, backbone.reason
-        self._generation_batch_size = backbone.generation_batch_size
-        self._rng = generator_of(self.random_state)
+        size = model.generation_batch_size
+        self._generation_batch_size = (
+            backbone.generation_batch_size if isinstance(size, str) else int(size)
+        )
+        self._rng = _generator_of(self.random_state)
         checkpoint = None
         if self.checkpoint_dir is not None:
             taken = {"model": backbone.name, "device": device.device, "precision": device.precision}
             seeded = None if self.random_state is None else self._rng
-            parts = fingerprint(table, n_deficit, {**self.get_params(deep=False), **taken}, seeded)
+            params = self.get_params(deep=False)
+            del params["recipe"]  # the name: its values count
+            params |= {**self.recipe_.get_params(), **model.get_params(), **taken}
+            parts = fingerprint(prepared.table, self._n_rows, params, seeded)
             checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng, backbone.name)
-        rate, batch_size = self.learning_rate, self.batch_size
+        rate, batch_size = model.learning_rate, model.batch_size
         self.generator_ = fit_generator(
-            table,
-            n_deficit,
+            prepared.table,
+            self._n_rows,
             backbone,
             self.recipe_,
-            TrainingLength.of(self.recipe_, self.patience, self.max_samples_seen),
-            batch_size=backbone.batch_size if batch_size == "auto" else int(batch_size),
-            learning_rate=backbone.learning_rate if rate == "auto" else float(rate),
+            TrainingLength.of(self.recipe_),
+            batch_size=backbone.batch_size if isinstance(batch_size, str) else int(batch_size),
+            learning_rate=backbone.learning_rate if isinstance(rate, str) else float(rate),
             device=device,
             rng=self._rng,
             progress=make_progress(self.verbose),
             checkpoint=checkpoint,
-            budget=TimeBudget(n_deficit, self._sampling(), self.max_time, self._started),
+            budget=TimeBudget(self._n_rows, self._sampling(), self.max_time, self._started),
         )
         self.history_ = self.generator_.history
-        warn_about_stopped_training(self.generator_.trainings, self.max_time)
+        trainings = self.generator_.trainings
+        training_s = sum(history.seconds for history in trainings)
+        n_samples_seen = sum(history.n_samples_seen for history in trainings)
+        self.timings_ = {
+            "training_s": training_s,
+            "training_rows_per_s": n_samples_seen / training_s,
+            "generation_s": 0.0,
+            "generation_rows_per_s": 0.0,
+        }
+        warn_about_stopped_training(trainings, self.max_time)
         return checkpoint
 
-    def _backbone(self, table: Table, n_deficit: Mapping[int, int], device: Device) -> Backbone:
+    def _finish(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is not None:
+            checkpoint.remove()
+        self.n_synthetic_ = 0
+
+    def _backbone(self, model: Backbone, table: Table, device: Device) -> LoadedBackbone:
         """Load the model that was asked for, or for "auto" the one that fits the budget."""
-        model, reason = self.model, "asked for"
-        if model == "auto" and self.checkpoint_dir is not None:
+        name, reason = getattr(model, "name", "compact"), "asked for"
+        lora_rank = n_layers = None
+        if isinstance(model, PretrainedModel):
+            lora_rank, n_layers = model.lora_rank, model.n_layers
+        if isinstance(model, AutoModel) and self.checkpoint_dir is not None:
             begun = read_facts(Path(self.checkpoint_dir)) or {}
-            # what was begun is gone on with, however fast the machine is now
-            model, reason = begun.get("backbone", model), "the checkpoint is of it"
-        if model != "auto":
+            # a checkpoint is resumed with its model, however fast the machine is now
+            name, reason = begun.get("backbone", name), "the checkpoint is of it"
+        if name != "auto":
             return load_backbone(
-                model,
-                device=device,
-                lora_rank=self.lora_rank,
-                n_layers=self.n_layers,
-                reason=reason,
+                name, device=device, lora_rank=lora_rank, n_layers=n_layers, reason=reason
             )
-        size, rows = self.batch_size, self.generation_batch_size
+        size, rows = model.batch_size, model.generation_batch_size
         fit = Fit(
             table,
-            n_deficit,
+            self._n_rows,
             self.recipe_,
-            TrainingLength.of(self.recipe_, self.patience, self.max_samples_seen),
+            TrainingLength.of(self.recipe_),
             device,
-            batch_size=None if size == "auto" else int(size),
-            generation_batch_size=None if rows == "auto" else int(rows),
-            lora_rank=self.lora_rank,
-            n_layers=self.n_layers,
+            batch_size=None if isinstance(size, str) else int(size),
+            generation_batch_size=None if isinstance(rows, str) else int(rows),
+            lora_rank=lora_rank,
+            n_layers=n_layers,
         )
         return choose_backbone(fit, self.max_time, self._started)
 
-    def _write(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
-        """Write the rows that each class lacks; label first."""
+    def _generate(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
+        """Generate the rows that each class lacks; label first."""
         filling = fill(self._row_sampler(), observed, n_rows, self._rng)
         self.provenance_, self.copy_rate_ = filling.provenance, filling.copy_rate
         self.rejection_stats_ = filling.rejection_stats
         if self.recipe_.decoding == "free":
             n_invalid = filling.provenance["invalid_cells"].to_numpy()
             rejection_stats = sum(filling.rejection_stats.values(), start=RejectionStats())
-            self.free_yield_ = share_by_fate(n_invalid, rejection_stats)
-        trainings = self.generator_.trainings
-        training_s = sum(history.seconds for history in trainings)
-        self.timings_ = {
-            "training_s": training_s,
-            "training_rows_per_s": sum(h.n_samples_seen for h in trainings) / training_s,
-            "generation_s": filling.seconds,
-            "generation_rows_per_s": len(filling.rows) / filling.seconds,
-        }
+            self.free_decoding_stats_ = share_by_fate(n_invalid, rejection_stats)
+        self.timings_["generation_s"] = filling.seconds
+        self.timings_["generation_rows_per_s"] = len(filling.rows) / filling.seconds
         return filling.rows
 
-    def _recipe(self) -> Recipe:
-        """Return the recipe with what the parameters change in it."""
-        return as_recipe(self.recipe, **{name: getattr(self, name) for name in CHANGEABLE})
-
     def _sampling(self) -> Sampling:
-        size = self.generation_batch_size
-        if size == "auto":
-            size = self._generation_batch_size
-        return Sampling(self._recipe().temperature, self.top_p, int(size))
+        recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
+        return Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
 
     def _row_sampler(self) -> RowSampler:
-        rules = replace(self._rules, allow_copies=self.allow_copies)  # set_params may change it
-        return RowSampler(self.generator_, rules, self._sampling(), make_progress(self.verbose))
+        return RowSampler(
+            self.generator_, self._constraint_set, self._sampling(), make_progress(self.verbose)
+        )
+
+    def _check_acceptance(self) -> None:
+        """Raise the errors that constraints of a loaded sampler have, before the first chunk."""
+        schema = self._constraint_set.layout.schema
+        texts: dict[int, tuple[str, ...]] = {
+            at: () for at, column in enumerate(schema) if column.is_text
+        }
+        empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64), texts)
+        for constraint in self.constraints_:
+            constraint.accepts(empty)
+
+    def _sample_chunk(
+        self, n_rows: int, class_: Any, fixed: Fixed | None, rng: np.random.Generator
+    ) -> tuple[Any, Any]:
+        generated, _, _ = self._row_sampler().draw(class_, n_rows, rng, fixed)
+        frame = self._constraint_set.layout.split(generated.table).to_frame()
+        return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
+
+    def _trained_class(self, class_: Any) -> Any:
+        """Return the class to be generated, which the model must have been trained on."""
+        trained = self.generator_.rows.value_counts.labels
+        names = self.generator_.serializer.schema[0].decode(trained).tolist()
+        if class_ is None and len(trained) == 1:
+            return names[0]
+        if class_ is None or class_ not in names:
+            raise ValueError(
+                f"class_ must be one of the classes that the model was trained on, {names}; got "
+                f"{class_!r}. With Recipe(train_on='all') it is trained on every class"
+            )
+        return class_
 
 
 _OF_ONE_FIT = (
@@ -741,11 +729,33 @@ _OF_ONE_FIT = (
     "provenance_",
     "copy_rate_",
     "rejection_stats_",
-    "free_yield_",
+    "free_decoding_stats_",
     "model_name_",
     "model_reason_",
+    "_resampled",
 )
-"""Attributes that a fit with nothing to fill would otherwise keep from the fit before."""
+"""Attributes that a fit which generates nothing would otherwise keep from the fit before."""
+
+
+@contextmanager
+def _unchanged_on_error(fitted: object) -> Iterator[None]:
+    """Restore the attributes of an estimator if a fit fails or is interrupted."""
+    before = dict(fitted.__dict__)
+    try:
+        yield
+    except BaseException:
+        fitted.__dict__.clear()
+        fitted.__dict__.update(before)
+        raise
+
+
+def _is_count(n: object) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
+
+
+def _generator_of(random_state: Any) -> np.random.Generator:
+    """Return a generator seeded from scikit-learn's kinds of `random_state`."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
 
 
 def _plain(class_: Any) -> Any:

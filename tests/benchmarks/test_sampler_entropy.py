@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks._entropy import SamplerRows, measure_cross_entropy, measure_entropy
+from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from tests.small_models import mixed_frame
 
@@ -13,7 +14,7 @@ from tests.small_models import mixed_frame
 def fitted(**arguments: object) -> LLMOverSampler:
     X, y = mixed_frame(80)
     chosen = {"interpolation": "smotenc", "selection": None, "precision": "float32"}
-    sampler = LLMOverSampler(model="compact", epochs=4, random_state=0, **{**chosen, **arguments})
+    sampler = make_sampler(model="compact", epochs=4, random_state=0, **{**chosen, **arguments})
     sampler.fit_resample(X, y)
     return sampler
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.errors import DecodingError, SchemaError
 from tests.small_models import QUICK
 
@@ -36,7 +36,7 @@ def shop(n_rows=80, seed=0):
 
 
 def resample(X, y, **options):
-    sampler = LLMOverSampler(**{**QUICK, **options})
+    sampler = make_sampler(**{**QUICK, **options})
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     pd.testing.assert_frame_equal(X_resampled.iloc[: len(X)], X)
     assert y_resampled.value_counts().nunique() == 1
@@ -49,7 +49,7 @@ def refused(X, y, says, monkeypatch, **options):
 
     monkeypatch.setattr("counterpoise.sampler.fit_generator", no_training)
     with pytest.raises(SchemaError, match=says):
-        LLMOverSampler(**{**QUICK, **options}).fit_resample(X, y)
+        make_sampler(**{**QUICK, **options}).fit_resample(X, y)
 
 
 @pytest.mark.parametrize("serialization", ["table", "text"])
@@ -103,14 +103,13 @@ def test_a_date_range():
         ({"ranges": {"age": (40, 30)}}, "'age'.*smaller end first"),
         ({"ranges": {"age": (30.2, 30.8)}}, "'age'"),
         ({"ranges": {"age": ("a", "b")}}, "'age'.*two finite numbers"),
-        ({"ranges": {"age": 3}}, "'age'.*pair"),
         ({"ranges": {"colour": (0, 1)}}, "'colour'.*no range"),
         ({"categories": {"hue": ["red"]}}, "hue"),
         ({"categories": {"colour": []}}, "'colour'.*one or more"),
         ({"fixed_combinations": [("state",)]}, "two or more"),
         ({"fixed_combinations": ["state"]}, "two or more"),
         ({"fixed_combinations": [("state", "area")]}, "'area'"),
-        ({"fixed_combinations": [("state", "colour"), ("colour", "age")]}, "twice"),
+        ({"fixed_combinations": [("state", "colour"), ("colour", "age")]}, "Two FixedCombinations"),
         ({"fixed_combinations": [("state", "state")]}, "twice"),
         (
             {
@@ -120,8 +119,7 @@ def test_a_date_range():
             },
             "No row has a combination",
         ),
-        ({"inequalities": [("min_price", "=<", "max_price")]}, "triples"),
-        ({"inequalities": [("min_price", "max_price")]}, "triples"),
+        ({"inequalities": [("min_price", "=<", "max_price")]}, "operator must be one of"),
         ({"inequalities": [("min_price", "<=", "price")]}, "'price'"),
         ({"inequalities": [("min_price", "<=", "state")]}, "compares decimal with categorical"),
         ({"inequalities": [("max_price", "<", "min_price")]}, "real rows of class 'yes' break"),
@@ -269,7 +267,7 @@ def test_copies_can_be_refused():
 @pytest.mark.filterwarnings("ignore:column 'note' has another value in every row")
 def test_copies_of_texts_are_told_by_their_letters():
     X = pd.DataFrame({"note": [f"n{i}" for i in range(60)], "b": 1})
-    sampler, made = resample(X, pd.Series([0, 0, 1] * 20), column_kinds={"note": "text"})
+    sampler, made = resample(X, pd.Series([0, 0, 1] * 20), column_types={"note": "text"})
     assert sampler.copy_rate_ == made["note"].isin(X["note"][2::3]).mean()
 
 
@@ -285,7 +283,7 @@ def test_copies_that_are_nearly_all_there_is_end_with_an_error_that_says_so():
     y[:10] = 0
     options = {"allow_copies": False, "temperature": 0.01, "epochs": 60}
     with pytest.raises(DecodingError, match=r"room for 2 different rows.*1 real.*allow copies"):
-        LLMOverSampler(**{**QUICK, **options}).fit_resample(X, y)
+        make_sampler(**{**QUICK, **options}).fit_resample(X, y)
 
 
 def test_provenance_names_the_nearest_real_row():

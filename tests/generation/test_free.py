@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
@@ -153,7 +153,7 @@ def simple():
 
 def filled(simple, n_samples_seen):
     """A sampler that has filled the table, after checks that hold whatever it learned."""
-    sampler = LLMOverSampler(**QUICK, recipe="imbllm", max_samples_seen=n_samples_seen)
+    sampler = make_sampler(**QUICK, recipe="imbllm", max_samples_seen=n_samples_seen)
     X, y = sampler.fit_resample(*simple)
     assert y.value_counts().to_dict() == {"no": 45, "yes": 45}
     assert set(X["a"]) <= {"x", "y"}
@@ -163,28 +163,28 @@ def filled(simple, n_samples_seen):
 
 def test_as_many_rows_as_asked_for_and_what_became_of_those_written(simple):
     sampler = filled(simple, 64)
-    assert sum(sampler.free_yield_.values()) == pytest.approx(1.0)
+    assert sum(sampler.free_decoding_stats_.values()) == pytest.approx(1.0)
     kept = (sampler.provenance_["invalid_cells"] == 0).mean()
     rejection_stats = sampler.rejection_stats_["yes"]
     dropped = rejection_stats.rejected[FLAWED] / rejection_stats.n_drawn
-    assert sampler.free_yield_["dropped"] == pytest.approx(dropped)
-    assert sampler.free_yield_["valid as written"] == pytest.approx(kept * (1 - dropped))
-    assert sampler.free_yield_["valid as written"] < 0.5, "it has hardly learned to write"
+    assert sampler.free_decoding_stats_["dropped"] == pytest.approx(dropped)
+    assert sampler.free_decoding_stats_["valid as written"] == pytest.approx(kept * (1 - dropped))
+    assert sampler.free_decoding_stats_["valid as written"] < 0.5, "it has hardly learned to write"
 
 
 @pytest.mark.slow
 def test_a_model_that_has_learned_to_write_writes_possible_rows(simple):
-    assert filled(simple, 2400).free_yield_["valid as written"] > 0.5
+    assert filled(simple, 2400).free_decoding_stats_["valid as written"] > 0.5
 
 
 def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
     monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
-    sampler = LLMOverSampler(**QUICK, recipe="predllm", max_samples_seen=32)
+    sampler = make_sampler(**QUICK, recipe="predllm", max_samples_seen=32)
     with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):
         sampler.fit_resample(*simple)
 
 
 def test_it_needs_text():
-    with pytest.raises(ValueError, match="decoding='free' reads text"):
-        LLMOverSampler(decoding="free").fit_resample(*mixed_frame())
+    with pytest.raises(ValueError, match="decoding='free' parses text"):
+        make_sampler(decoding="free").fit_resample(*mixed_frame())

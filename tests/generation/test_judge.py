@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.columns._base import MISSING
 from counterpoise.columns._schema import Schema
@@ -151,7 +152,7 @@ def test_arrays_must_be_all_there() -> None:
 
 def sampler_of(table: Table, selection: str | None, **changes: object) -> LLMOverSampler:
     frame = table.to_frame()
-    sampler = LLMOverSampler(
+    sampler = make_sampler(
         model="compact", selection=selection, epochs=2, random_state=0, **changes
     )
     sampler.fit_resample(frame.drop(columns="y"), frame["y"])

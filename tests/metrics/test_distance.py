@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
@@ -188,7 +188,7 @@ def test_provenance_and_report_name_the_same_row_on_a_long_tailed_column() -> No
         }
     )
     y = np.where(np.arange(90) % 3 == 0, "rare", "common")
-    sampler = LLMOverSampler(**QUICK)
+    sampler = make_sampler(**QUICK)
     X_resampled, _ = sampler.fit_resample(X, y)
     of_class = np.flatnonzero(y == "rare")
     real, made = encode(sampler.schema_, [X.iloc[of_class]], [X_resampled[90:]])

@@ -1,6 +1,5 @@
 """Each recipe is the method that the table of the documentation says, and nothing else changes."""
 
-import dataclasses
 import sys
 
 import numpy as np
@@ -8,15 +7,17 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError, MissingDependencyError
 from counterpoise.generation import _filling as filling
 from counterpoise.generation._scoring import Scorer
 from counterpoise.generation._selection import XGBoostLabeller
+from counterpoise.models import CompactModel
 from counterpoise.models._device import resolve_device
 from counterpoise.models._registry import load_backbone
-from counterpoise.recipes._base import AS_RECIPE, CHANGEABLE, RECIPES, Recipe, as_recipe
+from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
+from counterpoise.sampler import LLMOverSampler
 from counterpoise.serialization._serializer import draw_orders, serialize
 from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.training._fit import build_serializer
@@ -32,8 +33,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:class .* too few to hold any out
 
 def differences(one: Recipe, other: Recipe) -> dict[str, object]:
     """What `other` has that `one` has not."""
-    theirs = dataclasses.asdict(other)
-    return {k: theirs[k] for k, v in dataclasses.asdict(one).items() if v != theirs[k]}
+    theirs = other.get_params()
+    return {k: theirs[k] for k, v in one.get_params().items() if v != theirs[k]}
 
 
 @pytest.mark.parametrize(
@@ -58,17 +59,17 @@ def differences(one: Recipe, other: Recipe) -> dict[str, object]:
                 "interpolation": None,
                 "permutation": "no-label",
                 "condition": "any-feature",
-                "numbers": "digits",
+                "digit_tokens": True,
             },
         ),
     ],
 )
 def test_a_recipe_differs_from_imbllm_in_what_its_name_says(name, expected):
-    assert differences(RECIPES["imbllm"], RECIPES[name]) == expected
+    assert differences(get_recipe("imbllm"), get_recipe(name)) == expected
 
 
 def test_imbllm_is_the_published_method():
-    published = RECIPES["imbllm"]
+    published = get_recipe("imbllm")
     assert (published.train_on, published.interpolation) == ("minority", "smotenc")
     assert (published.permutation, published.condition) == ("label-first", "feature")
     assert published.labelled_by == "prompt"
@@ -80,13 +81,13 @@ def test_imbllm_is_the_published_method():
     [("great", "prompt"), ("taptap", "xgboost"), ("predllm", "model"), ("counterpoise", "prompt")],
 )
 def test_who_labels_the_rows(name, labeller):
-    assert RECIPES[name].labelled_by == labeller
+    assert get_recipe(name).labelled_by == labeller
 
 
 def test_predllm_writes_the_label_last_and_taptap_not_at_all():
     rng = np.random.default_rng(0)
-    last = draw_orders(500, 7, RECIPES["predllm"].permutation, rng)
-    without = draw_orders(500, 7, RECIPES["taptap"].permutation, rng)
+    last = draw_orders(500, 7, get_recipe("predllm").permutation, rng)
+    without = draw_orders(500, 7, get_recipe("taptap").permutation, rng)
     assert (last[:, -1] == 0).all()
     assert (np.sort(last, axis=1) == np.arange(7)).all()
     assert (np.sort(without, axis=1) == np.arange(1, 7)).all()
@@ -96,34 +97,46 @@ def test_predllm_writes_the_label_last_and_taptap_not_at_all():
 def test_great_is_trained_on_every_row_and_writes_the_label_anywhere():
     table = labelled_table(*mixed_frame(100))
     rng = np.random.default_rng(0)
-    rows = training_rows(table, {1: 60}, RECIPES["great"], lambda n_rows: 0.0, rng)
+    rows = training_rows(table, {1: 60}, get_recipe("great"), lambda n_rows: 0.0, rng)
     np.testing.assert_array_equal(rows.corpus.codes, table.codes)
-    orders = draw_orders(2000, 7, RECIPES["great"].permutation, rng)
+    orders = draw_orders(2000, 7, get_recipe("great").permutation, rng)
     place_of_label = np.argmax(orders == 0, axis=1)
     # each of 7 places has 2000/7 = 286 in expectation, standard deviation 15.6: 6 of these
     # on either side fail by chance once in 10 million runs
     assert np.abs(np.bincount(place_of_label, minlength=7) - 2000 / 7).max() < 6 * 15.7
 
 
-def test_a_parameter_that_says_recipe_leaves_the_recipe_as_it_is():
-    unset = dict.fromkeys(CHANGEABLE, AS_RECIPE)
-    for name, recipe in RECIPES.items():
-        assert as_recipe(name, **unset) == recipe
-    assert as_recipe("great", **unset).changed(interpolation=None) == RECIPES["great"]
-    changed = as_recipe("imbllm", **{**unset, "interpolation": None, "temperature": 1.0})
-    assert differences(RECIPES["imbllm"], changed) == {"interpolation": None, "temperature": 1.0}
+def test_a_recipe_is_copied_with_changes():
+    assert get_recipe("great").copy(interpolation=None) == get_recipe("great")
+    changed = get_recipe("imbllm", interpolation=None, temperature=1.0)
+    assert differences(get_recipe("imbllm"), changed) == {"interpolation": None, "temperature": 1.0}
+    assert get_recipe("imbllm").temperature == 0.7, "the registered one is as it was"
 
 
-def test_every_changeable_thing_is_a_parameter_whose_default_is_the_recipe():
-    parameters = LLMOverSampler().get_params()
-    assert {name: parameters[name] for name in CHANGEABLE} == dict.fromkeys(CHANGEABLE, AS_RECIPE)
-    assert parameters["recipe"] == "counterpoise"
+def test_a_recipe_of_another_package_is_one_registration(churn):
+    register_recipe("mine", Recipe(condition="label", interpolation=None, temperature=0.9))
+    sampler = LLMOverSampler(recipe="mine", random_state=0).set_params(recipe__epochs=1)
+    _, y = sampler.fit_resample(*churn)
+    assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
+    assert sampler.recipe_ == get_recipe("mine", epochs=1)
+    with pytest.raises(ValueError, match="temperature must be"):
+        register_recipe("broken", Recipe(temperature=-1))
+
+
+def test_single_values_of_a_named_recipe_and_model_can_be_set():
+    sampler = LLMOverSampler(recipe="imbllm")
+    sampler.set_params(recipe__temperature=0.5, model__batch_size=16)
+    assert sampler.recipe == get_recipe("imbllm", temperature=0.5)
+    assert sampler.model == CompactModel(batch_size=16)
+    assert clone(sampler).recipe == sampler.recipe
+    with pytest.raises(ValueError, match="no parameter 'warmth'"):
+        sampler.set_params(recipe__warmth=1)
 
 
 def test_parameters_are_cloned_as_they_were_given():
-    sampler = LLMOverSampler(recipe="great", temperature=0.5)
+    sampler = make_sampler(recipe="great", temperature=0.5)
     assert clone(sampler).get_params() == sampler.get_params()
-    own = LLMOverSampler(recipe=Recipe(condition="label"))
+    own = make_sampler(recipe=Recipe(condition="label"))
     assert clone(own).get_params() == own.get_params()
 
 
@@ -133,24 +146,23 @@ def churn():
 
 
 def test_the_default_is_what_explicit_parameters_give_bit_for_bit(churn):
-    spelled_out = dataclasses.asdict(RECIPES["counterpoise"])
-    explicit = {name: spelled_out[name] for name in CHANGEABLE}
-    by_default = LLMOverSampler(**QUICK)
+    explicit = get_recipe("counterpoise", max_samples_seen=64).get_params()
+    by_default = make_sampler(**QUICK)
     expected, _ = by_default.fit_resample(*churn)
-    found, _ = LLMOverSampler(**QUICK, recipe="great", **explicit).fit_resample(*churn)
+    found, _ = make_sampler(**{**QUICK, **explicit}, recipe="great").fit_resample(*churn)
     pd.testing.assert_frame_equal(found, expected)
-    assert by_default.recipe_ == RECIPES["counterpoise"]
+    assert by_default.recipe_ == get_recipe("counterpoise", max_samples_seen=64)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_fills_the_table(churn, name):
-    sampler = LLMOverSampler(**QUICK, recipe=name)
+    sampler = make_sampler(**QUICK, recipe=name)
     X, y = sampler.fit_resample(*churn)
     assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
     pd.testing.assert_frame_equal(X.iloc[:60], churn[0])
-    assert sampler.recipe_ == RECIPES[name]
+    assert sampler.recipe_ == get_recipe(name, max_samples_seen=64)
     rejection_stats = sampler.rejection_stats_["yes"]
-    is_kept = RECIPES[name].labelled_by == "prompt" and RECIPES[name].selection is None
+    is_kept = get_recipe(name).labelled_by == "prompt" and get_recipe(name).selection is None
     assert rejection_stats.n_rows == 36
     assert rejection_stats.n_drawn == 36 if is_kept else rejection_stats.n_drawn > 36
     more, labels = sampler.sample(3, class_="yes")
@@ -159,16 +171,16 @@ def test_every_recipe_fills_the_table(churn, name):
 
 def test_a_recipe_of_ones_own(churn):
     own = Recipe(condition="label", interpolation=None)
-    sampler = LLMOverSampler(**QUICK, recipe=own, temperature=0.5)
+    sampler = make_sampler(**QUICK, recipe=own, temperature=0.5)
     sampler.fit_resample(*churn)
-    assert sampler.recipe_ == dataclasses.replace(own, temperature=0.5)
+    assert sampler.recipe_ == own.copy(temperature=0.5, max_samples_seen=64)
 
 
 def test_unknown_names_are_refused(churn):
     with pytest.raises(ValueError, match=r"recipe must be one of .*'great'.*got 'graet'"):
-        LLMOverSampler(recipe="graet").fit_resample(*churn)
+        make_sampler(recipe="graet").fit_resample(*churn)
     with pytest.raises(ValueError, match="permutation must be one of"):
-        Recipe(permutation="label-second")
+        Recipe(permutation="label-second").validate()
 
 
 @pytest.mark.parametrize(
@@ -187,14 +199,14 @@ def test_unknown_names_are_refused(churn):
 def test_a_recipe_checks_its_numbers(wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"{name} must be .*; got {value!r}"):
-        Recipe(**wrong)
+        Recipe(**wrong).validate()
 
 
 def test_taptap_writes_numbers_digit_by_digit_in_text():
     table = labelled_table(*mixed_frame())
     backbone = load_backbone("compact", device=CPU)
     serializer = build_serializer(
-        table, backbone.tokenizer, as_recipe("taptap", serialization="text")
+        table, backbone.tokenizer, get_recipe("taptap", serialization="text")
     )
     entries = serializer.vocabulary.entries
     written = [chr(entries[t].pieces[0]) for t in serializer.encode_cell(1, table.codes[0, 1])]
@@ -203,13 +215,13 @@ def test_taptap_writes_numbers_digit_by_digit_in_text():
 
 
 def test_presentations_can_be_capped_whatever_the_epochs(churn):
-    sampler = LLMOverSampler(**QUICK, recipe="imbllm")
+    sampler = make_sampler(**QUICK, recipe="imbllm")
     sampler.fit_resample(*churn)
     assert 64 <= sampler.history_.n_samples_seen < 64 + 32, "a batch is never cut"
 
 
 def test_taptap_keeps_the_rows_that_xgboost_calls_the_class(churn):
-    sampler = LLMOverSampler(**QUICK, recipe="taptap")
+    sampler = make_sampler(**QUICK, recipe="taptap")
     X, _ = sampler.fit_resample(*churn)
     row_generator = sampler.generator_
     features = Table.from_frame(X.iloc[60:].reset_index(drop=True), sampler.schema_)
@@ -232,7 +244,7 @@ def test_xgboost_labels_the_rows_it_has_seen_almost_as_they_are():
 def test_predllm_learns_what_the_label_depends_on():
     frame = pd.DataFrame({"a": ["x", "y", "z", "x", "y"] * 40, "b": range(200)})
     labels = pd.Series(np.where(frame["a"] == "z", "rare", "often"), name="t")
-    sampler = LLMOverSampler(**{**QUICK, "max_samples_seen": 1600}, recipe="predllm")
+    sampler = make_sampler(**{**QUICK, "max_samples_seen": 1600}, recipe="predllm")
     X, _ = sampler.fit_resample(frame, labels)
     # all of them, had the model learned it perfectly; a fifth, had it learned nothing
     assert (X["a"].iloc[200:] == "z").mean() > 0.8
@@ -242,7 +254,7 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
     X, _ = churn
     y = pd.Series(["big"] * 36 + ["small"] * 14 + ["tiny"] * 10, name="churn")
     for name in ("predllm", "taptap"):
-        sampler = LLMOverSampler(**QUICK, recipe=name, temperature=1.0)
+        sampler = make_sampler(**QUICK, recipe=name, temperature=1.0)
         _, found = sampler.fit_resample(X, y)
         assert found.value_counts().to_dict() == {"big": 36, "small": 36, "tiny": 36}
         assert {c: r.n_rows for c, r in sampler.rejection_stats_.items()} == {
@@ -256,13 +268,13 @@ def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypat
     monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
     with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
-        LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
+        make_sampler(**QUICK, recipe="taptap").fit_resample(*churn)
 
 
 def test_without_xgboost_the_extra_is_named(churn, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(MissingDependencyError, match=r"counterpoise\[xgboost\]"):
-        LLMOverSampler(**QUICK, recipe="taptap").fit_resample(*churn)
+        make_sampler(**QUICK, recipe="taptap").fit_resample(*churn)
 
 
 def test_the_scorer_counts_a_label_that_is_written():

@@ -9,19 +9,20 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.cli import main
+from counterpoise.report._build import report_sampler
 from tests.small_models import mixed_frame
 
 
 def test_sampler_reports_what_it_wrote() -> None:
     X, y = mixed_frame(100)
     train, held = slice(0, 60), slice(60, 100)
-    sampler = LLMOverSampler(model="compact", epochs=1, random_state=0)
+    sampler = make_sampler(model="compact", epochs=1, random_state=0)
     with pytest.raises(NotFittedError):
-        sampler.report()
+        report_sampler(sampler)
     sampler.fit_resample(X[train], y[train])
-    report = sampler.report(title="mixed", holdout=(X[held], y[held]))
+    report = report_sampler(sampler, title="mixed", holdout=(X[held], y[held]))
     summary = report.summary
     assert (summary.title, summary.target) == ("mixed", "churn")
     assert [(c.name, c.n_real, c.n_synthetic) for c in summary.classes] == [
@@ -33,9 +34,14 @@ def test_sampler_reports_what_it_wrote() -> None:
     assert (quality.n_train, quality.n_holdout, quality.n_synthetic) == (12, 8, 36)
     assert sum(origin.n_rows for origin in summary.sections[0].origins) == 36
     assert summary.run.model == "compact"
-    assert summary.run.parameters["epochs"] == "1"
-    assert next(iter(summary.run.parameters)) in ("epochs", "model", "random_state")
-    assert summary.run.parameters["temperature"] == "1.0 (default)"
+    assert summary.run.parameters["recipe.epochs"] == "1"
+    assert next(iter(summary.run.parameters)) in (
+        "recipe.epochs",
+        "recipe",
+        "model",
+        "random_state",
+    )
+    assert summary.run.parameters["recipe.temperature"] == "1.0 (default)"
     assert set(summary.run.seconds) == {"Training", "Writing"}
     assert "<!DOCTYPE html>" in report.to_html()
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.errors import DecodingError, SchemaError
 from tests.small_models import QUICK
 from tests.tables import AnyTable, any_tables
@@ -47,7 +47,7 @@ def test_thousands_of_tables(table):
 
 
 def check(table: AnyTable) -> None:
-    sampler = LLMOverSampler(**{**QUICK, **table.options}, max_samples_seen=64)
+    sampler = make_sampler(**{**QUICK, **table.options}, max_samples_seen=64)
     X, y = table.X.copy(), table.y
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         try:

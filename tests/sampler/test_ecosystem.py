@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from tests.small_models import QUICK, mixed_frame
 
 pytestmark = [
@@ -41,19 +41,19 @@ def small_dataset():
 
 # No check is excluded. The one of sparse matrices is not among them: the estimator's tags say that
 # it takes none, because a row is written as a sentence of all its cells.
-@parametrize_with_checks([LLMOverSampler(**QUICK)])
+@parametrize_with_checks([make_sampler(**QUICK)])
 def test_scikit_learn(estimator, check):
     check(estimator)
 
 
-@sampler_checks([LLMOverSampler(**QUICK)])
+@sampler_checks([make_sampler(**QUICK)])
 def test_imbalanced_learn(estimator, check, monkeypatch):
     monkeypatch.setattr(estimator_checks, "sample_dataset_generator", small_dataset)
     check(estimator)
 
 
 @pytest.mark.slow
-@sampler_checks([LLMOverSampler(**QUICK)])
+@sampler_checks([make_sampler(**QUICK)])
 def test_imbalanced_learn_on_tables_of_its_own_size(estimator, check):
     check(estimator)
 
@@ -72,7 +72,7 @@ def mixed_pipeline(**options):
     classifier = HistGradientBoostingClassifier(max_iter=5, random_state=0)
     return Pipeline(
         [
-            ("sampler", LLMOverSampler(**{**QUICK, **options})),
+            ("sampler", make_sampler(**{**QUICK, **options})),
             ("encoder", encoder),
             ("classifier", classifier),
         ]
@@ -83,7 +83,7 @@ def test_grid_search_over_a_pipeline_on_a_mixed_table_with_missing_values():
     X, y = mixed_frame(60)
     assert X.isna().any(axis=None)
     grid = {
-        "sampler__condition": ["feature", "label"],
+        "sampler__recipe__condition": ["feature", "label"],
         "sampler__sampling_strategy": [0.5, 1.0],
         "classifier__max_depth": [2],
     }
@@ -105,7 +105,7 @@ def test_cross_validation():
 
 @pytest.mark.slow
 def test_workers_write_the_same_rows():
-    sampler = LLMOverSampler(**QUICK, max_samples_seen=64)
+    sampler = make_sampler(**QUICK, max_samples_seen=64)
     table = mixed_frame(40)
     results = Parallel(n_jobs=2)(delayed(clone(sampler).fit_resample)(*table) for _ in range(2))
     pd.testing.assert_frame_equal(results[0][0], results[1][0])
@@ -115,19 +115,19 @@ def test_workers_write_the_same_rows():
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s)), clone])
 def test_copies_of_an_unfitted_sampler(copied):
     X, y = mixed_frame(40)
-    sampler = LLMOverSampler(**QUICK, fixed_combinations=[("colour", "member")])
+    sampler = make_sampler(**QUICK, fixed_combinations=[("colour", "member")])
     other = copied(sampler)
     assert other.get_params() == sampler.get_params()
-    assert other.set_params(condition="label").condition == "label"
-    assert sampler.condition != "label"
+    assert other.set_params(recipe__condition="label").recipe.condition == "label"
+    assert sampler.recipe.condition != "label"
     expected, _ = sampler.fit_resample(X, y)
-    found, _ = other.set_params(condition=sampler.condition).fit_resample(X, y)
+    found, _ = other.set_params(recipe__condition=sampler.recipe.condition).fit_resample(X, y)
     pd.testing.assert_frame_equal(found, expected)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
 def test_copies_of_a_fitted_sampler(copied):
-    sampler = LLMOverSampler(**QUICK, fixed_combinations=[("colour", "member")])
+    sampler = make_sampler(**QUICK, fixed_combinations=[("colour", "member")])
     sampler.fit_resample(*mixed_frame(40, seed=2))
     other = copied(sampler)
     pd.testing.assert_frame_equal(other.provenance_, sampler.provenance_)

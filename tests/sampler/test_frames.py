@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
 from counterpoise.errors import SchemaError
 from tests.small_models import QUICK, mixed_frame
@@ -20,7 +20,7 @@ pytestmark = [
 
 
 def resample(X, y, **options):
-    return LLMOverSampler(**{**QUICK, **options}).fit_resample(X, y)
+    return make_sampler(**{**QUICK, **options}).fit_resample(X, y)
 
 
 LABELS = ["no", "no", "no", "yes"] * 6
@@ -55,7 +55,7 @@ def test_polars_in_polars_out():
         }
     )
     y = pl.Series("left", LABELS, dtype=pl.Enum(["no", "yes"]))
-    sampler = LLMOverSampler(**QUICK)
+    sampler = make_sampler(**QUICK)
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     assert X_resampled.schema == X.schema
     assert X_resampled[:24].equals(X, null_equal=True)
@@ -118,7 +118,7 @@ def test_lists_of_rows():
 )
 def test_targets(y):
     X = pd.DataFrame({"a": range(24)})
-    sampler = LLMOverSampler(**QUICK)
+    sampler = make_sampler(**QUICK)
     _, resampled = sampler.fit_resample(X, y)
     _, more = sampler.sample(2)
     assert isinstance(resampled, list if isinstance(y, tuple) else type(y))

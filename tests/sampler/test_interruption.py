@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
+from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.generation import _decoding as generation
 from counterpoise.generation._scoring import Scorer
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def unfitted() -> LLMOverSampler:
-    return LLMOverSampler(model="compact", precision="float32", epochs=8, random_state=0)
+    return make_sampler(model="compact", precision="float32", epochs=8, random_state=0)
 
 
 @contextmanager

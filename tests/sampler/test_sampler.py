@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.errors import CounterpoiseError, ModelError, SchemaError
 from counterpoise.metrics import check_validity
 from tests.small_models import QUICK, mixed_frame, save_gpt2
@@ -25,7 +24,7 @@ def churn():
 
 @pytest.fixture(scope="module")
 def fitted(churn):
-    sampler = LLMOverSampler(**QUICK)
+    sampler = make_sampler(**QUICK)
     return sampler, *sampler.fit_resample(*churn)
 
 
@@ -64,9 +63,9 @@ def test_provenance_says_where_each_row_came_from(fitted):
 
 def test_the_same_seed_gives_the_same_rows_and_another_gives_others(churn, fitted):
     _, expected, _ = fitted
-    again, _ = LLMOverSampler(**QUICK).fit_resample(*churn)
+    again, _ = make_sampler(**QUICK).fit_resample(*churn)
     pd.testing.assert_frame_equal(again, expected)
-    other, _ = LLMOverSampler(**{**QUICK, "random_state": 1}).fit_resample(*churn)
+    other, _ = make_sampler(**{**QUICK, "random_state": 1}).fit_resample(*churn)
     assert not other.iloc[60:].equals(expected.iloc[60:])
 
 
@@ -74,8 +73,8 @@ def test_the_same_seed_gives_the_same_rows_in_another_process(churn, fitted):
     _, expected, _ = fitted
     program = (
         "from tests.small_models import QUICK, mixed_frame\n"
-        "from counterpoise import LLMOverSampler\n"
-        "X, _ = LLMOverSampler(**QUICK).fit_resample(*mixed_frame())\n"
+        "from benchmarks._samplers import make_sampler\n"
+        "X, _ = make_sampler(**QUICK).fit_resample(*mixed_frame())\n"
         "print(X.to_csv())"
     )
     found = subprocess.run(
@@ -88,7 +87,7 @@ def test_global_random_state_is_left_alone(churn):
     np.random.seed(3)  # noqa: NPY002
     expected = np.random.random(3)  # noqa: NPY002
     np.random.seed(3)  # noqa: NPY002
-    LLMOverSampler(**QUICK).fit_resample(*churn)
+    make_sampler(**QUICK).fit_resample(*churn)
     np.testing.assert_array_equal(np.random.random(3), expected)  # noqa: NPY002
 
 
@@ -128,15 +127,15 @@ def test_sampling_under_a_condition(fitted):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"n": -1}, "n must be"),
-        ({"n": 1.5}, "n must be"),
-        ({"n": 1, "class_": "no"}, "train_on='all'"),
-        ({"n": 1, "condition": {"hue": "red"}}, "hue"),
-        ({"n": 1, "condition": {"colour": "violet"}}, "violet"),
-        ({"n": 1, "condition": {"age": 1000}}, "age"),
-        ({"n": 1, "condition": {"age": 30.7}}, "age"),
-        ({"n": 1, "condition": {"member": "no"}}, "member"),
-        ({"n": 1, "condition": {"constant": None}}, "constant"),
+        ({"n_samples": -1}, "n_samples must be"),
+        ({"n_samples": 1.5}, "n_samples must be"),
+        ({"n_samples": 1, "class_": "no"}, "train_on='all'"),
+        ({"n_samples": 1, "condition": {"hue": "red"}}, "hue"),
+        ({"n_samples": 1, "condition": {"colour": "violet"}}, "violet"),
+        ({"n_samples": 1, "condition": {"age": 1000}}, "age"),
+        ({"n_samples": 1, "condition": {"age": 30.7}}, "age"),
+        ({"n_samples": 1, "condition": {"member": "no"}}, "member"),
+        ({"n_samples": 1, "condition": {"constant": None}}, "constant"),
     ],
 )
 def test_sampling_what_is_not_there(fitted, arguments, says):
@@ -145,7 +144,7 @@ def test_sampling_what_is_not_there(fitted, arguments, says):
 
 
 def test_trained_on_all_classes_it_writes_any(churn):
-    sampler = LLMOverSampler(**QUICK, train_on="all")
+    sampler = make_sampler(**QUICK, train_on="all")
     sampler.fit_resample(*churn)
     _, y = sampler.sample(5, class_="no")
     assert (y == "no").all()
@@ -169,7 +168,7 @@ def test_trained_on_all_classes_it_writes_any(churn):
 )
 def test_every_option_gives_exactly_the_rows(churn, options):
     X, y = churn
-    X_resampled, y_resampled = LLMOverSampler(**{**QUICK, **options}).fit_resample(X, y)
+    X_resampled, y_resampled = make_sampler(**{**QUICK, **options}).fit_resample(X, y)
     assert y_resampled.value_counts().to_dict() == {"no": 48, "yes": 48}
     if "range_margin" not in options:
         assert check_validity(X_resampled.iloc[60:], X).cells.all(axis=None)
@@ -183,7 +182,7 @@ def test_several_classes_and_strategies():
         ("minority", [40, 12, 40]),
         ({1: 30}, [40, 30, 8]),
     ]:
-        sampler = LLMOverSampler(**QUICK, sampling_strategy=strategy)
+        sampler = make_sampler(**QUICK, sampling_strategy=strategy)
         _, resampled = sampler.fit_resample(X, y)
         assert np.bincount(resampled).tolist() == expected
         assert isinstance(resampled, np.ndarray)
@@ -192,7 +191,7 @@ def test_several_classes_and_strategies():
 def test_a_balanced_table_comes_back_unchanged():
     X, _ = mixed_frame(20)
     y = pd.Series([0, 1] * 10)
-    X_resampled, y_resampled = LLMOverSampler(**QUICK).fit_resample(X, y)
+    X_resampled, y_resampled = make_sampler(**QUICK).fit_resample(X, y)
     pd.testing.assert_frame_equal(X_resampled, X)
     pd.testing.assert_series_equal(y_resampled, y)
 
@@ -201,18 +200,18 @@ def test_arrays_come_back_as_arrays():
     rng = np.random.default_rng(0)
     X = np.round(rng.normal(size=(40, 3)), 1).astype(np.float32)
     y = np.array([True] * 8 + [False] * 32)
-    X_resampled, y_resampled = LLMOverSampler(**QUICK).fit_resample(X, y)
+    X_resampled, y_resampled = make_sampler(**QUICK).fit_resample(X, y)
     assert (X_resampled.dtype, y_resampled.dtype) == (np.float32, bool)
     assert X_resampled.shape == (64, 3)
     np.testing.assert_array_equal(X_resampled[:40], X)
     words = np.where(y, "rare", "common")
-    assert LLMOverSampler(**QUICK).fit_resample(X, words)[1].dtype == words.dtype
+    assert make_sampler(**QUICK).fit_resample(X, words)[1].dtype == words.dtype
 
 
 def test_any_causal_model_in_a_folder(churn, tmp_path):
     folder = str(save_gpt2(tmp_path))
     for serialization in ("table", "text"):
-        sampler = LLMOverSampler(**{**QUICK, "model": folder}, serialization=serialization)
+        sampler = make_sampler(**{**QUICK, "model": folder}, serialization=serialization)
         X_resampled, _ = sampler.fit_resample(*churn)
         assert check_validity(X_resampled.iloc[60:], churn[0]).cells.all(axis=None)
         assert sampler.model_name_ == folder
@@ -228,16 +227,16 @@ def test_a_fitted_sampler_pickles_and_writes_the_same_rows(fitted):
 def test_made_up_names_do_not_clash():
     frame, _ = mixed_frame(30)
     y = np.array([0, 1, 1] * 10)
-    X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(frame.assign(**{"class": "a"}), y)
+    X_resampled, _ = make_sampler(**QUICK).fit_resample(frame.assign(**{"class": "a"}), y)
     assert len(X_resampled) == 40
     X = np.arange(60).reshape(30, 2)
-    X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(X, pd.Series(y, name=0))
+    X_resampled, _ = make_sampler(**QUICK).fit_resample(X, pd.Series(y, name=0))
     assert X_resampled.shape == (40, 2)
 
 
 def test_lists_of_mixed_types_stay_what_they_are():
     X = [[i, "ab"[i % 2]] for i in range(30)]
-    X_resampled, y_resampled = LLMOverSampler(**QUICK).fit_resample(X, ["n", "n", "y"] * 10)
+    X_resampled, y_resampled = make_sampler(**QUICK).fit_resample(X, ["n", "n", "y"] * 10)
     assert X_resampled[:30] == X
     assert all(isinstance(row[0], int) and isinstance(row[1], str) for row in X_resampled)
     assert y_resampled.count("y") == 20
@@ -246,25 +245,24 @@ def test_lists_of_mixed_types_stay_what_they_are():
 def test_nothing_to_choose_is_no_divergence():
     X = pd.DataFrame({"year": 2020, "c": list("abc") * 20})
     y = np.array([0, 0, 1] * 20)
-    X_resampled, _ = LLMOverSampler(**QUICK).fit_resample(X, y)
+    X_resampled, _ = make_sampler(**QUICK).fit_resample(X, y)
     assert (X_resampled["year"] == 2020).all()
-    constant, _ = LLMOverSampler(**QUICK).fit_resample(X[["year"]], y)
+    constant, _ = make_sampler(**QUICK).fit_resample(X[["year"]], y)
     assert len(constant) == 80
 
 
 def test_a_fit_with_nothing_to_fill_forgets_the_one_before(churn):
-    sampler = LLMOverSampler(**QUICK)
+    sampler = make_sampler(**QUICK)
     sampler.fit_resample(*churn)
     sampler.fit_resample(churn[0].iloc[:20], pd.Series([0, 1] * 10))
     assert sampler.n_synthetic_ == 0
     assert not hasattr(sampler, "provenance_")
-    with pytest.raises(NotFittedError):
-        sampler.sample(3)
+    assert (sampler.sample(3, class_=1)[1] == 1).all(), "the model of the new fit"
 
 
 def test_more_rows_have_the_type_of_y(churn):
     X, y = churn
-    sampler = LLMOverSampler(**QUICK)
+    sampler = make_sampler(**QUICK)
     _, y_resampled = sampler.fit_resample(X, y.astype("category"))
     assert y_resampled.dtype == sampler.sample(3)[1].dtype == y.astype("category").dtype
 
@@ -274,20 +272,20 @@ def test_a_tiny_class_is_warned_of(churn, n_rows, says):
     X, _ = churn
     y = np.where(np.arange(60) < n_rows, "rare", "common")
     with pytest.warns(UserWarning, match=says):
-        LLMOverSampler(**QUICK, interpolation="smotenc").fit_resample(X, y)
+        make_sampler(**QUICK, interpolation="smotenc").fit_resample(X, y)
 
 
 def test_generated_text_keeps_within_its_length(tmp_path):
     notes = [f"word{i} and the long extraordinary {'x' * (i % 7)}" for i in range(80)]
     X = pd.DataFrame({"note": notes, "a": range(80)})
-    sampler = LLMOverSampler(**{**QUICK, "model": str(save_gpt2(tmp_path))})
+    sampler = make_sampler(**{**QUICK, "model": str(save_gpt2(tmp_path))})
     X_resampled, _ = sampler.fit_resample(X, np.array([0, 0, 0, 1] * 20))
     lengths = X_resampled["note"].str.len()
     assert lengths[80:].between(lengths[:80].min(), lengths[:80].max()).all()
 
 
 def test_it_is_an_estimator():
-    sampler = LLMOverSampler(epochs=3, column_kinds={"a": "categorical"})
+    sampler = make_sampler(epochs=3, column_types={"a": "categorical"})
     assert clone(sampler).get_params() == sampler.get_params()
 
 
@@ -321,7 +319,7 @@ def test_bad_input_is_an_error_that_names_it(change, error, says, monkeypatch):
 
     monkeypatch.setattr("counterpoise.sampler.fit_generator", no_training)
     with pytest.raises(error, match=says):
-        LLMOverSampler(**QUICK).fit_resample(*broken(change))
+        make_sampler(**QUICK).fit_resample(*broken(change))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +331,7 @@ def test_bad_input_is_an_error_that_names_it(change, error, says, monkeypatch):
         {"epochs": 0},
         {"top_p": 1.5},
         {"permutation": "some"},
-        {"lora_rank": 4},
+        {"lora_rank": 0, "model": "smollm2-135m"},
     ],
     ids=str,
 )
@@ -341,7 +339,7 @@ def test_bad_options_are_errors_before_any_training(churn, options, monkeypatch)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("counterpoise.sampler.fit_generator", None)
     with pytest.raises(ValueError, match=str(next(iter(options)))) as caught:
-        LLMOverSampler(**{**QUICK, **options}).fit_resample(*churn)
+        make_sampler(**{**QUICK, **options}).fit_resample(*churn)
     if next(iter(options)) in ("model", "device", "lora_rank"):
         assert isinstance(caught.value, ModelError | CounterpoiseError)
 
@@ -356,11 +354,11 @@ def test_bad_options_are_errors_before_any_training(churn, options, monkeypatch)
 )
 def test_kinds_that_do_not_fit_are_errors_that_name_the_column(churn, kinds, says):
     with pytest.raises(SchemaError, match=says):
-        LLMOverSampler(**QUICK, column_kinds=kinds).fit_resample(*churn)
+        make_sampler(**QUICK, column_types=kinds).fit_resample(*churn)
 
 
 def test_a_kind_can_be_overridden(churn):
-    sampler = LLMOverSampler(**QUICK, column_kinds={"age": "categorical"})
+    sampler = make_sampler(**QUICK, column_types={"age": "categorical"})
     X_resampled, _ = sampler.fit_resample(*churn)
     assert set(X_resampled["age"]) == set(churn[0]["age"])
     assert X_resampled["age"].dtype == churn[0]["age"].dtype
@@ -370,4 +368,4 @@ def test_sparse_input_is_refused_with_a_reason():
     from scipy.sparse import csr_matrix
 
     with pytest.raises(TypeError, match="dense"):
-        LLMOverSampler(**QUICK).fit_resample(csr_matrix(np.eye(6)), [0, 0, 0, 0, 1, 1])
+        make_sampler(**QUICK).fit_resample(csr_matrix(np.eye(6)), [0, 0, 0, 0, 1, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.metrics import check_validity
 from counterpoise.models._smollm2 import converted_folder, find_gguf
 
@@ -39,7 +39,7 @@ def patients():
 def test_it_trains_and_writes_in_both_serialisations(patients, serialization, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     X, y = patients
-    sampler = LLMOverSampler(
+    sampler = make_sampler(
         model="smollm2-135m", serialization=serialization, epochs=1, random_state=0
     )
     X_resampled, y_resampled = sampler.fit_resample(X, y)

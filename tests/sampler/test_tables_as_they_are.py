@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from tests.small_models import QUICK
 
 pytestmark = [
@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 
 def resample(X, y=Y, **options):
     """Return the sampler and the synthetic rows, after a look at the real ones."""
-    sampler = LLMOverSampler(**{**QUICK, **options})
+    sampler = make_sampler(**{**QUICK, **options})
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     pd.testing.assert_frame_equal(X_resampled.iloc[: len(X)], X)
     assert y_resampled.iloc[: len(X)].equals(y)
@@ -144,7 +144,7 @@ def test_free_text_is_the_kind_that_is_not_enumerable():
     X = pd.concat([X, X.add_suffix("!")], ignore_index=True)
     X["note"] = X["note"].fillna(X.pop("note!"))
     X.loc[5, "note"] = None
-    sampler, made = resample(X, pd.concat([Y, Y], ignore_index=True), column_kinds={"note": "text"})
+    sampler, made = resample(X, pd.concat([Y, Y], ignore_index=True), column_types={"note": "text"})
     assert sampler.schema_[0].kind == "text"
     lengths, real = made["note"].str.len(), X["note"].str.len()
     assert lengths.min() >= real.min()
@@ -199,7 +199,7 @@ def test_measurements_and_free_text_are_no_identifiers():
 def test_strategies_and_one_model_for_all_classes(strategy, expected):
     X = pd.DataFrame({"a": np.arange(48) % 7, "b": ["x", "y", "z"] * 16})
     y = pd.Series(RNG.permutation([0] * 30 + [1] * 12 + [2] * 6))
-    sampler = LLMOverSampler(**QUICK, sampling_strategy=strategy)
+    sampler = make_sampler(**QUICK, sampling_strategy=strategy)
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     pd.testing.assert_frame_equal(X_resampled.iloc[:48], X)
     pd.testing.assert_series_equal(y_resampled.iloc[:48], y)
@@ -211,10 +211,10 @@ def test_strategies_and_one_model_for_all_classes(strategy, expected):
 
 def test_a_share_of_the_majority():
     X = pd.DataFrame({"a": np.arange(N) % 7})
-    _, y_resampled = LLMOverSampler(**QUICK, sampling_strategy=0.75).fit_resample(X, Y)
+    _, y_resampled = make_sampler(**QUICK, sampling_strategy=0.75).fit_resample(X, Y)
     assert y_resampled.value_counts().to_dict() == {"no": 32, "yes": 24}
     with pytest.raises(ValueError, match=r"float|multi-class"):
-        LLMOverSampler(**QUICK, sampling_strategy=0.75).fit_resample(X, np.arange(N) % 3)
+        make_sampler(**QUICK, sampling_strategy=0.75).fit_resample(X, np.arange(N) % 3)
 
 
 @pytest.mark.filterwarnings("default")
@@ -225,7 +225,7 @@ def test_tiny_classes_work_and_say_what_they_cannot_promise(n_rows, interpolatio
     y = pd.Series(np.where(np.arange(N) < n_rows, "rare", "common"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        X_resampled, _ = LLMOverSampler(**QUICK, interpolation=interpolation).fit_resample(X, y)
+        X_resampled, _ = make_sampler(**QUICK, interpolation=interpolation).fit_resample(X, y)
     said = [str(warning.message) for warning in caught if "rows: too few" in str(warning.message)]
     assert len(X_resampled) == 2 * (N - n_rows) or n_rows > N / 2
     assert len(said) == (n_rows < 20)
@@ -238,4 +238,4 @@ def test_a_class_of_one_row_is_an_error():
     X = pd.DataFrame({"a": np.arange(N) % 7})
     y = np.where(np.arange(N) < 1, "rare", "common")
     with pytest.raises(ValueError, match="class 'rare' has 1 row; at least 2"):
-        LLMOverSampler(**QUICK).fit_resample(X, y)
+        make_sampler(**QUICK).fit_resample(X, y)

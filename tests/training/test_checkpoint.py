@@ -124,7 +124,7 @@ def test_what_differs_is_named(stopping_at, tmp_path):
         ({"random_state": 6}, "random_state"),
         ({"batch_size": 8, "temperature": 0.5}, "batch_size"),
         ({"sampling_strategy": {"yes": 30}}, "the rows to write"),
-        ({"range_margin": 0.1}, "range_margin, the columns"),
+        ({"range_margin": 0.1}, "constraints, the columns"),
     ]:
         with pytest.raises(ModelError, match=f"differs in {named}. Repeat"):
             fitted(tmp_path, **parameters)

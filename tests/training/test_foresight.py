@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from counterpoise import LLMOverSampler
+from benchmarks._samplers import make_sampler
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.models._device import resolve_device
@@ -77,7 +77,7 @@ def test_the_machine_is_measured():
 
 def fit(**parameters):
     X, y = mixed_frame(60)
-    sampler = LLMOverSampler(model="compact", precision="float32", random_state=0, **parameters)
+    sampler = make_sampler(model="compact", precision="float32", random_state=0, **parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         X_new, y_new = sampler.fit_resample(X, y)
@@ -95,7 +95,7 @@ def test_training_stops_in_time_and_all_rows_come_back():
 
 def test_a_search_is_stopped_too():
     X, y = mixed_frame(200)
-    sampler = LLMOverSampler(
+    sampler = make_sampler(
         model="compact",
         precision="float32",
         random_state=0,

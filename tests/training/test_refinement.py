@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise._progress import SilentProgress
 from counterpoise.generation._decoding import Sampling
-from counterpoise.recipes._base import RECIPES, Recipe
+from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.training._refinement import is_worth_it, refines
 
 
@@ -24,7 +25,7 @@ def overlapping(n_rows: int = 500, n_rare: int = 60) -> tuple[pd.DataFrame, pd.S
 
 
 def fitted(**parameters: object) -> LLMOverSampler:
-    sampler = LLMOverSampler(model="compact", random_state=0, **parameters)
+    sampler = make_sampler(model="compact", random_state=0, **parameters)
     sampler.fit_resample(*overlapping())
     return sampler
 
@@ -101,8 +102,8 @@ def test_by_default_a_few_rows_are_not_worth_it(unrefined, refined) -> None:
 
 
 def test_only_where_rows_are_selected_and_the_prompt_has_the_label() -> None:
-    assert refines(RECIPES["counterpoise"])
-    assert not refines(RECIPES["counterpoise"].changed(selection=None))
-    assert not refines(RECIPES["counterpoise"].changed(permutation="label-last"))
-    assert not any(refines(RECIPES[name]) for name in ("imbllm", "great", "predllm"))
+    assert refines(get_recipe("counterpoise"))
+    assert not refines(get_recipe("counterpoise").copy(selection=None))
+    assert not refines(get_recipe("counterpoise").copy(permutation="label-last"))
+    assert not any(refines(get_recipe(name)) for name in ("imbllm", "great", "predllm"))
     assert not refines(Recipe(selection="classifier"))

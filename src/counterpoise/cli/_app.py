@@ -11,7 +11,7 @@ from counterpoise.cli import _options as demands
 from counterpoise.cli import _options as options
 from counterpoise.cli._compare import compare
 from counterpoise.cli._terminal import reported
-from counterpoise.cli._values import column_kinds, number_or, parse_strategy
+from counterpoise.cli._values import column_types, number_or, parse_strategy
 
 app = typer.Typer(
     help="Balance imbalanced tables with synthetic rows written by a language model.",
@@ -69,7 +69,7 @@ def resample(
     together: options.Together = None,
     require: options.Require = None,
     copies: options.Copies = True,
-    model: options.Model = "auto",
+    model: options.Model = "compact",
     serialization: options.Serialization = "recipe",
     decoding: options.Decoding = "recipe",
     lora_rank: options.LoraRank = None,
@@ -133,7 +133,7 @@ def resample(
         "random_state": seed,
         "verbose": verbose,
     }
-    wanted_strategy, kinds = parse_strategy(strategy), column_kinds(kind or ())
+    wanted_strategy, kinds = parse_strategy(strategy), column_types(kind or ())
     with reported(debug=debug):
         from counterpoise.cli._resample import Resampling, run
         from counterpoise.cli._source import Source
@@ -197,7 +197,7 @@ def sample(
 def demo(
     output: options.DemoOutput = Path("churn-balanced.csv"),
     force: options.Force = False,
-    model: options.Model = "auto",
+    model: options.Model = "compact",
     seed: options.Seed = 0,
     verbose: options.Verbose = True,
     debug: options.Debug = False,

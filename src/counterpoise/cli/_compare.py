@@ -9,7 +9,7 @@ import typer
 
 from counterpoise.cli import _options as options
 from counterpoise.cli._terminal import reported
-from counterpoise.cli._values import column_kinds, number_or
+from counterpoise.cli._values import column_types, number_or
 
 _PANEL = "Comparison"
 
@@ -144,7 +144,7 @@ def compare(
         "epochs": number_or(int, epochs, "--epochs", ("recipe", "auto")),
         "device": device,
     }
-    kinds = column_kinds(kind or ())
+    kinds = column_types(kind or ())
     with reported(debug=debug):
         from counterpoise.cli._comparing import Comparing, run
         from counterpoise.cli._source import Source

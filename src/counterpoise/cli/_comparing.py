@@ -30,9 +30,10 @@ class Comparing:
 
 def build_sampler(arguments: Mapping[str, Any]) -> Any:
     """Return the sampler that writes the rows."""
-    from counterpoise.sampler import LLMOverSampler
+    from counterpoise.cli._sampler import make_sampler
 
-    return LLMOverSampler(**arguments)
+    unset = ("recipe", None)
+    return make_sampler(**{k: v for k, v in arguments.items() if k == "recipe" or v not in unset})
 
 
 def run(task: Comparing) -> None:
@@ -47,9 +48,9 @@ def run(task: Comparing) -> None:
     found = compare(
         table.frame.drop(columns=target),
         y,
-        sampler=build_sampler({**task.sampler, "column_kinds": kinds or None}),
+        sampler=build_sampler({**task.sampler, "column_types": kinds or None}),
         positive=_class_of(task.positive, y.unique().tolist()),
-        column_kinds=kinds or None,
+        column_types=kinds or None,
         title=task.source.data.stem,
         **task.options,
     )

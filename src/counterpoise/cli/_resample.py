@@ -78,9 +78,10 @@ class Resampling:
 
 def build_sampler(arguments: Mapping[str, Any]) -> Any:
     """Return the sampler that writes the rows."""
-    from counterpoise.sampler import LLMOverSampler
+    from counterpoise.cli._sampler import make_sampler
 
-    return LLMOverSampler(**arguments)
+    unset = ("recipe", None)
+    return make_sampler(**{k: v for k, v in arguments.items() if k == "recipe" or v not in unset})
 
 
 def run(task: Resampling) -> None:
@@ -103,7 +104,7 @@ def run(task: Resampling) -> None:
     y = table.frame[source.target]
     strategy = strategy_for_classes(task.strategy, y.unique().tolist())
     sampler = build_sampler(
-        {**task.sampler, "sampling_strategy": strategy, "column_kinds": kinds or None}
+        {**task.sampler, "sampling_strategy": strategy, "column_types": kinds or None}
     )
     X_resampled, y_resampled = sampler.fit_resample(table.frame.drop(columns=source.target), y)
     synthetic = X_resampled.iloc[len(y) :].copy()
@@ -124,7 +125,9 @@ def run(task: Resampling) -> None:
         if task.verbose:
             say(f"kept the sampler in {task.save}")
     if task.report is not None:
-        write_report(sampler.report(title=source.data.stem), task.report)
+        from counterpoise.report._build import report_sampler
+
+        write_report(report_sampler(sampler, title=source.data.stem), task.report)
         if task.verbose:
             say(f"wrote a report to {task.report}")
 

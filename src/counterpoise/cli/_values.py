@@ -53,7 +53,7 @@ def column_names(given: Iterable[str], columns: Collection[str]) -> list[str]:
     return names
 
 
-def column_kinds(given: Iterable[str]) -> dict[str, str]:
+def column_types(given: Iterable[str]) -> dict[str, str]:
     """Return kinds by column from texts like ``zip=categorical``.
 
     Raises
@@ -63,7 +63,7 @@ def column_kinds(given: Iterable[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> column_kinds(["zip=categorical", "a=b=text"])
+    >>> column_types(["zip=categorical", "a=b=text"])
     {'zip': 'categorical', 'a=b': 'text'}
     """
     kinds: dict[str, str] = {}

@@ -63,7 +63,7 @@ def compare(
     cost_fn: float | None = None,
     cost_fp: float | None = None,
     max_time_s: float | None = None,
-    column_kinds: Mapping[Any, str] | None = None,
+    column_types: Mapping[Any, str] | None = None,
     title: str = "Table",
     random_state: int = 0,
     verbose: bool = False,
@@ -99,7 +99,7 @@ def compare(
         Costs of a false negative and of a false positive. Give both or neither.
     max_time_s : float, default=None
         No split is started that is expected to end later; the verdict rests on those that are done.
-    column_kinds : mapping, default=None
+    column_types : mapping, default=None
         As for `LLMOverSampler`; for the report, and for the sampler if none is given.
     title : str, default="Table"
         The report's name for the table.
@@ -140,9 +140,9 @@ def compare(
     frame, labels = as_frame(X), pd.Series(np.asarray(as_labels(y)), name=getattr(y, "name", None))
     if labels.isna().any():
         raise ValueError(f"{int(labels.isna().sum())} of the labels in y are missing")
-    schema = Schema.infer(frame, kinds=column_kinds)
+    schema = Schema.infer(frame, kinds=column_types)
     if sampler is None:
-        sampler = LLMOverSampler(column_kinds=column_kinds)
+        sampler = LLMOverSampler(column_types=column_types)
     if (cost_fn is None) != (cost_fp is None):
         raise ValueError(
             f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"

@@ -1,174 +1,110 @@
-"""What generated rows must satisfy beyond the table's own grammar.
+"""What a constraint can say, and when it is asked.
 
-Ranges, categories and combinations become part of what is learned, so that nothing else can be
-written. Inequalities, and that no row is a copy, are satisfied by drawing again. All of it is read
-and checked before any training.
+1. `overrides`: before the columns are inferred, what inference must allow beyond the real rows.
+2. `restrict`: the columns, and with them the grammar: what is excluded here can't be generated.
+3. `validate`: whether the constraint can be met by the columns as they are then.
+4. `fit`: what it has to know of the real rows.
+5. `check_real_rows`: of each class to be filled, before any training.
+6. `accepts`: of generated rows; a rejected row is generated again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._frames import with_labels
+from counterpoise._parameters import Parameters
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.constraints import _no_copies as copies
-from counterpoise.constraints._fixed_combinations import Layout, build_layout
-from counterpoise.constraints._inequality import Inequality, check_real_rows, read_inequalities
-from counterpoise.constraints._no_copies import RealRows, check_room
-from counterpoise.constraints._restrictions import restrict, with_observed
-from counterpoise.constraints._warnings import warn_about_identifiers, warn_about_unseen
-from counterpoise.generation._rejection_sampling import Accept
+
+BoolArray = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Demands:
-    """What the user wrote, by column name; see `LLMOverSampler` for each."""
+class Constraint(Parameters):
+    """Something that every synthetic row satisfies. A subclass overrides the methods it needs.
 
-    column_kinds: Mapping[Any, str] = field(default_factory=dict)
-    range_margin: float = 0.0
-    ranges: Mapping[Any, tuple[Any, Any]] = field(default_factory=dict)
-    categories: Mapping[Any, Sequence[Any]] = field(default_factory=dict)
-    fixed_combinations: Iterable[Sequence[Any]] = ()
-    inequalities: Iterable[Any] = ()
-    allow_copies: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is needed to write further rows that satisfy the demands.
-
-    Attributes
-    ----------
-    layout : Layout
-        Which columns are joined.
-    inequalities : tuple of Inequality
-    real_rows : RealRows or None
-        The real rows as they are learned; None where they are not at hand.
-    allow_copies : bool
+    Tables and schemas have the label in column 0 and the features of X behind it. A constraint is
+    cloned before it is used, so `fit` may set attributes; those of a saved sampler are found again
+    by calling `fit` with no rows.
     """
 
-    layout: Layout
-    inequalities: tuple[Inequality, ...] = ()
-    real_rows: RealRows | None = None
-    allow_copies: bool = True
+    def overrides(self, X: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:  # noqa: ARG002
+        """Return by column what inference must allow: ``categories`` or ``range_margin``."""
+        return {}
 
-    def accept(self) -> dict[str, Accept]:
-        """Return what a row, as it is learned, must satisfy, by the reason for rejecting it.
+    def restrict(self, table: Table) -> Table:
+        """Return the table with smaller domains; cells outside of them are ``ABSENT``.
+
+        Parameters
+        ----------
+        table : Table of shape (n_rows, 1 + n_features)
+
+        Returns
+        -------
+        Table
+            Of the same shape; the other cells keep their codes.
 
         Raises
         ------
-        ValueError
-            If copies are not allowed and the real rows are not at hand.
+        SchemaError
+            If a column is unknown or of the wrong type, or nothing is left of its domain.
         """
-        accept: dict[str, Accept] = {
-            f"not {inequality.text}": self._holds(inequality) for inequality in self.inequalities
-        }
-        if self.allow_copies:
-            return accept
-        if self.real_rows is None:
-            raise ValueError(
-                "allow_copies=False needs the real rows, which this sampler does not hold: save "
-                "it with them, or set allow_copies=True"
-            )
-        return {**accept, copies.REASON: self.real_rows.has_not}
+        return table
 
-    def _holds(self, inequality: Inequality) -> Accept:
-        def holds(table: Table) -> npt.NDArray[np.bool_]:
-            return inequality.holds(self.layout.split(table))
+    def validate(self, schema: Schema) -> None:
+        """Raise a SchemaError if a column is unknown or the constraint can't be met."""
 
-        return holds
+    def fit(self, table: Table, learned: Table) -> None:
+        """Remember what is needed of the real rows.
 
-    def advice(self, schema: Schema, label: int) -> list[str]:
-        """Say what to do when too few rows of a class are accepted.
-
-        `schema` is that of the rows as they are learned.
+        Parameters
+        ----------
+        table : Table of shape (n_rows, 1 + n_features)
+            The real rows in the user's columns.
+        learned : Table of shape (n_rows, 1 + n_learned_features)
+            The same rows as the model learns them: fixed combinations are one column.
         """
-        said = []
-        if self.inequalities:
-            said.append("check that the inequalities are the right way round, or leave one out")
-        if not self.allow_copies and self.real_rows is not None:
-            said.append(copies.advice(schema, self.real_rows.count(label)))
-        return said
+
+    def check_real_rows(self, table: Table, class_: Any) -> None:
+        """Warn, or raise a SchemaError, if real rows of a class break the constraint."""
+
+    def accepts(self, table: Table) -> BoolArray:
+        """Return for each generated row whether it satisfies the constraint, shape (n_rows,)."""
+        return np.ones(len(table), dtype=bool)
+
+    @property
+    def rejects(self) -> bool:
+        """Whether `accepts` can reject a row."""
+        return type(self).accepts is not Constraint.accepts
+
+    @property
+    def reason(self) -> str:
+        """Why a row was rejected, for `rejection_stats_` and messages."""
+        return f"not {self!r}"
+
+    def advice(self, label: int) -> str:  # noqa: ARG002
+        """Return what the user can do if too few rows of the class with this code are accepted."""
+        return f"leave out {self!r}"
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A labelled table, ready to be learned.
-
-    Attributes
-    ----------
-    schema : Schema
-        The features, as they may be generated.
-    observed : Table
-        The real rows as they are, label first.
-    table : Table
-        The real rows as they are learned: cells that may not be generated are ``ABSENT``, and
-        combinations are joined.
-    rules : Rules
-    """
-
-    schema: Schema
-    observed: Table
-    table: Table
-    rules: Rules
+_CONSTRAINTS: dict[str, type[Constraint]] = {}
 
 
-def prepare(
-    X: pd.DataFrame, labels: Any, target_name: Any, is_named: bool, demands: Demands
-) -> Prepared:
-    """Read a table under the user's demands.
-
-    Parameters
-    ----------
-    X : DataFrame of shape (n_rows, n_features)
-    labels : ndarray of shape (n_rows,)
-    target_name : object
-        Name of the labels, or None.
-    is_named : bool
-        Whether the names of columns are the user's own.
-
-    Raises
-    ------
-    SchemaError
-        If a column cannot be used, or a demand names an unknown column or cannot be met.
-    """
-    schema = Schema.infer(
-        X,
-        kinds=demands.column_kinds,
-        range_margin=demands.range_margin,
-        categories=with_observed(X, demands.categories),
-    )
-    features = Table.from_frame(X, schema)
-    allowed = restrict(features, demands.ranges, demands.categories)
-    observed, within = (
-        with_labels(table, labels, target_name, is_named=is_named) for table in (features, allowed)
-    )
-    layout = build_layout(within, demands.fixed_combinations)
-    inequalities = tuple(read_inequalities(within.schema, demands.inequalities))
-    table = layout.join(within)
-    rules = Rules(layout, inequalities, RealRows.of(table), demands.allow_copies)
-    return Prepared(allowed.schema, observed, table, rules)
+def register_constraint(cls: type[Constraint]) -> type[Constraint]:
+    """Make a constraint class known by its name, so that a sampler that has one can be saved."""
+    _CONSTRAINTS[cls.__name__] = cls
+    return cls
 
 
-def check_constraints(prepared: Prepared, classes: Mapping[Any, int]) -> None:
-    """Check the classes to be filled, label codes by class, against the rules.
+def constraint_class(name: str) -> type[Constraint]:
+    """Return the registered class of that name; a KeyError if there is none."""
+    return _CONSTRAINTS[name]
 
-    Raises
-    ------
-    SchemaError
-        If no rows of a class can satisfy them.
-    """
-    warn_about_identifiers(prepared.observed)
-    for class_, label in classes.items():
-        of_class = prepared.observed.codes[:, 0] == label
-        check_real_rows(prepared.rules.inequalities, prepared.observed.take(of_class), class_)
-        warn_about_unseen(prepared.table, label, class_)
-        if not prepared.rules.allow_copies:
-            check_room(prepared.table.take(of_class), class_)
+
+def feature_position(schema: Schema, name: Hashable) -> int:
+    """Return the position of a feature in a schema whose label is in column 0."""
+    return Schema(schema.columns[1:]).position(name) + 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from counterpoise.columns._base import ABSENT, Column
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
+from counterpoise.constraints._base import Constraint, feature_position, register_constraint
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import IntArray
 
@@ -130,49 +130,65 @@ class Layout:
         return Table(self.schema, codes, texts)
 
 
-def build_layout(table: Table, fixed_combinations: Iterable[Sequence[Any]]) -> Layout:
+@register_constraint
+class FixedCombinations(Constraint):
+    """Allow only those combinations of values that some real row has, such as state and city.
+
+    Inside, the columns are one, whose categories are the observed combinations.
+
+    Parameters
+    ----------
+    columns : sequence of str or other column labels
+        Two or more; a column can be in one fixed combination only.
+    """
+
+    def __init__(self, columns: Sequence[Hashable]) -> None:
+        self.columns = columns
+
+    def combination(self, table: Table) -> Combination:
+        """Return the joint column of the rows of `table`; a SchemaError where there is none."""
+        if isinstance(self.columns, str) or len(self.columns) < 2:
+            raise SchemaError(
+                f"FixedCombinations takes a list of two or more column names, got {self.columns!r}."
+            )
+        members = tuple(feature_position(table.schema, name) for name in self.columns)
+        if len(set(members)) < len(members):
+            raise SchemaError(f"{self!r} names a column twice.")
+        for member in members:
+            column = table.schema[member]
+            if column.is_text:
+                raise SchemaError(
+                    f"{self!r} names the column {column.name!r}, which holds free text. Leave it "
+                    "out, or declare it categorical.",
+                    column=column.name,
+                )
+        observed = np.unique(table.codes[:, members], axis=0)
+        observed = observed[(observed != ABSENT).all(axis=1)]
+        if not len(observed):
+            raise SchemaError(
+                f"No row has a combination of {tuple(self.columns)!r} that the other constraints "
+                "leave. Relax them."
+            )
+        return Combination(members, np.ascontiguousarray(observed))
+
+
+def build_layout(table: Table, constraints: Iterable[Constraint]) -> Layout:
     """Return the layout of `table` (label first) with the columns of each combination joined.
 
     Raises
     ------
     SchemaError
-        If a combination names fewer than two columns, an unknown one, one twice or one of free
-        text, or if no row is left that has all of its values.
+        If two combinations share a column, or one cannot be built.
     """
-    taken: set[int] = set()
-    combinations = []
-    for names in fixed_combinations:
-        if isinstance(names, str) or len(names) < 2:
+    combinations = [c.combination(table) for c in constraints if isinstance(c, FixedCombinations)]
+    taken = [member for combination in combinations for member in combination.members]
+    for member in taken:
+        if taken.count(member) > 1:
             raise SchemaError(
-                f"`fixed_combinations` must hold tuples of two or more column names, got {names!r}."
+                f"Two FixedCombinations name the column {table.schema[member].name!r}. Put columns "
+                "that share one into a single combination."
             )
-        members = tuple(_member(table.schema, name) for name in names)
-        if taken & set(members) or len(set(members)) < len(members):
-            raise SchemaError(
-                f"`fixed_combinations` names a column twice: {tuple(names)!r}. Put columns that "
-                "share one into a single combination."
-            )
-        taken |= set(members)
-        observed = np.unique(table.codes[:, members], axis=0)
-        observed = observed[(observed != ABSENT).all(axis=1)]
-        if not len(observed):
-            raise SchemaError(
-                f"No row has a combination of {tuple(names)!r} that `ranges` and `categories` "
-                "leave. Relax them."
-            )
-        combinations.append(Combination(members, np.ascontiguousarray(observed)))
     return Layout(table.schema, tuple(combinations))
-
-
-def _member(schema: Schema, name: Any) -> int:
-    position = Schema(schema.columns[1:]).position(name) + 1
-    if schema[position].is_text:
-        raise SchemaError(
-            f"`fixed_combinations` names the column {name!r}, which holds free text. Leave it "
-            "out, or declare it categorical.",
-            column=name,
-        )
-    return position
 
 
 def _texts(column: Column, codes: IntArray) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 from counterpoise._progress import Progress
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.constraints._base import Rules
+from counterpoise.constraints._set import ConstraintSet
 from counterpoise.generation._condition import Fixed
 from counterpoise.generation._decoding import Generated, Sampling
 from counterpoise.generation._generator import RowGenerator
@@ -36,13 +36,13 @@ class RowSampler:
     Attributes
     ----------
     writer : RowWriter
-    rules : Rules
+    constraints : ConstraintSet
     sampling : Sampling
     progress : Progress
     """
 
     row_generator: RowGenerator
-    rules: Rules
+    constraints: ConstraintSet
     sampling: Sampling
     progress: Progress
 
@@ -71,14 +71,14 @@ class RowSampler:
         advice = self.row_generator.advice()
         return sample_with_rejection(
             draw,
-            {**labelling, **self.rules.accept()},
+            {**labelling, **self.constraints.accepts()},
             n_rows,
             prefer=None
             if self.row_generator.selection_classifier is None
             else self.row_generator.selection_classifier.margin,
             class_=class_,
             most_drawn=max(DRAWS_PER_LABELLED_ROW * n_rows, SMALLEST_BOUND) if labelling else None,
-            advice="; ".join([*advice, *self.rules.advice(schema, label)]),
+            advice="; ".join([*advice, *self.constraints.advice(label)]),
         )
 
 
@@ -120,16 +120,16 @@ def fill(
     """
     rows, provenance, rejection_stats, n_copies = [], [], {}, 0
     seconds = 0.0
-    assert row_sampler.rules.real_rows is not None
+    assert row_sampler.constraints.real_rows is not None
     for class_, n in n_rows.items():
         started = time.perf_counter()
         generated, prompts, rejection_stats[class_] = row_sampler.draw(class_, n, rng)
         seconds += time.perf_counter() - started
-        n_copies += int(row_sampler.rules.real_rows.has(generated.table).sum())
-        made = row_sampler.rules.layout.split(generated.table)
+        made = row_sampler.constraints.layout.split(generated.table)
+        n_copies += int(row_sampler.constraints.real_rows.has(made).sum())
         rows.append(made.to_frame())
         provenance.append(
-            describe_origin(generated, prompts, made, observed, row_sampler.rules.layout)
+            describe_origin(generated, prompts, made, observed, row_sampler.constraints.layout)
         )
     whole = pd.concat(rows, ignore_index=True)
     return Filling(

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
+from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn import functional
 
+from counterpoise.columns._base import ABSENT, MISSING, Column
+from counterpoise.columns._schema import Schema
+from counterpoise.columns._table import Table
+from counterpoise.constraints._fixed_combinations import Layout
+from counterpoise.errors import SchemaError
+from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, Grammar, IntArray
 from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
-from counterpoise.serialization._serializer import SerializedTable, TokenBatch, draw_orders
+from counterpoise.serialization._serializer import (
+    SerializedTable,
+    TokenBatch,
+    draw_orders,
+    label_is_given,
+    serialize,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -123,3 +141,96 @@ class Scorer:
                 total -= float(log_likelihood.sum())
         self._model.train(was_training)
         return total / float(n_orders * n_rows)
+
+
+N_ORDERS = 8
+"""Random orders of the columns over which `score_rows` takes the mean."""
+_SMALL_MODEL = 10_000_000
+"""Number of parameters under which a model is copied to score in double precision."""
+
+
+def score_rows(
+    generator: RowGenerator, layout: Layout, X: pd.DataFrame, labels: Sequence[Any] | None
+) -> FloatArray:
+    """Return the log-likelihood of rows given their class; see `LLMOverSampler.score_samples`."""
+    if labels is None:
+        classes = layout.schema[0].decode(generator.rows.value_counts.labels).tolist()
+        by_class = [score_rows(generator, layout, X, [class_] * len(X)) for class_ in classes]
+        mean: FloatArray = logsumexp(by_class, axis=0) - np.log(len(classes))
+        return mean
+    table, is_possible = _encode_rows(layout.schema, X, labels)
+    learned = layout.join(table)
+    for at, members in enumerate(layout.members):  # a combination that no real row has
+        is_whole = (table.codes[:, members] != ABSENT).all(axis=1)
+        is_possible &= ~(is_whole & (learned.codes[:, at] == ABSENT))
+    is_possible &= np.isin(table.codes[:, 0], generator.rows.value_counts.labels)
+    scores = np.full(len(table), -np.inf)
+    possible = np.flatnonzero(is_possible)
+    if not len(possible):
+        return scores
+    permutation = generator.recipe.permutation
+    serialized = serialize(learned.take(possible), generator.serializer)
+    model = generator.model
+    if sum(parameter.numel() for parameter in model.parameters()) < _SMALL_MODEL:
+        model = copy.deepcopy(model).double()  # a row's score must not depend on its batch
+    scorer = Scorer(
+        model,
+        generator.serializer.grammar,
+        generator.device,
+        scores_label=not label_is_given(permutation),
+    )
+    rng = np.random.default_rng(0)
+    n_orders = 1 if permutation == "none" else N_ORDERS
+    rows = np.arange(len(possible))
+    scores[possible] = 0.0
+    for _ in range(n_orders):
+        order = draw_orders(1, len(learned.schema), permutation, rng)
+        by_cell = scorer.by_cell(serialized, rows, np.repeat(order, len(rows), axis=0))
+        scores[possible] += by_cell.sum(axis=1) / n_orders
+    return scores
+
+
+def _encode_rows(
+    schema: Schema, X: pd.DataFrame, labels: Sequence[Any]
+) -> tuple[Table, npt.NDArray[np.bool_]]:
+    """Encode rows that may hold anything; also return which rows can be generated at all."""
+    names = [column.name for column in schema][1:]
+    if X.shape[1] != len(names) or (X.columns.tolist() != names):
+        raise ValueError(f"X must have the columns of the fit, {names}; got {X.columns.tolist()}")
+    if len(labels) != len(X):
+        raise ValueError(f"X has {len(X)} rows and y has {len(labels)}")
+    codes = np.full((len(X), len(schema)), ABSENT, dtype=np.int64)
+    is_possible = np.ones(len(X), dtype=bool)
+    cells = [pd.Series(labels, name=schema[0].name), *(X.iloc[:, i] for i in range(len(names)))]
+    for at, (column, series) in enumerate(zip(schema, cells, strict=True)):
+        if column.is_text:
+            continue
+        try:
+            series = series.astype(column.dtype)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"column {column.name!r} has dtype {series.dtype}, and {column.dtype} in the fit"
+            ) from error
+        distinct = series.drop_duplicates()
+        known = {
+            value: _encode_cell(column, distinct.iloc[[i]]) for i, value in enumerate(distinct)
+        }
+        missing = series.isna().to_numpy()
+        codes[:, at] = [
+            (MISSING if column.has_missing else ABSENT) if is_missing else known[value]
+            for value, is_missing in zip(series.tolist(), missing.tolist(), strict=True)
+        ]
+        is_possible &= missing | (codes[:, at] != ABSENT)
+    texts: dict[int, tuple[str, ...]] = {
+        at: () for at, column in enumerate(schema) if column.is_text
+    }
+    return Table(schema, codes, texts), is_possible
+
+
+def _encode_cell(column: Column, cell: pd.Series[Any]) -> int:
+    """Return the code of a series of one cell; ABSENT if the column cannot generate it."""
+    try:
+        code = column.encode(cell)
+    except SchemaError:
+        return ABSENT
+    return int(code[0]) if column.contains(code)[0] else ABSENT

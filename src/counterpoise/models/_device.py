@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from counterpoise.errors import ModelError
+from counterpoise.models._options import Backbone, CompactModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +95,11 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     # torch names this probe as private; without it we stay in float32, which is always right
     probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return bool(probe is not None and probe())
+
+
+def device_for(model: Backbone, device: str) -> Device:
+    """Return the device that `model` runs on, in its precision; see `resolve_device`."""
+    precision = model.precision
+    if precision == "auto" and isinstance(model, CompactModel):
+        precision = "float32"  # so that rows do not depend on what the hardware multiplies in
+    return resolve_device(device, precision)

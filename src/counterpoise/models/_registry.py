@@ -26,7 +26,7 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Backbone:
+class LoadedBackbone:
     """A language model that has not met its table yet.
 
     Attributes
@@ -68,7 +68,7 @@ def load_backbone(
     lora_rank: int | None = None,
     n_layers: int | None = None,
     reason: str = "asked for",
-) -> Backbone:
+) -> LoadedBackbone:
     """Find the backbone called `model`.
 
     Parameters
@@ -108,13 +108,13 @@ def _choose(device: Device) -> tuple[str, str]:
     return SMOLLM2, f"there is a {device.device.type} device"
 
 
-def _compact(reason: str, device: Device) -> Backbone:
+def _compact(reason: str, device: Device) -> LoadedBackbone:
     from counterpoise.models._llama import compact_model
 
     def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
         return compact_model(len(entries), seed, fused_attention=device.fuses_attention)
 
-    return Backbone(
+    return LoadedBackbone(
         COMPACT,
         reason,
         CharacterTokenizer(),
@@ -129,7 +129,7 @@ def _compact(reason: str, device: Device) -> Backbone:
 
 def _pretrained(
     model: str, reason: str, lora_rank: int | None, n_layers: int | None, device: Device
-) -> Backbone:
+) -> LoadedBackbone:
     from counterpoise.models._huggingface import (
         HuggingFaceModel,
         HuggingFaceTokenizer,
@@ -157,7 +157,7 @@ def _pretrained(
             "the model hub" if source == _SMOLLM2_ON_HUB else f"the package {PACKAGE} (Instruct)"
         )
         reason = f"{reason}; weights from {where}"
-    return Backbone(
+    return LoadedBackbone(
         model,
         reason,
         HuggingFaceTokenizer(tokenizer),

@@ -20,31 +20,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_weights
-from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._json import tag_value, untag_value
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
-from counterpoise.constraints._base import Rules
 from counterpoise.constraints._fixed_combinations import Combination, Layout
-from counterpoise.constraints._inequality import read_inequalities
 from counterpoise.constraints._no_copies import RealRows
+from counterpoise.constraints._set import ConstraintSet, constraint_list
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.models._device import resolve_device
+from counterpoise.models import get_model
+from counterpoise.models._device import device_for
 from counterpoise.persistence._classifiers import read_selection_classifier, selection_tensors
 from counterpoise.persistence._folder import Fields, check, new_folder, read_json, seal, write_json
 from counterpoise.persistence._model import describe_model, read_tensors, rebuild_model
@@ -118,7 +116,7 @@ def _check_counts(codes: Any, n_each: Any, schema: Schema, key: tuple[int, int])
         raise ModelError(f"there are counted values that column {column.name!r} cannot have")
 
 
-def describe_rules(rules: Rules) -> dict[str, Any]:
+def describe_rules(rules: ConstraintSet) -> dict[str, Any]:
     """Return what of the rules is not in the parameters, with JSON types only."""
     return {
         "columns": rules.layout.schema.to_dict(),
@@ -126,13 +124,13 @@ def describe_rules(rules: Rules) -> dict[str, Any]:
     }
 
 
-def rules_tensors(rules: Rules) -> dict[str, IntArray]:
+def rules_tensors(rules: ConstraintSet) -> dict[str, IntArray]:
     """Return the combinations that rows are held to."""
     combinations = rules.layout.combinations
     return {f"{_COMBINATION}.{i}.codes": c.codes for i, c in enumerate(combinations)}
 
 
-def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> Rules:
+def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> ConstraintSet:
     """Read rules, without the real rows; `sampler` has the parameters already."""
     schema = Schema.from_dict(fields.raw("columns"))
     combinations = []
@@ -155,9 +153,9 @@ def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> Rules:
         combinations.append(Combination(tuple(members), codes))
     if sum(n.startswith(f"{_COMBINATION}.") for n in tensors) != len(combinations):
         raise ModelError("there are combinations of no columns")
-    inequalities = tuple(read_inequalities(schema, sampler.inequalities or ()))
     layout = Layout(schema, tuple(combinations))
-    return Rules(layout, inequalities, None, sampler.allow_copies)
+    constraints = tuple(one.copy() for one in constraint_list(sampler.constraints))
+    return refitted(ConstraintSet(layout, constraints), no_rows(schema))
 
 
 def no_rows(schema: Schema) -> Table:
@@ -166,12 +164,14 @@ def no_rows(schema: Schema) -> Table:
     return Table(schema, np.empty((0, len(schema)), dtype=np.int64), texts)
 
 
-def rows_to_store(rows: TrainingRows, rules: Rules) -> tuple[dict[str, IntArray], dict[str, Any]]:
+def rows_to_store(
+    rows: TrainingRows, rules: ConstraintSet
+) -> tuple[dict[str, IntArray], dict[str, Any]]:
     """Return the training rows, and the real rows that none may copy, as tensors and JSON."""
     corpus = rows.corpus
     keys = sorted(rules.real_rows.keys, key=repr) if rules.real_rows else []
     raw = [key if isinstance(key, bytes) else key[0] for key in keys]  # type: ignore[index]
-    n_columns = len(corpus.schema)
+    n_columns = len(rules.layout.schema)
     real = np.frombuffer(b"".join(raw), dtype=np.int64).reshape(-1, n_columns)
     strings = [[] if isinstance(key, bytes) else list(key[1:]) for key in keys]  # type: ignore[index]
     texts = {str(position): list(strings) for position, strings in corpus.texts.items()}
@@ -182,9 +182,9 @@ def rows_to_store(rows: TrainingRows, rules: Rules) -> tuple[dict[str, IntArray]
 
 
 def read_rows(
-    tensors: Tensors, fields: Fields, without: TrainingRows
-) -> tuple[TrainingRows, RealRows]:
-    """Read what `rows_to_store` stored; `without` has all but the rows."""
+    tensors: Tensors, fields: Fields, without: TrainingRows, rules: ConstraintSet
+) -> tuple[TrainingRows, ConstraintSet]:
+    """Read what `rows_to_store` stored; `without` and `rules` have all but the rows."""
     schema = without.corpus.schema
     texts = {
         int(position): tuple(map(_text_of, strings))
@@ -194,14 +194,25 @@ def read_rows(
     n_real = fields.whole("n_real", high=len(corpus))
     real, strings = tensors["real"], fields.items("real_texts")
     fields.done()
-    if len(tensors) != 2 or real.dtype != np.int64 or real.shape != (len(strings), len(schema)):
+    own = rules.layout.schema
+    if len(tensors) != 2 or real.dtype != np.int64 or real.shape != (len(strings), len(own)):
         raise ModelError("the stored rows are malformed")
     _check_cells(corpus)
-    keys: list[Hashable] = [
-        row.tobytes() if not texts else (row.tobytes(), *map(_text_of, own))
-        for row, own in zip(np.ascontiguousarray(real), strings, strict=True)
-    ]
-    return replace(without, corpus=corpus, n_real=n_real), RealRows(frozenset(keys))
+    at = [position for position, column in enumerate(own) if column.is_text]
+    columns = zip(*(map(_text_of, one) for one in strings), strict=True) if strings else []
+    real_texts = dict(zip(at, columns, strict=True)) if strings else dict.fromkeys(at, ())
+    codes = real.copy()
+    for position in at:  # each row points to its own text
+        codes[:, position] = np.where(codes[:, position] < 0, codes[:, position], range(len(codes)))
+    real_rows = Table(own, codes, real_texts)
+    return replace(without, corpus=corpus, n_real=n_real), refitted(rules, real_rows)
+
+
+def refitted(rules: ConstraintSet, real_rows: Table) -> ConstraintSet:
+    """Return the constraints of a loaded sampler, fitted to the real rows that are at hand."""
+    for constraint in rules.constraints:
+        constraint.fit(real_rows, rules.layout.join(real_rows))
+    return replace(rules, real_rows=RealRows.of(real_rows) if len(real_rows) else None)
 
 
 def _check_cells(table: Table) -> None:
@@ -262,7 +273,7 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
         }
         save_weights(weights, unfinished / _WEIGHTS)
         tensors = value_count_tensors(row_generator.rows.value_counts) | rules_tensors(
-            sampler._rules
+            sampler._constraint_set
         )
         save_file(tensors, unfinished / _VALUE_COUNTS)
         if row_generator.selection_classifier is not None:
@@ -273,7 +284,7 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
             text = _tokenizer_text(row_generator.serializer.tokenizer)
             (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
         if include_rows:
-            row_tensors, row_texts = rows_to_store(row_generator.rows, sampler._rules)
+            row_tensors, row_texts = rows_to_store(row_generator.rows, sampler._constraint_set)
             save_file(row_tensors, unfinished / _ROWS)
             write_json(unfinished / _ROW_TEXTS, row_texts)
         seal(unfinished, __version__)
@@ -302,9 +313,9 @@ def _describe(sampler: Any) -> dict[str, Any]:
     serializer = row_generator.serializer
     return {
         "parameters": {name: tag_parameter(name, value) for name, value in parameters.items()},
-        "recipe": asdict(row_generator.recipe),
+        "recipe": tag_parameter("recipe", row_generator.recipe),
         "schema": sampler.schema_.to_dict(),
-        **describe_rules(sampler._rules),
+        **describe_rules(sampler._constraint_set),
         "text_parts": {
             str(position): {
                 "parts": [text for text, _ in cell.parts.parts],
@@ -316,7 +327,7 @@ def _describe(sampler: Any) -> dict[str, Any]:
         },
         "tokenizer": _tokenizer_kind(serializer.tokenizer),
         "language": _digest(serializer),
-        "model": describe_model(row_generator.model, sampler.lora_rank),
+        "model": describe_model(row_generator.model, getattr(sampler.model, "lora_rank", None)),
         "has_selection_classifier": row_generator.selection_classifier is not None,
         "model_name": sampler.model_name_,
         "model_reason": sampler.model_reason_,
@@ -389,8 +400,8 @@ def _check_read(record: dict[str, Any], sampler: Any, device: str | None) -> Non
 
 def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> RowGenerator:
     tensors = _read_arrays(folder / _VALUE_COUNTS)
-    sampler._rules = read_rules(fields, tensors, sampler)
-    empty = sampler._rules.layout.join(no_rows(sampler._rules.layout.schema))
+    sampler._constraint_set = read_rules(fields, tensors, sampler)
+    empty = sampler._constraint_set.layout.join(no_rows(sampler._constraint_set.layout.schema))
     schema = empty.schema
     parts = _read_parts(fields.record("text_parts"), schema)
     tokenizer = _read_tokenizer(fields.one_of("tokenizer", _TOKENIZERS), folder, names)
@@ -400,7 +411,7 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
             "this version of counterpoise writes the rows of this table otherwise than the one "
             "that saved the sampler"
         )
-    device = resolve_device(sampler.device, sampler.precision)
+    device = device_for(get_model(sampler.model), sampler.device)
     described = fields.raw("model")
     Fields(described, "model")
     model = rebuild_model(described, len(serializer.vocabulary), folder / _WEIGHTS, device)
@@ -408,8 +419,8 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
     if names & {_ROWS, _ROW_TEXTS}:
         row_tensors = _read_arrays(folder / _ROWS)
         texts = Fields(read_json(folder, _ROW_TEXTS), "rows")
-        rows, real_rows = read_rows(row_tensors, texts, rows)
-        sampler._rules = replace(sampler._rules, real_rows=real_rows)
+        rows, sampler._constraint_set = read_rows(row_tensors, texts, rows, sampler._constraint_set)
+    sampler.constraints_ = list(sampler._constraint_set.constraints)
     has_selection_classifier = fields.flag("has_selection_classifier")
     if has_selection_classifier != (_SELECTION in names) or (
         has_selection_classifier and sampler.recipe_.selection is None
@@ -513,59 +524,3 @@ def _string(value: Any) -> str:
     if type(value) is not str:
         raise ModelError(f"a text is {value!r}")
     return value
-
-
-# Keeping a fitted sampler in a folder.
-
-
-class Storable:
-    """The part of an over-sampler that writes it to a folder and makes it again."""
-
-    def save(
-        self, folder: str | PathLike[str], *, include_rows: bool = False, overwrite: bool = False
-    ) -> None:
-        """Write the fitted sampler to a folder, as safetensors and JSON.
-
-        The folder holds the model, the columns with their categories and ranges, the parts of
-        free text, and how often each value of a column occurs in a class, column by column. It
-        holds no row of the table, unless asked for. That does not make it anonymous: rare
-        categories are in it, and a model can have learned a row by heart.
-
-        Parameters
-        ----------
-        folder : str or path
-            Where to; it is written whole or not at all.
-        include_rows : bool, default=False
-            Also store the rows that the model was trained on.
-        overwrite : bool, default=False
-            Replace a sampler that was saved there before.
-
-        Raises
-        ------
-        ModelError
-            If the folder exists, or a parameter or the model is of a kind that can't be stored.
-        """
-        check_is_fitted(self, "generator_")
-        save_sampler(self, Path(folder), include_rows=include_rows, overwrite=overwrite)
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str], *, device: str | None = None) -> Self:
-        """Make the sampler that :meth:`save` wrote; nothing in the folder is executed.
-
-        It writes the rows that the saved one would have written next, on the same device. What
-        tells of the fit's own rows (`provenance_`) is not in it.
-
-        Parameters
-        ----------
-        folder : str or path
-            The folder.
-        device : str, optional
-            Where to run, in place of what the parameter `device` was.
-
-        Raises
-        ------
-        ModelError
-            If a file is missing, cut, changed, malformed or of another version.
-        """
-        sampler: Self = load_sampler(cls, Path(folder), device)
-        return sampler

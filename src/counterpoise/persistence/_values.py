@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import asdict
 from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from counterpoise._parameters import Parameters
 from counterpoise.columns._frames import CallerTypes
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
+from counterpoise.constraints._base import constraint_class
 from counterpoise.errors import ModelError, SchemaError
+from counterpoise.models import AutoModel, CompactModel, PretrainedModel
 from counterpoise.persistence._folder import Fields
-from counterpoise.recipes._base import Recipe
+from counterpoise.recipes import Recipe
 from counterpoise.training._history import History
 
 _CALLER_KINDS = frozenset({"pandas", "array", "list", "polars", "pyarrow", "modin", "cudf"})
@@ -23,8 +25,10 @@ _STOPPED_BY = ("length", "held-out rows", "max_time")
 
 def tag_parameter(name: str, value: Any) -> Any:
     """Describe the value of a parameter; a ModelError where it can't be."""
-    if isinstance(value, Recipe):
-        return {"recipe": asdict(value)}
+    if isinstance(value, Parameters):
+        params = value.get_params(deep=False)
+        tagged = {key: tag_parameter(f"{name}.{key}", item) for key, item in params.items()}
+        return {"object": [type(value).__name__, tagged]}
     if isinstance(value, np.random.RandomState):
         return {"none": None}  # its stream goes on in the sampler's own generator
     if isinstance(value, PathLike):
@@ -47,8 +51,10 @@ def tag_parameter(name: str, value: Any) -> Any:
 def untag_parameter(tagged: Any) -> Any:
     """Read what `tag_parameter` wrote; malformed input raises ValueError, TypeError or KeyError."""
     ((tag, content),) = tagged.items()
-    if tag == "recipe":
-        return untag_recipe(content)
+    if tag == "object":
+        name, params = content
+        values = {key: untag_parameter(item) for key, item in params.items()}
+        return _class_of(name)(**values)
     if tag in ("list", "items"):
         read = [untag_parameter(item) for item in _of_type(content, list)]
         return read if tag == "list" else tuple(read)
@@ -58,16 +64,21 @@ def untag_parameter(tagged: Any) -> Any:
     return untag_value(tagged)
 
 
-def untag_recipe(record: Any) -> Recipe:
-    """Read a recipe from its fields."""
-    fields = Fields(record, "recipe")
-    known = asdict(Recipe())
-    values = {name: fields.raw(name) for name in known}
-    fields.done()
-    for name in ("epochs", "validation_fraction", "temperature"):
-        if type(values[name]) not in (int, float) and values[name] != "auto":
-            raise ModelError(f"recipe.{name} is {values[name]!r}")
-    return Recipe(**values)
+def _class_of(name: Any) -> type[Parameters]:
+    """Return a recipe, model or constraint class by its name; a KeyError if there is none."""
+    own: dict[str, type[Parameters]] = {
+        one.__name__: one for one in (Recipe, CompactModel, PretrainedModel, AutoModel)
+    }
+    return own[name] if name in own else constraint_class(name)
+
+
+def untag_recipe(tagged: Any) -> Recipe:
+    """Read a recipe, whose values are checked."""
+    recipe = untag_parameter(tagged)
+    if not isinstance(recipe, Recipe):
+        raise ModelError(f"the recipe is a {type(recipe).__name__}")
+    recipe.validate()
+    return recipe
 
 
 def tag_caller(types: CallerTypes) -> dict[str, Any]:

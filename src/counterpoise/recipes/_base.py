@@ -1,200 +1,246 @@
-"""A method as a value: what is trained on, how a row is written, what a prompt holds.
-
-Every method here is the same engine with other values, and so is an ablation.
-"""
+"""A method as a value: what is trained on, how a row is serialized, what a prompt holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, TypeGuard
+from typing import Any
 
-AS_RECIPE = "recipe"
-"""In place of a parameter: what the recipe says."""
+from counterpoise._parameters import Parameters
 
-CHOICES: Mapping[str, tuple[Any, ...]] = {
+CHOICES: dict[str, tuple[Any, ...]] = {
     "train_on": ("minority", "all"),
     "interpolation": ("smotenc", None),
     "permutation": ("label-first", "label-last", "no-label", "all", "none"),
     "condition": ("feature", "any-feature", "label"),
-    "selection": ("classifier", None),
     "refinement": ("auto", "always", None),
-    "numbers": ("plain", "digits"),
     "serialization": ("table", "text"),
     "decoding": ("grammar", "free"),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What makes one method differ from another.
+class Recipe(Parameters):
+    """What makes one method differ from another; every method is the same engine with other values.
 
-    Attributes
+    Parameters
     ----------
-    train_on : {"minority", "all"}
-        The classes to be filled, or every class.
-    interpolation : {"smotenc", None}
-        First idea of ImbLLM: train on interpolated rows too. None: on real rows only.
-    permutation : {"label-first", "label-last", "no-label", "all", "none"}
-        Second idea: the label comes first and the features follow in a fresh random order.
-        ``"label-last"``: after the features, in a fresh random order; ``"no-label"``: these
-        alone; ``"all"`` shuffles the label along; ``"none"`` keeps the order of the table, behind
-        the label. Where the label stands decides who labels a row, see `labelled_by`.
-    condition : {"feature", "any-feature", "label"}
-        Third idea: a prompt holds the value of one feature, each feature in turn.
-        ``"any-feature"``: of a feature drawn for each row; ``"label"``: of none. A label that
-        stands first or anywhere is in the prompt in any case.
-    selection : {"classifier", None}
-        ``"classifier"``: a row is written again where a classifier of the real rows finds
-        another class likelier than its own, see `counterpoise.generation._selection`. None: every
-        row is kept.
-    refinement : {"auto", "always", None}
-        With selection and a label in the prompt: the model goes on to learn from rows of its own
-        that were kept, see `counterpoise.training._refinement`. ``"auto"``: where the rows to
-        be written make up for it. None: it learns from the corpus alone.
-    numbers : {"plain", "digits"}
-        In text: as the model's tokenizer writes them, or one digit a token. The table vocabulary
-        has a token a digit anyway.
-    epochs : int or "auto"
-        Passes over the training rows; ``"auto"`` finds out.
-    validation_fraction : float or "auto"
-        Share of each trained class held out for early stopping; 0 never stops early.
-    temperature : float
-        Sampling temperature.
-    serialization : {"table", "text"}
-        In a vocabulary of the table's own, or in the model's.
-    decoding : {"grammar", "free"}
-        ``"grammar"``: only what the table allows may be written. ``"free"``: the model may write
-        anything, and what it wrote is read, dropped and filled in as published; with
-        ``serialization="text"``.
+    train_on : {"minority", "all"}, default="minority"
+        Train on the classes to be filled, as published, or on every class.
+    interpolation : {"smotenc", None}, default="smotenc"
+        First idea of ImbLLM [1]_: train on SMOTE-NC rows too, of which only the label and the
+        numeric features are kept. None trains on real rows only.
+    permutation : {"label-first", "label-last", "no-label", "all", "none"}, default="label-first"
+        Second idea: the label first, then the features in a random order, new for each training
+        sample. ``"label-last"``: after the features; ``"no-label"``: features only; ``"all"``
+        shuffles the label along; ``"none"`` keeps the table's order behind the label. Where the
+        label stands decides who labels a generated row, see `labelled_by`.
+    condition : {"feature", "any-feature", "label"}, default="feature"
+        Third idea: a prompt is the label and the value of one feature, each feature in turn or
+        (``"any-feature"``) drawn for each row. ``"label"`` prompts with the label alone.
+    selection : None, "classifier", classifier or list of classifiers, default=None
+        Keep a generated row only if classifiers that were trained on the real rows of all classes
+        find no other class likelier; otherwise it is rejected and another one generated, up to
+        eight per row, after which the likeliest of the rejected ones are taken. ``"classifier"``
+        is an ensemble of three histogram gradient boostings. Any scikit-learn classifier with
+        ``predict_proba`` or ``decision_function``, or a list of them, can be given. None keeps
+        every row, as published.
+    refinement : {"auto", "always", None}, default=None
+        Whether the model is trained further on rows of its own, about 300 per class, that
+        `selection` accepted (rejection-sampling fine-tuning); it then needs a half to a quarter of
+        the draws. ``"auto"`` does so where the rows to be generated make up for it, ``"always"``
+        makes sense before much is generated with ``sample``.
+    epochs : int or "auto", default="auto"
+        Passes over the training rows (real and interpolated); the paper has 50. ``"auto"`` stops
+        where held-out rows get no likelier, and where a class has fewer than 200 rows then trains
+        once more, for as long, on all rows. Never more than 50, nor than about 30,000 training
+        samples (6,000 for a pre-trained model).
+    max_samples_seen : int, default=None
+        Training samples seen at most, repeats included, whatever `epochs`; None for no limit but
+        that of ``epochs="auto"``.
+    validation_fraction : float or "auto", default="auto"
+        Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
+        Given a share, the best weights are kept and there is no second training. ``"auto"``: a
+        tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
+        with 20 to 199.
+    patience : int, default=3
+        Evaluations of the held-out rows without a better loss before training stops. They are
+        evaluated after each epoch, and every 500 rows (or more, where many are held out) of a
+        longer one.
+    temperature : float, default=1.0
+        Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
+    top_p : float, default=1.0
+        Sample only from the likeliest tokens that together have this probability, in (0, 1].
+    serialization : {"table", "text"}, default="table"
+        ``"table"``: a vocabulary of the table's own, one token per category, digits for numbers.
+        ``"text"``: the published sentence in the model's own tokens.
+    decoding : {"grammar", "free"}, default="grammar"
+        ``"grammar"``: the model chooses among what the table allows, cell by cell. ``"free"``, with
+        ``serialization="text"`` only: as published. The model may generate any text; a row with an
+        unparsable number is dropped and generated again, and other impossible cells are replaced by
+        the most frequent category or the mean.
+    digit_tokens : bool, default=False
+        With ``serialization="text"``: whether numbers are split into one token per digit, as TapTap
+        does, instead of as the tokenizer splits them.
 
-    Raises
-    ------
-    ValueError
-        If a value is none of these.
-    """
-
-    train_on: str = "minority"
-    interpolation: str | None = "smotenc"
-    permutation: str = "label-first"
-    condition: str = "feature"
-    selection: str | None = None
-    refinement: str | None = None
-    numbers: str = "plain"
-    epochs: int | str = "auto"
-    validation_fraction: float | str = "auto"
-    temperature: float = 1.0
-    serialization: str = "table"
-    decoding: str = "grammar"
-
-    def __post_init__(self) -> None:
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
-        if self.epochs != "auto" and not (_is_number(self.epochs, int) and self.epochs >= 1):
-            raise ValueError(f"epochs must be 1 or more, or 'auto'; got {self.epochs!r}")
-        share = self.validation_fraction
-        if share != "auto" and not (_is_number(share, float) and 0 <= share < 1):
-            raise ValueError(f"validation_fraction must be in [0, 1), or 'auto'; got {share!r}")
-        if not (_is_number(self.temperature, float) and self.temperature > 0):
-            raise ValueError(f"temperature must be above 0; got {self.temperature!r}")
-        if self.decoding == "free" and self.serialization != "text":
-            raise ValueError(
-                "decoding='free' reads text, so it needs serialization='text'; got "
-                f"serialization={self.serialization!r}"
-            )
-
-    @property
-    def labelled_by(self) -> str:
-        """Who says of which class a written row is.
-
-        ``"prompt"``, where the label is given; ``"model"``, where the model writes it behind the
-        finished row; ``"xgboost"``, a classifier of the table's rows, where sentences have none.
-        """
-        return {"label-last": "model", "no-label": "xgboost"}.get(self.permutation, "prompt")
-
-    def changed(self, **changes: Any) -> Recipe:
-        """Return the recipe with other values, those that are ``"recipe"`` left as they are."""
-        return replace(self, **{k: v for k, v in changes.items() if not _is_unset(v)})
-
-
-def _is_number(value: object, kind: type[int] | type[float]) -> TypeGuard[float]:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    return whole or (kind is float and isinstance(value, Real) and not isinstance(value, bool))
-
-
-def _is_unset(value: Any) -> bool:
-    return isinstance(value, str) and value == AS_RECIPE
-
-
-_PUBLISHED: Mapping[str, Any] = {"epochs": 50, "validation_fraction": 0.0, "temperature": 0.7}
-"""What the four published methods have in common, in the code that accompanies the paper."""
-
-_IMBLLM = Recipe(**_PUBLISHED)
-_COUNTERPOISE = Recipe(interpolation=None, selection="classifier", refinement="auto")
-
-RECIPES: Mapping[str, Recipe] = {
-    "counterpoise": _COUNTERPOISE,
-    "counterpoise-no-refinement": replace(_COUNTERPOISE, refinement=None),
-    "counterpoise-no-selection": replace(_COUNTERPOISE, selection=None, refinement=None),
-    "imbllm": _IMBLLM,
-    "imbllm-no-interpolation": replace(_IMBLLM, interpolation=None),
-    "imbllm-no-permutation": replace(_IMBLLM, permutation="none"),
-    "imbllm-no-condition": replace(_IMBLLM, condition="label"),
-    "imbllm-none": replace(_IMBLLM, interpolation=None, permutation="none", condition="label"),
-    "great": Recipe(
-        train_on="all", interpolation=None, permutation="all", condition="label", **_PUBLISHED
-    ),
-    "taptap": Recipe(
-        train_on="all",
-        interpolation=None,
-        permutation="no-label",
-        condition="any-feature",
-        numbers="digits",
-        **_PUBLISHED,
-    ),
-    "predllm": Recipe(train_on="all", interpolation=None, permutation="label-last", **_PUBLISHED),
-}
-"""The methods by name.
-
-``"imbllm"`` and its ablations: arXiv 2510.09783. ``"great"``: GReaT, arXiv 2210.06280, prompted
-with the label. ``"taptap"``: TapTap, arXiv 2305.09696. ``"predllm"``: Pred-LLM, arXiv 2410.21717.
-``"counterpoise"``: what does best in our own experiments (``docs/log.md``).
-
-Where the code that accompanies the ImbLLM paper departs from these descriptions, or we from it:
-
-NOTE[DIFF] That code never draws again. Of Pred-LLM it keeps the rows that the model labels the
-minority and makes do with fewer than asked, possibly none; of TapTap it appends every row with the
-label that XGBoost gives it, majority rows too. Here rows are drawn until there are as many as
-asked for, and a `DecodingError` ends it where the minority (nearly) never comes.
-NOTE[DIFF] It starts TapTap's rows with a label that no sentence of the training had; here with a
-value of a feature, as TapTap itself does.
-NOTE[DIFF] It trains Pred-LLM on each row twice, shuffled and in the table's order, and asks for
-the label of a finished row in a second pass in that order. Here the model labels a row as it has
-just written it. Both draw the label at the temperature of the rest; neither takes the likeliest.
-NOTE[DIFF] It leaves `top_k` at the 50 of its generation library; here nothing is cut off.
-"""
-
-CHANGEABLE = tuple(field.name for field in fields(Recipe) if field.name != "numbers")
-"""What parameters of the over-sampler of the same name can change in a recipe."""
-
-
-def as_recipe(recipe: str | Recipe, **changes: Any) -> Recipe:
-    """Return the recipe of a name, or the one given, with `changes` that are not ``"recipe"``.
+    References
+    ----------
+    .. [1] Nguyen et al., "Large Language Models for Imbalanced Classification: Diversity makes
+       the difference", arXiv 2510.09783.
 
     Examples
     --------
-    >>> as_recipe("imbllm", temperature=1.0, epochs="recipe").temperature
-    1.0
+    >>> Recipe(selection="classifier", temperature=0.7)
+    Recipe(selection='classifier', temperature=0.7)
+    """
+
+    def __init__(
+        self,
+        *,
+        train_on: str = "minority",
+        interpolation: str | None = "smotenc",
+        permutation: str = "label-first",
+        condition: str = "feature",
+        selection: Any = None,
+        refinement: str | None = None,
+        epochs: int | str = "auto",
+        max_samples_seen: int | None = None,
+        validation_fraction: float | str = "auto",
+        patience: int = 3,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        serialization: str = "table",
+        decoding: str = "grammar",
+        digit_tokens: bool = False,
+    ) -> None:
+        self.train_on = train_on
+        self.interpolation = interpolation
+        self.permutation = permutation
+        self.condition = condition
+        self.selection = selection
+        self.refinement = refinement
+        self.epochs = epochs
+        self.max_samples_seen = max_samples_seen
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.temperature = temperature
+        self.top_p = top_p
+        self.serialization = serialization
+        self.decoding = decoding
+        self.digit_tokens = digit_tokens
+
+    @property
+    def labelled_by(self) -> str:
+        """What gives a generated row its class: ``"prompt"``, ``"model"`` or ``"xgboost"``.
+
+        The prompt, where it holds the label; the model, where it generates the label behind the
+        finished row; a classifier of the table's rows, where serialized rows have no label.
+        """
+        return {"label-last": "model", "no-label": "xgboost"}.get(self.permutation, "prompt")
+
+    def validate(self) -> None:
+        """Check every parameter.
+
+        Raises
+        ------
+        ValueError
+            If a value is not among those documented, or two of them do not go together.
+        """
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if not any(value is choice or value == choice for choice in choices):
+                raise ValueError(f"recipe: {name} must be one of {choices}; got {value!r}")
+        self._check("epochs", Integral, lambda n: n >= 1, "1 or more", other="auto")
+        self._check("max_samples_seen", Integral, lambda n: n >= 1, "1 or more", other=None)
+        self._check("patience", Integral, lambda n: n >= 1, "1 or more")
+        self._check("validation_fraction", Real, lambda s: 0 <= s < 1, "in [0, 1)", other="auto")
+        self._check("temperature", Real, lambda t: t > 0, "above 0")
+        self._check("top_p", Real, lambda p: 0 < p <= 1, "in (0, 1]")
+        if not isinstance(self.digit_tokens, bool):
+            raise ValueError(f"recipe: digit_tokens must be a bool; got {self.digit_tokens!r}")
+        _check_selection(self.selection)
+        if self.decoding == "free" and self.serialization != "text":
+            raise ValueError(
+                "recipe: decoding='free' parses text, so it needs serialization='text'; got "
+                f"serialization={self.serialization!r}"
+            )
+
+    def _check(
+        self, name: str, kind: Any, holds: Callable[[Any], bool], range_: str, **allowed: Any
+    ) -> None:
+        """Check a number; ``other=...`` is a value that is allowed beside the numbers."""
+        value: Any = getattr(self, name)
+        if "other" in allowed and repr(value) == repr(allowed["other"]):
+            return
+        is_valid = isinstance(value, kind) and type(value) is not bool and holds(value)
+        if not is_valid:
+            what = "an integer" if kind is Integral else "a number"
+            or_other = f", or {allowed['other']!r}" if allowed else ""
+            raise ValueError(f"recipe: {name} must be {what} {range_}{or_other}; got {value!r}")
+
+
+def _check_selection(selection: Any) -> None:
+    if selection is None or (isinstance(selection, str) and selection == "classifier"):
+        return
+    several = selection if isinstance(selection, list | tuple) else [selection]
+    for one in several:
+        scores = hasattr(one, "predict_proba") or hasattr(one, "decision_function")
+        if isinstance(one, type) or not hasattr(one, "fit") or not scores:
+            raise ValueError(
+                "recipe: selection must be None, 'classifier', a scikit-learn classifier with "
+                f"predict_proba or decision_function, or a list of them; got {one!r}"
+            )
+    if not several:
+        raise ValueError("recipe: selection is an empty list; use None to keep every row")
+
+
+_RECIPES: dict[str, Recipe] = {}
+
+
+def register_recipe(name: str, recipe: Recipe) -> None:
+    """Make a recipe available by name: ``LLMOverSampler(recipe=name)``, ``--recipe name``.
+
+    Parameters
+    ----------
+    name : str
+        Replaces a recipe of the same name.
+    recipe : Recipe
 
     Raises
     ------
     ValueError
-        If no recipe has that name.
+        If a value of the recipe is not allowed.
+    """
+    recipe.validate()
+    _RECIPES[name] = recipe
+
+
+def recipe_names() -> list[str]:
+    """Return the names of all registered recipes, sorted."""
+    return sorted(_RECIPES)
+
+
+def get_recipe(recipe: str | Recipe, **changes: Any) -> Recipe:
+    """Return a copy of a recipe, given by name or as it is, with other values for some parameters.
+
+    Parameters
+    ----------
+    recipe : str or Recipe
+    **changes : object
+        Parameters of `Recipe`.
+
+    Raises
+    ------
+    ValueError
+        If no recipe has that name, or there is no such parameter.
+
+    Examples
+    --------
+    >>> from counterpoise.recipes import get_recipe
+    >>> get_recipe("imbllm", temperature=1.0).epochs
+    50
     """
     if isinstance(recipe, Recipe):
-        return recipe.changed(**changes)
-    if recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {sorted(RECIPES)}, or a Recipe; got {recipe!r}")
-    return RECIPES[recipe].changed(**changes)
+        return recipe.copy(**changes)
+    if recipe not in _RECIPES:
+        raise ValueError(f"recipe must be one of {recipe_names()}, or a Recipe; got {recipe!r}")
+    return _RECIPES[recipe].copy(**changes)

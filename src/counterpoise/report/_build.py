@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
-from counterpoise.recipes._base import AS_RECIPE
+from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.report._columns import column_facts, compare_columns, draw_map
 from counterpoise.report._document import Report
 from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
 from counterpoise.report._verdict import Verdict
 from counterpoise.report._wording import notes_for
-from counterpoise.sampler import LLMOverSampler
 
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 _MOST_ASSOCIATED = 24
@@ -240,9 +240,10 @@ _STAGES = {"training_s": "Training", "generation_s": "Writing"}
 
 
 def report_sampler(
-    sampler: LLMOverSampler, *, title: str, holdout: tuple[Any, Any] | None = None
+    sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | None = None
 ) -> Report:
     """Return the report of what a sampler wrote in its last fit; see `LLMOverSampler.report`."""
+    check_is_fitted(sampler, "n_synthetic_")
     if not hasattr(sampler, "_resampled"):
         raise ValueError(
             "this sampler holds no rows to report on: it was loaded, not fitted; call fit_resample"
@@ -268,24 +269,22 @@ def report_sampler(
     return Report(summary)
 
 
-def describe_sampler(sampler: LLMOverSampler) -> Run:
+def describe_sampler(sampler: Any) -> Run:
     """Say how a sampler made its rows."""
-    timings = getattr(sampler, "timings_", {})
-    parameters, recipe = sampler.get_params(), getattr(sampler, "recipe_", None)
-    resolved = {
-        name: getattr(recipe, name, value) if _is_left_to_recipe(value) else value
-        for name, value in parameters.items()
-    }
-    defaults = type(sampler)().get_params()
-    unchanged = {name for name, value in parameters.items() if value == defaults[name]}
+    timings, recipe = getattr(sampler, "timings_", {}), getattr(sampler, "recipe_", None)
+    parameters, defaults = sampler.get_params(deep=False), type(sampler)().get_params(deep=False)
+    if recipe is not None:
+        named = sampler.recipe if isinstance(sampler.recipe, str) else defaults["recipe"]
+        parameters |= _of_recipe(recipe)
+        defaults |= _of_recipe(get_recipe(named))
     return describe_run(
-        resolved,
-        {**defaults, **{name: resolved[name] for name in unchanged}},
+        parameters,
+        defaults,
         model=getattr(sampler, "model_name_", ""),
         model_reason=getattr(sampler, "model_reason_", ""),
         seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
     )
 
 
-def _is_left_to_recipe(value: object) -> bool:
-    return isinstance(value, str) and value == AS_RECIPE
+def _of_recipe(recipe: Recipe) -> dict[str, Any]:
+    return {f"recipe.{name}": value for name, value in recipe.get_params(deep=False).items()}

@@ -20,7 +20,7 @@ from counterpoise.models._registry import (
     COMPACT,
     MAX_PRETRAINED_SAMPLES_SEEN,
     SMOLLM2,
-    Backbone,
+    LoadedBackbone,
     load_backbone,
 )
 from counterpoise.recipes._base import Recipe
@@ -98,14 +98,14 @@ class Fit:
         """
         compact = load_backbone(COMPACT, device=self.device)
         alike = replace(compact, max_samples_seen=MAX_PRETRAINED_SAMPLES_SEEN)
-        recipe = replace(self.recipe, serialization="table", decoding="grammar")
+        recipe = self.recipe.copy(serialization="table", decoding="grammar")
         prepared = self._begin(alike, recipe)
         corpus = serialize(prepared.row_generator.rows.corpus, prepared.row_generator.serializer)
         n_tokens = float(1 + corpus.lengths(corpus.segments).sum(axis=1).mean())
         n_samples_seen = prepared.n_samples_seen * (1 + prepared.n_repeats)
         return Work(n_samples_seen, sum(self.n_deficit.values()), n_tokens)
 
-    def estimate_runtime(self, backbone: Backbone) -> RuntimeEstimate:
+    def estimate_runtime(self, backbone: LoadedBackbone) -> RuntimeEstimate:
         """Time a few steps of a fit with `backbone`, whose network is used up."""
         prepared = self._begin(backbone, self.recipe)
         plan = TrainingPlan(
@@ -119,13 +119,13 @@ class Fit:
             prepared.row_generator, plan, prepared.n_repeats, self.n_deficit, sampling
         )
 
-    def _begin(self, backbone: Backbone, recipe: Recipe) -> PreparedTraining:
+    def _begin(self, backbone: LoadedBackbone, recipe: Recipe) -> PreparedTraining:
         rng = np.random.default_rng(0)  # the run's own is not touched
         return prepare_training(
             self.table, self.n_deficit, backbone, recipe, self.length, self.device, rng
         )
 
-    def load(self, name: str, reason: str) -> Backbone:
+    def load(self, name: str, reason: str) -> LoadedBackbone:
         """Load a backbone for this fit."""
         is_pretrained = name != COMPACT
         return load_backbone(
@@ -137,7 +137,7 @@ class Fit:
         )
 
 
-def choose_backbone(fit: Fit, max_time: float | None, started: float) -> Backbone:
+def choose_backbone(fit: Fit, max_time: float | None, started: float) -> LoadedBackbone:
     """Take SmolLM2 where its fit ends well within the budget, else the compact model.
 
     Parameters

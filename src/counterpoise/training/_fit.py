@@ -22,7 +22,7 @@ from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.models._device import Device
-from counterpoise.models._registry import Backbone
+from counterpoise.models._registry import LoadedBackbone
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import SerializedTable, Serializer, TextParts, serialize
 from counterpoise.serialization._table_serializer import table_serializer
@@ -70,14 +70,14 @@ class TrainingLength:
     max_samples_seen: int | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, patience: int, max_samples_seen: int | None) -> TrainingLength:
+    def of(cls, recipe: Recipe) -> TrainingLength:
         """Return the length that `recipe` asks for."""
         share = recipe.validation_fraction
         return cls(
             epochs=None if recipe.epochs == "auto" else int(recipe.epochs),
             held_out_share=None if share == "auto" else float(share),
-            patience=patience,
-            max_samples_seen=max_samples_seen,
+            patience=recipe.patience,
+            max_samples_seen=recipe.max_samples_seen,
         )
 
 
@@ -104,7 +104,7 @@ class PreparedTraining:
 def prepare_training(
     table: Table,
     n_deficit: Mapping[int, int],
-    backbone: Backbone,
+    backbone: LoadedBackbone,
     recipe: Recipe,
     length: TrainingLength,
     device: Device,
@@ -126,7 +126,7 @@ def prepare_training(
 def fit_generator(
     table: Table,
     n_deficit: Mapping[int, int],
-    backbone: Backbone,
+    backbone: LoadedBackbone,
     recipe: Recipe,
     length: TrainingLength,
     *,
@@ -263,7 +263,7 @@ def _is_search(rows: TrainingRows, length: TrainingLength) -> bool:
 
 
 def _max_samples_seen(
-    n_rows: int, held_out: Table | None, length: TrainingLength, backbone: Backbone
+    n_rows: int, held_out: Table | None, length: TrainingLength, backbone: LoadedBackbone
 ) -> int:
     if length.epochs is not None:
         n_samples_seen = length.epochs * n_rows
@@ -297,7 +297,7 @@ def build_serializer(
         return text_serializer(
             table,
             own,
-            digit_tokens=recipe.numbers == "digits",
+            digit_tokens=recipe.digit_tokens,
             unconstrained=recipe.decoding == "free",
             parts=parts,
         )
