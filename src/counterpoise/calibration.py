@@ -1,9 +1,9 @@
-"""Probabilities that mean something after training on rows whose class shares were changed.
+"""Calibrated probabilities after training on rows whose class shares were changed.
 
-A classifier trained on balanced rows expects the small class as often as it saw it there. Where the
-rows of each class were left as they are, Bayes' rule takes that back exactly (prior shift, [1]_).
-Where they were over-sampled with rows of another kind, only real rows can tell: probabilities out
-of fold, of rows that no classifier and no generator had seen.
+A classifier trained on balanced rows expects the small class as often as it occurred there. Where
+the rows of each class were left as they are, Bayes' rule corrects that exactly (prior shift, [1]_).
+Where they were over-sampled with other rows, only real rows can tell: out-of-fold probabilities of
+rows that neither classifier nor generator has seen.
 
 References
 ----------
@@ -26,12 +26,12 @@ _METHODS = ("prior", "sigmoid", "isotonic")
 def shift_priors(
     probability: npt.ArrayLike, trained_on: npt.ArrayLike, wanted: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Return the probabilities that hold where classes have other shares.
+    """Convert probabilities to those that hold where classes have other shares.
 
     Parameters
     ----------
     probability : array-like of shape (n_rows, n_classes)
-        What a classifier says.
+        Of a classifier.
     trained_on, wanted : array-like of shape (n_classes,)
         Shares of the classes where it was trained, and where it is used; each above 0.
 
@@ -54,21 +54,21 @@ def shift_priors(
 
 
 class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier trained on over-sampled rows, whose probabilities are those of real rows.
+    """A classifier trained on over-sampled rows, with probabilities that hold for real rows.
 
     Parameters
     ----------
     estimator : scikit-learn classifier
-        What is trained; a clone of it.
+        Trained as a clone.
     sampler : imbalanced-learn over-sampler
-        Balances the training rows; a clone of it.
+        Balances the training rows, as a clone.
     method : {"sigmoid", "isotonic", "prior"}, default="sigmoid"
-        ``"sigmoid"`` and ``"isotonic"`` learn from real rows out of fold how probabilities are to
-        be bent, which costs `cv` more trainings of sampler and classifier. ``"prior"`` costs
-        nothing and takes back the change of shares by Bayes' rule, which is right only if the
-        synthetic rows are distributed as the real ones of their class.
+        ``"sigmoid"`` and ``"isotonic"`` calibrate on out-of-fold probabilities of real rows, which
+        takes `cv` more trainings of sampler and classifier. ``"prior"`` takes none: it corrects
+        the change of shares by Bayes' rule, which is right only if the synthetic rows are
+        distributed as the real ones of their class.
     cv : int, default=3
-        Folds that probabilities are gathered from, with all but ``"prior"``.
+        Number of folds, unless the method is ``"prior"``.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.cv = cv
 
     def fit(self, X: Any, y: Any) -> RecalibratedClassifier:
-        """Balance, train, and learn what the probabilities mean.
+        """Balance, train and calibrate; a ValueError if the method is unknown.
 
         Parameters
         ----------
@@ -105,18 +105,25 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             Real rows.
         y : array-like of shape (n_rows,)
             Labels.
-
-        Raises
-        ------
-        ValueError
-            If the method is unknown.
         """
+        from imblearn.pipeline import make_pipeline
+        from sklearn.calibration import CalibratedClassifierCV
+
         if self.method not in _METHODS:
             raise ValueError(f"method must be one of {_METHODS}; got {self.method!r}")
+        # the pipeline over-samples in fit only: rows to calibrate with are real, and new to it
+        pipeline = make_pipeline(clone(self.sampler), clone(self.estimator))
         if self.method == "prior":
-            self._fit_prior(X, y)
+            X_balanced, y_balanced = pipeline[0].fit_resample(X, y)
+            self.model_ = pipeline[-1].fit(X_balanced, y_balanced)
+            self.shares_, self.trained_on_ = (
+                np.array([(np.asarray(labels) == class_).mean() for class_ in self.model_.classes_])
+                for labels in (y, y_balanced)
+            )
         else:
-            self._fit_out_of_fold(X, y)
+            self.model_ = CalibratedClassifierCV(
+                pipeline, method=self.method, cv=self.cv, ensemble=False
+            ).fit(X, y)
         self.classes_ = self.model_.classes_
         return self
 
@@ -129,26 +136,6 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return probability
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the likeliest class of each row, shape (n_rows,)."""
-        likeliest: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return likeliest
-
-    def _fit_prior(self, X: Any, y: Any) -> None:
-        X_balanced, y_balanced = clone(self.sampler).fit_resample(X, y)
-        self.model_ = clone(self.estimator).fit(X_balanced, y_balanced)
-        self.shares_ = _shares(y, self.model_.classes_)
-        self.trained_on_ = _shares(y_balanced, self.model_.classes_)
-
-    def _fit_out_of_fold(self, X: Any, y: Any) -> None:
-        from imblearn.pipeline import make_pipeline
-        from sklearn.calibration import CalibratedClassifierCV
-
-        # the pipeline over-samples in fit only: the rows that calibrate are real, and new to it
-        whole = make_pipeline(clone(self.sampler), clone(self.estimator))
-        self.model_ = CalibratedClassifierCV(whole, method=self.method, cv=self.cv, ensemble=False)
-        self.model_.fit(X, y)
-
-
-def _shares(y: Any, classes: Any) -> npt.NDArray[np.float64]:
-    labels = np.asarray(y)
-    return np.array([(labels == class_).mean() for class_ in classes])
+        """Return the most probable class of each row, shape (n_rows,)."""
+        most_probable: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return most_probable

@@ -9,7 +9,7 @@ import pytest
 
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Sample, measure_quality, register_metric
-from counterpoise.report._build import Rows, describe_run, summarize
+from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._document import Report
 from tests.report.conftest import make_rows
 
@@ -53,5 +53,5 @@ def test_it_is_in_every_form_of_the_report(form: str) -> None:
 
 
 def test_all_that_the_function_needs_is_a_sample() -> None:
-    frame: Rows = make_rows(20, 0)
+    frame: LabelledRows = make_rows(20, 0)
     assert farthest_row(Sample.from_frames(frame.X, frame.X, Schema.infer(frame.X))) == 0

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns._schema import Schema
-from counterpoise.report._build import Rows, describe_run, summarize
+from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._summary import Summary
 from counterpoise.report._verdict import StrategyResult, Verdict
 
@@ -16,7 +16,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 CLOSING = "</script></style></svg><script>alert(2)</script>"
 
 
-def make_rows(n: int, seed: int, *, shift: float = 0.0) -> Rows:
+def make_rows(n: int, seed: int, *, shift: float = 0.0) -> LabelledRows:
     """Rows of two classes with numbers, dates, categories and missing cells."""
     rng = np.random.default_rng(seed)
     age = rng.integers(18, 80, n).astype(float)
@@ -31,7 +31,9 @@ def make_rows(n: int, seed: int, *, shift: float = 0.0) -> Rows:
             "constant": "same",
         }
     )
-    return Rows(X, pd.Series(np.where(np.arange(n) % 3 == 0, "leaves", "stays"), name="left"))
+    return LabelledRows(
+        X, pd.Series(np.where(np.arange(n) % 3 == 0, "leaves", "stays"), name="left")
+    )
 
 
 def make_verdict() -> Verdict:
@@ -58,7 +60,7 @@ def make_verdict() -> Verdict:
 def summary() -> Summary:
     real, synthetic, holdout = make_rows(150, 0), make_rows(60, 1, shift=8), make_rows(90, 2)
     is_minority = (synthetic.y == "leaves").to_numpy()
-    synthetic = Rows(synthetic.X[is_minority], synthetic.y[is_minority])
+    synthetic = LabelledRows(synthetic.X[is_minority], synthetic.y[is_minority])
     provenance = pd.DataFrame(
         {
             "class": "leaves",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from counterpoise.columns._schema import Schema
-from counterpoise.report._build import Rows, summarize
+from counterpoise.report._build import LabelledRows, summarize
 from counterpoise.report._summary import Run, Summary
 from tests.report.conftest import HOSTILE, make_rows
 
@@ -65,7 +65,7 @@ def test_gap_of_rows_drawn_alike_is_what_chance_makes() -> None:
 
 def test_map_places_like_rows_alike() -> None:
     real, others = make_rows(120, 0), make_rows(120, 1)
-    far = Rows(real.X.assign(income=real.X["income"] + 60), real.y)
+    far = LabelledRows(real.X.assign(income=real.X["income"] + 60), real.y)
     schema = Schema.infer(others.X)
     from counterpoise.report._columns import draw_map
 
@@ -82,7 +82,12 @@ def test_tables_without_room_for_a_map_have_none() -> None:
     rows = make_rows(9, 0)
     X = rows.X[["constant"]]
     found = summarize(
-        Rows(X, rows.y), Rows(X[:3], rows.y[:3]), Schema.infer(X), RUN, title="t", target="left"
+        LabelledRows(X, rows.y),
+        LabelledRows(X[:3], rows.y[:3]),
+        Schema.infer(X),
+        RUN,
+        title="t",
+        target="left",
     )
     assert {section.map for section in found.sections} == {None}
     assert {section.association for section in found.sections} == {None}
@@ -90,7 +95,7 @@ def test_tables_without_room_for_a_map_have_none() -> None:
 
 def test_nothing_written_is_a_report_too() -> None:
     rows = make_rows(9, 0)
-    none = Rows(rows.X[:0], rows.y[:0])
+    none = LabelledRows(rows.X[:0], rows.y[:0])
     found = summarize(rows, none, Schema.infer(rows.X), RUN, title="t", target="left")
     assert found.sections == ()
 

@@ -18,7 +18,7 @@ from counterpoise.comparison._cross_validation import CrossValidation, Settings,
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._verdict import choose_score, reach_verdict
-from counterpoise.report._build import Rows, describe_run, summarize
+from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._document import Report
 from counterpoise.report._verdict import Verdict
 from counterpoise.sampler import LLMOverSampler
@@ -167,7 +167,7 @@ def compare(
     )
     verdict = reach_verdict(cv, score, smallest_difference=smallest_difference)
     seconds = time.perf_counter() - started
-    report = _report(cv, verdict, Rows(frame, labels), schema, sampler, title, seconds)
+    report = _report(cv, verdict, LabelledRows(frame, labels), schema, sampler, title, seconds)
     return Comparison(verdict, cv, report)
 
 
@@ -189,7 +189,7 @@ def _by_name(classifiers: Any) -> dict[str, Any]:
 def _report(
     cv: CrossValidation,
     verdict: Verdict,
-    rows: Rows,
+    rows: LabelledRows,
     schema: Schema,
     sampler: Any,
     title: str,
@@ -198,10 +198,10 @@ def _report(
     """Show the verdict, and the rows of the first split."""
     example, notes = cv.example, list(cv.warnings)
     if example is None:
-        real, synthetic, holdout = rows, Rows(rows.X[:0], rows.y[:0]), None
+        real, synthetic, holdout = rows, LabelledRows(rows.X[:0], rows.y[:0]), None
     else:
-        real, synthetic = Rows(*example.train), Rows(*example.synthetic)
-        holdout = Rows(*example.test)
+        real, synthetic = LabelledRows(*example.train), LabelledRows(*example.synthetic)
+        holdout = LabelledRows(*example.test)
         notes.insert(
             0,
             f"The synthetic rows shown here are those of the first of {cv.n_splits} splits: they "

@@ -140,8 +140,11 @@ def column_entropies(sample: Sample) -> pd.Series[float]:
 
 def column_support_coverage(sample: Sample) -> pd.Series[float]:
     """Share of each column's real values, in bins as in `column_entropies`, that occur, by name."""
-    pairs = zip(sample.real.bins.T, sample.bins.T, strict=True)
-    return by_column(sample, [np.isin(np.unique(real), bins).mean() for real, bins in pairs])
+    found = []
+    for real, bins in zip(sample.real.bins.T, sample.bins.T, strict=True):
+        occurs = np.bincount(bins, minlength=int(real.max()) + 1) > 0
+        found.append(occurs[np.unique(real)].mean())
+    return by_column(sample, found)
 
 
 def by_column(sample: Sample, values: Any) -> pd.Series[float]:

@@ -1,4 +1,4 @@
-"""A summary from tables: the real rows, the synthetic ones, and what is known of both."""
+"""From a sampler, or real and synthetic rows, to the summary that a report shows."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ from counterpoise.report._verdict import Verdict
 from counterpoise.report._wording import notes_for
 
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
-_MOST_ASSOCIATED = 24
-"""Columns of an association matrix: more squares than that cannot be told apart."""
-_MOST_ASSOCIATED_ROWS = 5000
-_SMALLEST_TO_HALVE = 40
-"""Rows of a class from which halves are large enough to measure with."""
+_MAX_ASSOCIATED = 24
+"""Columns of an association matrix: more cells than that cannot be told apart."""
+_MAX_ASSOCIATED_ROWS = 5000
+_MIN_ROWS_TO_HALVE = 40
 _HALVED = (
-    "No real rows were held out from the model. For diversity and realism, the real rows were cut "
-    "in two at random: one half is the reference, the other stands for held-out rows. The model "
-    "has seen both. Leakage cannot be told without held-out rows: pass some as holdout, or see the "
+    "No real rows were held out. For diversity and fidelity, the real rows were split in two at "
+    "random: one half is the reference, the other stands for held-out rows. The model has seen "
+    "both. Leakage can only be measured with held-out rows: pass some as holdout, or see the "
     "report of counterpoise compare."
 )
 _TOO_FEW_TO_HALVE = (
-    f"No real rows were held out, and {_SMALLEST_TO_HALVE} rows would be needed to cut them in "
-    "two: there is nothing to hold the figures against."
+    f"No real rows were held out, and {_MIN_ROWS_TO_HALVE} rows would be needed to split them in "
+    "two: there is nothing to compare the figures with."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class LabelledRows:
     """Features and labels of the same rows."""
 
     X: pd.DataFrame
@@ -58,29 +57,29 @@ class Rows:
 
 
 def summarize(
-    real: Rows,
-    synthetic: Rows,
+    real: LabelledRows,
+    synthetic: LabelledRows,
     schema: Schema,
     run: Run,
     *,
     title: str,
     target: str,
-    holdout: Rows | None = None,
+    holdout: LabelledRows | None = None,
     provenance: pd.DataFrame | None = None,
     verdict: Verdict | None = None,
     notes: Sequence[str] = (),
     random_state: int = 0,
 ) -> Summary:
-    """Work out everything that a report says.
+    """Compute everything that a report says.
 
     Parameters
     ----------
     real, synthetic
-        The rows that the generator was trained on, and those that it wrote.
+        The rows that the generator was trained on, and those that it generated.
     schema
         The features.
     run
-        How the synthetic rows were made.
+        How the synthetic rows were generated.
     title, target
         Names of the table and of the balanced column.
     holdout
@@ -88,15 +87,11 @@ def summarize(
     provenance
         As `LLMOverSampler.provenance_`.
     verdict
-        Of a comparison, where one was made.
+        Of a comparison of strategies, where there was one.
     notes
-        What the reader must know besides what holds of all synthetic rows.
+        What to know besides what holds for all synthetic rows.
     random_state
         Draws what is shown where there is too much.
-
-    Returns
-    -------
-    Summary
     """
     counts, made = (rows.y.value_counts() for rows in (real, synthetic))
     rng = np.random.default_rng(random_state)
@@ -126,7 +121,7 @@ def describe_run(
     model_reason: str = "",
     seconds: Mapping[str, float] | None = None,
 ) -> Run:
-    """Say how rows were made, now and here; parameters that are not defaults come first."""
+    """Describe a run, now and here; parameters that are not defaults come first."""
     changed = {name: value for name, value in parameters.items() if value != defaults.get(name)}
     ordered = {**changed, **parameters}
     versions = {"counterpoise": _version("counterpoise"), "python": platform.python_version()}
@@ -145,10 +140,10 @@ def describe_run(
 
 def _section(
     class_: Hashable,
-    real: Rows,
-    synthetic: Rows,
+    real: LabelledRows,
+    synthetic: LabelledRows,
     schema: Schema,
-    holdout: Rows | None,
+    holdout: LabelledRows | None,
     provenance: pd.DataFrame | None,
     rng: np.random.Generator,
 ) -> ClassSection:
@@ -173,13 +168,13 @@ def _quality(
     schema: Schema,
     rng: np.random.Generator,
 ) -> Quality | None:
-    """Measure the rows of a class; without held-out rows, halves of the real ones are compared."""
+    """Measure the rows of a class; without held-out rows, compare halves of the real ones."""
     if len(real) < 2 or len(synthetic) < 2:
         return None
     seed = int(rng.integers(2**31))
     if holdout is not None and len(holdout) >= 2:
         return measure_quality(real, holdout, synthetic, schema, random_state=seed)
-    if len(real) < _SMALLEST_TO_HALVE:
+    if len(real) < _MIN_ROWS_TO_HALVE:
         found = measure_quality(real, None, synthetic, schema, random_state=seed)
         return replace(found, notes=(*found.notes, _TOO_FEW_TO_HALVE))
     order = rng.permutation(len(real))
@@ -202,15 +197,15 @@ def _quality(
 def _association(
     real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator
 ) -> Association | None:
-    columns = schema.columns[:_MOST_ASSOCIATED]
+    columns = schema.columns[:_MAX_ASSOCIATED]
     if len(columns) < 2 or len(real) < 2 or len(synthetic) < 2:
         return None
     shown = Schema(columns)
     matrices = []
     for frame in (real, synthetic):
         kept = frame[[column.name for column in columns]]
-        if len(kept) > _MOST_ASSOCIATED_ROWS:
-            kept = kept.iloc[rng.choice(len(kept), _MOST_ASSOCIATED_ROWS, replace=False)]
+        if len(kept) > _MAX_ASSOCIATED_ROWS:
+            kept = kept.iloc[rng.choice(len(kept), _MAX_ASSOCIATED_ROWS, replace=False)]
         matrix = association_matrix(kept, shown).to_numpy().round(4)
         matrices.append(tuple(tuple(row) for row in matrix.tolist()))
     return Association(tuple(str(column.name) for column in columns), *matrices)
@@ -255,10 +250,10 @@ def report_sampler(
     held = None
     if holdout is not None:
         X_held = as_frame(holdout[0]).set_axis(whole.columns, axis=1)
-        held = Rows(X_held, pd.Series(np.asarray(as_labels(holdout[1]))))
+        held = LabelledRows(X_held, pd.Series(np.asarray(as_labels(holdout[1]))))
     summary = summarize(
-        Rows(whole.iloc[:n_real], y.iloc[:n_real]),
-        Rows(whole.iloc[n_real:], y.iloc[n_real:]),
+        LabelledRows(whole.iloc[:n_real], y.iloc[:n_real]),
+        LabelledRows(whole.iloc[n_real:], y.iloc[n_real:]),
         sampler.schema_,
         describe_sampler(sampler),
         title=title,
