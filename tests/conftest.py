@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from tests.doubles import CopyingSampler, RecombiningSampler, Shell
+from tests.doubles import CopyingSampler, Shell
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -45,19 +45,15 @@ def sampler_class() -> type[CopyingSampler]:
 def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
-    from counterpoise.cli import _comparing as comparing
-    from counterpoise.cli import _resample as resampling
-
     samplers: list[CopyingSampler] = []
 
-    def build(arguments: dict[str, Any]) -> CopyingSampler:
+    def build(**arguments: Any) -> CopyingSampler:
         samplers.append(CopyingSampler(**arguments))
         return samplers[-1]
 
     environment = dict(os.environ)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resampling, "build_sampler", build)
-    monkeypatch.setattr(comparing, "build_sampler", lambda arguments: RecombiningSampler())
+    monkeypatch.setattr("counterpoise.sampler.LLMOverSampler", build)
     yield Shell(tmp_path, samplers, capsys)
     os.environ.clear()
     os.environ.update(environment)

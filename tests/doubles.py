@@ -18,6 +18,13 @@ class CopyingSampler:
     def __init__(self, **arguments: Any) -> None:
         self.arguments = arguments
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"random_state": None, **self.arguments}
+
+    def set_params(self, **parameters: Any) -> CopyingSampler:
+        self.arguments |= parameters
+        return self
+
     def fit_resample(self, X: pd.DataFrame, y: pd.Series[Any]) -> tuple[pd.DataFrame, Any]:
         counts = y.value_counts()
         wanted = self.arguments.get("sampling_strategy", "auto")

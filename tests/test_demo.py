@@ -13,8 +13,7 @@ import pytest
 from counterpoise import demo
 from counterpoise.cli._terminal import aligned
 from counterpoise.demo import load_churn, run_demo
-from counterpoise.errors import MissingDependencyError
-from counterpoise.io._files import TableFileError
+from counterpoise.errors import MissingDependencyError, TableFileError
 
 
 def test_table_is_the_churn_table() -> None:

@@ -49,7 +49,7 @@ def test_exactly_the_rows_asked_for_and_every_cell_valid(name, tmp_path):
         frame[target] = np.where(frame[target] >= cut, "high", "low")
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     frame.to_csv(source, index=False)
-    arguments = ["--epochs", "1", "--model", "compact", "--seed", "0", "--mark-synthetic", "made"]
+    arguments = ["--set", "recipe.epochs=1", "--seed", "0", "--mark-synthetic", "made"]
     assert main(["resample", str(source), "--target", target, "-o", str(output), *arguments]) == 0
     frame, result = read(source), read(output)
     synthetic = result[result["made"]].drop(columns="made")

@@ -14,6 +14,8 @@ __all__ = [
     "MissingDependencyError",
     "ModelError",
     "SchemaError",
+    "TableFileError",
+    "TableWriteError",
 ]
 
 
@@ -104,3 +106,11 @@ class MissingDependencyError(CounterpoiseError, ImportError):
     def __init__(self, message: str, *, extra: str | None = None, **context: object) -> None:
         super().__init__(message, extra=extra, **context)
         self.extra = extra
+
+
+class TableFileError(CounterpoiseError, ValueError):
+    """A file that cannot be read as a table, or a path that no file can be written to."""
+
+
+class TableWriteError(CounterpoiseError, OSError):
+    """A table that could not be written, because of a full disk, for example."""

@@ -11,7 +11,6 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 import counterpoise
-from counterpoise.cli import _comparing as comparing
 from counterpoise.cli import main
 from counterpoise.comparison._compare import Comparison
 from tests.comparison.known_truths import noise
@@ -76,14 +75,14 @@ def test_missing_labels_are_refused() -> None:
 def test_command_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparing, "build_sampler", lambda arguments: RecombiningSampler())
+    monkeypatch.setattr("counterpoise.sampler.LLMOverSampler", lambda **_: RecombiningSampler())
     X, y = noise(0, n_rows=120, n_rare=36)
     table = tmp_path / "noise.csv"
     X.assign(kind=y).to_csv(table, index=False)
     page, record = tmp_path / "page.html", tmp_path / "record.json"
     command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
     command += ["--folds", "2", "--repeats", "1", "--cost-fn", "20", "--cost-fp", "1"]
-    assert main([*command, "--report", str(page), "--json", str(record)]) == 0
+    assert main([*command, "--report", str(page), "--report", str(record)]) == 0
     said = capsys.readouterr()
     found = json.loads(record.read_text(encoding="utf-8"))
     assert said.out.startswith(found["verdict"]["sentence"])
@@ -101,7 +100,7 @@ def test_command_refuses_before_any_training(
     table = tmp_path / "t.csv"
     pd.DataFrame({"a": [1, 2, 3], "y": ["n", "n", "p"]}).to_csv(table, index=False)
     for option, message in (
-        (["--positive", "q"], "no class 'q'; it has 'n', 'p'"),
+        (["--positive", "q"], "no class 'q'; there are 'n', 'p'"),
         (["--report", "x.pdf"], "name it .html, .md or .json"),
         (["--score", "cost"], "needs costs"),
     ):

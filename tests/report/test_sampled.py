@@ -50,7 +50,8 @@ def test_command_writes_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[s
     X, y = mixed_frame(40)
     table, page = tmp_path / "mixed.csv", tmp_path / "report.json"
     X.assign(churn=y).to_csv(table, index=False)
-    command = ["resample", str(table), "--target", "churn", "--model", "compact", "--epochs", "1"]
+    command = ["resample", str(table), "--target", "churn", "--model", "compact"]
+    command += ["--set", "recipe.epochs=1"]
     assert main([*command, "--seed", "0", "--report", str(page)]) == 0
     said = capsys.readouterr()
     assert f"wrote a report to {page}" in said.err

@@ -38,9 +38,14 @@ def interrupting(owner, name, call):
             os.kill(os.getpid(), signal.SIGINT)
         return original(*arguments, **parameters)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(owner, name, called)
-        yield
+    # a process that was started in the background by a script ignores the signal
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, called)
+            yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 MOMENTS = [
@@ -83,12 +88,21 @@ def test_what_was_fitted_before_still_is(expected):
     assert len(sampler.sample(5)[0]) == 5
 
 
+# as above, the command must not inherit that the signal is ignored
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from counterpoise.cli import main
+sys.exit(main())
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_the_command_leaves_no_half_written_file(make_churn, tmp_path):
     make_churn(60, 12).to_csv(tmp_path / "churn.csv", index=False)
-    command = "resample churn.csv --target churn --model compact --epochs 100000 -o out.csv"
+    command = "resample churn.csv --target churn --set recipe.epochs=100000 -o out.csv"
     process = subprocess.Popen(
-        [sys.executable, "-m", "counterpoise", *command.split(), "--save", "kept"],
+        [sys.executable, "-c", PROGRAM, *command.split(), "--save", "kept"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},

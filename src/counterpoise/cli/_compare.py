@@ -1,182 +1,92 @@
-"""``counterpoise compare``: its options, and the command; what it does is imported when it runs."""
+"""``counterpoise compare``: whether balancing a table helps, and which strategy does best."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from counterpoise.cli import _options as options
-from counterpoise.cli._terminal import reported
-from counterpoise.cli._values import column_types, number_or
+from counterpoise.cli import _options as shared
+from counterpoise.cli._declared import declared_parameters
+from counterpoise.cli._files import check_report, read_source, write_report
+from counterpoise.cli._terminal import Command, aligned, say
 
-_PANEL = "Comparison"
+if TYPE_CHECKING:
+    from counterpoise.report._verdict import Verdict
 
-Positive = Annotated[
-    str | None,
-    typer.Option(
-        "--positive",
-        help="The class that matters; the smallest, if not given.",
-        metavar="CLASS",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-Classifiers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--classifier",
-        help="hist-gradient-boosting (if none is given), logistic-regression, random-forest or "
-        "xgboost. Repeatable.",
-        metavar="NAME",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-Folds = Annotated[
-    int, typer.Option("--folds", help="Parts of the table.", min=2, rich_help_panel=_PANEL)
-]
-Repeats = Annotated[
-    int,
-    typer.Option("--repeats", help="How often it is cut anew.", min=1, rich_help_panel=_PANEL),
-]
-Score = Annotated[
-    Literal["pr_auc", "roc_auc", "f1", "balanced_accuracy", "cost"] | None,
-    typer.Option(
-        "--score",
-        help="What to judge by: cost where costs are given, else pr_auc.",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-SmallestDifference = Annotated[
-    float | None,
-    typer.Option(
-        "--smallest-difference",
-        help="The gain that is worth having: 0.01 of a score, or a hundredth of the cost.",
-        metavar="NUMBER",
-        min=0.0,
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-CostOfMiss = Annotated[
-    float | None,
-    typer.Option(
-        "--cost-fn",
-        help="What it costs to miss a row of the class that matters; then the verdict is in money.",
-        metavar="COST",
-        min=0.0,
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-CostOfFalseAlarm = Annotated[
-    float | None,
-    typer.Option(
-        "--cost-fp",
-        help="What it costs to take another row for one of that class.",
-        metavar="COST",
-        min=0.0,
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-MaxTime = Annotated[
-    float | None,
-    typer.Option(
-        "--max-time",
-        help="Begin no split that would end later than this; judge by those that are done.",
-        metavar="SECONDS",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-JsonFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--json",
-        help="Write the report as JSON, too.",
-        metavar="FILE",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
+_COMPARE = declared_parameters("comparison/_compare.py", "compare")
 
 
+@click.command(cls=Command)
+@shared.table_options
+@shared.parameter_option(
+    _COMPARE["classifiers"],
+    "--classifier",
+    multiple=True,
+    default=[_COMPARE["classifiers"].default],
+    metavar="NAME",
+)
+@shared.parameter_option(_COMPARE["positive"], "--positive", metavar="CLASS")
+@shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
+@shared.parameter_option(_COMPARE["n_repeats"], "--repeats", type=click.IntRange(min=1))
+@shared.parameter_option(_COMPARE["score"], "--score")
+@shared.parameter_option(
+    _COMPARE["smallest_difference"], "--smallest-difference", type=click.FloatRange(min=0)
+)
+@shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=click.FloatRange(min=0))
+@shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))
+@shared.parameter_option(_COMPARE["max_time_s"], "--max-time", metavar="SECONDS")
+@shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
+@shared.sampler_options
+@click.option(
+    "--report",
+    "reports",
+    type=shared.PATH,
+    metavar="FILE",
+    multiple=True,
+    help="Write a report: .html (a single file), .md or .json. Repeatable.",
+)
+@shared.force_option
+@shared.verbose_option
 def compare(
-    data: options.Data,
-    target: options.Target,
-    missing: options.Missing = None,
-    delimiter: options.Delimiter = None,
-    encoding: options.Encoding = "utf-8",
-    categorical: options.Categorical = None,
-    kind: options.ColumnKinds = None,
-    positive: Positive = None,
-    classifier: Classifiers = None,
-    folds: Folds = 5,
-    repeats: Repeats = 2,
-    score: Score = None,
-    smallest_difference: SmallestDifference = None,
-    cost_fn: CostOfMiss = None,
-    cost_fp: CostOfFalseAlarm = None,
-    max_time: MaxTime = None,
-    model: options.Model = "auto",
-    recipe: options.Recipe = "counterpoise",
-    epochs: options.Epochs = "recipe",
-    device: options.Device = "auto",
-    report: options.ReportFile = None,
-    json: JsonFile = None,
-    force: options.Force = False,
-    seed: options.Seed = 0,
-    verbose: options.Verbose = True,
-    debug: options.Debug = False,
+    *, data: Path, target: str, reports: tuple[Path, ...], force: bool, **options: Any
 ) -> None:
-    """Find out whether balancing a table helps, and by which way: a verdict with its evidence.
+    """Find out whether balancing a table helps, and how.
 
-    The verdict goes to standard output. Doing nothing, class weights, repeated rows, SMOTENC and
-    the language model are tried on the same splits, each with a threshold tuned out of fold.
+    DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC and
+    the language model are compared on the same splits, each with a threshold tuned out of fold.
+    The verdict goes to stdout.
     """
-    sampler: dict[str, Any] = {
-        "model": model,
-        "recipe": recipe,
-        "epochs": number_or(int, epochs, "--epochs", ("recipe", "auto")),
-        "device": device,
-    }
-    kinds = column_types(kind or ())
-    with reported(debug=debug):
-        from counterpoise.cli._comparing import Comparing, run
-        from counterpoise.cli._source import Source
+    from counterpoise.comparison._compare import compare
+    from counterpoise.sampler import LLMOverSampler
 
-        source = Source(
-            data=data,
-            target=target,
-            missing=tuple(missing or ()),
-            delimiter=delimiter,
-            encoding=encoding,
-            categorical=tuple(categorical or ()),
-            kinds=kinds,
-        )
-        run(
-            Comparing(
-                source=source,
-                positive=positive,
-                sampler=sampler,
-                options={
-                    "classifiers": list(classifier or ["hist-gradient-boosting"]),
-                    "n_folds": folds,
-                    "n_repeats": repeats,
-                    "score": score,
-                    "smallest_difference": smallest_difference,
-                    "cost_fn": cost_fn,
-                    "cost_fp": cost_fp,
-                    "max_time_s": max_time,
-                    "random_state": seed,
-                    "verbose": verbose,
-                },
-                reports=tuple(path for path in (report, json) if path is not None),
-                overwrite=force,
-                verbose=verbose,
-            )
-        )
+    for path in reports:
+        check_report(path, overwrite=force)
+    table, types = read_source(data, target, options)
+    X, y = table.frame.drop(columns=target), table.frame[target]
+    if (name := options["positive"]) is not None:
+        options["positive"] = shared.class_named(name, y.unique().tolist(), "--positive")
+    options["classifiers"] = list(options["classifiers"])
+    sampler = LLMOverSampler(column_types=types or None, **shared.sampler_parameters(options, X))
+    comparison = compare(
+        X, y, sampler=sampler, column_types=types or None, title=data.stem, **options
+    )
+    click.echo(_as_text(comparison.verdict))
+    for path in reports:
+        write_report(comparison.report, path)
+        if options["verbose"]:
+            say(f"wrote a report to {path}")
+
+
+def _as_text(verdict: Verdict) -> str:
+    """Return the verdict and its evidence for a terminal."""
+    from counterpoise.report._wording import result_row
+
+    parts = [verdict.sentence]
+    for classifier, results in verdict.results.items():
+        scores = list(results[0].scores)[:4]
+        header = ["", *scores, "difference", "95 % interval", "p (Holm)", "seconds"]
+        rows = aligned([header, *(result_row(result, scores) for result in results)])
+        parts.append(f"{classifier}, difference in {verdict.score}:\n{rows}")
+    return "\n\n".join([*parts, *verdict.reasons, verdict.method])

@@ -1,541 +1,109 @@
-"""The options that the commands share, as typer reads them off a signature."""
+"""Options that commands share, each declared once, and the values that their texts stand for.
+
+An option that is a parameter of `LLMOverSampler` has its default, type and help from there, and one
+that is a constraint has the summary of its class.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-_TABLES = "Tables"
-_ROWS = "What is made"
-_MODEL = "Language model"
-_TRAINING = "Training"
-_GENERATION = "Generation"
-_RUN = "Run"
+from counterpoise.cli._declared import Parameter, declared_parameters, summary
+from counterpoise.cli._settings import SET_HELP, check_setting, list_settings_option, parse_setting
 
-Data = Annotated[
-    Path,
-    typer.Argument(help="The table: .csv, .tsv or .parquet.", metavar="DATA", show_default=False),
-]
-Target = Annotated[
-    str,
-    typer.Option(
-        "--target",
-        help="The column to balance.",
-        metavar="COLUMN",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="Where to write: .csv, .tsv or .parquet; standard output (as CSV) for -.",
-        metavar="FILE",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-DemoOutput = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        help="Where to write the balanced table: a .csv, .tsv or .parquet file.",
-        metavar="FILE",
-        rich_help_panel=_TABLES,
-    ),
-]
-Force = Annotated[
-    bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=_TABLES)
-]
-Missing = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--missing",
-        help="A further spelling of a missing cell. Repeatable.",
-        metavar="VALUE",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
-        "--delimiter",
-        help="What separates cells, if not what the suffix says; in an output of DATA's suffix, "
-        "too.",
-        metavar="CHARACTER",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-Encoding = Annotated[
-    str,
-    typer.Option(
-        "--encoding",
-        help="Of DATA; what is written is UTF-8.",
-        metavar="NAME",
-        rich_help_panel=_TABLES,
-    ),
-]
-Categorical = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--categorical",
-        help="A column of categories that look like numbers. Repeatable, or with commas between.",
-        metavar="COLUMN",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-ColumnKinds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--kind",
-        help="What a column holds: categorical, ordered, boolean, integer, decimal, datetime, "
-        "duration or text; only ISO dates are read from .csv and .tsv. Repeatable.",
-        metavar="COLUMN=KIND",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-MarkSynthetic = Annotated[
-    str | None,
-    typer.Option(
-        "--mark-synthetic",
-        help="Add a column of this name: True for a synthetic row.",
-        metavar="COLUMN",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-ReportFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        help="Write a report: .html (one file, opens from disk), .md or .json.",
-        metavar="FILE",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-ProvenanceFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--provenance",
-        help="Write where each synthetic row came from: .csv, .tsv or .parquet.",
-        metavar="FILE",
-        show_default=False,
-        rich_help_panel=_TABLES,
-    ),
-]
-SyntheticOnly = Annotated[
-    bool,
-    typer.Option(
-        "--synthetic-only", help="Write the synthetic rows only.", rich_help_panel=_TABLES
-    ),
-]
+if TYPE_CHECKING:
+    import pandas as pd
 
-Strategy = Annotated[
-    str,
-    typer.Option(
-        "--strategy",
-        help="Which classes to fill, how far: auto, minority, 'not minority', 'not majority', all; "
-        'a number (minority rows for each majority row); or JSON, {"class": rows}.',
-        metavar="STRATEGY",
-        rich_help_panel=_ROWS,
-    ),
-]
-Recipe = Annotated[
-    str,
-    typer.Option(
-        "--recipe",
-        help="The method: counterpoise, imbllm, great, taptap, predllm, or an ablation of imbllm: "
-        "imbllm-no-interpolation, imbllm-no-permutation, imbllm-no-condition, imbllm-none; or of "
-        "counterpoise: counterpoise-no-selection, counterpoise-no-refinement. What "
-        "other options leave at 'recipe' is as it says.",
-        metavar="NAME",
-        rich_help_panel=_ROWS,
-    ),
-]
-Interpolation = Annotated[
-    Literal["recipe", "smotenc", "none"],
-    typer.Option("--interpolation", help="Interpolated rows to train on.", rich_help_panel=_ROWS),
-]
-Permutation = Annotated[
-    Literal["recipe", "label-first", "label-last", "no-label", "all", "none"],
-    typer.Option("--permutation", help="What is shuffled in a sentence.", rich_help_panel=_ROWS),
-]
-Selection = Annotated[
-    Literal["recipe", "classifier", "none"],
-    typer.Option(
-        "--selection",
-        help="Keep rows that a classifier of the real rows finds likeliest of their class, or all.",
-        rich_help_panel=_ROWS,
-    ),
-]
-Refinement = Annotated[
-    Literal["recipe", "auto", "always", "none"],
-    typer.Option(
-        "--refinement",
-        help="Go on to learn from rows of the model's own that were kept: where it pays, or not.",
-        rich_help_panel=_ROWS,
-    ),
-]
-Condition = Annotated[
-    Literal["recipe", "feature", "any-feature", "label"],
-    typer.Option(
-        "--condition",
-        help="What a row is prompted with: its label and a feature, or its label.",
-        rich_help_panel=_ROWS,
-    ),
-]
-TrainOn = Annotated[
-    Literal["recipe", "minority", "all"],
-    typer.Option("--train-on", help="Which classes to train on.", rich_help_panel=_ROWS),
-]
-RangeMargin = Annotated[
-    float,
-    typer.Option(
-        "--range-margin",
-        help="How far a number may leave its column's range, as a share of the range.",
-        min=0.0,
-        rich_help_panel=_ROWS,
-    ),
-]
-Between = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--between",
-        help="The numbers or dates that a column may get; an end may be left out. Repeatable.",
-        metavar="COLUMN=LOW..HIGH",
-        show_default=False,
-        rich_help_panel=_ROWS,
-    ),
-]
-Allowed = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allowed",
-        help="The categories that a column may get, as a JSON list. Repeatable.",
-        metavar="COLUMN=LIST",
-        show_default=False,
-        rich_help_panel=_ROWS,
-    ),
-]
-Together = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--together",
-        help="Columns that only get combinations of values that some row has. Repeatable.",
-        metavar="COLUMN,COLUMN",
-        show_default=False,
-        rich_help_panel=_ROWS,
-    ),
-]
-Require = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--require",
-        help="What each synthetic row satisfies: '<', '<=', '>' or '>=' between two columns. "
-        "Repeatable.",
-        metavar="'COLUMN <= COLUMN'",
-        show_default=False,
-        rich_help_panel=_ROWS,
-    ),
-]
-Copies = Annotated[
-    bool,
-    typer.Option(
-        "--copies/--no-copies",
-        help="Whether a synthetic row may equal a real one.",
-        rich_help_panel=_ROWS,
-    ),
-]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="auto, compact, smollm2-135m, or a Hugging Face causal model's id or folder.",
-        metavar="MODEL",
-        rich_help_panel=_MODEL,
-    ),
-]
-Serialization = Annotated[
-    Literal["recipe", "table", "text"],
-    typer.Option(
-        "--serialization",
-        help="A row as tokens of the table's own, or as the paper's sentence.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Decoding = Annotated[
-    Literal["recipe", "grammar", "free"],
-    typer.Option(
-        "--decoding",
-        help="What may be written: what the table allows, or anything, which is then repaired.",
-        rich_help_panel=_MODEL,
-    ),
-]
-LoraRank = Annotated[
-    int | None,
-    typer.Option(
-        "--lora-rank",
-        help="Train low-rank adapters, not the whole model.",
-        min=1,
-        show_default=False,
-        rich_help_panel=_MODEL,
-    ),
-]
-NLayers = Annotated[
-    int | None,
-    typer.Option(
-        "--n-layers",
-        help="Keep only the first layers of a pre-trained model.",
-        min=1,
-        show_default=False,
-        rich_help_panel=_MODEL,
-    ),
-]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    typer.Option("--device", help="Where to compute.", rich_help_panel=_MODEL),
-]
-Precision = Annotated[
-    Literal["auto", "float32", "bfloat16"],
-    typer.Option("--precision", help="What to compute in.", rich_help_panel=_MODEL),
-]
-
-Epochs = Annotated[
-    str,
-    typer.Option(
-        "--epochs", help="A number, recipe, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
-    ),
-]
-MaxSamplesSeen = Annotated[
-    int | None,
-    typer.Option(
-        "--max-samples-seen",
-        help="Rows presented in training at most, repeats included.",
-        min=1,
-        show_default=False,
-        rich_help_panel=_TRAINING,
-    ),
-]
-BatchSize = Annotated[
-    str,
-    typer.Option(
-        "--batch-size", help="Rows a step, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
-    ),
-]
-LearningRate = Annotated[
-    str,
-    typer.Option(
-        "--learning-rate", help="A number, or auto.", metavar="NUMBER", rich_help_panel=_TRAINING
-    ),
-]
-ValidationFraction = Annotated[
-    str,
-    typer.Option(
-        "--validation-fraction",
-        help="Share of the rows held out to stop early, recipe, or auto; 0 never stops early.",
-        metavar="NUMBER",
-        rich_help_panel=_TRAINING,
-    ),
-]
-Patience = Annotated[
-    int,
-    typer.Option(
-        "--patience",
-        help="Looks at the held-out rows without a gain before training stops. It looks after each "
-        "epoch, and every 500 rows (or more, where many are held out) of a longer one.",
-        min=1,
-        rich_help_panel=_TRAINING,
-    ),
-]
-
-Temperature = Annotated[
-    str,
-    typer.Option(
-        "--temperature",
-        help="A number, lower is safer and more alike; or recipe.",
-        metavar="NUMBER",
-        rich_help_panel=_GENERATION,
-    ),
-]
-TopP = Annotated[
-    float,
-    typer.Option(
-        "--top-p",
-        help="Draw from the likeliest values that sum to this probability.",
-        rich_help_panel=_GENERATION,
-    ),
-]
-GenerationBatchSize = Annotated[
-    str,
-    typer.Option(
-        "--generation-batch-size",
-        help="Rows at a time, or auto.",
-        metavar="NUMBER",
-        rich_help_panel=_GENERATION,
-    ),
-]
-
-MaxTime = Annotated[
-    float | None,
-    typer.Option(
-        "--max-time",
-        help="Seconds that it may take; training stops in time for the rows to be written.",
-        metavar="SECONDS",
-        show_default=False,
-        rich_help_panel=_RUN,
-    ),
-]
-CheckpointDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--checkpoint-dir",
-        help="Where training keeps its state: the same command, once killed, goes on from there.",
-        metavar="FOLDER",
-        show_default=False,
-        rich_help_panel=_RUN,
-    ),
-]
-Save = Annotated[
-    Path | None,
-    typer.Option(
-        "--save",
-        help="Keep the trained sampler in a new folder, without the rows, for counterpoise sample.",
-        metavar="FOLDER",
-        show_default=False,
-        rich_help_panel=_RUN,
-    ),
-]
-SavedFolder = Annotated[
-    Path,
-    typer.Argument(
-        help="A sampler that resample --save kept.", metavar="FOLDER", show_default=False
-    ),
-]
-NumberOfRows = Annotated[
-    int, typer.Option("--rows", "-n", help="How many rows.", min=0, show_default=False)
-]
-SampledClass = Annotated[
-    str | None,
-    typer.Option(
-        "--class",
-        help="Their class; not needed where the sampler learned a single one.",
-        metavar="CLASS",
-        show_default=False,
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        help="Same seed, device and versions: same rows.",
-        min=0,
-        show_default=False,
-        rich_help_panel=_RUN,
-    ),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "--verbose/--quiet",
-        "-v/-q",
-        help="Progress and a summary on standard error, or errors and warnings only.",
-        rich_help_panel=_RUN,
-    ),
-]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_RUN)
-]
+SAMPLER = declared_parameters("sampler.py", "LLMOverSampler")
+PATH = click.Path(path_type=Path)
+_STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 
-# What options demand of the rows to write: ranges, categories, combinations, inequalities.
+def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Decorator:
+    """Return the option for a declared parameter: default, type and help are the parameter's."""
+    choices = re.findall(r'"([^"]+)"', declared.type) if declared.type.startswith("{") else None
+    numbers = [number for number in (float, int) if number.__name__ in declared.type]
+    from_declaration = {
+        "type": click.Choice(choices) if choices else next(iter(numbers), str),
+        "default": declared.default,
+        "show_default": declared.default is not None,
+        "help": declared.help,
+    }
+    return click.option(*flags, declared.name, **{**from_declaration, **attributes})
 
 
-def column_ranges(given: Iterable[str]) -> dict[str, tuple[Any, Any]] | None:
-    """Return ranges by column from texts like ``age=18..65``; an end may be left out.
+def repeatable(flag: str, name: str, metavar: str, text: str, parse: Any = str) -> Decorator:
+    """Return the option for a list, of which `parse` reads each value."""
+    text = f"{text} Repeatable."
+    return click.option(flag, name, metavar=metavar, type=parse, multiple=True, help=text)
 
-    Examples
-    --------
-    >>> column_ranges(["age=18..65", "fee=0.5..", "day=2020-01-01..2020-12-31"])
-    {'age': (18, 65), 'fee': (0.5, None), 'day': ('2020-01-01', '2020-12-31')}
+
+def grouped(*options: Decorator) -> Decorator:
+    """Return one decorator for several options, in the order in which help shows them."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def parse_strategy(text: str) -> str | float | dict[str, int]:
+    """Return a sampling strategy; the keys of a dict are still texts.
+
+    >>> parse_strategy("minority"), parse_strategy("0.5"), parse_strategy('{"yes": 900}')
+    ('minority', 0.5, {'yes': 900})
     """
-    ranges = {}
-    for text in given:
-        name, equals, ends = text.rpartition("=")
-        low, dots, high = ends.partition("..")
-        if not (name and equals and dots):
-            raise typer.BadParameter(
-                f"{text!r} is not of the form COLUMN=LOW..HIGH", param_hint="--between"
-            )
-        ranges[name] = (_number_or_text(low), _number_or_text(high))
-    return ranges or None
+    if text in _STRATEGIES:
+        return text
+    try:
+        strategy = json.loads(text)
+    except json.JSONDecodeError:
+        strategy = None
+    if isinstance(strategy, float | int):
+        return float(strategy)
+    if not isinstance(strategy, dict):
+        raise click.BadParameter(
+            f'{text!r} is not {", ".join(_STRATEGIES)}, a number, or JSON like {{"yes": 900}}'
+        )
+    for name, count in strategy.items():
+        if type(count) is not int or count < 1:
+            raise click.BadParameter(f"class {name!r} must get 1 row or more, not {count!r}")
+    return strategy
 
 
-def allowed_categories(given: Iterable[str]) -> dict[str, list[Any]] | None:
-    """Return allowed categories by column from texts like ``plan=["basic", "plus"]``.
+def parse_type(text: str) -> tuple[str, str]:
+    """Return a column and its type.
 
-    Examples
-    --------
-    >>> allowed_categories(['plan=["basic", "plus"]'])
-    {'plan': ['basic', 'plus']}
+    >>> parse_type("a=b=text")
+    ('a=b', 'text')
     """
-    categories = {}
-    for text in given:
-        name, equals, listed = text.partition("=[")
-        try:
-            values = json.loads("[" + listed)
-        except json.JSONDecodeError:
-            values = None
-        if not (name and equals and isinstance(values, list)):
-            raise typer.BadParameter(
-                f'{text!r} is not of the form COLUMN=["one", "other"]', param_hint="--allowed"
-            )
-        categories[name] = values
-    return categories or None
+    column, _, type_ = text.rpartition("=")
+    if not (column and type_):
+        raise click.BadParameter(f"{text!r} is not of the form COLUMN=TYPE")
+    return column, type_
 
 
-def combinations(given: Iterable[str]) -> list[tuple[str, ...]] | None:
-    """Return tuples of columns from texts like ``state,area_code``.
+def parse_range(text: str) -> tuple[str, Any, Any]:
+    """Return the arguments of a Range; an end that is left out is None.
 
-    Examples
-    --------
-    >>> combinations(["state, area_code"])
-    [('state', 'area_code')]
+    >>> parse_range("fee=0.5.."), parse_range("day=2020-01-01..2020-12-31")
+    (('fee', 0.5, None), ('day', '2020-01-01', '2020-12-31'))
     """
-    return [tuple(name.strip() for name in text.split(",")) for text in given] or None
-
-
-def inequalities(given: Iterable[str]) -> list[tuple[str, str, str]] | None:
-    """Return triples from texts like ``min_price <= max_price``.
-
-    Examples
-    --------
-    >>> inequalities(["min price <= max price"])
-    [('min price', '<=', 'max price')]
-    """
-    triples = []
-    for text in given:
-        found = re.fullmatch(r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", text)
-        if found is None:
-            raise typer.BadParameter(
-                f"{text!r} is not of the form COLUMN <= COLUMN, with spaces around the sign",
-                param_hint="--require",
-            )
-        triples.append((found[1], found[2], found[3]))
-    return triples or None
+    column, _, ends = text.rpartition("=")
+    low, dots, high = ends.partition("..")
+    if not (column and dots):
+        raise click.BadParameter(f"{text!r} is not of the form COLUMN=LOW..HIGH")
+    return column, _number_or_text(low), _number_or_text(high)
 
 
 def _number_or_text(text: str) -> Any:
@@ -546,3 +114,137 @@ def _number_or_text(text: str) -> Any:
         except ValueError:
             continue
     return text or None
+
+
+def parse_share(text: str) -> tuple[float]:
+    """Return the arguments of a RangeMargin."""
+    return (click.FloatRange(min=0).convert(text, None, None),)
+
+
+def parse_categories(text: str) -> tuple[str, list[Any]]:
+    """Return the arguments of Categories, given with commas between them or as a JSON list.
+
+    >>> parse_categories("plan=basic,plus"), parse_categories('plan=["a, b"]')
+    (('plan', ['basic', 'plus']), ('plan', ['a, b']))
+    """
+    column, _, values = text.partition("=")
+    if not (column and values):
+        raise click.BadParameter(f"{text!r} is not of the form COLUMN=VALUE,VALUE")
+    if not values.startswith("["):
+        return column, [value.strip() for value in values.split(",")]
+    try:
+        return column, list(json.loads(values))
+    except json.JSONDecodeError as error:
+        raise click.BadParameter(f"{values!r} is not a JSON list: {error}") from None
+
+
+def parse_columns(text: str) -> tuple[list[str]]:
+    """Return the arguments of FixedCombinations."""
+    return ([name.strip() for name in text.split(",")],)
+
+
+def parse_inequality(text: str) -> tuple[str, str, str]:
+    """Return the arguments of an Inequality.
+
+    >>> parse_inequality("min price <= max price")
+    ('min price', '<=', 'max price')
+    """
+    found = re.fullmatch(r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not of the form 'COLUMN <= COLUMN', with the spaces")
+    return found[1], found[2], found[3]
+
+
+def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
+    """Return the class that `text` stands for."""
+    by_text = {str(class_): class_ for class_ in classes}
+    if text not in by_text:
+        message = f"there is no class {text!r}; there are {', '.join(map(repr, by_text))}"
+        raise click.BadParameter(message, param_hint=flag)
+    return by_text[text]
+
+
+_CONSTRAINTS = {  # flag -> constraint, its file, what follows the flag, what it is parsed by
+    "--range": ("Range", "_range.py", "COLUMN=LOW..HIGH", parse_range),
+    "--range-margin": ("RangeMargin", "_range.py", "SHARE", parse_share),
+    "--categories": ("Categories", "_categories.py", "COLUMN=VALUE,...", parse_categories),
+    "--combination": ("FixedCombinations", "_fixed_combinations.py", "COLUMN,...", parse_columns),
+    "--inequality": ("Inequality", "_inequality.py", "'COLUMN <= COLUMN'", parse_inequality),
+}
+
+table_options = grouped(
+    click.argument("data", type=PATH),
+    click.option("--target", required=True, metavar="COLUMN", help="The column of the classes."),
+    repeatable("--missing", "missing", "TEXT", "A cell that means missing, as the empty one does."),
+    click.option("--delimiter", metavar="CHARACTER", help="What separates the cells of DATA."),
+    click.option("--encoding", default="utf-8", metavar="NAME", help="Of DATA; output is UTF-8."),
+    repeatable("--categorical", "categorical", "COLUMN,...", "Categories that look like numbers."),
+    repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
+)
+model_option = parameter_option(SAMPLER["model"], "--model", metavar="NAME")
+device_option = parameter_option(SAMPLER["device"], "--device", metavar="NAME")
+sampler_options = grouped(
+    model_option,
+    parameter_option(SAMPLER["recipe"], "--recipe", metavar="NAME"),
+    repeatable("--set", "settings", "NAME=VALUE", SET_HELP, parse_setting),
+    list_settings_option,
+    *(
+        repeatable(flag, name, metavar, summary(f"constraints/{file}", name), parse)
+        for flag, (name, file, metavar, parse) in _CONSTRAINTS.items()
+    ),
+    click.option(
+        "--no-copies", is_flag=True, help=summary("constraints/_no_copies.py", "NoCopies")
+    ),
+    device_option,
+)
+output_option = click.option(
+    "--output",
+    "-o",
+    type=PATH,
+    metavar="FILE",
+    help="Where to write: .csv, .tsv or .parquet; CSV on stdout without it.",
+)
+force_option = click.option("--force", is_flag=True, help="Replace existing files.")
+seed_option = parameter_option(
+    SAMPLER["random_state"], "--seed", type=click.IntRange(min=0), metavar="INTEGER"
+)
+verbose_option = click.option(
+    "--verbose/--quiet",
+    "-v/-q",
+    default=True,
+    help="Progress and a summary on stderr, or errors and warnings only.",
+)
+
+
+def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, Any]:
+    """Return the parameters that `sampler_options` set, whose values are taken out of `options`."""
+    from counterpoise import constraints
+    from counterpoise.models import get_model
+    from counterpoise.recipes import get_recipe
+
+    model_name, recipe_name = options.pop("model"), options.pop("recipe")
+    changes: dict[str, dict[str, Any]] = {"recipe": {}, "model": {}}
+    for owner, name, value in options.pop("settings"):
+        check_setting(owner, name, model_name)
+        changes[owner][name] = value
+    recipe = get_recipe(recipe_name, **changes["recipe"])
+    model = get_model(model_name).set_params(**changes["model"])
+    recipe.validate()
+    model.validate()
+    wanted = [
+        getattr(constraints, name)(*arguments)
+        for name, *_ in _CONSTRAINTS.values()
+        for arguments in options.pop(name)
+    ]
+    for constraint in wanted:
+        if isinstance(constraint, constraints.Categories):  # a Parquet file may hold numbers
+            by_text = {str(value): value for value in X.get(constraint.column, ())}
+            constraint.values = [by_text.get(value, value) for value in constraint.values]
+    if options.pop("no_copies"):
+        wanted.append(constraints.NoCopies())
+    return {
+        "model": model if changes["model"] else model_name,
+        "recipe": recipe if changes["recipe"] else recipe_name,
+        "constraints": ["auto", *wanted] if wanted else "auto",
+        "device": options.pop("device"),
+    }

@@ -1,167 +1,152 @@
-"""``counterpoise resample``: read, check, balance, write, sum up."""
+"""``counterpoise resample``: fill the small classes of a table in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import typer
+import click
 
-from counterpoise.cli._source import Source, check_report, write_report
-from counterpoise.cli._terminal import aligned, say
-from counterpoise.cli._values import strategy_for_classes
+from counterpoise.cli import _options as shared
+from counterpoise.cli._files import check_report, read_source, write_report
+from counterpoise.cli._terminal import Command, aligned, say
 from counterpoise.errors import ModelError
-from counterpoise.io._files import Table, check_output, write_table
 
-# Where each synthetic row came from, as a file.
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-_COLUMNS = (
-    "class",
-    "condition_column",
-    "condition_value",
-    "log_likelihood",
-    "nearest_distance",
-    "nearest_row",
+@click.command(cls=Command)
+@shared.table_options
+@shared.output_option
+@click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
+@click.option("--only-synthetic", is_flag=True, help="Write the synthetic rows only.")
+@click.option(
+    "--report",
+    type=shared.PATH,
+    metavar="FILE",
+    help="Write a report: .html (a single file), .md or .json.",
 )
+@click.option(
+    "--provenance",
+    type=shared.PATH,
+    metavar="FILE",
+    help="Write a table of where each synthetic row came from.",
+)
+@click.option(
+    "--save",
+    type=shared.PATH,
+    metavar="FOLDER",
+    help="Save the trained sampler, without the rows, to a new folder, for counterpoise sample.",
+)
+@shared.force_option
+@shared.parameter_option(
+    shared.SAMPLER["sampling_strategy"],
+    "--strategy",
+    type=shared.parse_strategy,
+    metavar="STRATEGY",
+)
+@shared.sampler_options
+@shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", metavar="SECONDS")
+@shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", metavar="FOLDER")
+@shared.seed_option
+@shared.verbose_option
+def resample(
+    *,
+    data: Path,
+    target: str,
+    output: Path | None,
+    mark_synthetic: str | None,
+    only_synthetic: bool,
+    report: Path | None,
+    provenance: Path | None,
+    save: Path | None,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Fill the small classes of a table with synthetic rows.
 
-
-def write_provenance(sampler: Any, path: Path) -> None:
-    """Write one row a synthetic row, in their order; none where nothing was lacking.
-
-    Columns and values of conditions are written as text: they are of the kinds of all columns.
+    DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
+    synthetic rows.
     """
-    frame = getattr(sampler, "provenance_", pd.DataFrame(columns=list(_COLUMNS))).copy()
-    for name in ("condition_column", "condition_value"):
-        frame[name] = frame[name].map(_text).astype(object)
-    write_table(frame, path)
+    from counterpoise.io._files import DELIMITERS, check_output, write_table
+    from counterpoise.report import report as report_on
+    from counterpoise.sampler import LLMOverSampler
 
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, tuple):
-        return ", ".join(str(part) for part in value)
-    return None if pd.isna(value) else str(value)
-
-
-_TEXT_SUFFIXES = (".csv", ".tsv")
-
-
-@dataclass(frozen=True, slots=True)
-class Resampling:
-    """What is to be done; an attribute for each option, and the sampler's arguments in one."""
-
-    source: Source
-    output: Path | None
-    overwrite: bool
-    mark_synthetic: str | None
-    synthetic_only: bool
-    report: Path | None
-    provenance: Path | None
-    save: Path | None
-    strategy: str | float | dict[str, int]
-    sampler: Mapping[str, Any]
-    verbose: bool
-
-    @property
-    def writes_text(self) -> bool:
-        """Whether the output is delimited text."""
-        return self.output_suffix in _TEXT_SUFFIXES
-
-    @property
-    def output_suffix(self) -> str:
-        """The suffix of the output, which is CSV on standard output."""
-        return ".csv" if self.output is None else self.output.suffix.lower()
-
-
-def build_sampler(arguments: Mapping[str, Any]) -> Any:
-    """Return the sampler that writes the rows."""
-    from counterpoise.cli._sampler import make_sampler
-
-    unset = ("recipe", None)
-    return make_sampler(**{k: v for k, v in arguments.items() if k == "recipe" or v not in unset})
-
-
-def run(task: Resampling) -> None:
-    """Carry `task` out; whatever can be refused is refused before any training."""
-    if task.output is not None:
-        check_output(task.output, overwrite=task.overwrite)
-    if task.report is not None:
-        check_report(task.report, overwrite=task.overwrite)
-    if task.provenance is not None:
-        check_output(task.provenance, overwrite=task.overwrite)
-    if task.save is not None and task.save.exists():
-        raise ModelError(f"{task.save} exists. Name a new folder for --save, or move it away.")
-    source = task.source
-    table, kinds = source.read()
-    if task.mark_synthetic in table.frame.columns:
-        raise typer.BadParameter(
-            f"the table has a column {task.mark_synthetic!r} already",
-            param_hint="--mark-synthetic",
+    output = None if output == Path("-") else output
+    for path, check in ((output, check_output), (report, check_report), (provenance, check_output)):
+        if path is not None:
+            check(path, overwrite=force)
+    if save is not None and save.exists():
+        raise ModelError(f"{save} exists. Name a new folder for --save, or move it away.")
+    table, types = read_source(data, target, options)
+    if mark_synthetic in table.frame.columns:
+        raise click.BadParameter(
+            f"the table already has a column {mark_synthetic!r}", param_hint="--mark-synthetic"
         )
-    y = table.frame[source.target]
-    strategy = strategy_for_classes(task.strategy, y.unique().tolist())
-    sampler = build_sampler(
-        {**task.sampler, "sampling_strategy": strategy, "column_types": kinds or None}
+    X, y = table.frame.drop(columns=target), table.frame[target]
+    if isinstance(strategy := options["sampling_strategy"], dict):
+        classes = y.unique().tolist()
+        options["sampling_strategy"] = {
+            shared.class_named(name, classes, "--strategy"): n for name, n in strategy.items()
+        }
+    parameters = shared.sampler_parameters(options, X)
+    sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    synthetic = X_resampled.iloc[len(y) :].assign(**{target: y_resampled.iloc[len(y) :].array})
+
+    suffix = ".csv" if output is None else output.suffix.lower()
+    result = table.append(synthetic, as_text=suffix in DELIMITERS)
+    if mark_synthetic is not None:
+        result[mark_synthetic] = result.index >= len(y)
+    if only_synthetic:
+        result = result.iloc[len(y) :]
+    write_table(
+        result, output, delimiter=table.delimiter if suffix == data.suffix.lower() else None
     )
-    X_resampled, y_resampled = sampler.fit_resample(table.frame.drop(columns=source.target), y)
-    synthetic = X_resampled.iloc[len(y) :].copy()
-    synthetic[source.target] = y_resampled.iloc[len(y) :].array
-    result = _compose(task, table, synthetic)
-    is_alike = task.output_suffix == source.data.suffix.lower()
-    write_table(result, task.output, delimiter=table.delimiter if is_alike else None)
-    if task.verbose:
-        say(_summary(y, synthetic[source.target], sampler))
-        if task.output is not None:
-            say(f"wrote {len(result):,} rows to {task.output}")
-    if task.provenance is not None:
-        write_provenance(sampler, task.provenance)
-        if task.verbose:
-            say(f"wrote where they came from to {task.provenance}")
-    if task.save is not None:
-        sampler.save(task.save)
-        if task.verbose:
-            say(f"kept the sampler in {task.save}")
-    if task.report is not None:
-        from counterpoise.report._build import report_sampler
-
-        write_report(report_sampler(sampler, title=source.data.stem), task.report)
-        if task.verbose:
-            say(f"wrote a report to {task.report}")
-
-
-def _compose(task: Resampling, table: Table, synthetic: pd.DataFrame) -> pd.DataFrame:
-    """Return what is to be written."""
-    result = table.extended(synthetic, as_text=task.writes_text)
-    n_real = len(table.frame)
-    if task.mark_synthetic is not None:
-        result[task.mark_synthetic] = result.index >= n_real
-    return result.iloc[n_real:] if task.synthetic_only else result
+    note = say if options["verbose"] else lambda _: None
+    note(_summary(y, synthetic[target], sampler))
+    if output is not None:
+        note(f"wrote {len(result):,} rows to {output}")
+    if provenance is not None:
+        write_table(_provenance(sampler), provenance)
+        note(f"wrote the provenance of the synthetic rows to {provenance}")
+    if save is not None:
+        sampler.save(save)
+        note(f"saved the sampler to {save}")
+    if report is not None:
+        write_report(report_on(sampler, title=data.stem), report)
+        note(f"wrote a report to {report}")
 
 
 def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> str:
-    """Return the class counts before and after, the model, and what took how long."""
-    before, made = _counts(real), _counts(synthetic)
+    """Return the class counts before and after, the model, and the speed of each stage."""
+    before, added = real.value_counts(), synthetic.value_counts()
     rows = [("class", "before", "synthetic", "after")]
-    rows += [
-        (str(class_), f"{n:,}", f"{made.get(class_, 0):,}", f"{n + made.get(class_, 0):,}")
-        for class_, n in sorted(before.items(), key=lambda item: -item[1])
-    ]
-    if not made:
-        return f"{aligned(rows)}\nnothing to add: no class is smaller than was asked for"
-    return "\n".join([aligned(rows), *_run_lines(sampler)])
-
-
-def _counts(y: pd.Series[Any]) -> dict[Hashable, int]:
-    return {class_: int(n) for class_, n in y.value_counts().items()}
-
-
-def _run_lines(sampler: Any) -> list[str]:
-    """Return which model wrote the rows, and what took how long."""
-    lines = [f"model: {sampler.model_name_} ({sampler.model_reason_})"]
+    for class_, n in before.items():
+        n_added = added.get(class_, 0)
+        rows.append((str(class_), f"{n:,}", f"{n_added:,}", f"{n + n_added:,}"))
+    if synthetic.empty:
+        return f"{aligned(rows)}\nnothing to add: no class is smaller than asked for"
+    lines = [aligned(rows), f"model: {sampler.model_name_} ({sampler.model_reason_})"]
     for stage in ("training", "generation"):
         seconds, rate = sampler.timings_[f"{stage}_s"], sampler.timings_[f"{stage}_rows_per_s"]
         lines.append(f"{stage}: {seconds:.1f} s, {rate:,.0f} rows/s")
-    return lines
+    return "\n".join(lines)
+
+
+def _provenance(sampler: Any) -> pd.DataFrame:
+    """Return one row per synthetic row; conditions as text, for their columns are of any type."""
+    import pandas as pd
+
+    def as_text(value: Any) -> str | None:
+        if isinstance(value, tuple):
+            return ", ".join(map(str, value))
+        return None if pd.isna(value) else str(value)
+
+    columns = ["class", "condition_column", "condition_value", "log_likelihood"]
+    columns += ["nearest_distance", "nearest_row"]
+    provenance = getattr(sampler, "provenance_", pd.DataFrame(columns=columns)).copy()
+    for name in ("condition_column", "condition_value"):
+        provenance[name] = provenance[name].map(as_text).astype(object)
+    return provenance

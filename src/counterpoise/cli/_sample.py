@@ -1,53 +1,66 @@
-"""``counterpoise sample``: rows from a sampler that was kept."""
+"""``counterpoise sample``: rows from a saved sampler."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+import click
 
-from counterpoise.cli._terminal import say
+from counterpoise.cli import _options as shared
+from counterpoise.cli._terminal import Command, say
 from counterpoise.errors import ModelError
-from counterpoise.io._files import check_output, write_table
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What is to be done; an attribute for each option."""
+@click.command(cls=Command)
+@click.argument("folder", type=shared.PATH)
+@click.option(
+    "--rows", "-n", "n_samples", type=click.IntRange(min=0), required=True, help="How many rows."
+)
+@click.option(
+    "--class",
+    "class_",
+    metavar="CLASS",
+    help="Their class; not needed if the sampler learned a single one.",
+)
+@shared.output_option
+@shared.force_option
+@shared.device_option
+@shared.seed_option
+@shared.verbose_option
+def sample(
+    *,
+    folder: Path,
+    n_samples: int,
+    class_: str | None,
+    output: Path | None,
+    force: bool,
+    device: str,
+    random_state: int | None,
+    verbose: bool,
+) -> None:
+    """Generate rows with a saved sampler.
 
-    folder: Path
-    n: int
-    class_: str | None
-    output: Path | None
-    overwrite: bool
-    device: str
-    seed: int | None
-    verbose: bool
+    FOLDER was written by resample --save; the table is not needed.
+    """
+    import pandas as pd
 
-
-def run(task: Sample) -> None:
-    """Carry `task` out."""
-    if task.output is not None:
-        check_output(task.output, overwrite=task.overwrite)
+    from counterpoise.io._files import check_output, write_table
     from counterpoise.sampler import LLMOverSampler
 
-    sampler = LLMOverSampler.load(task.folder, device=task.device)
-    sampler.set_params(verbose=task.verbose)
-    class_ = _class_of(task, sampler.classes_.tolist())
-    X, y = sampler.sample(task.n, class_=class_, random_state=task.seed)
+    output = None if output == Path("-") else output
+    if output is not None:
+        check_output(output, overwrite=force)
+    sampler = LLMOverSampler.load(folder, device=device)
+    sampler.set_params(verbose=verbose)
+    if class_ is not None:
+        class_ = shared.class_named(class_, sampler.classes_.tolist(), "--class")
+    X, y = sampler.sample(n_samples, class_=class_, random_state=random_state)
     if not isinstance(X, pd.DataFrame):
         raise ModelError(
-            f"the sampler in {task.folder} was fitted on arrays, which have no columns to write; "
+            f"the sampler in {folder} was fitted on arrays, which have no columns to write; "
             "load it in Python"
         )
     rows = X.assign(**{str(getattr(y, "name", None) or "class"): y})
-    write_table(rows, task.output)
-    if task.verbose and task.output is not None:
-        say(f"wrote {len(rows):,} rows to {task.output}")
-
-
-def _class_of(task: Sample, classes: list[Any]) -> Any:
-    """Return the class that is called so on the command line."""
-    return next((c for c in classes if str(c) == task.class_), task.class_)
+    write_table(rows, output)
+    if verbose and output is not None:
+        say(f"wrote {len(rows):,} rows to {output}")

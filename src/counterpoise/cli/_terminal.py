@@ -1,4 +1,4 @@
-"""What a person sees: errors and warnings in one line, no chatter; tables in columns."""
+"""What a person sees: errors and warnings in one line, no messages of libraries, aligned tables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, TextIO
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
 
 FAILURE: Final = 1
 MISTAKE: Final = 2
@@ -16,24 +19,78 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
 _ENVIRONMENT = {
-    # threads that wait soon give way instead of spinning on: where other work keeps the cores busy,
-    # spinning makes small matrix products many times slower
+    # threads that spin while they wait make small matrix products many times slower on busy cores
     "GOMP_SPINCOUNT": "10000",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
-    "TQDM_DISABLE": "1",  # the default of other libraries' bars; ours says that it is wanted
+    "TQDM_DISABLE": "1",  # the default of other libraries' bars; ours are enabled explicitly
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
-_CHATTERING = ("accelerate", "gguf", "huggingface_hub", "peft", "torch", "transformers")
-"""Packages whose warnings tell their users nothing that a user of ours could act on."""
+# a user of ours could not act on the warnings of these packages
+_IGNORED_PACKAGES = ("accelerate", "gguf", "huggingface_hub", "peft", "torch", "transformers")
+
+
+def run(command: click.Command, arguments: Sequence[str] | None, program: str) -> int:
+    """Run a command and return its exit code."""
+    prepare_libraries()
+    try:
+        code = command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        say_error(error.format_message())
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def prepare_libraries() -> None:
+    """Silence the libraries below before they are imported; what the user has set stays."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+class Command(click.Command):
+    """A command with ``--debug``, whose failures are one line on stderr and an exit code."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        help_ = "Show the traceback of an error."
+        self.params.append(click.Option(["--debug"], is_flag=True, help=help_))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, whose warnings are one line each."""
+        is_debugging = ctx.params.pop("debug")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except (click.exceptions.Exit, click.Abort, click.ClickException):
+                raise
+            except KeyboardInterrupt:
+                say("counterpoise: interrupted")
+                raise click.exceptions.Exit(INTERRUPTED) from None
+            except BrokenPipeError:
+                _discard_stdout()
+                raise click.exceptions.Exit(BROKEN_PIPE) from None
+            except Exception as error:
+                if is_debugging:
+                    traceback.print_exc()
+                code, message = _describe(error)
+                say_error(message)
+                raise click.exceptions.Exit(code) from error
 
 
 def say(text: str) -> None:
-    """Write a line for people."""
+    """Write a line for people, to stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
@@ -44,7 +101,7 @@ def say_error(message: str) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines of columns: the first to the left, the others to the right.
+    """Return rows as lines of columns: the first aligned left, the others right.
 
     Examples
     --------
@@ -59,54 +116,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def prepare_libraries() -> None:
-    """Ask the libraries below for silence and manners, before their import.
-
-    What the user has set in the environment stays as it is.
-    """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-
-
-@contextlib.contextmanager
-def reported(*, debug: bool) -> Iterator[None]:
-    """Turn what goes wrong inside into one line on standard error and an exit code.
-
-    Parameters
-    ----------
-    debug
-        Whether to write the traceback as well.
-
-    Raises
-    ------
-    typer.Exit
-        In place of whatever was raised.
-    """
-    import typer
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _show_warning
-        try:
-            yield
-        except (typer.Exit, typer.Abort, typer.TyperException):
-            raise
-        except KeyboardInterrupt:
-            say("counterpoise: interrupted")
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            _drop_standard_output()
-            raise typer.Exit(BROKEN_PIPE) from None
-        except Exception as error:
-            if debug:
-                traceback.print_exc()
-            code, message = _judge(error)
-            say_error(message)
-            raise typer.Exit(code) from error
-
-
-def _judge(error: Exception) -> tuple[int, str]:
+def _describe(error: Exception) -> tuple[int, str]:
     """Return the exit code and the message for an error."""
     from counterpoise.errors import CounterpoiseError, MissingDependencyError
 
@@ -117,22 +127,16 @@ def _judge(error: Exception) -> tuple[int, str]:
         return FAILURE, message
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return FAILURE, (
-            "Out of memory. Try a smaller --batch-size or --generation-batch-size, "
+            "Out of memory. Try --set model.batch_size=8 and --set model.generation_batch_size=64, "
             "or --model compact."
         )
     return FAILURE, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
 
 
 def _show_warning(
-    message: Warning | str,
-    category: type[Warning],  # noqa: ARG001
-    filename: str,
-    lineno: int,  # noqa: ARG001
-    file: TextIO | None = None,  # noqa: ARG001
-    line: Any = None,  # noqa: ARG001
+    message: Warning | str, _: type[Warning], filename: str, *__: Any, **___: Any
 ) -> None:
-    parts = filename.replace("\\", "/").split("/")
-    if not any(package in parts for package in _CHATTERING):
+    if not any(package in Path(filename).parts for package in _IGNORED_PACKAGES):
         say(f"counterpoise: warning: {_one_line(str(message))}")
 
 
@@ -140,8 +144,8 @@ def _one_line(message: str) -> str:
     return " ".join(message.split())
 
 
-def _drop_standard_output() -> None:
-    """Point standard output nowhere, or the interpreter complains about the pipe when it ends."""
+def _discard_stdout() -> None:
+    """Redirect stdout to nowhere, or the interpreter reports the closed pipe when it ends."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

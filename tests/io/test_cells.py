@@ -1,4 +1,4 @@
-"""Cells of text files: what they mean, and how synthetic ones are spelled."""
+"""Cells of text files: what they mean, and generated values in the form of their column."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.io import _formats as spelling
-from counterpoise.io._formats import first_undated, parse_column, spell_like
+from counterpoise.io import _cells
+from counterpoise.io._cells import first_invalid_date, format_like, parse_cells
 
 
-def parsed(*cells: str, missing: tuple[str, ...] = (), stays_text: bool = False) -> list[object]:
-    column = parse_column(pd.Series(cells, dtype=object), missing=missing, stays_text=stays_text)
+def parsed(*cells: str, missing: tuple[str, ...] = (), as_text: bool = False) -> list[object]:
+    column = parse_cells(pd.Series(cells, dtype=object), missing=missing, as_text=as_text)
     return [None if pd.isna(value) else value for value in column]
 
 
 def dtype_of(*cells: str) -> str:
-    return str(parse_column(pd.Series(cells, dtype=object)).dtype)
+    return str(parse_cells(pd.Series(cells, dtype=object)).dtype)
 
 
-def serialized(values: list[float | None], *cells: str) -> list[str]:
+def formatted(values: list[float | None], *cells: str) -> list[str]:
     text = pd.Series(cells, dtype=object)
-    return spell_like(pd.Series(values), parse_column(text), text)
+    return format_like(pd.Series(values), parse_cells(text), text)
 
 
 def test_integers_stay_integers() -> None:
@@ -35,26 +35,26 @@ def test_decimals_are_floats() -> None:
 
 
 @pytest.mark.parametrize("cell", ["", "NA", "nan", "NULL", "None", "?", "n/a", " "])
-def test_usual_spellings_are_missing_among_numbers(cell: str) -> None:
+def test_usual_words_are_missing_among_numbers(cell: str) -> None:
     assert parsed("1", cell, "3") == [1.0, None, 3.0]
 
 
 @pytest.mark.parametrize("cell", ["NA", "nan", "NULL", "None", "?", "n/a", " "])
-def test_usual_spellings_are_categories_among_categories(cell: str) -> None:
+def test_usual_words_are_categories_among_categories(cell: str) -> None:
     assert parsed("red", cell, "3") == ["red", cell, "3"]
 
 
-def test_cells_stay_texts_where_the_user_says_so() -> None:
-    assert parsed("1", "NA", "", "2.50", stays_text=True) == ["1", "NA", None, "2.50"]
-    assert parsed("1", "-9", missing=("-9",), stays_text=True) == ["1", None]
-    assert parsed("2024-01-31", stays_text=True) == ["2024-01-31"]
+def test_cells_stay_text_where_the_user_says_so() -> None:
+    assert parsed("1", "NA", "", "2.50", as_text=True) == ["1", "NA", None, "2.50"]
+    assert parsed("1", "-9", missing=("-9",), as_text=True) == ["1", None]
+    assert parsed("2024-01-31", as_text=True) == ["2024-01-31"]
 
 
 def test_empty_cell_is_missing_anywhere() -> None:
     assert parsed("red", "", "blue") == ["red", None, "blue"]
 
 
-def test_further_spellings_are_missing_anywhere() -> None:
+def test_given_words_are_missing_anywhere() -> None:
     assert parsed("red", "-", "blue", missing=("-",)) == ["red", None, "blue"]
     assert parsed("1", "-9", missing=("-9",)) == [1.0, None]
 
@@ -77,7 +77,7 @@ def test_column_may_be_missing_throughout(cells: tuple[str, ...]) -> None:
         ("2024-01-01", "2024-01-01 10:00"),
     ],
 )
-def test_what_numbers_or_dates_cannot_keep_stays_text(cells: tuple[str, ...]) -> None:
+def test_cells_that_numbers_or_dates_cannot_keep_stay_text(cells: tuple[str, ...]) -> None:
     assert parsed(*cells) == [cell or None for cell in cells]
 
 
@@ -93,23 +93,23 @@ def test_large_integers_are_exact() -> None:
         ("2024-02-29T23:59:01", "1999-12-31T00:00:00"),
     ],
 )
-def test_iso_dates_are_dates_and_spelled_alike(cells: tuple[str, ...]) -> None:
+def test_iso_dates_are_dates_and_written_alike(cells: tuple[str, ...]) -> None:
     text = pd.Series([*cells, "NA"], dtype=object)
-    column = parse_column(text)
+    column = parse_cells(text)
     assert column.dtype.kind == "M"
     assert column[0] == pd.Timestamp(cells[0])
-    assert spell_like(column, column, text) == [*cells, "NA"]
+    assert format_like(column, column, text) == [*cells, "NA"]
 
 
 def test_early_years_have_four_digits() -> None:
     text = pd.Series(["0999-01-01 10:00", "2024-02-29 00:00"], dtype=object)
-    column = parse_column(text)
-    assert spell_like(column, column, text) == text.tolist()
+    column = parse_cells(text)
+    assert format_like(column, column, text) == text.tolist()
 
 
 def test_format_of_dates_is_found_once_for_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
     text = pd.Series(["2024-02-29"] * 20, dtype=object)
-    column = parse_column(text)
+    column = parse_cells(text)
     n_calls = 0
 
     def counted(cells: pd.Series) -> str:
@@ -117,8 +117,8 @@ def test_format_of_dates_is_found_once_for_a_column(monkeypatch: pytest.MonkeyPa
         n_calls += 1
         return "%Y-%m-%d"
 
-    monkeypatch.setattr(spelling, "_date_format", counted)
-    assert spell_like(column, column, text) == text.tolist()
+    monkeypatch.setattr(_cells, "_find_date_format", counted)
+    assert format_like(column, column, text) == text.tolist()
     assert n_calls == 1
 
 
@@ -133,46 +133,46 @@ def test_format_of_dates_is_found_once_for_a_column(monkeypatch: pytest.MonkeyPa
         (("", "NA"), None),
     ],
 )
-def test_first_cell_that_is_no_iso_date(cells: tuple[str, ...], expected: str | None) -> None:
-    assert first_undated(pd.Series(cells, dtype=object), missing=("-",)) == expected
+def test_first_cell_that_is_not_an_iso_date(cells: tuple[str, ...], expected: str | None) -> None:
+    assert first_invalid_date(pd.Series(cells, dtype=object), missing=("-",)) == expected
 
 
-def test_numbers_are_spelled_like_their_column() -> None:
-    assert serialized([2.5, 3.0], "1.50", "2.00") == ["2.50", "3.00"]
-    assert serialized([2.5, 3.0], "1.5", "2") == ["2.5", "3"]
-    assert serialized([2.5, 3.0], "1.5", "2.25") == ["2.5", "3.0"]
-    assert serialized([4.0], "1", "2") == ["4"]
-    assert serialized([4.0, None], "1", "NA", "", "NA") == ["4", "NA"]
-    assert serialized([1e-05, 2.0], "1e-3", "2.0") == ["1e-05", "2"]
+def test_numbers_are_written_like_their_column() -> None:
+    assert formatted([2.5, 3.0], "1.50", "2.00") == ["2.50", "3.00"]
+    assert formatted([2.5, 3.0], "1.5", "2") == ["2.5", "3"]
+    assert formatted([2.5, 3.0], "1.5", "2.25") == ["2.5", "3.0"]
+    assert formatted([4.0], "1", "2") == ["4"]
+    assert formatted([4.0, None], "1", "NA", "", "NA") == ["4", "NA"]
+    assert formatted([1e-05, 2.0], "1e-3", "2.0") == ["1e-05", "2"]
 
 
 def test_exponent_is_written_only_where_the_column_has_one() -> None:
-    assert serialized([1e-05, 2.0, 1e16], "0.1", "0.00002") == [
+    assert formatted([1e-05, 2.0, 1e16], "0.1", "0.00002") == [
         "0.00001",
         "2.0",
         "10000000000000000.0",
     ]
-    assert serialized([1e-05], "0.1", "2E-5") == ["1e-05"]
+    assert formatted([1e-05], "0.1", "2E-5") == ["1e-05"]
 
 
 def test_no_digit_is_lost_to_a_column_of_fewer_decimals() -> None:
-    assert serialized([2.345], "1.5", "2.5") == ["2.345"]
+    assert formatted([2.345], "1.5", "2.5") == ["2.345"]
 
 
-def test_large_integers_are_spelled_exactly() -> None:
+def test_large_integers_are_written_exactly() -> None:
     text = pd.Series(["9223372036854775807"], dtype=object)
-    column = parse_column(text)
-    assert spell_like(column, column, text) == ["9223372036854775807"]
+    column = parse_cells(text)
+    assert format_like(column, column, text) == ["9223372036854775807"]
 
 
 NUMBERS = st.decimals(-(10**6), 10**6, places=2).map(str) | st.integers(-(10**6), 10**6).map(str)
 
 
 @given(st.lists(NUMBERS | st.sampled_from(["", "NA"]) | st.text(max_size=4), min_size=1))
-def test_spelling_and_parsing_again_changes_no_value(cells: list[str]) -> None:
+def test_formatting_and_parsing_again_changes_no_value(cells: list[str]) -> None:
     text = pd.Series(cells, dtype=object)
-    column = parse_column(text)
-    again = parse_column(pd.Series(spell_like(column, column, text), dtype=object))
+    column = parse_cells(text)
+    again = parse_cells(pd.Series(format_like(column, column, text), dtype=object))
     if column.dtype.kind == "f":
         np.testing.assert_array_equal(again.to_numpy(float), column.to_numpy())
     else:

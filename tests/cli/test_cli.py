@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from counterpoise.cli import _app as commands
-from counterpoise.cli import _resample as resampling
+from counterpoise.cli._files import check_column
+from counterpoise.cli._resample import resample
 from counterpoise.errors import DecodingError, MissingDependencyError, ModelError, SchemaError
 from tests.doubles import CopyingSampler, Shell
 
@@ -77,7 +77,7 @@ def test_synthetic_rows_can_be_marked(shell: Shell, table: str) -> None:
 
 
 def test_synthetic_rows_alone(shell: Shell, table: str) -> None:
-    _, out, _ = shell("resample", table, "--target", "left", "--synthetic-only")
+    _, out, _ = shell("resample", table, "--target", "left", "--only-synthetic")
     assert out == "id,plan,fee,left\n4,b,,yes\n4,b,,yes\n"
 
 
@@ -123,80 +123,51 @@ def test_target_may_stand_anywhere_and_have_any_name(shell: Shell) -> None:
 
 
 def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
+    from counterpoise import constraints
+    from counterpoise.models import PretrainedModel
+    from counterpoise.recipes import get_recipe
+
     code, _, _ = shell(
-        *["resample", table, "--target", "left", "--model", "compact", "--interpolation", "none"],
-        *["--permutation", "all", "--condition", "label", "--train-on", "all", "--epochs", "3"],
-        *["--batch-size", "8", "--learning-rate", "1e-3", "--validation-fraction", "0"],
-        *[
-            "--patience",
-            "2",
-            "--temperature",
-            "0.7",
-            "--top-p",
-            "0.9",
-            "--lora-rank",
-            "4",
-            "--n-layers",
-            "8",
-        ],
-        *[
-            "--selection",
-            "none",
-            "--refinement",
-            "none",
-            "--range-margin",
-            "0.1",
-            "--device",
-            "cpu",
-            "--precision",
-            "float32",
-            "--seed",
-            "7",
-        ],
-        *["--serialization", "text", "--generation-batch-size", "16", "--kind", "fee=ordered"],
-        *["--categorical", "id", "--recipe", "imbllm", "--decoding", "free"],
-        *["--max-samples-seen", "900"],
-        *["--between", "fee=1..9.5", "--allowed", 'left=["no"]', "--together", "id, fee"],
-        *["--require", "fee <= id", "--no-copies"],
+        *["resample", table, "--target", "left", "--model", "smollm2-135m", "--recipe", "imbllm"],
+        *["--set", "recipe.interpolation=none", "--set", "recipe.epochs=3"],
+        *["--set", "recipe.temperature=0.7", "--set", "recipe.digit_tokens=true"],
+        *["--set", "model.n_layers=8", "--set", "model.learning_rate=1e-3"],
+        *["--type", "fee=ordered", "--categorical", "id", "--device", "cpu", "--seed", "7"],
+        *["--range", "fee=1..9.5", "--range-margin", "0.1", "--categories", "plan=a,c"],
+        *["--combination", "id, fee", "--inequality", "fee <= id", "--no-copies"],
+        *["--max-time", "60", "--checkpoint-dir", "unfinished"],
     )
     assert code == 0
     assert shell.sampler.arguments == {
         "sampling_strategy": "auto",
-        "model": "compact",
-        "recipe": "imbllm",
-        "serialization": "text",
-        "decoding": "free",
-        "interpolation": None,
-        "permutation": "all",
-        "condition": "label",
-        "selection": None,
-        "refinement": None,
-        "train_on": "all",
-        "epochs": 3,
-        "max_samples_seen": 900,
-        "batch_size": 8,
-        "learning_rate": 1e-3,
-        "validation_fraction": 0.0,
-        "patience": 2,
-        "temperature": 0.7,
-        "top_p": 0.9,
-        "generation_batch_size": 16,
-        "lora_rank": 4,
-        "n_layers": 8,
+        "model": PretrainedModel("smollm2-135m", n_layers=8, learning_rate=1e-3),
+        "recipe": get_recipe(
+            "imbllm", interpolation=None, epochs=3, temperature=0.7, digit_tokens=True
+        ),
         "column_types": {"id": "categorical", "fee": "ordered"},
-        "range_margin": 0.1,
-        "ranges": {"fee": (1, 9.5)},
-        "categories": {"left": ["no"]},
-        "fixed_combinations": [("id", "fee")],
-        "inequalities": [("fee", "<=", "id")],
-        "allow_copies": False,
+        "constraints": [
+            "auto",
+            constraints.Range("fee", 1, 9.5),
+            constraints.RangeMargin(0.1),
+            constraints.Categories("plan", ["a", "c"]),
+            constraints.FixedCombinations(["id", "fee"]),
+            constraints.Inequality("fee", "<=", "id"),
+            constraints.NoCopies(),
+        ],
         "device": "cpu",
-        "precision": "float32",
-        "max_time": None,
-        "checkpoint_dir": None,
+        "max_time": 60.0,
+        "checkpoint_dir": "unfinished",
         "random_state": 7,
         "verbose": True,
     }
+
+
+def test_categories_of_a_parquet_file_keep_their_type(shell: Shell) -> None:
+    frame = pd.DataFrame({"n": [1, 2, 3], "y": ["a", "a", "b"]})
+    frame.to_parquet("t.parquet")
+    options = ["--type", "n=categorical", "--categories", "n=1,2,7"]
+    assert shell("resample", "t.parquet", "--target", "y", *options)[0] == 0
+    assert shell.sampler.arguments["constraints"][1].values == [1, 2, "7"]
 
 
 def test_provenance_of_nothing_is_an_empty_table(shell: Shell) -> None:
@@ -206,26 +177,23 @@ def test_provenance_of_nothing_is_an_empty_table(shell: Shell) -> None:
     assert shell.read("origin.csv").startswith("class,condition_column,condition_value")
 
 
-def test_every_argument_of_the_sampler_is_an_option_with_its_default(
+def test_parameters_of_the_sampler_are_options_with_their_defaults(
     shell: Shell, table: str
 ) -> None:
     from counterpoise import LLMOverSampler
 
-    shell("resample", table, "--target", "left")
     parameters = inspect.signature(LLMOverSampler).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items()}
-    defaults |= {"verbose": True}
-    shared = set(defaults) & set(shell.sampler.arguments)
-    assert {name: shell.sampler.arguments[name] for name in shared} == {
-        name: defaults[name] for name in shared
-    }
+    shell("resample", table, "--target", "left")
+    # --categorical is an entry of column_types
+    assert set(defaults) - set(shell.sampler.arguments) == {"categorical_features"}
+    assert {**defaults, **shell.sampler.arguments} == {**defaults, "verbose": True}
 
 
 def test_help_names_every_option(shell: Shell) -> None:
     _, out, _ = shell("resample", "--help")
-    for name in inspect.signature(commands.resample).parameters:
-        if name != "data":
-            assert f"--{name.replace('_', '-')}" in out
+    for option in resample.params[1:]:
+        assert set(option.opts) & set(out.split())
 
 
 @pytest.mark.parametrize(
@@ -256,16 +224,16 @@ def test_categorical_names_may_hold_commas(shell: Shell) -> None:
     )
 
 
-def test_categorical_column_keeps_its_na(shell: Shell) -> None:
+def test_categorical_column_keeps_its_na(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.write("t.csv", "a,b,y\n1,NA,no\nNA,2,no\n1,1,yes\n")
-    seen = {}
+    seen: dict[str, int] = {}
+    resample = CopyingSampler.fit_resample
 
-    class Looking(CopyingSampler):
-        def fit_resample(self, X: pd.DataFrame, y: Any) -> Any:
-            seen.update(X.isna().sum().to_dict())
-            return super().fit_resample(X, y)
+    def look(self: CopyingSampler, X: pd.DataFrame, y: Any) -> Any:
+        seen.update(X.isna().sum().to_dict())
+        return resample(self, X, y)
 
-    resampling.build_sampler = lambda arguments: Looking(**arguments)
+    monkeypatch.setattr(CopyingSampler, "fit_resample", look)
     shell("resample", "t.csv", "--target", "y", "--categorical", "a")
     assert seen == {"a": 0, "b": 1}
 
@@ -283,7 +251,7 @@ def test_text_and_categorical_columns_stay_unparsed(
         return resample(self, X, y)
 
     monkeypatch.setattr(CopyingSampler, "fit_resample", look)
-    kinds = ["--kind", "phone=text", "--kind", "zip=categorical"]
+    kinds = ["--type", "phone=text", "--type", "zip=categorical"]
     code, out, _ = shell("resample", "t.csv", "--target", "y", *kinds)
     assert (code, out) == (0, content + "3,3,3,yes\n")
     assert seen == {"phone": ["1", "2", "3"], "zip": ["1.50", "2", "3"], "n": [1, 2, 3]}
@@ -294,6 +262,22 @@ def test_missing_spelling_can_be_given(shell: Shell) -> None:
     shell.write("t.csv", content)
     code, out, _ = shell("resample", "t.csv", "--target", "y", "--missing", "-")
     assert (code, out) == (0, content + "-,yes\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Churn", "Did you mean 'churn'?"),
+        ("chrun", "Did you mean 'churn'?"),
+        ("spaced", "Did you mean ' spaced'?"),
+        ("qqq", "It has 'churn', 'state', ' spaced'."),
+    ],
+)
+def test_unknown_column(name: str, hint: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        check_column(name, ["churn", "state", " spaced"], "target")
+    assert str(caught.value).endswith(hint)
+    assert caught.value.column == name
 
 
 # --- how it refuses --------------------------------------------------------------------------
@@ -307,38 +291,43 @@ def test_missing_spelling_can_be_given(shell: Shell) -> None:
         (["table.csv", "--target", "Left"], "Did you mean 'left'?"),
         (["table.csv", "--target", "left", "-o", "folder/out.csv"], "There is no folder"),
         (["table.csv", "--target", "left", "-o", "there.csv"], "--force"),
-        (["table.csv", "--target", "left", "-o", "out.xlsx"], "tells no format"),
+        (["table.csv", "--target", "left", "-o", "out.xlsx"], "unknown suffix"),
         (["table.csv", "--target", "fee"], "missing in 1 of 4 rows"),
         (["same.csv", "--target", "y"], "nothing to balance"),
         (["alone.csv", "--target", "y"], "no other column"),
         (["ragged.csv", "--target", "y"], "line 3 has 1 cell"),
+        (["table.csv", "--target", "left", "--set", "recipe.epochs=many"], "epochs must be"),
+        (["table.csv", "--target", "left", "--set", "model.learning_rate=x"], "learning_rate must"),
+        (["table.csv", "--target", "left", "--set", "epochs=3"], "recipe.NAME=VALUE"),
+        (["table.csv", "--target", "left", "--recipe", "x"], "recipe must be one of"),
+        (["table.csv", "--target", "left", "--max-time", "soon"], "'soon' is not a valid float"),
+        (["table.csv", "--target", "left", "--strategy", "most"], "is not auto"),
+        (["table.csv", "--target", "left", "--strategy", "{"], "or JSON like"),
         (
-            ["table.csv", "--target", "left", "--epochs", "many"],
-            "neither recipe nor auto nor a whole number",
+            ["table.csv", "--target", "left", "--strategy", '{"y": 3}'],
+            "no class 'y'; there are",
         ),
-        (["table.csv", "--target", "left", "--learning-rate", "x"], "neither auto nor a number"),
-        (["table.csv", "--target", "left", "--device", "tpu"], "'tpu' is not one of"),
-        (["table.csv", "--target", "left", "--strategy", "most"], "is none of auto, minority"),
-        (["table.csv", "--target", "left", "--strategy", "{"], "is not JSON"),
-        (["table.csv", "--target", "left", "--strategy", '{"y": 3}'], "no class 'y'; it has 'no'"),
-        (["table.csv", "--target", "left", "--strategy", '{"yes": 0}'], "above 0"),
-        (["table.csv", "--target", "left", "--kind", "fee"], "COLUMN=KIND"),
-        (["table.csv", "--target", "left", "--kind", "fees=text"], "Did you mean 'fee'?"),
+        (["table.csv", "--target", "left", "--strategy", '{"yes": 0}'], "1 row or more"),
+        (["table.csv", "--target", "left", "--type", "fee"], "COLUMN=TYPE"),
+        (["table.csv", "--target", "left", "--type", "fees=text"], "Did you mean 'fee'?"),
         (["table.csv", "--target", "left", "--categorical", "plam"], "Did you mean 'plan'?"),
         (["table.csv", "--target", "left", "--categorical", "left"], "is the target"),
-        (["table.csv", "--target", "left", "--mark-synthetic", "fee"], "'fee' already"),
         (
-            ["table.csv", "--target", "left", "--kind", "fee=text", "--categorical", "fee"],
+            ["table.csv", "--target", "left", "--mark-synthetic", "fee"],
+            "has a column 'fee'",
+        ),
+        (
+            ["table.csv", "--target", "left", "--type", "fee=text", "--categorical", "fee"],
             "cannot be both",
         ),
         (["table.csv", "--target", "left", "--encoding", "x"], "no encoding"),
-        (["table.csv", "--target", "left", "--encoding", "hex"], "'hex' is no encoding of text"),
-        (["dates.csv", "--target", "y", "--kind", "d=datetime"], "'03/04/2020': only ISO dates"),
-        (["dates.csv", "--target", "y", "--kind", "d=duration"], "as a number"),
+        (["table.csv", "--target", "left", "--encoding", "hex"], "'hex' is not a text encoding"),
+        (["dates.csv", "--target", "y", "--type", "d=datetime"], "'03/04/2020': only ISO dates"),
+        (["dates.csv", "--target", "y", "--type", "d=duration"], "as a number"),
         (["table.csv", "--target", "left", "--bogus"], "No such option"),
-        (["table.csv", "--target", "left", "--between", "fee=3"], "COLUMN=LOW..HIGH"),
-        (["table.csv", "--target", "left", "--allowed", "fee=[a]"], "COLUMN=["),
-        (["table.csv", "--target", "left", "--require", "fee=id"], "COLUMN <= COLUMN"),
+        (["table.csv", "--target", "left", "--range", "fee=3"], "COLUMN=LOW..HIGH"),
+        (["table.csv", "--target", "left", "--categories", "fee=[a]"], "not a JSON list"),
+        (["table.csv", "--target", "left", "--inequality", "fee=id"], "COLUMN <= COLUMN"),
         (["table.csv", "--target", "left", "--provenance", "there.csv"], "exists already"),
         (["table.csv", "--target", "left", "--provenance", "a.txt"], "a.txt"),
         (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
@@ -373,7 +362,7 @@ def test_mistake_is_one_line_and_code_2_before_any_training(
         (DecodingError("A dead end."), 1, "A dead end."),
         (RuntimeError("shapes differ"), 1, "RuntimeError: shapes differ (--debug shows where)"),
         (KeyError("x"), 1, "KeyError: 'x' (--debug"),
-        (MemoryError(), 1, "Out of memory. Try a smaller --batch-size"),
+        (MemoryError(), 1, "Out of memory. Try --set model.batch_size"),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
     ],
 )
@@ -463,13 +452,14 @@ def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from tests.doubles import CopyingSampler\n"
-        "from counterpoise.cli import _resample as resampling, main\n"
-        "resampling.build_sampler = lambda arguments: CopyingSampler(**arguments)\n"
+        "from counterpoise import sampler\n"
+        "from counterpoise.cli import main\n"
+        "sampler.LLMOverSampler = CopyingSampler\n"
         "sys.stdin.read()\n"
         "sys.exit(main(['resample', 't.csv', '--target', 'left', '--quiet']))\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(Path(__file__).parent.parent)],
+        [sys.executable, "-c", script, str(Path(__file__).parents[2])],
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -516,11 +506,6 @@ def test_demo_writes_its_table_to_a_file_only(shell: Shell) -> None:
     assert "for -" not in shell("demo", "--help")[1]
 
 
-def test_patience_counts_looks(shell: Shell) -> None:
-    _, out, _ = shell("resample", "--help")
-    assert "Looks at the held-out rows" in " ".join(out.replace("│", " ").split())
-
-
 # --- the real sampler ------------------------------------------------------------------------
 
 
@@ -533,8 +518,9 @@ def test_real_sampler(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *[sys.executable, "-m", "counterpoise", "resample", "t.csv", "--target", "y"],
-            *["--model", "compact", "--epochs", "1", "--device", "cpu", "--seed", "0"],
-            *["--between", "n=2..4", "--together", "n,c", "--provenance", "origin.csv"],
+            *["--model", "compact", "--set", "recipe.epochs=1", "--device", "cpu"],
+            *["--seed", "0", "--range", "n=2..4", "--combination", "n,c"],
+            *["--provenance", "origin.csv"],
         ],
         cwd=tmp_path,
         capture_output=True,

@@ -13,7 +13,7 @@ from counterpoise.cli import main
 def test_kept_and_sampled(make_churn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     monkeypatch.chdir(tmp_path)
     make_churn(40, 8).to_csv("churn.csv", index=False)
-    kept = "resample churn.csv --target churn --model compact --epochs 1 --seed 0 -q --save kept"
+    kept = "resample churn.csv --target churn --set recipe.epochs=1 --seed 0 -q --save kept"
     assert main([*kept.split(), "-o", "balanced.csv"]) == 0
     assert main(["sample", "kept", "-n", "5", "--class", "yes", "--seed", "1", "-q"]) == 0
     first = capsys.readouterr().out

@@ -1,0 +1,102 @@
+"""Parameters as the package declares them: defaults from signatures, help from numpydoc.
+
+They are read from the source without importing it, so that ``--help`` loads neither NumPy nor torch
+and no option repeats what is documented elsewhere. The first paragraph of a parameter's description
+is its help; what only concerns Python belongs in a second one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_Definition = ast.ClassDef | ast.FunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a public class or function; `type` is numpydoc's: ``int or "auto"``."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+@cache
+def declared_parameters(file: str, name: str) -> dict[str, Parameter]:
+    """Return the parameters with a default of a class or function, given its file in the package.
+
+    What a class inherits is looked up in the same file.
+    """
+    definitions = list(_with_bases(_module(file), name))
+    documented: dict[str, tuple[str, str]] = {}
+    for definition in reversed(definitions):
+        documented |= _documented(ast.get_docstring(definition) or "")
+    return {
+        parameter: Parameter(parameter, documented[parameter][0], default, documented[parameter][1])
+        for parameter, default in _defaults(definitions)
+    }
+
+
+def summary(file: str, name: str) -> str:
+    """Return the first line of a docstring."""
+    definition = next(_with_bases(_module(file), name))
+    return _plain((ast.get_docstring(definition) or "").partition("\n")[0])
+
+
+@cache
+def _module(file: str) -> dict[str, _Definition]:
+    """Return the classes and functions of a module by name."""
+    module = ast.parse(files("counterpoise").joinpath(file).read_text(encoding="utf-8"))
+    return {node.name: node for node in module.body if isinstance(node, _Definition)}
+
+
+def _with_bases(module: dict[str, _Definition], name: str) -> Iterator[_Definition]:
+    """Yield a definition, and for a class its bases in the same module."""
+    yield module[name]
+    for base in getattr(module[name], "bases", []):
+        if isinstance(base, ast.Name) and base.id in module:
+            yield from _with_bases(module, base.id)
+
+
+def _defaults(definitions: list[_Definition]) -> Iterator[tuple[str, Any]]:
+    """Yield name and default of each parameter that has one, of a function or of ``__init__``."""
+    function = next(
+        node
+        for definition in definitions
+        for node in (definition.body if isinstance(definition, ast.ClassDef) else [definition])
+        if isinstance(node, ast.FunctionDef) and (node is definition or node.name == "__init__")
+    )
+    arguments = function.args
+    positional = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    defaults = [*arguments.defaults, *arguments.kw_defaults]
+    for argument, default in zip([*positional, *arguments.kwonlyargs], defaults, strict=True):
+        if default is not None:
+            yield argument.arg, ast.literal_eval(default)
+
+
+def _documented(docstring: str) -> dict[str, tuple[str, str]]:
+    """Return type and help by name from the section "Parameters"."""
+    section = re.search(
+        r"^Parameters\n-+\n(.*?)(?:^\S+\n-{3,}$|\Z)", docstring, re.MULTILINE | re.DOTALL
+    )
+    entry = r"^(\S.*?) : (.*)\n((?:(?: .*)?\n)*)"
+    found = re.findall(entry, f"{section[1]}\n" if section else "", re.MULTILINE)
+    return {
+        name: (re.sub(r",? default=.*", "", type_), _plain(description.strip().split("\n\n")[0]))
+        for names, type_, description in found
+        for name in names.split(", ")
+    }
+
+
+def _plain(text: str) -> str:
+    """Return reStructuredText as it reads on a command line, where strings have no quotes."""
+    text = re.sub(r"\s*\[\d+\]_", "", text)
+    text = re.sub(r"``(.*?)``", lambda literal: literal[1].replace('"', ""), text)
+    return " ".join(text.replace("`", "").split())
