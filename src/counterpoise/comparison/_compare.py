@@ -88,15 +88,19 @@ def compare(
         these.
     positive : object, default=None
         The class that is scored against the rest; the smallest by default.
-    n_folds, n_repeats : int, default=5, 2
-        Of the cross-validation.
+    n_folds : int, default=5
+        Folds of the cross-validation, 2 or more.
+    n_repeats : int, default=2
+        How often the table is split into folds anew.
     score : {"pr_auc", "roc_auc", "f1", "balanced_accuracy", "cost"}, default=None
         The score that the verdict is about: ``"cost"`` if costs are given, else ``"pr_auc"``.
     smallest_difference : float, default=None
         The smallest gain that matters, in units of the score (of costs, per 1,000 rows). 0.01 by
         default; of costs, a hundredth of what doing nothing costs.
-    cost_fn, cost_fp : float, default=None
-        Costs of a false negative and of a false positive. Give both or neither.
+    cost_fn : float, default=None
+        Cost of a false negative; needs `cost_fp`.
+    cost_fp : float, default=None
+        Cost of a false positive; needs `cost_fn`.
     max_time_s : float, default=None
         No split is started that is expected to end later; the verdict rests on those that are done.
     column_types : mapping, default=None
