@@ -58,7 +58,7 @@ def compare(
     the language model are compared on the same splits, each with a threshold tuned out of fold.
     The verdict goes to stdout.
     """
-    from counterpoise.comparison._compare import compare
+    from counterpoise.comparison._compare import compare as compare_strategies
     from counterpoise.sampler import LLMOverSampler
 
     for path in reports:
@@ -69,7 +69,7 @@ def compare(
         options["positive"] = shared.class_named(name, y.unique().tolist(), "--positive")
     options["classifiers"] = list(options["classifiers"])
     sampler = LLMOverSampler(column_types=types or None, **shared.sampler_parameters(options, X))
-    comparison = compare(
+    comparison = compare_strategies(
         X, y, sampler=sampler, column_types=types or None, title=data.stem, **options
     )
     click.echo(_as_text(comparison.verdict))

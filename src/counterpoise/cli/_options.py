@@ -155,6 +155,11 @@ def parse_inequality(text: str) -> tuple[str, str, str]:
     return found[1], found[2], found[3]
 
 
+def parse_output(text: str) -> Path | None:
+    """Return the path of the output; None for ``-``, which is stdout."""
+    return None if text == "-" else Path(text)
+
+
 def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
     """Return the class that `text` stands for."""
     by_text = {str(class_): class_ for class_ in classes}
@@ -200,9 +205,9 @@ sampler_options = grouped(
 output_option = click.option(
     "--output",
     "-o",
-    type=PATH,
+    type=parse_output,
     metavar="FILE",
-    help="Where to write: .csv, .tsv or .parquet; CSV on stdout without it.",
+    help="Where to write: .csv, .tsv or .parquet; without it, or with -, CSV on stdout.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 seed_option = parameter_option(

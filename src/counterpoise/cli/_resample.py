@@ -70,10 +70,8 @@ def resample(
     synthetic rows.
     """
     from counterpoise.io._files import DELIMITERS, check_output, write_table
-    from counterpoise.report import report as report_on
     from counterpoise.sampler import LLMOverSampler
 
-    output = None if output == Path("-") else output
     for path, check in ((output, check_output), (report, check_report), (provenance, check_output)):
         if path is not None:
             check(path, overwrite=force)
@@ -93,7 +91,8 @@ def resample(
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     X_resampled, y_resampled = sampler.fit_resample(X, y)
-    synthetic = X_resampled.iloc[len(y) :].assign(**{target: y_resampled.iloc[len(y) :].array})
+    synthetic = X_resampled.iloc[len(y) :].copy()
+    synthetic[target] = y_resampled.iloc[len(y) :].array
 
     suffix = ".csv" if output is None else output.suffix.lower()
     result = table.append(synthetic, as_text=suffix in DELIMITERS)
@@ -115,7 +114,9 @@ def resample(
         sampler.save(save)
         note(f"saved the sampler to {save}")
     if report is not None:
-        write_report(report_on(sampler, title=data.stem), report)
+        from counterpoise.report._build import report_sampler
+
+        write_report(report_sampler(sampler, title=data.stem), report)
         note(f"wrote a report to {report}")
 
 

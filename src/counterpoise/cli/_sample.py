@@ -47,7 +47,6 @@ def sample(
     from counterpoise.io._files import check_output, write_table
     from counterpoise.sampler import LLMOverSampler
 
-    output = None if output == Path("-") else output
     if output is not None:
         check_output(output, overwrite=force)
     sampler = LLMOverSampler.load(folder, device=device)
@@ -60,7 +59,7 @@ def sample(
             f"the sampler in {folder} was fitted on arrays, which have no columns to write; "
             "load it in Python"
         )
-    rows = X.assign(**{str(getattr(y, "name", None) or "class"): y})
-    write_table(rows, output)
+    X[str(getattr(y, "name", None) or "class")] = y
+    write_table(X, output)
     if verbose and output is not None:
-        say(f"wrote {len(rows):,} rows to {output}")
+        say(f"wrote {len(X):,} rows to {output}")
