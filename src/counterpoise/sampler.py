@@ -57,21 +57,24 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     Parameters
     ----------
     sampling_strategy : float, str, dict or callable, default="auto"
-        Which classes to fill and how far, as everywhere in imbalanced-learn. ``"auto"`` fills
-        every class but the largest up to the largest.
+        Which classes to fill, as everywhere in imbalanced-learn: ``"auto"`` (every class but the
+        largest), ``"minority"``, ``"not minority"`` or ``"all"``, up to the size of the largest; a
+        number, minority rows per majority row; or rows by class, ``{"yes": 900}``.
     model : str or Backbone, default="compact"
         ``"compact"`` (a small model from scratch), ``"smollm2-135m"``, or the folder or hub id of
-        any Hugging Face causal language model; or an object of `counterpoise.models`, such as
-        ``PretrainedModel("smollm2-135m", n_layers=8)``. ``"auto"`` chooses between the first two
-        by timing a few steps; nothing else is chosen by timing.
+        any Hugging Face causal language model. ``"auto"`` chooses between the first two by timing
+        a few steps; nothing else is chosen by timing.
+
+        Or an object of `counterpoise.models`: ``PretrainedModel("smollm2-135m", n_layers=8)``.
     recipe : str or Recipe, default="counterpoise"
         The method: ``"counterpoise"``, what does best in our own experiments, and its ablations
         ``"counterpoise-no-selection"`` and ``"counterpoise-no-refinement"``; ``"imbllm"`` as
         published [1]_, and its ablations ``"imbllm-no-interpolation"``,
         ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``,
-        ``"taptap"`` (needs xgboost) and ``"predllm"``. Or a `Recipe`, such as
-        ``get_recipe("imbllm", temperature=1.0)``; ``set_params(recipe__temperature=1.0)`` and
-        ``GridSearchCV`` change single values of either.
+        ``"taptap"`` (needs xgboost) and ``"predllm"``.
+
+        Or a `Recipe`, such as ``get_recipe("imbllm", temperature=1.0)``; ``GridSearchCV`` and
+        ``set_params(recipe__temperature=1.0)`` change single values of either.
     categorical_features : "auto" or array-like, default="auto"
         Columns that are categorical although their values are numbers, as for SMOTENC: column
         names, positions, or a boolean mask. ``"auto"`` goes by dtypes and values.
@@ -85,9 +88,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         or `NoCopies` reject are generated again (see `rejection_stats_`). ``"auto"`` stands for
         the relations found in the table, of which none are searched for yet.
     max_time : float, default=None
-        Seconds that `fit_resample` may take. Training stops where it would leave too little for
-        generating the rows, with a warning; all rows are generated all the same. Which rows they
-        are then depends on how fast the machine was.
+        Seconds for training and generation together. Training stops where it would leave too
+        little for generating the rows, with a warning; all rows are generated all the same. Which
+        rows they are then depends on how fast the machine was.
     checkpoint_dir : str or path, default=None
         Folder in which training saves its state from time to time. The same call after it was
         killed resumes from there and ends with exactly the weights that it would have had; the

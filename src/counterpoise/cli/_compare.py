@@ -45,7 +45,7 @@ _COMPARE = declared_parameters("comparison/_compare.py", "compare")
     type=shared.PATH,
     metavar="FILE",
     multiple=True,
-    help="Write a report: .html (a single file), .md or .json. Repeatable.",
+    help="Write a report: .html (a single file), .md or .json.",
 )
 @shared.force_option
 @shared.verbose_option
@@ -56,7 +56,8 @@ def compare(
 
     DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC and
     the language model are compared on the same splits, each with a threshold tuned out of fold.
-    The verdict goes to stdout.
+    The verdict goes to stdout. Options that name columns, settings, classifiers or reports can be
+    given several times.
     """
     from counterpoise.comparison._compare import compare as compare_strategies
     from counterpoise.sampler import LLMOverSampler

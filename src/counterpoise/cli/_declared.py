@@ -98,5 +98,5 @@ def _documented(docstring: str) -> dict[str, tuple[str, str]]:
 def _plain(text: str) -> str:
     """Return reStructuredText as it reads on a command line, where strings have no quotes."""
     text = re.sub(r"\s*\[\d+\]_", "", text)
-    text = re.sub(r"``(.*?)``", lambda literal: literal[1].replace('"', ""), text)
+    text = re.sub(r'``"([^"`]*)"``|(?<==)"(\w+)"', r"\1\2", text)
     return " ".join(text.replace("`", "").split())

@@ -42,7 +42,6 @@ def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Dec
 
 def repeatable(flag: str, name: str, metavar: str, text: str, parse: Any = str) -> Decorator:
     """Return the option for a list, of which `parse` reads each value."""
-    text = f"{text} Repeatable."
     return click.option(flag, name, metavar=metavar, type=parse, multiple=True, help=text)
 
 
@@ -118,7 +117,7 @@ def _number_or_text(text: str) -> Any:
 
 def parse_share(text: str) -> tuple[float]:
     """Return the arguments of a RangeMargin."""
-    return (click.FloatRange(min=0).convert(text, None, None),)
+    return (click.FloatRange(min=0)(text),)
 
 
 def parse_categories(text: str) -> tuple[str, list[Any]]:
@@ -181,9 +180,24 @@ table_options = grouped(
     click.argument("data", type=PATH),
     click.option("--target", required=True, metavar="COLUMN", help="The column of the classes."),
     repeatable("--missing", "missing", "TEXT", "A cell that means missing, as the empty one does."),
-    click.option("--delimiter", metavar="CHARACTER", help="What separates the cells of DATA."),
-    click.option("--encoding", default="utf-8", metavar="NAME", help="Of DATA; output is UTF-8."),
-    repeatable("--categorical", "categorical", "COLUMN,...", "Categories that look like numbers."),
+    click.option(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="What separates the cells of DATA, if not a comma in .csv and a tab in .tsv.",
+    ),
+    click.option(
+        "--encoding",
+        default="utf-8",
+        metavar="NAME",
+        show_default=True,
+        help="Encoding of DATA; output is UTF-8.",
+    ),
+    repeatable(
+        "--categorical",
+        "categorical",
+        "COLUMN,...",
+        "Columns of categories that look like numbers.",
+    ),
     repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
 )
 model_option = parameter_option(SAMPLER["model"], "--model", metavar="NAME")

@@ -67,7 +67,7 @@ def resample(
     """Fill the small classes of a table with synthetic rows.
 
     DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
-    synthetic rows.
+    synthetic rows. Options that name columns or settings can be given several times.
     """
     from counterpoise.io._files import DELIMITERS, check_output, write_table
     from counterpoise.sampler import LLMOverSampler

@@ -70,7 +70,7 @@ class Command(click.Command):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             try:
                 return super().invoke(ctx)
             except (click.exceptions.Exit, click.Abort, click.ClickException):
@@ -133,9 +133,7 @@ def _describe(error: Exception) -> tuple[int, str]:
     return FAILURE, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
 
 
-def _show_warning(
-    message: Warning | str, _: type[Warning], filename: str, *__: Any, **___: Any
-) -> None:
+def _show_warning(message: Warning | str, _: type[Warning], filename: str, *__: Any) -> None:
     if not any(package in Path(filename).parts for package in _IGNORED_PACKAGES):
         say(f"counterpoise: warning: {_one_line(str(message))}")
 

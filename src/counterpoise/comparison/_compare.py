@@ -83,9 +83,10 @@ def compare(
     sampler : over-sampler, default=None
         ``LLMOverSampler()`` by default. Cloned and seeded anew for each split.
     classifiers : str, classifier, sequence or mapping, default="hist-gradient-boosting"
-        A name (``"hist-gradient-boosting"``, ``"logistic-regression"``, ``"random-forest"``,
-        ``"xgboost"``), any scikit-learn classifier, several of these, or a mapping of names to
-        these.
+        ``"hist-gradient-boosting"``, ``"logistic-regression"``, ``"random-forest"`` or
+        ``"xgboost"``.
+
+        Or any scikit-learn classifier, several of these, or a mapping of names to these.
     positive : object, default=None
         The class that is scored against the rest; the smallest by default.
     n_folds : int, default=5

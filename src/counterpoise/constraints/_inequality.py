@@ -28,7 +28,7 @@ _OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": opera
 
 @register_constraint
 class Inequality(Constraint):
-    """Hold two columns to an order, such as ``Inequality("min_price", "<=", "max_price")``.
+    """Hold two columns to an order, such as ``min_price <= max_price``.
 
     A row with a missing value in one of them satisfies it.
 

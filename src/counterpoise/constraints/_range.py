@@ -16,7 +16,7 @@ from counterpoise.constraints._base import Constraint, feature_position, registe
 
 @register_constraint
 class Range(Constraint):
-    """Hold a column of numbers, dates or durations to a range.
+    """Hold a column of numbers, dates or durations to a range, which can be open at an end.
 
     A wider range than the observed one lets more be generated, a narrower one less: the real rows
     stay as they are, and their cells outside are not learned from. Missing cells stay possible.
