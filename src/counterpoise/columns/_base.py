@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._cells import MARKERS, Dtype
+from counterpoise.columns._cells import MARKERS, Dtype, column_error
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._automaton import Automaton, expand, framed
@@ -304,7 +304,7 @@ class Column(ABC):
     # For subclasses
 
     def _error(self, problem: str, value: Any = None) -> SchemaError:
-        return SchemaError(f"Column {self.name!r} {problem}", column=self.name, value=value)
+        return column_error(self.name, problem, value)
 
     def check_dtype(self, series: pd.Series[Any]) -> None:
         """Raise a `SchemaError` unless `series` has exactly the dtype of its column."""

@@ -27,6 +27,7 @@ from counterpoise.columns._base import (
 from counterpoise.columns._cells import (
     MARKERS,
     Dtype,
+    column_error,
     distinct,
     is_object,
     is_string,
@@ -34,7 +35,6 @@ from counterpoise.columns._cells import (
     present_types,
 )
 from counterpoise.columns._json import is_supported, tag_value, untag_value
-from counterpoise.errors import SchemaError
 from counterpoise.grammar._automaton import Automaton, from_sequences
 
 
@@ -310,11 +310,11 @@ def _check_named(observed: Sequence[Hashable], given: tuple[Hashable, ...], name
     known = _positions(given)
     for value in observed:
         if (type(value), value) not in known:
-            raise SchemaError(
-                f"Column {name!r} holds {value!r} ({type(value).__name__}), which is not among "
+            raise column_error(
+                name,
+                f"holds {value!r} ({type(value).__name__}), which is not among "
                 f"the categories given for it, {_shorten(given)}. Name it there too.",
-                column=name,
-                value=value,
+                value,
             )
 
 

@@ -21,6 +21,11 @@ MARKERS: Final[dict[str, Any]] = {"nan": float("nan"), "none": None, "na": pd.NA
 _ARROW_STRINGS = ("string[pyarrow]", "large_string[pyarrow]", "string_view[pyarrow]")
 
 
+def column_error(name: Hashable, problem: str, value: Any = None) -> SchemaError:
+    """Return an error that begins with the name of its column."""
+    return SchemaError(f"Column {name!r} {problem}", column=name, value=value)
+
+
 def is_object(dtype: Dtype) -> bool:
     """Whether cells of `dtype` are any Python objects."""
     return isinstance(dtype, np.dtype) and dtype.kind == "O"
@@ -79,10 +84,10 @@ def distinct(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[Hashab
         try:
             codes, found = pd.factorize(cells[rows])
         except TypeError as error:
-            raise SchemaError(
-                f"Column {series.name!r} holds a {kind.__name__}, {cells[rows[0]]!r}, which cannot "
+            raise column_error(
+                series.name,
+                f"holds a {kind.__name__}, {cells[rows[0]]!r}, which cannot "
                 "be compared as one value. Spread it over columns of its own, or drop it.",
-                column=series.name,
             ) from error
         positions[rows] = codes + len(values)
         values.extend(found)

@@ -26,12 +26,12 @@ from counterpoise.columns._base import (
 from counterpoise.columns._cells import (
     MARKERS,
     Dtype,
+    column_error,
     is_object,
     missing_marker,
     present_types,
 )
 from counterpoise.columns._ranged import RangedColumn
-from counterpoise.errors import SchemaError
 from counterpoise.grammar import _calendar as calendar
 from counterpoise.grammar import _numbers as numbers
 from counterpoise.grammar._automaton import Automaton, expand, framed
@@ -94,10 +94,10 @@ class TimeColumn(RangedColumn):
         """
         kind = kind or cls.kinds[0]
         if not cls._can_be(series.dtype):
-            raise SchemaError(
-                f"Column {series.name!r} is declared {kind}, but has dtype {series.dtype}, which "
+            raise column_error(
+                series.name,
+                f"is declared {kind}, but has dtype {series.dtype}, which "
                 f"holds no {kind}s. Convert it with `pandas.{cls.converter}`.",
-                column=series.name,
             )
         ticks, missing, resolution = cls._read_ticks(series)
         present = ticks[~missing]
@@ -302,17 +302,16 @@ class DatetimeColumn(TimeColumn):
         resolution = next((_PYTHON_TYPES.get(kind) for kind in types), "us")
         if resolution is None or len(types) > 1:
             names = ", ".join(kind.__name__ for kind in types)
-            raise SchemaError(
-                f"Column {series.name!r} holds objects of type {names}; a column of times must "
+            raise column_error(
+                series.name,
+                f"holds objects of type {names}; a column of times must "
                 "hold datetime.date or datetime.datetime throughout. Convert it with "
                 "`pandas.to_datetime`.",
-                column=series.name,
             )
         if any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing]):
-            raise SchemaError(
-                f"Column {series.name!r} holds datetime objects with time zones. "
-                "Convert it with `pandas.to_datetime`.",
-                column=series.name,
+            raise column_error(
+                series.name,
+                "holds datetime objects with time zones. Convert it with `pandas.to_datetime`.",
             )
         cells = series.to_numpy(dtype=object, copy=True)
         cells[missing] = np.datetime64("NaT")

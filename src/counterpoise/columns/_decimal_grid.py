@@ -1,7 +1,6 @@
 """Decimal grids: the multiples of ``10**-decimals`` that a column's numbers lie on.
 
-A code is a whole number of grid units, so what is written and read back is short, exact and free
-of floating-point noise.
+A code is a whole number of grid units, so values are short, exact and free of floating-point noise.
 """
 
 from __future__ import annotations
@@ -13,53 +12,36 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-MAX_SIGNIFICANT_DIGITS: Final = 6
-"""Digits kept, counted from the first digit of the largest number, where no grid fits exactly."""
+MAX_DECIMALS: Final = 22  # 10**22 is the largest power of ten that float64 holds exactly
+LARGEST_POWER: Final = 18  # of ten that an int64 holds
 
-MAX_DECIMALS: Final = 22
-"""10**22 is the largest power of ten that float64 holds exactly."""
+_SIGNIFICANT_DIGITS: Final = 6  # kept, from the first digit of the largest number, if nothing fits
+_NOISE_EPSILONS: Final = 4  # rounding errors, in units of the column's largest number, are noise
+_NOISE_SHARE: Final = 0.01  # up to this share of a grid unit; finer grids must fit exactly
+_BOUND_NOISE: Final = Decimal("1e-15")  # relative error of a computed bound, such as 0.1 + 0.2
 
-_NOISE_EPSILONS: Final = 4
-"""Rounding errors, in units of the column's largest number, that count as noise."""
+FEWEST_SAVED: Final = 3  # decimals that a coarser grid with exceptions must save
+_MAX_EXCEPTIONS: Final = 16  # values that may lie off the coarser grid
+_REPEATED: Final = 10  # cells per exception, on average: it came from elsewhere, such as a mean
 
-_NOISE_SHARE: Final = 0.01
-"""Noise is forgiven only up to this share of a grid unit; finer grids must fit exactly."""
-
-LARGEST_POWER: Final = 18
-"""Of ten that an int64 holds."""
-
-MAX_EXCEPTIONS: Final = 16
-"""Values that may lie off the grid of nearly all others."""
-
-_REPEATED: Final = 10
-"""Cells for each such value, on average: it is a value that came from elsewhere, such as a mean."""
-
-FEWEST_SAVED: Final = 3
-"""Decimals that a coarser grid must save."""
-
-_BOUND_NOISE: Final = Decimal("1e-15")
-"""Relative error of a bound that a user computed, such as 0.1 + 0.2."""
+Floats = npt.NDArray[np.floating[Any]]
+Codes = npt.NDArray[np.int64]
 
 
-def fit_decimals(numbers: npt.NDArray[np.floating[Any]]) -> tuple[int, bool]:
-    """Find the smallest number of decimals that represents all numbers.
+def fit_decimals(numbers: Floats) -> tuple[int, bool]:
+    """Find the smallest number of decimals that represents all numbers (finite, shape (n,)).
 
     A number lies on a grid if it is within a few rounding errors of it, while such errors are
     small beside the grid's unit, and if it is the nearest number of its dtype on finer grids. Grids
     are tried up to the digits that the dtype keeps (15 for float64, 6 for float32).
-
-    Parameters
-    ----------
-    numbers : ndarray of shape (n,), dtype float16, float32 or float64
-        Finite numbers.
 
     Returns
     -------
     decimals : int
         Number of decimals, from 0 to MAX_DECIMALS.
     is_exact : bool
-        Whether all numbers lie on the grid. If not, `decimals` keeps MAX_SIGNIFICANT_DIGITS
-        of the largest number.
+        Whether all numbers lie on the grid. If not, `decimals` keeps 6 significant digits of the
+        largest number.
 
     Examples
     --------
@@ -85,35 +67,26 @@ def fit_decimals(numbers: npt.NDArray[np.floating[Any]]) -> tuple[int, bool]:
         remaining = remaining[~fits]  # what fits one grid fits every finer one
         if not len(remaining):
             return decimals, True
-    kept = min(MAX_SIGNIFICANT_DIGITS, limits.precision)
+    kept = min(_SIGNIFICANT_DIGITS, limits.precision)
     return max(0, min(kept - n_digits, MAX_DECIMALS)), False
 
 
-def to_codes(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> npt.NDArray[np.int64]:
+def to_codes(numbers: Floats, decimals: int) -> Codes:
     """Nearest grid units; numbers must be finite and their codes within int64."""
-    codes: npt.NDArray[np.int64] = np.rint(numbers.astype(np.float64) * 10.0**decimals).astype(
-        np.int64
-    )
+    codes: Codes = np.rint(numbers.astype(np.float64) * 10.0**decimals).astype(np.int64)
     return codes
 
 
-def to_numbers(codes: npt.NDArray[np.int64], decimals: int) -> npt.NDArray[np.float64]:
+def to_numbers(codes: Codes, decimals: int) -> npt.NDArray[np.float64]:
     """Numbers of grid units: the float64 nearest to each decimal, so that it prints short."""
     return codes / 10.0**decimals
 
 
-def coarsen(codes: npt.NDArray[np.int64], decimals: int) -> tuple[int, tuple[int, ...]]:
+def coarsen(codes: Codes, decimals: int) -> tuple[int, tuple[int, ...]]:
     """Find a coarser grid that holds all codes but a few values, which repeat.
 
     A column of measurements with one decimal whose gaps were filled with the mean needs nine
     decimals for that one value. It is better described as one decimal, and the mean besides.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,), dtype int64
-        Multiples of ``10**-decimals``.
-    decimals : int
-        The fewest that hold all of them.
 
     Returns
     -------
@@ -134,7 +107,7 @@ def coarsen(codes: npt.NDArray[np.int64], decimals: int) -> tuple[int, tuple[int
         if len(off) > len(codes) / 2:
             continue
         values = np.unique(off)
-        if len(values) * _REPEATED <= len(off) and len(values) <= MAX_EXCEPTIONS:
+        if len(values) * _REPEATED <= len(off) and len(values) <= _MAX_EXCEPTIONS:
             return step, tuple(int(value) for value in values)
     return 1, ()
 
@@ -149,13 +122,20 @@ def floor_to_grid(bound: Any, decimals: int) -> int:
     return math.floor(_scaled(bound, decimals))
 
 
-def is_finest(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> bool:
+def _scaled(bound: Any, decimals: int) -> Decimal:
+    """Grid units of a bound; one within floating-point noise of a grid point is that point."""
+    units = Decimal(str(bound)).scaleb(decimals)
+    nearest = units.to_integral_value()
+    return nearest if abs(units - nearest) <= abs(units) * _BOUND_NOISE else units
+
+
+def is_finest(numbers: Floats, decimals: int) -> bool:
     """Whether a grid with more decimals would have codes that float64 does not tell apart."""
     largest = float(np.abs(numbers).max())
     return decimals >= MAX_DECIMALS or largest * 10.0 ** (decimals + 1) > 2**53
 
 
-def inner_bounds(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> tuple[int, int]:
+def inner_bounds(numbers: Floats, decimals: int) -> tuple[int, int]:
     """Lowest and highest code whose number lies within the observed ones.
 
     The low bound is above the high one where the grid has no point between them.
@@ -164,7 +144,7 @@ def inner_bounds(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> tuple
     scale, exact = 10.0**decimals, numbers.dtype.type
     low = math.ceil(float(lowest) * scale)
     high = math.floor(float(highest) * scale)
-    # The products are rounded, and so is the cast to a short dtype: judge by the numbers restored.
+    # The products are rounded, and so is the cast to a short dtype: compare the numbers restored.
     while exact(low / scale) < lowest:
         low += 1
     while exact(high / scale) > highest:
@@ -175,10 +155,3 @@ def inner_bounds(numbers: npt.NDArray[np.floating[Any]], decimals: int) -> tuple
     while exact((high + 1) / scale) <= highest:
         high += 1
     return low, high
-
-
-def _scaled(bound: Any, decimals: int) -> Decimal:
-    """Grid units of a bound; one within floating-point noise of a grid point is that point."""
-    units = Decimal(str(bound)).scaleb(decimals)
-    nearest = units.to_integral_value()
-    return nearest if abs(units - nearest) <= abs(units) * _BOUND_NOISE else units

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.columns._base import Column, Overrides, column_type, column_types
-from counterpoise.columns._cells import is_object, present_types
+from counterpoise.columns._cells import column_error, is_object, present_types
 from counterpoise.errors import SchemaError
 
 
@@ -24,9 +24,9 @@ def infer_column(series: pd.Series[Any], kind: str | None, overrides: Overrides)
         the user declared.
     """
     if isinstance(series.dtype, pd.SparseDtype):
-        raise SchemaError(
-            f"Column {series.name!r} is sparse. Convert it with `series.sparse.to_dense()`.",
-            column=series.name,
+        raise column_error(
+            series.name,
+            "is sparse. Convert it with `series.sparse.to_dense()`.",
         )
     if series.isna().all():
         raise SchemaError(
@@ -51,10 +51,10 @@ def infer_type(series: pd.Series[Any]) -> type[Column]:
     for found in column_types():
         if found.recognizes(series):
             return found
-    raise SchemaError(
-        f"Column {series.name!r} has dtype {series.dtype}, which is not supported. Convert it with "
+    raise column_error(
+        series.name,
+        f"has dtype {series.dtype}, which is not supported. Convert it with "
         "`astype` to numbers, strings, categories or times, or drop it.",
-        column=series.name,
     )
 
 
@@ -70,10 +70,10 @@ def _check_overrides(
     for parameter, value in given.items():
         if value is not None and parameter not in found.accepted_overrides:
             taking = [t.kinds[0] for t in column_types() if parameter in t.accepted_overrides]
-            raise SchemaError(
-                f"Column {series.name!r} is {kind}, for which `{parameter}` means nothing. "
+            raise column_error(
+                series.name,
+                f"is {kind}, for which `{parameter}` means nothing. "
                 f"Leave it out, or declare the column {' or '.join(taking)}.",
-                column=series.name,
             )
 
 
@@ -82,16 +82,16 @@ def _reject_unusable_objects(series: pd.Series[Any]) -> None:
         return
     for kind, rows in present_types(series).items():
         if issubclass(kind, complex | np.complexfloating):
-            raise SchemaError(
-                f"Column {series.name!r} holds complex numbers, such as "
+            raise column_error(
+                series.name,
+                f"holds complex numbers, such as "
                 f"{series.iloc[int(rows[0])]!r}. Split it into real and imaginary part.",
-                column=series.name,
             )
         if kind.__name__ == "Decimal":
-            raise SchemaError(
-                f"Column {series.name!r} holds decimal.Decimal objects. Convert it with "
+            raise column_error(
+                series.name,
+                "holds decimal.Decimal objects. Convert it with "
                 "`astype(float)`, or declare it categorical.",
-                column=series.name,
             )
 
 
@@ -108,8 +108,8 @@ def _reject_infinite(series: pd.Series[Any]) -> None:
     else:
         return
     if infinite:
-        raise SchemaError(
-            f"Column {series.name!r} holds infinite numbers. Replace them by finite or missing "
+        raise column_error(
+            series.name,
+            "holds infinite numbers. Replace them by finite or missing "
             "ones, for instance with `series.replace([numpy.inf, -numpy.inf], numpy.nan)`.",
-            column=series.name,
         )

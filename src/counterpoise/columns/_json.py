@@ -1,4 +1,4 @@
-"""One Python value as JSON and back, with its type: names, categories and time zones.
+"""Python values and pandas dtypes as JSON and back: names, categories, time zones.
 
 Reading never executes anything: a tag chooses one of the constructors written here.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,75 +18,139 @@ from counterpoise.columns._cells import Dtype
 from counterpoise.errors import SchemaError
 
 
+class _Codec(NamedTuple):
+    """How values of exactly one type become JSON, and how they are read."""
+
+    type: type
+    to_json: Callable[[Any], Any]
+    from_json: Callable[[Any], Any]
+
+
 def is_supported(value: object) -> bool:
     """Whether a value of this type can be a category or a name."""
-    return isinstance(value, (np.number, np.bool_, np.str_)) or type(value) in _SUPPORTED
+    return isinstance(value, (np.number, np.bool_, np.str_)) or type(value) in _TAGS
 
 
 def tag_value(value: object) -> dict[str, Any]:
     """Describe a value as ``{type: content}``, with JSON types only.
 
-    Examples
-    --------
     >>> tag_value(1), tag_value("1"), tag_value(True)
     ({'int': 1}, {'str': '1'}, {'bool': True})
     >>> untag_value(tag_value(("a", 0.1)))
     ('a', 0.1)
     """
-    match value:
-        case None:
-            return {"none": None}
-        case pd.Timestamp():
-            instant = int(value.to_datetime64().astype(np.int64))
-            return {"timestamp": [instant, value.unit, tag_zone(value.tz)]}
-        case pd.Timedelta():
-            return {"timedelta": [int(value.to_timedelta64().astype(np.int64)), value.unit]}
-        case pd.Interval():
-            return {"interval": [tag_value(value.left), tag_value(value.right), value.closed]}
-        case pd.Period():
-            return {"period": [value.ordinal, value.freqstr]}
-        case np.number() | np.bool_() | np.str_():
-            return {"numpy": [value.dtype.str, tag_value(value.item())]}
-    kind = type(value)
-    if kind is str or kind is bool or kind is int:
-        return {kind.__name__: value}
-    if kind is float:
-        return {"float": repr(value)}  # JSON has no infinity
-    if isinstance(value, tuple) and kind is tuple:
-        return {"tuple": [tag_value(item) for item in value]}
-    if isinstance(value, bytes) and kind is bytes:
-        return {"bytes": value.hex()}
-    if isinstance(value, decimal.Decimal):
-        return {"number": str(value)}
-    return _tag_time(value)
-
-
-def _tag_time(value: object) -> dict[str, Any]:
-    match value:
-        case datetime.datetime():
-            naive = value.replace(tzinfo=None, fold=0).isoformat()
-            return {"datetime": [naive, value.fold, tag_zone(value.tzinfo)]}
-        case datetime.date():
-            return {"date": value.isoformat()}
-        case datetime.time(tzinfo=None):
-            return {"time": value.isoformat()}
-        case datetime.timedelta():
-            return {"duration": [value.days, value.seconds, value.microseconds]}
-    raise SchemaError(
-        f"{value!r} is a {type(value).__name__}, which cannot be stored in a schema. "
-        "Convert it to a string, a number or a date.",
-        value=value,
-    )
+    if isinstance(value, (np.number, np.bool_, np.str_)):
+        return {"numpy": [value.dtype.str, tag_value(value.item())]}
+    if type(value) not in _TAGS:
+        raise SchemaError(
+            f"{value!r} is a {type(value).__name__}, which cannot be stored in a schema. "
+            "Convert it to a string, a number or a date.",
+            value=value,
+        )
+    tag = _TAGS[type(value)]
+    return {tag: _CODECS[tag].to_json(value)}
 
 
 def untag_value(tagged: Any) -> Hashable:
-    """Read what `tag_value` wrote; malformed input raises ValueError, TypeError or KeyError."""
+    """Read what `tag_value` returned; malformed input raises ValueError, TypeError or KeyError."""
     ((tag, content),) = tagged.items()
-    if tag in ("str", "bool", "int"):
-        if type(content).__name__ != tag:
-            raise TypeError(f"expected a {tag}, got {content!r}")
-        return content  # type: ignore[no-any-return]
-    return _READERS[tag](content)  # type: ignore[no-any-return]
+    value: Hashable = _read_numpy(content) if tag == "numpy" else _CODECS[tag].from_json(content)
+    return value
+
+
+def _exactly(expected: type) -> Callable[[Any], Any]:
+    def check(content: Any) -> Any:
+        if type(content) is not expected:
+            raise TypeError(f"expected {expected.__name__}, got {content!r}")
+        return content
+
+    return check
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _read_numpy(content: Any) -> np.generic:
+    dtype, item = content
+    number = np.dtype(str(dtype)).type(untag_value(item))
+    if not isinstance(number, (np.number, np.bool_, np.str_)):
+        raise TypeError(f"{dtype} is no numpy number")
+    return number
+
+
+def _write_timestamp(value: pd.Timestamp) -> list[Any]:
+    return [int(value.to_datetime64().astype(np.int64)), value.unit, tag_zone(value.tz)]
+
+
+def _read_timestamp(content: Any) -> pd.Timestamp:
+    instant, unit, zone = content
+    moment = pd.Timestamp(np.datetime64(int(instant), unit))
+    return moment if zone is None else moment.tz_localize("UTC").tz_convert(untag_zone(zone))
+
+
+def _write_timedelta(value: pd.Timedelta) -> list[Any]:
+    return [int(value.to_timedelta64().astype(np.int64)), value.unit]
+
+
+def _read_timedelta(content: Any) -> pd.Timedelta:
+    length, unit = content
+    return pd.Timedelta(np.timedelta64(int(length), unit))
+
+
+def _read_interval(content: Any) -> pd.Interval[Any]:
+    left, right, closed = content
+    low: Any = untag_value(left)
+    high: Any = untag_value(right)
+    return pd.Interval(low, high, closed=closed)
+
+
+def _write_datetime(value: datetime.datetime) -> list[Any]:
+    naive = value.replace(tzinfo=None, fold=0).isoformat()
+    return [naive, value.fold, tag_zone(value.tzinfo)]
+
+
+def _read_datetime(content: Any) -> datetime.datetime:
+    text, fold, zone = content
+    return datetime.datetime.fromisoformat(text).replace(fold=fold, tzinfo=untag_zone(zone))
+
+
+def _write_time(value: datetime.time) -> str:
+    if value.tzinfo is not None:
+        raise SchemaError(f"{value!r} has a time zone. Convert it to a string.", value=value)
+    return value.isoformat()
+
+
+_CODECS: dict[str, _Codec] = {
+    "none": _Codec(type(None), _same, _exactly(type(None))),
+    "str": _Codec(str, _same, _exactly(str)),
+    "bool": _Codec(bool, _same, _exactly(bool)),
+    "int": _Codec(int, _same, _exactly(int)),
+    "float": _Codec(float, repr, lambda c: float(_exactly(str)(c))),  # JSON has no infinity
+    "tuple": _Codec(tuple, lambda v: list(map(tag_value, v)), lambda c: tuple(map(untag_value, c))),
+    "bytes": _Codec(bytes, bytes.hex, bytes.fromhex),
+    "number": _Codec(decimal.Decimal, str, lambda c: decimal.Decimal(str(c))),
+    "date": _Codec(datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
+    "time": _Codec(datetime.time, _write_time, datetime.time.fromisoformat),
+    "datetime": _Codec(datetime.datetime, _write_datetime, _read_datetime),
+    "duration": _Codec(
+        datetime.timedelta,
+        lambda v: [v.days, v.seconds, v.microseconds],
+        lambda c: datetime.timedelta(*map(int, c)),
+    ),
+    "timestamp": _Codec(pd.Timestamp, _write_timestamp, _read_timestamp),
+    "timedelta": _Codec(pd.Timedelta, _write_timedelta, _read_timedelta),
+    "period": _Codec(
+        pd.Period,
+        lambda v: [v.ordinal, v.freqstr],
+        lambda c: pd.Period(ordinal=int(c[0]), freq=str(c[1])),
+    ),
+    "interval": _Codec(
+        pd.Interval, lambda v: [tag_value(v.left), tag_value(v.right), v.closed], _read_interval
+    ),
+}
+
+_TAGS: dict[type, str] = {codec.type: tag for tag, codec in _CODECS.items()}
 
 
 def tag_zone(zone: datetime.tzinfo | None) -> dict[str, Any] | None:
@@ -107,7 +171,7 @@ def tag_zone(zone: datetime.tzinfo | None) -> dict[str, Any] | None:
 
 
 def untag_zone(tagged: Any) -> datetime.tzinfo | None:
-    """Read what `tag_zone` wrote."""
+    """Read what `tag_zone` returned."""
     if tagged is None:
         return None
     if "offset_s" in tagged:
@@ -118,82 +182,9 @@ def untag_zone(tagged: Any) -> datetime.tzinfo | None:
     return ZoneInfo(str(tagged["name"]))
 
 
-def _read_timestamp(content: Any) -> pd.Timestamp:
-    instant, unit, zone = content
-    moment = pd.Timestamp(np.datetime64(int(instant), unit))
-    return moment if zone is None else moment.tz_localize("UTC").tz_convert(untag_zone(zone))
-
-
-def _read_timedelta(content: Any) -> pd.Timedelta:
-    length, unit = content
-    return pd.Timedelta(np.timedelta64(int(length), unit))
-
-
-def _read_interval(content: Any) -> pd.Interval[Any]:
-    left, right, closed = content
-    low: Any = untag_value(left)
-    high: Any = untag_value(right)
-    return pd.Interval(low, high, closed=closed)
-
-
-def _read_datetime(content: Any) -> datetime.datetime:
-    text, fold, zone = content
-    return datetime.datetime.fromisoformat(text).replace(fold=fold, tzinfo=untag_zone(zone))
-
-
-def _read_numpy(content: Any) -> np.generic:
-    dtype, item = content
-    number = np.dtype(str(dtype)).type(untag_value(item))
-    if not isinstance(number, (np.number, np.bool_, np.str_)):
-        raise TypeError(f"{dtype} is no numpy number")
-    return number
-
-
-def _read_none(content: Any) -> None:
-    if content is not None:
-        raise TypeError(f"expected nothing, got {content!r}")
-
-
-def _read_float(content: Any) -> float:
-    if type(content) is not str:
-        raise TypeError(f"expected a number as text, got {content!r}")
-    return float(content)
-
-
-_READERS: dict[str, Any] = {
-    "none": _read_none,
-    "float": _read_float,
-    "tuple": lambda content: tuple(untag_value(item) for item in content),
-    "bytes": lambda content: bytes.fromhex(content),
-    "number": lambda content: decimal.Decimal(str(content)),
-    "date": lambda content: datetime.date.fromisoformat(content),
-    "time": lambda content: datetime.time.fromisoformat(content),
-    "duration": lambda content: datetime.timedelta(*map(int, content)),
-    "datetime": _read_datetime,
-    "timestamp": _read_timestamp,
-    "timedelta": _read_timedelta,
-    "period": lambda content: pd.Period(ordinal=int(content[0]), freq=str(content[1])),
-    "interval": _read_interval,
-    "numpy": _read_numpy,
-}
-
-_SUPPORTED: frozenset[type] = frozenset(
-    {
-        *(str, bool, int, float, tuple, bytes, decimal.Decimal, type(None)),
-        *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
-        *(pd.Timestamp, pd.Timedelta, pd.Interval, pd.Period),
-    }
-)
-
-
-# A pandas dtype as JSON and back.
-
-
 def tag_dtype(dtype: Dtype) -> dict[str, Any]:
     """Describe a dtype, with JSON types only, well enough to make it again.
 
-    Examples
-    --------
     >>> tag_dtype(np.dtype("int64"))
     {'numpy': '<i8'}
     """
@@ -217,7 +208,7 @@ def tag_dtype(dtype: Dtype) -> dict[str, Any]:
 
 
 def untag_dtype(tagged: Any) -> Dtype:
-    """Read what `tag_dtype` wrote; malformed input raises ValueError, TypeError or KeyError."""
+    """Read what `tag_dtype` returned; malformed input raises ValueError, TypeError or KeyError."""
     if "numpy" in tagged:
         dtype = np.dtype(str(tagged["numpy"]))
         if dtype.kind not in "biufmMO":
@@ -230,7 +221,10 @@ def untag_dtype(tagged: Any) -> Dtype:
     if "unit" in tagged:
         return pd.DatetimeTZDtype(tagged["unit"], untag_zone(tagged["zone"]))
     if "storage" in tagged:
-        return _string_dtype(tagged["storage"], tagged["missing"])
+        # pandas 2.2 has no `na_value`: there, the storage alone says what a missing cell is.
+        if tagged["missing"] == "na" or tagged["storage"] == "pyarrow_numpy":
+            return pd.StringDtype(tagged["storage"])
+        return pd.StringDtype(tagged["storage"], na_value=np.nan)
     named = _named(str(tagged["name"]))
     if named is None:
         raise TypeError(f"unknown dtype {tagged['name']!r}")
@@ -242,10 +236,3 @@ def _named(name: str) -> Dtype | None:
         return pd.api.types.pandas_dtype(name)
     except (TypeError, NotImplementedError):
         return None
-
-
-def _string_dtype(storage: Any, missing: str) -> pd.StringDtype:
-    # pandas 2.2 has no `na_value`: there, the storage alone says what a missing cell is.
-    if missing == "na" or storage == "pyarrow_numpy":
-        return pd.StringDtype(storage)
-    return pd.StringDtype(storage, na_value=np.nan)

@@ -26,6 +26,7 @@ from counterpoise.columns._base import (
 from counterpoise.columns._cells import (
     MARKERS,
     Dtype,
+    column_error,
     distinct,
     is_object,
     is_string,
@@ -395,21 +396,21 @@ def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
         else:
             values = series.array.to_numpy(dtype=dtype, na_value=0)
     else:
-        raise SchemaError(
-            f"Column {series.name!r} has dtype {series.dtype}, which holds no numbers that can be "
+        raise column_error(
+            series.name,
+            f"has dtype {series.dtype}, which holds no numbers that can be "
             "used. Convert it with `astype`, for instance to float.",
-            column=series.name,
         )
     if values.dtype.kind != "f":
         return _within_int64(series, values), missing
     missing = missing | np.isnan(values)  # a nullable float can hold NaN beside its missing cells
     values = np.where(missing, values.dtype.type(0), values)
     if not (finite := np.isfinite(values)).all():
-        raise SchemaError(
-            f"Column {series.name!r} holds {values[~finite][0]} in row {int(finite.argmin())}. "
+        raise column_error(
+            series.name,
+            f"holds {values[~finite][0]} in row {int(finite.argmin())}. "
             "Replace infinite numbers by finite or missing ones.",
-            column=series.name,
-            value=float(values[~finite][0]),
+            float(values[~finite][0]),
         )
     return values, missing
 
@@ -418,11 +419,11 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
     is_whole = True
     for kind, rows in present_types(series).items():
         if not issubclass(kind, _NUMBER_TYPES) or kind is bool:
-            raise SchemaError(
-                f"Column {series.name!r} is numeric, but holds {series.iloc[int(rows[0])]!r}, a "
+            raise column_error(
+                series.name,
+                f"is numeric, but holds {series.iloc[int(rows[0])]!r}, a "
                 f"{kind.__name__}. Convert it with `pandas.to_numeric`, or declare it categorical.",
-                column=series.name,
-                value=series.iloc[int(rows[0])],
+                series.iloc[int(rows[0])],
             )
         is_whole &= issubclass(kind, (int, np.integer))
     cells = np.where(missing, 0, series.to_numpy(dtype=object))
@@ -442,22 +443,22 @@ def _within_int64(series: pd.Series[Any], values: npt.NDArray[Any]) -> Codes:
 
 
 def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
-    return SchemaError(
-        f"Column {series.name!r} holds {value}, which is outside -2**63 + 2 to 2**63 - 1. "
+    return column_error(
+        series.name,
+        f"holds {value}, which is outside -2**63 + 2 to 2**63 - 1. "
         "If it is an identifier, convert the column to strings with `astype(str)`; if it is a "
         "quantity, to floats with `astype(float)`.",
-        column=series.name,
-        value=value,
+        value,
     )
 
 
 def _check_whole(series: pd.Series[Any], kind: str | None, values: npt.NDArray[Any]) -> None:
     """Raise a `SchemaError` where floats in an object column would come back as ints."""
     if is_object(series.dtype) and kind == "integer" and values.dtype.kind == "f":
-        raise SchemaError(
-            f"Column {series.name!r} is of kind integer, but some of its objects are floats. "
+        raise column_error(
+            series.name,
+            "is of kind integer, but some of its objects are floats. "
             "Convert it with `pandas.to_numeric`, or declare it decimal.",
-            column=series.name,
         )
 
 
@@ -489,12 +490,12 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
     for position, text in enumerate(texts):
         code = read_numeral(str(text), decimals)
         if code is None:
-            raise SchemaError(
-                f"Column {series.name!r} is numeric, but holds {text!r}, which is not a number "
+            raise column_error(
+                series.name,
+                f"is numeric, but holds {text!r}, which is not a number "
                 f"written in the plain way, here with {decimals} decimals, so it could not be "
                 "restored. Convert the column with `pandas.to_numeric`, or declare it categorical.",
-                column=series.name,
-                value=text,
+                text,
             )
         if not ABSENT < code <= _INT64_MAX:
             raise _too_large(series, code)
@@ -551,11 +552,10 @@ def _fit_floats(
     is_whole = is_exact and not fitted
     if kind == "integer" and not is_whole:
         example = present[present != np.rint(present)][0]
-        raise SchemaError(
-            f"Column {series.name!r} is declared integer, but holds {example}. "
-            "Round it, or declare it decimal.",
-            column=series.name,
-            value=float(example),
+        raise column_error(
+            series.name,
+            f"is declared integer, but holds {example}. Round it, or declare it decimal.",
+            float(example),
         )
     is_exact &= decimals is None or decimals >= fitted
     chosen = fitted if decimals is None else decimals
@@ -572,10 +572,10 @@ def _fit_floats(
         if low <= high:
             return chosen, low, high, is_whole and not chosen
         if decimals is not None:
-            raise SchemaError(
-                f"Column {series.name!r} has no number with {decimals} decimals between its lowest "
+            raise column_error(
+                series.name,
+                f"has no number with {decimals} decimals between its lowest "
                 f"and highest, {present.min()} and {present.max()}. Allow more decimals.",
-                column=series.name,
             )
         chosen += 1
 
@@ -588,10 +588,10 @@ def _check_size(
     limit = _code_limits(series.dtype, decimals, is_whole=False)[1]
     too_small = not is_exact and largest * 10.0**grid.MAX_DECIMALS < 1e5
     if decimals > grid.MAX_DECIMALS or too_small or largest * 10.0**decimals > limit:
-        raise SchemaError(
-            f"Column {series.name!r} holds numbers of a size ({largest:g}) that cannot be written "
+        raise column_error(
+            series.name,
+            f"holds numbers of a size ({largest:g}) that cannot be written "
             f"with {decimals} decimals in 18 digits. Multiply or divide the column by a power of "
             "ten, or take its logarithm.",
-            column=series.name,
-            value=largest,
+            largest,
         )

@@ -1,4 +1,4 @@
-"""The columns of a table, in order: what every row must satisfy."""
+"""The columns of a table, in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORMAT: Final = 1
 """Version of what `Schema.to_dict` returns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """The columns of a table.
 
@@ -42,8 +42,7 @@ class Schema:
     def __post_init__(self) -> None:
         if not self.columns:
             raise SchemaError("A table needs at least one column, got none.")
-        names = pd.Index([column.name for column in self.columns], tupleize_cols=False)
-        _check_unique(names)
+        _check_unique(pd.Index([column.name for column in self.columns], tupleize_cols=False))
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -76,26 +75,22 @@ class Schema:
         categories: Mapping[Hashable, Sequence[Any]] | None = None,
         decimals: Mapping[Hashable, int] | None = None,
     ) -> Schema:
-        """Find out what each column of a table holds.
-
-        Dtypes decide first, then values. Strings are categorical, or text where they are mostly
-        different and long, or nearly all different (see `counterpoise.columns._inference`).
-        Whatever is found can be overridden, by column name.
+        """Find out what each column of a table holds, by its dtype and its values.
 
         Parameters
         ----------
         frame : pandas.DataFrame of shape (n_rows, n_columns)
             The table.
-        kinds : mapping of name to {"categorical", "ordered", "boolean", "integer", "decimal", \
-"datetime", "duration", "text"}, default=None
-            What columns hold.
+        kinds : mapping of name to str, default=None
+            What columns hold: ``"categorical"``, ``"ordered"``, ``"boolean"``, ``"integer"``,
+            ``"decimal"``, ``"datetime"``, ``"duration"``, ``"text"``, or a kind of a registered
+            type.
         range_margin : float, default=0.0
             Share of the observed span by which the range of every number, instant and duration
             is widened on both sides. Columns that are nowhere negative stay so, and columns in
             `ranges` are not widened.
         ranges : mapping of name to (smallest, largest), default=None
-            Allowed values, both ends included. A range that leaves observed values out is an
-            error, since nothing is ever clipped silently.
+            Allowed values, both ends included; observed values must be among them.
         categories : mapping of name to sequence, default=None
             All categories, in order; observed ones must be among them, others may be. A column
             named here is categorical unless `kinds` says otherwise.
@@ -120,26 +115,19 @@ class Schema:
         _check_unique(frame.columns)
         if not (math.isfinite(range_margin) and range_margin >= 0):
             raise SchemaError(f"`range_margin` must be a number from 0 up, got {range_margin!r}.")
-        overrides: dict[str, Mapping[Hashable, Any]] = {
-            "kinds": kinds or {},
-            "ranges": ranges or {},
-            "categories": categories or {},
-            "decimals": decimals or {},
-        }
-        names: list[Hashable] = list(frame.columns)
-        for parameter, override in overrides.items():
-            for name in override:
-                _check_known(name, names, parameter)
+        kinds, ranges = kinds or {}, ranges or {}
+        categories, decimals = categories or {}, decimals or {}
+        given = {"kinds": kinds, "ranges": ranges, "categories": categories, "decimals": decimals}
+        _check_known(given, list(frame.columns))
         columns = []
-        for position, name in enumerate(names):
-            own = Overrides(
-                bounds=_read_bounds(overrides["ranges"].get(name), name),
+        for position, name in enumerate(frame.columns):
+            overrides = Overrides(
+                bounds=_checked_bounds(ranges.get(name), name),
                 margin=range_margin,
-                categories=overrides["categories"].get(name),
-                decimals=_read_decimals(overrides["decimals"].get(name), name),
+                categories=categories.get(name),
+                decimals=_checked_decimals(decimals.get(name), name),
             )
-            series = frame.iloc[:, position]
-            columns.append(infer_column(series, overrides["kinds"].get(name), own))
+            columns.append(infer_column(frame.iloc[:, position], kinds.get(name), overrides))
         return cls(tuple(columns))
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,16 +136,7 @@ class Schema:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Schema:
-        """Make the schema that `to_dict` described.
-
-        Parameters
-        ----------
-        record : mapping
-            What `to_dict` returned, also after a passage through JSON.
-
-        Returns
-        -------
-        Schema
+        """Make the schema that `to_dict` described, also after a passage through JSON.
 
         Raises
         ------
@@ -189,16 +168,18 @@ def _check_unique(names: pd.Index[Any]) -> None:
         )
 
 
-def _check_known(name: Hashable, names: list[Hashable], parameter: str) -> None:
-    if name not in names:
-        raise SchemaError(
-            f"`{parameter}` names the column {name!r}, which the table does not have; its columns "
-            f"are {', '.join(map(repr, names))}.",
-            column=name,
-        )
+def _check_known(overrides: Mapping[str, Mapping[Hashable, Any]], names: list[Hashable]) -> None:
+    for parameter, override in overrides.items():
+        for name in override:
+            if name not in names:
+                raise SchemaError(
+                    f"`{parameter}` names the column {name!r}, which the table does not have; its "
+                    f"columns are {', '.join(map(repr, names))}.",
+                    column=name,
+                )
 
 
-def _read_bounds(bounds: Any, name: Hashable) -> tuple[Any, Any] | None:
+def _checked_bounds(bounds: Any, name: Hashable) -> tuple[Any, Any] | None:
     if bounds is None:
         return None
     if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
@@ -209,7 +190,7 @@ def _read_bounds(bounds: Any, name: Hashable) -> tuple[Any, Any] | None:
     return bounds[0], bounds[1]
 
 
-def _read_decimals(decimals: Any, name: Hashable) -> int | None:
+def _checked_decimals(decimals: Any, name: Hashable) -> int | None:
     if decimals is None:
         return None
     if isinstance(decimals, bool) or not isinstance(decimals, numbers.Integral) or decimals < 0:

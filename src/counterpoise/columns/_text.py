@@ -27,13 +27,13 @@ from counterpoise.columns._base import (
 )
 from counterpoise.columns._cells import (
     MARKERS,
+    column_error,
     distinct,
     is_object,
     is_string,
     missing_marker,
     present_types,
 )
-from counterpoise.errors import SchemaError
 
 MIN_DISTINCT: Final = 50
 DISTINCT_SHARE: Final = 0.5
@@ -168,10 +168,10 @@ def _strings(values: Sequence[Hashable], name: Hashable) -> tuple[str, ...]:
     """Return the values, all of which must be strings."""
     for value in values:
         if type(value) is not str:
-            raise SchemaError(
-                f"Column {name!r} is text, but holds {value!r}, a {type(value).__name__}. "
+            raise column_error(
+                name,
+                f"is text, but holds {value!r}, a {type(value).__name__}. "
                 "Convert it with `astype(str)`, or declare the column categorical.",
-                column=name,
-                value=value,
+                value,
             )
     return tuple(str(value) for value in values)
