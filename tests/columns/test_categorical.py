@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING, Overrides
+from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.errors import SchemaError
 
@@ -15,9 +15,8 @@ from counterpoise.errors import SchemaError
 def infer(
     cells: Any, dtype: Any = None, kind: str = "categorical", categories: Any = None
 ) -> CategoricalColumn:
-    return CategoricalColumn.infer(
-        pd.Series(cells, dtype=dtype, name="x"), kind, Overrides(categories=categories)
-    )
+    column = CategoricalColumn.infer(pd.Series(cells, dtype=dtype, name="x"), kind)
+    return column if categories is None else column.with_categories(categories)
 
 
 def test_categories_are_the_sorted_observed_values() -> None:
@@ -55,9 +54,7 @@ def test_unused_categories_of_a_dtype_are_kept_there_and_never_coded() -> None:
     assert column.categories == ("low", "high")
     assert column.encode(series).tolist() == [1, 0, MISSING]
     assert repr(column.decode(column.encode(series)).dtype) == repr(dtype)
-    named = CategoricalColumn.infer(
-        series, "ordered", Overrides(categories=["low", "none", "high"])
-    )
+    named = column.with_categories(["low", "none", "high"])
     assert named.decode(np.array([1])).tolist() == ["none"]
 
 

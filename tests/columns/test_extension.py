@@ -15,10 +15,8 @@ import pytest
 from counterpoise import LLMOverSampler
 from counterpoise.columns import (
     MISSING,
-    NO_OVERRIDES,
     Codes,
     Column,
-    Overrides,
     Schema,
     Table,
     register_column_type,
@@ -50,9 +48,7 @@ class AddressColumn(Column):
         return all(map(is_address, series.dropna()))
 
     @classmethod
-    def infer(
-        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
-    ) -> Self:
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         return cls(series.name, "ipv4", series.dtype, bool(series.isna().any()))
 
     def encode(self, series: pd.Series[Any]) -> Codes:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns._categorical import CategoricalColumn
+from counterpoise.columns._datetime import DatetimeColumn
 from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
@@ -44,38 +45,34 @@ def test_overrides(frame: pd.DataFrame) -> None:
     schema = Schema.infer(
         frame,
         kinds={"age": "categorical", 3: "text", "class": "ordered"},
-        ranges={"fare": (0, 100), "day": ("2020-01-01", "2020-12-31")},
         categories={"class": ["b", "a", "c"]},
-        decimals={"fare": 3},
     )
     age, fare, class_, day, text, _ = schema
     assert isinstance(age, CategoricalColumn)
     assert age.decode(age.encode(frame["age"])).dtype == np.int64
     assert isinstance(fare, NumericColumn)
-    assert (fare.low, fare.high, fare.decimals) == (0, 100_000, 3)
+    assert (fare.low, fare.high, fare.decimals) == (725, 7100, 2)
     assert isinstance(class_, CategoricalColumn)
     assert (class_.kind, class_.categories) == ("ordered", ("b", "a", "c"))
-    assert not isinstance(day, (CategoricalColumn, TextColumn))
-    assert day.high - day.low == 365
+    assert isinstance(day, DatetimeColumn)
+    assert day.high - day.low == 2
     assert isinstance(text, TextColumn)
 
 
-def test_the_margin_widens_what_is_not_given(frame: pd.DataFrame) -> None:
-    schema = Schema.infer(frame, range_margin=0.5, ranges={"fare": (7, 72)})
+def test_the_margin_widens_every_range(frame: pd.DataFrame) -> None:
+    schema = Schema.infer(frame, range_margin=0.5)
     age, fare = schema[0], schema[1]
     assert isinstance(age, NumericColumn)
     assert isinstance(fare, NumericColumn)
     assert (age.low, age.high) == (0, 47 + 21)
-    assert (fare.low, fare.high) == (700, 7200)
+    assert (fare.low, fare.high) == (0, 7100 + 3188)
 
 
 @pytest.mark.parametrize(
     ("overrides", "column", "match"),
     [
         ({"kinds": {"sex": "text"}}, "sex", "`kinds` names"),
-        ({"ranges": {"sex": (0, 1)}}, "sex", "`ranges` names"),
         ({"categories": {"sex": ["f"]}}, "sex", "`categories` names"),
-        ({"decimals": {"sex": 1}}, "sex", "`decimals` names"),
         ({"kinds": {"age": "number"}}, "age", "no kind of column"),
         ({"kinds": {"class": "integer"}}, "class", "to_numeric"),
         ({"kinds": {"class": "datetime"}}, "class", "to_datetime"),
@@ -86,15 +83,8 @@ def test_the_margin_widens_what_is_not_given(frame: pd.DataFrame) -> None:
         ({"kinds": {"age": "text"}}, "age", "int"),
         ({"kinds": {"age": "boolean"}}, "age", "3 distinct"),
         ({"kinds": {"fare": "integer"}}, "fare", "declared integer"),
-        ({"ranges": {"age": (10, 50)}}, "age", "Widen the range"),
-        ({"ranges": {"age": 10}}, "age", "pair"),
-        ({"ranges": {"class": (0, 1)}}, "class", "means nothing"),
         ({"categories": {"class": ["a"]}}, "class", "'b'"),
-        ({"categories": {"age": [31, 47, 5]}, "kinds": {"age": "integer"}}, "age", "means nothing"),
-        ({"decimals": {"class": 1}}, "class", "means nothing"),
-        ({"decimals": {"age": 1}}, "age", "decimals"),
-        ({"decimals": {"fare": -1}}, "fare", "whole number"),
-        ({"decimals": {"fare": 1.5}}, "fare", "whole number"),
+        ({"categories": {"age": [31, 47, 5]}, "kinds": {"age": "integer"}}, "age", "no categories"),
         ({"range_margin": -0.1}, None, "range_margin"),
         ({"range_margin": float("nan")}, None, "range_margin"),
     ],

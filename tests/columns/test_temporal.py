@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING, Overrides
+from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._datetime import DatetimeColumn
 from counterpoise.columns._duration import DurationColumn
 from counterpoise.errors import SchemaError
@@ -113,34 +113,30 @@ def test_other_dtypes_are_rejected() -> None:
 
 
 def test_margin_widens_instants_freely_and_durations_not_below_zero() -> None:
-    column = DatetimeColumn.infer(
-        series_of(["1970-01-02", "1970-01-12"]), None, Overrides(margin=0.5)
-    )
+    column = DatetimeColumn.infer(series_of(["1970-01-02", "1970-01-12"])).widened(0.5)
     assert (column.low, column.high) == (-4, 16)
     spans = series_of([datetime.timedelta(1), datetime.timedelta(11)], "m8[s]")
-    assert DurationColumn.infer(spans, None, Overrides(margin=0.5)).low == 0
+    assert DurationColumn.infer(spans).widened(0.5).low == 0
     ends = series_of([datetime.date.min, datetime.date.max], object)
-    assert DatetimeColumn.infer(ends, None, Overrides(margin=1.0)) == DatetimeColumn.infer(ends)
+    assert DatetimeColumn.infer(ends).widened(1.0) == DatetimeColumn.infer(ends)
     extremes = series_of(["1677-09-22", "2262-04-11"])
-    wide = DatetimeColumn.infer(extremes, None, Overrides(margin=1.0))
+    wide = DatetimeColumn.infer(extremes).widened(1.0)
     wide.decode(np.array([wide.low, wide.high]))
 
 
 def test_ranges_are_read_by_pandas() -> None:
     series = series_of(["2020-02-01", "2020-03-01"])
-    column = DatetimeColumn.infer(
-        series, None, Overrides(bounds=("2020-01-01 12:00", "2020-12-31 12:00"))
-    )
+    column = DatetimeColumn.infer(series).restrict_range("2020-01-01 12:00", "2020-12-31 12:00")
     ends = column.decode(np.array([column.low, column.high]))
     assert ends.astype(str).tolist() == ["2020-01-02", "2020-12-31"]
     zoned = series.dt.tz_localize("Europe/Paris")
-    column = DatetimeColumn.infer(zoned, None, Overrides(bounds=("2020-01-01", "2021-01-01")))
+    column = DatetimeColumn.infer(zoned).restrict_range("2020-01-01", "2021-01-01")
     assert str(column.decode(np.array([column.low]))[0]) == "2020-01-01 00:00:00+01:00"
     spans = series_of([datetime.timedelta(1)], "m8[s]")
-    assert DurationColumn.infer(spans, None, Overrides(bounds=("0 days", "9 days"))).high == 9
-    for bounds in [("2020-02-02", "2021-01-01"), ("x", "y"), (pd.Timestamp(0, tz="UTC"), 0)]:
+    assert DurationColumn.infer(spans).restrict_range("0 days", "9 days").high == 9
+    for bounds in [("2021-02-02", "2021-01-01"), ("x", "y"), (pd.Timestamp(0, tz="UTC"), 0)]:
         with pytest.raises(SchemaError, match="'x'"):
-            DatetimeColumn.infer(series, None, Overrides(bounds=bounds))
+            DatetimeColumn.infer(series).restrict_range(*bounds)
 
 
 def test_cells_outside_the_range_or_between_units_are_rejected() -> None:

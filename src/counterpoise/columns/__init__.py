@@ -15,10 +15,8 @@ from __future__ import annotations
 from counterpoise.columns._base import (
     ABSENT,
     MISSING,
-    NO_OVERRIDES,
     Codes,
     Column,
-    Overrides,
     register_column_type,
 )
 from counterpoise.columns._categorical import CategoricalColumn
@@ -32,14 +30,12 @@ from counterpoise.columns._text import TextColumn
 __all__ = [
     "ABSENT",
     "MISSING",
-    "NO_OVERRIDES",
     "CategoricalColumn",
     "Codes",
     "Column",
     "DatetimeColumn",
     "DurationColumn",
     "NumericColumn",
-    "Overrides",
     "Schema",
     "Table",
     "TextColumn",

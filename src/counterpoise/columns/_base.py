@@ -40,23 +40,6 @@ MISSING_WORD: Final = "missing"
 
 
 @dataclass(frozen=True)
-class Overrides:
-    """What the user says of one column, in place of what its values show.
-
-    `bounds` are the smallest and largest allowed value. Without them, the observed range is
-    widened on both sides by `margin`, a share of its span.
-    """
-
-    bounds: tuple[Any, Any] | None = None
-    margin: float = 0.0
-    categories: Sequence[Any] | None = None
-    decimals: int | None = None
-
-
-NO_OVERRIDES: Final = Overrides()
-
-
-@dataclass(frozen=True)
 class Column(ABC):
     """One column of a table: what its cells can be, and all that is done with them.
 
@@ -83,8 +66,6 @@ class Column(ABC):
     """Names of what the values can be, as users declare them; no two types share one."""
     priority: ClassVar[int] = 100
     """Types of higher priority are asked first whether they recognize a pandas column."""
-    accepted_overrides: ClassVar[tuple[str, ...]] = ()
-    """Of "ranges", "decimals" and "categories", those that mean something here."""
     is_text: ClassVar[bool] = False
     """Whether codes are positions among strings that the `Table` holds (free text)."""
     is_numeric: ClassVar[bool] = False
@@ -109,9 +90,7 @@ class Column(ABC):
 
     @classmethod
     @abstractmethod
-    def infer(
-        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
-    ) -> Self:
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Make the column that describes `series`, which was declared `kind`, if any.
 
         Raises
@@ -119,6 +98,14 @@ class Column(ABC):
         SchemaError
             If the cells cannot be what was declared.
         """
+
+    def widened(self, margin: float) -> Column:  # noqa: ARG002
+        """Return the column with its range, if any, longer on both sides by a share of its span."""
+        return self
+
+    def with_categories(self, values: Sequence[Any]) -> Column:  # noqa: ARG002
+        """Return the column with the categories `values`, the observed ones among them."""
+        raise self._error(f"is {self.kind}: it has no categories. Declare it categorical.")
 
     # Cells and codes
 

@@ -16,18 +16,15 @@ import pandas as pd
 from counterpoise.columns._base import (
     MISSING,
     MISSING_WORD,
-    NO_OVERRIDES,
     Codes,
     Column,
     Mask,
-    Overrides,
     of_type,
     register_column_type,
 )
 from counterpoise.columns._cells import (
     MARKERS,
     Dtype,
-    column_error,
     distinct,
     is_object,
     is_string,
@@ -52,7 +49,6 @@ class CategoricalColumn(Column):
 
     kinds = ("categorical", "ordered", "boolean")
     priority = 10
-    accepted_overrides = ("categories",)
 
     categories: tuple[Hashable, ...]
 
@@ -80,30 +76,41 @@ class CategoricalColumn(Column):
         )
 
     @classmethod
-    def infer(
-        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
-    ) -> Self:
-        """Take the categories from the cells, or check the given ones against them.
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        """Take the categories from the cells.
 
         Ordered Categoricals keep their own order; others are sorted, or by first appearance where
         they cannot be sorted.
         """
         _, observed = distinct(series)
-        if overrides.categories is None:
-            chosen = _in_order(observed, series.dtype)
-            kind = kind or _kind_of(series)
-        else:
-            chosen = tuple(overrides.categories)
-            _check_named(observed, chosen, series.name)
-            kind = kind or ("ordered" if _has_order(series.dtype) else "categorical")
         column = cls(
             name=series.name,
-            kind=kind,
+            kind=kind or _kind_of(series),
             dtype=series.dtype,
             has_missing=bool(series.isna().any()),
             marker=missing_marker(series),
-            categories=chosen,
+            categories=_in_order(observed, series.dtype),
         )
+        column._check_categories()
+        return column
+
+    def with_categories(self, values: Sequence[Any]) -> Self:
+        """Return the column with the categories `values`, the present ones among them.
+
+        Raises
+        ------
+        SchemaError
+            If `values` leave one out, or hold one that is no value of the dtype.
+        """
+        given = set(_keys(values))
+        for category in self.categories:
+            if (type(category), category) not in given:
+                raise self._error(
+                    f"holds {category!r} ({type(category).__name__}), which is not among the "
+                    f"categories given for it, {_shorten(values)}. Name it there too.",
+                    category,
+                )
+        column = replace(self, categories=tuple(values))
         column._check_categories()
         return column
 
@@ -281,12 +288,12 @@ def _positions(values: Sequence[Hashable]) -> dict[tuple[type, Hashable], int]:
     return {key: position for position, key in enumerate(_keys(values))}
 
 
-def _has_order(dtype: Dtype) -> bool:
+def _is_ordered(dtype: Dtype) -> bool:
     return isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
 
 
 def _kind_of(series: pd.Series[Any]) -> str:
-    if _has_order(series.dtype):
+    if _is_ordered(series.dtype):
         return "ordered"
     if is_object(series.dtype):
         is_boolean = set(present_types(series)) <= {bool, np.bool_}
@@ -303,19 +310,6 @@ def _in_order(observed: list[Hashable], dtype: Dtype) -> tuple[Hashable, ...]:
         return tuple(sorted(observed))  # type: ignore[type-var]
     except TypeError:
         return tuple(observed)
-
-
-def _check_named(observed: Sequence[Hashable], given: tuple[Hashable, ...], name: Hashable) -> None:
-    """Raise a `SchemaError` unless every observed value is among the given ones."""
-    known = _positions(given)
-    for value in observed:
-        if (type(value), value) not in known:
-            raise column_error(
-                name,
-                f"holds {value!r} ({type(value).__name__}), which is not among "
-                f"the categories given for it, {_shorten(given)}. Name it there too.",
-                value,
-            )
 
 
 def _shorten(values: Sequence[Hashable], n_shown: int = 8) -> str:

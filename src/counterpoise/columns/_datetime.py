@@ -15,12 +15,10 @@ import pandas as pd
 from counterpoise.columns._base import (
     ABSENT,
     MISSING,
-    NO_OVERRIDES,
     TEXT_END,
     Codes,
     Column,
     Mask,
-    Overrides,
     register_column_type,
 )
 from counterpoise.columns._cells import (
@@ -84,14 +82,8 @@ class TimeColumn(RangedColumn):
         return getattr(dtype, "kind", "O") == cls.letter
 
     @classmethod
-    def infer(
-        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
-    ) -> Self:
-        """Take range and unit from the cells: the coarsest unit that represents all of them.
-
-        Bounds are what `pandas.Timestamp` or `pandas.Timedelta` read; an instant without a zone is
-        taken in the column's own.
-        """
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        """Take range and unit from the cells: the coarsest unit that represents all of them."""
         kind = kind or cls.kinds[0]
         if not cls._can_be(series.dtype):
             raise column_error(
@@ -105,7 +97,7 @@ class TimeColumn(RangedColumn):
         if is_object(series.dtype) and resolution != "D":
             units.remove("D")  # unit "D" says that the objects are dates
         unit = next(unit for unit in units if not (present % _ratio(unit, resolution)).any())
-        column = cls(
+        return cls(
             name=series.name,
             kind=kind,
             dtype=series.dtype,
@@ -115,7 +107,6 @@ class TimeColumn(RangedColumn):
             high=int(present.max()) // _ratio(unit, resolution),
             unit=unit,
         )
-        return column._with(overrides)
 
     @classmethod
     @abstractmethod

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import Column, Overrides, column_type, column_types
+from counterpoise.columns._base import Column, column_type, column_types
+from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._cells import column_error, is_object, present_types
 from counterpoise.errors import SchemaError
 
 
-def infer_column(series: pd.Series[Any], kind: str | None, overrides: Overrides) -> Column:
+def infer_column(
+    series: pd.Series[Any],
+    kind: str | None = None,
+    *,
+    margin: float = 0.0,
+    categories: Sequence[Any] | None = None,
+) -> Column:
     """Make the column that describes a pandas column, declared `kind` or not.
 
-    Naming categories makes a column categorical.
+    Naming categories makes a column categorical. `margin` widens a range by a share of its span.
 
     Raises
     ------
@@ -37,12 +45,12 @@ def infer_column(series: pd.Series[Any], kind: str | None, overrides: Overrides)
     _reject_infinite(series)
     if kind is not None:
         found = column_type(kind, series.name)
-    elif overrides.categories is not None:
-        found = column_type("categorical")
     else:
-        found = infer_type(series)
-    _check_overrides(series, overrides, found, kind or found.kinds[0])
-    return found.infer(series, kind, overrides)
+        found = infer_type(series) if categories is None else CategoricalColumn
+    column = found.infer(series, kind)
+    if categories is not None:
+        column = column.with_categories(categories)
+    return column.widened(margin)
 
 
 def infer_type(series: pd.Series[Any]) -> type[Column]:
@@ -56,25 +64,6 @@ def infer_type(series: pd.Series[Any]) -> type[Column]:
         f"has dtype {series.dtype}, which is not supported. Convert it with "
         "`astype` to numbers, strings, categories or times, or drop it.",
     )
-
-
-def _check_overrides(
-    series: pd.Series[Any], overrides: Overrides, found: type[Column], kind: str
-) -> None:
-    """Raise a `SchemaError` for an override that means nothing for the type."""
-    given = {
-        "categories": overrides.categories,
-        "decimals": overrides.decimals,
-        "ranges": overrides.bounds,
-    }
-    for parameter, value in given.items():
-        if value is not None and parameter not in found.accepted_overrides:
-            taking = [t.kinds[0] for t in column_types() if parameter in t.accepted_overrides]
-            raise column_error(
-                series.name,
-                f"is {kind}, for which `{parameter}` means nothing. "
-                f"Leave it out, or declare the column {' or '.join(taking)}.",
-            )
 
 
 def _reject_unusable_objects(series: pd.Series[Any]) -> None:

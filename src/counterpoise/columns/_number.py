@@ -16,11 +16,9 @@ from counterpoise.columns import _decimal_grid as grid
 from counterpoise.columns._base import (
     ABSENT,
     MISSING,
-    NO_OVERRIDES,
     Codes,
     Column,
     Mask,
-    Overrides,
     register_column_type,
 )
 from counterpoise.columns._cells import (
@@ -69,7 +67,6 @@ class NumericColumn(RangedColumn):
 
     kinds = ("integer", "decimal")
     priority = 30
-    accepted_overrides = ("decimals", "ranges")
 
     decimals: int
     step: int = 1
@@ -115,11 +112,9 @@ class NumericColumn(RangedColumn):
         return getattr(series.dtype, "kind", "O") in "iuf"
 
     @classmethod
-    def infer(
-        cls, series: pd.Series[Any], kind: str | None = None, overrides: Overrides = NO_OVERRIDES
-    ) -> Self:
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Take grid and range from the cells: the fewest decimals that represent all of them."""
-        fit = _fit(series, kind, overrides.decimals)
+        fit = _fit(series, kind)
         column = cls(
             name=series.name,
             kind=kind or ("integer" if fit.is_whole else "decimal"),
@@ -130,11 +125,11 @@ class NumericColumn(RangedColumn):
             high=fit.high,
             decimals=fit.decimals,
         )
-        if overrides.decimals is None and column.decimals >= grid.FEWEST_SAVED:
-            codes = column.encode(series)
-            step, exceptions = grid.coarsen(codes[codes != MISSING], column.decimals)
-            column = replace(column, step=step, exceptions=exceptions)
-        return column._with(overrides)
+        if column.decimals < grid.FEWEST_SAVED:
+            return column
+        codes = column.encode(series)
+        step, exceptions = grid.coarsen(codes[codes != MISSING], column.decimals)
+        return replace(column, step=step, exceptions=exceptions)
 
     # Cells and codes
 
@@ -516,68 +511,52 @@ class _Fit(NamedTuple):
     has_missing: bool
 
 
-def _fit(series: pd.Series[Any], kind: str | None, decimals: int | None) -> _Fit:
-    """Find the coarsest grid that holds a column's numbers, or check the given one."""
+def _fit(series: pd.Series[Any], kind: str | None) -> _Fit:
+    """Find the coarsest grid that holds a column's numbers."""
     if is_string(series.dtype):
-        if decimals is None:
-            decimals = count_decimals([str(text) for text in distinct(series)[1]]) or 0
+        decimals = count_decimals([str(text) for text in distinct(series)[1]]) or 0
         codes, missing = _read_numerals(series, decimals)
         low, high = int(codes[~missing].min()), int(codes[~missing].max())
         return _Fit(decimals, low, high, not decimals, bool(missing.any()))
     values, missing = _read_numbers(series)
     _check_whole(series, kind, values)
-    present: npt.NDArray[Any] = values[~missing]
-    has_missing = bool(missing.any())
-    if values.dtype.kind != "f" and not decimals:
-        return _Fit(0, int(present.min()), int(present.max()), True, has_missing)
+    present, has_missing = values[~missing], bool(missing.any())
     if values.dtype.kind != "f":
-        present = present.astype(np.float64)
-    fitted, low, high, is_whole = _fit_floats(series, present, kind, decimals)
-    # Kind integer would restore the floats of an object column as ints.
-    is_whole &= not (is_object(series.dtype) and values.dtype.kind == "f")
-    return _Fit(fitted, low, high, is_whole, has_missing)
-
-
-def _fit_floats(
-    series: pd.Series[Any],
-    present: npt.NDArray[np.floating[Any]],
-    kind: str | None,
-    decimals: int | None,
-) -> tuple[int, int, int, bool]:
-    """Return decimals, lowest and highest code, and whether all numbers are whole.
-
-    All numbers lie on the grid if they can; else its range is within theirs.
-    """
-    fitted, is_exact = grid.fit_decimals(present)
-    is_whole = is_exact and not fitted
+        return _Fit(0, int(present.min()), int(present.max()), True, has_missing)
+    decimals, is_exact = grid.fit_decimals(present)
+    is_whole = is_exact and not decimals
     if kind == "integer" and not is_whole:
-        example = present[present != np.rint(present)][0]
+        example = float(present[present != np.rint(present)][0])
         raise column_error(
             series.name,
             f"is declared integer, but holds {example}. Round it, or declare it decimal.",
-            float(example),
+            example,
         )
-    is_exact &= decimals is None or decimals >= fitted
-    chosen = fitted if decimals is None else decimals
+    decimals, low, high = _fit_range(series, present, decimals, is_exact)
+    # Kind integer would restore the floats of an object column as ints.
+    return _Fit(decimals, low, high, is_whole and not is_object(series.dtype), has_missing)
+
+
+def _fit_range(
+    series: pd.Series[Any], present: npt.NDArray[np.floating[Any]], decimals: int, is_exact: bool
+) -> tuple[int, int, int]:
+    """Return decimals, lowest and highest code.
+
+    Where the numbers do not lie on the grid, its range is within theirs, with more decimals if
+    it has no point between them.
+    """
     while True:
-        _check_size(series, present, chosen, is_exact)
+        _check_size(series, present, decimals, is_exact)
         if is_exact:
-            codes = grid.to_codes(present, chosen)
-            low, high = int(codes.min()), int(codes.max())
-        else:
-            low, high = grid.inner_bounds(present, chosen)
-            if low > high and grid.is_finest(present, chosen):
-                # All numbers lie between two neighbours of the finest grid: take the nearest one.
-                low = high = int(grid.to_codes(present[:1], chosen)[0])
+            codes = grid.to_codes(present, decimals)
+            return decimals, int(codes.min()), int(codes.max())
+        low, high = grid.inner_bounds(present, decimals)
+        if low > high and grid.is_finest(present, decimals):
+            # All numbers lie between two neighbours of the finest grid: take the nearest one.
+            low = high = int(grid.to_codes(present[:1], decimals)[0])
         if low <= high:
-            return chosen, low, high, is_whole and not chosen
-        if decimals is not None:
-            raise column_error(
-                series.name,
-                f"has no number with {decimals} decimals between its lowest "
-                f"and highest, {present.min()} and {present.max()}. Allow more decimals.",
-            )
-        chosen += 1
+            return decimals, low, high
+        decimals += 1
 
 
 def _check_size(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from counterpoise.columns._base import MISSING, Codes, Column, Mask, Overrides
+from counterpoise.columns._base import MISSING, Codes, Column, Mask
 from counterpoise.errors import SchemaError
 
 
@@ -24,7 +24,6 @@ class RangedColumn(Column):
         Smallest and largest code, both allowed.
     """
 
-    accepted_overrides: ClassVar[tuple[str, ...]] = ("ranges",)
     is_numeric = True
     stays_non_negative: ClassVar[bool] = True
     """Whether a range that is nowhere negative is not widened below 0."""
@@ -102,23 +101,15 @@ class RangedColumn(Column):
             )
         return limited
 
-    def _with(self, overrides: Overrides) -> Self:
-        """Widen the observed range by a margin, or take the bounds that the user gave."""
-        if overrides.bounds is None:
-            added = round(overrides.margin * (self.high - self.low))
-            lowest, highest = self._limits()
-            if self.stays_non_negative and self.low >= 0:
-                lowest = 0
-            widened = self._between(max(self.low - added, lowest), min(self.high + added, highest))
-            assert widened is not None
-            return widened
-        limited = self.restrict_range(*overrides.bounds)
-        if limited.low > self.low or limited.high < self.high:
-            raise self._error(
-                f"was given the range {overrides.bounds!r}, but was observed from {self._span()}. "
-                "Widen the range, or drop those rows."
-            )
-        return limited
+    def widened(self, margin: float) -> Self:
+        """Return the column with a range that is longer on both sides by a share of its span."""
+        added = round(margin * (self.high - self.low))
+        lowest, highest = self._limits()
+        if self.stays_non_negative and self.low >= 0:
+            lowest = 0
+        widened = self._between(max(self.low - added, lowest), min(self.high + added, highest))
+        assert widened is not None
+        return widened
 
     def _between(self, low: int, high: int) -> Self | None:
         """Return the column with the codes from `low` to `high`; None if there are none."""

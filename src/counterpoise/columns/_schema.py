@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from counterpoise.columns._base import Column, Overrides
+from counterpoise.columns._base import Column
 from counterpoise.columns._inference import infer_column
 from counterpoise.errors import SchemaError
 
@@ -30,11 +29,11 @@ class Schema:
     Examples
     --------
     >>> frame = pd.DataFrame({"age": [31, 47], "fare": [7.25, 71.0], "class": ["a", "b"]})
-    >>> schema = Schema.infer(frame, ranges={"age": (0, 120)})
+    >>> schema = Schema.infer(frame)
     >>> [(column.name, column.kind) for column in schema]
     [('age', 'integer'), ('fare', 'decimal'), ('class', 'categorical')]
     >>> schema[0].low, schema[0].high, schema[schema.position("fare")].decimals
-    (0, 120, 2)
+    (31, 47, 2)
     """
 
     columns: tuple[Column, ...]
@@ -71,9 +70,7 @@ class Schema:
         *,
         kinds: Mapping[Hashable, str] | None = None,
         range_margin: float = 0.0,
-        ranges: Mapping[Hashable, tuple[Any, Any]] | None = None,
         categories: Mapping[Hashable, Sequence[Any]] | None = None,
-        decimals: Mapping[Hashable, int] | None = None,
     ) -> Schema:
         """Find out what each column of a table holds, by its dtype and its values.
 
@@ -87,15 +84,10 @@ class Schema:
             type.
         range_margin : float, default=0.0
             Share of the observed span by which the range of every number, instant and duration
-            is widened on both sides. Columns that are nowhere negative stay so, and columns in
-            `ranges` are not widened.
-        ranges : mapping of name to (smallest, largest), default=None
-            Allowed values, both ends included; observed values must be among them.
+            is widened on both sides. Numbers and durations that are nowhere negative stay so.
         categories : mapping of name to sequence, default=None
             All categories, in order; observed ones must be among them, others may be. A column
             named here is categorical unless `kinds` says otherwise.
-        decimals : mapping of name to int, default=None
-            Numbers of decimals. Values with more are rounded to them.
 
         Returns
         -------
@@ -115,19 +107,17 @@ class Schema:
         _check_unique(frame.columns)
         if not (math.isfinite(range_margin) and range_margin >= 0):
             raise SchemaError(f"`range_margin` must be a number from 0 up, got {range_margin!r}.")
-        kinds, ranges = kinds or {}, ranges or {}
-        categories, decimals = categories or {}, decimals or {}
-        given = {"kinds": kinds, "ranges": ranges, "categories": categories, "decimals": decimals}
-        _check_known(given, list(frame.columns))
+        kinds, categories = kinds or {}, categories or {}
+        _check_known({"kinds": kinds, "categories": categories}, list(frame.columns))
         columns = []
         for position, name in enumerate(frame.columns):
-            overrides = Overrides(
-                bounds=_checked_bounds(ranges.get(name), name),
+            column = infer_column(
+                frame.iloc[:, position],
+                kinds.get(name),
                 margin=range_margin,
                 categories=categories.get(name),
-                decimals=_checked_decimals(decimals.get(name), name),
             )
-            columns.append(infer_column(frame.iloc[:, position], kinds.get(name), overrides))
+            columns.append(column)
         return cls(tuple(columns))
 
     def to_dict(self) -> dict[str, Any]:
@@ -177,25 +167,3 @@ def _check_known(overrides: Mapping[str, Mapping[Hashable, Any]], names: list[Ha
                     f"columns are {', '.join(map(repr, names))}.",
                     column=name,
                 )
-
-
-def _checked_bounds(bounds: Any, name: Hashable) -> tuple[Any, Any] | None:
-    if bounds is None:
-        return None
-    if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
-        raise SchemaError(
-            f"The range of column {name!r} must be a pair (smallest, largest), got {bounds!r}.",
-            column=name,
-        )
-    return bounds[0], bounds[1]
-
-
-def _checked_decimals(decimals: Any, name: Hashable) -> int | None:
-    if decimals is None:
-        return None
-    if isinstance(decimals, bool) or not isinstance(decimals, numbers.Integral) or decimals < 0:
-        raise SchemaError(
-            f"The decimals of column {name!r} must be a whole number from 0 up, got {decimals!r}.",
-            column=name,
-        )
-    return int(decimals)

@@ -18,11 +18,9 @@ import pandas as pd
 
 from counterpoise.columns._base import (
     MISSING,
-    NO_OVERRIDES,
     Codes,
     Column,
     Mask,
-    Overrides,
     register_column_type,
 )
 from counterpoise.columns._cells import (
@@ -90,12 +88,7 @@ class TextColumn(Column):
         return bool(is_long or is_wordy or is_identifier)
 
     @classmethod
-    def infer(
-        cls,
-        series: pd.Series[Any],
-        kind: str | None = None,
-        overrides: Overrides = NO_OVERRIDES,  # noqa: ARG003
-    ) -> Self:
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Take the longest length from the cells, which must all be strings."""
         _, values = distinct(series)
         texts = _strings(values, series.name)
