@@ -9,8 +9,8 @@ import pytest
 
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Sample, measure_quality, register_metric
+from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._document import Report
 from tests.report.conftest import make_rows
 
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from benchmarks._samplers import make_sampler
 from counterpoise.cli import main
-from counterpoise.report._build import report_sampler
+from counterpoise.report import report
 from tests.small_models import mixed_frame
 
 
@@ -20,10 +20,10 @@ def test_sampler_reports_what_it_wrote() -> None:
     train, held = slice(0, 60), slice(60, 100)
     sampler = make_sampler(model="compact", epochs=1, random_state=0)
     with pytest.raises(NotFittedError):
-        report_sampler(sampler)
+        report(sampler)
     sampler.fit_resample(X[train], y[train])
-    report = report_sampler(sampler, title="mixed", holdout=(X[held], y[held]))
-    summary = report.summary
+    found = report(sampler, title="mixed", holdout=(X[held], y[held]))
+    summary = found.summary
     assert (summary.title, summary.target) == ("mixed", "churn")
     assert [(c.name, c.n_real, c.n_synthetic) for c in summary.classes] == [
         ("no", 48, 0),
@@ -42,8 +42,8 @@ def test_sampler_reports_what_it_wrote() -> None:
         "random_state",
     )
     assert summary.run.parameters["recipe.temperature"] == "1.0 (default)"
-    assert set(summary.run.seconds) == {"Training", "Writing"}
-    assert "<!DOCTYPE html>" in report.to_html()
+    assert set(summary.run.seconds) == {"Training", "Generation"}
+    assert "<!DOCTYPE html>" in found.to_html()
 
 
 def test_command_writes_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

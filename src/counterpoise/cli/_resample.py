@@ -114,9 +114,9 @@ def resample(
         sampler.save(save)
         note(f"saved the sampler to {save}")
     if report is not None:
-        from counterpoise.report._build import report_sampler
+        from counterpoise.report import report as make_report
 
-        write_report(report_sampler(sampler, title=data.stem), report)
+        write_report(make_report(sampler, title=data.stem), report)
         note(f"wrote a report to {report}")
 
 

@@ -18,8 +18,8 @@ from counterpoise.comparison._cross_validation import CrossValidation, Settings,
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._verdict import choose_score, reach_verdict
+from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._document import Report
 from counterpoise.report._verdict import Verdict
 from counterpoise.sampler import LLMOverSampler
 

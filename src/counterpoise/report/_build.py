@@ -1,4 +1,4 @@
-"""From a sampler, or real and synthetic rows, to the summary that a report shows."""
+"""From real and synthetic rows to the summary that a report shows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
-from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
-from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.report._columns import column_facts, compare_columns, draw_map
-from counterpoise.report._document import Report
 from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
 from counterpoise.report._verdict import Verdict
 from counterpoise.report._wording import notes_for
@@ -226,60 +222,3 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-# The report of a fitted over-sampler.
-
-
-_STAGES = {"training_s": "Training", "generation_s": "Writing"}
-
-
-def report_sampler(
-    sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | None = None
-) -> Report:
-    """Return the report of what a sampler wrote in its last fit; see `LLMOverSampler.report`."""
-    check_is_fitted(sampler, "n_synthetic_")
-    if not hasattr(sampler, "_resampled"):
-        raise ValueError(
-            "this sampler holds no rows to report on: it was loaded, not fitted; call fit_resample"
-        )
-    whole, labels = sampler._resampled
-    target = sampler._caller_types.target_name
-    n_real = len(whole) - sampler.n_synthetic_
-    y = pd.Series(labels)
-    held = None
-    if holdout is not None:
-        X_held = as_frame(holdout[0]).set_axis(whole.columns, axis=1)
-        held = LabelledRows(X_held, pd.Series(np.asarray(as_labels(holdout[1]))))
-    summary = summarize(
-        LabelledRows(whole.iloc[:n_real], y.iloc[:n_real]),
-        LabelledRows(whole.iloc[n_real:], y.iloc[n_real:]),
-        sampler.schema_,
-        describe_sampler(sampler),
-        title=title,
-        target="class" if target is None else str(target),
-        holdout=held,
-        provenance=getattr(sampler, "provenance_", None),
-    )
-    return Report(summary)
-
-
-def describe_sampler(sampler: Any) -> Run:
-    """Say how a sampler made its rows."""
-    timings, recipe = getattr(sampler, "timings_", {}), getattr(sampler, "recipe_", None)
-    parameters, defaults = sampler.get_params(deep=False), type(sampler)().get_params(deep=False)
-    if recipe is not None:
-        named = sampler.recipe if isinstance(sampler.recipe, str) else defaults["recipe"]
-        parameters |= _of_recipe(recipe)
-        defaults |= _of_recipe(get_recipe(named))
-    return describe_run(
-        parameters,
-        defaults,
-        model=getattr(sampler, "model_name_", ""),
-        model_reason=getattr(sampler, "model_reason_", ""),
-        seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
-    )
-
-
-def _of_recipe(recipe: Recipe) -> dict[str, Any]:
-    return {f"recipe.{name}": value for name, value in recipe.get_params(deep=False).items()}

@@ -1,0 +1,123 @@
+"""`report`: what a sampler generated, beside the real rows, as HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from counterpoise.columns._frames import as_frame, as_labels
+from counterpoise.recipes import Recipe, get_recipe
+from counterpoise.report._build import LabelledRows, describe_run, summarize
+from counterpoise.report._html import in_frame, to_html
+from counterpoise.report._markdown import to_markdown
+from counterpoise.report._summary import Run, Summary
+
+_STAGES = {"training_s": "Training", "generation_s": "Generation"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a `summary` says as HTML, Markdown or JSON. In a notebook, it shows itself."""
+
+    summary: Summary
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as one HTML document, also written to `path` if given.
+
+        The document loads nothing from anywhere, works from disk, and prints.
+        """
+        return _written(to_html(self.summary), path)
+
+    def to_markdown(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as Markdown, also written to `path` if given."""
+        return _written(to_markdown(self.summary), path)
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as JSON, also written to `path` if given."""
+        record = self.summary.to_dict()
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+        return _written(f"{text}\n", path)
+
+    def _repr_html_(self) -> str:
+        return in_frame(to_html(self.summary))
+
+
+def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | None = None) -> Report:
+    """Show what the last `fit_resample` of a sampler generated, beside the real rows.
+
+    Parameters
+    ----------
+    sampler : LLMOverSampler
+        After `fit_resample`.
+    title : str, default="Table"
+        Name of the table.
+    holdout : tuple of (X, y), default=None
+        Real rows that `fit_resample` has not seen, in the types of its X and y. Leakage can only
+        be measured with them.
+
+    Returns
+    -------
+    Report
+        Shows itself in a notebook; has ``to_html``, ``to_markdown`` and ``to_json``.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit_resample`.
+    ValueError
+        If the sampler holds no synthetic rows, as after `fit` or `load`.
+    """
+    check_is_fitted(sampler, "n_synthetic_")
+    if not hasattr(sampler, "_resampled"):
+        raise ValueError("this sampler holds no synthetic rows to report on: call fit_resample")
+    X, y = sampler._resampled[0], pd.Series(sampler._resampled[1])
+    n_real = len(X) - sampler.n_synthetic_
+    target = sampler._caller_types.target_name
+    held_out = None
+    if holdout is not None:
+        X_held_out = as_frame(holdout[0]).set_axis(X.columns, axis=1)
+        held_out = LabelledRows(X_held_out, pd.Series(np.asarray(as_labels(holdout[1]))))
+    summary = summarize(
+        LabelledRows(X.iloc[:n_real], y.iloc[:n_real]),
+        LabelledRows(X.iloc[n_real:], y.iloc[n_real:]),
+        sampler.schema_,
+        _describe(sampler),
+        title=title,
+        target="class" if target is None else str(target),
+        holdout=held_out,
+        provenance=getattr(sampler, "provenance_", None),
+    )
+    return Report(summary)
+
+
+def _describe(sampler: Any) -> Run:
+    timings, recipe = getattr(sampler, "timings_", {}), getattr(sampler, "recipe_", None)
+    parameters, defaults = sampler.get_params(deep=False), type(sampler)().get_params(deep=False)
+    if recipe is not None:
+        named = sampler.recipe if isinstance(sampler.recipe, str) else defaults["recipe"]
+        parameters |= _prefixed(recipe)
+        defaults |= _prefixed(get_recipe(named))
+    return describe_run(
+        parameters,
+        defaults,
+        model=getattr(sampler, "model_name_", ""),
+        model_reason=getattr(sampler, "model_reason_", ""),
+        seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
+    )
+
+
+def _prefixed(recipe: Recipe) -> dict[str, Any]:
+    return {f"recipe.{name}": value for name, value in recipe.get_params(deep=False).items()}
+
+
+def _written(text: str, path: str | PathLike[str] | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
