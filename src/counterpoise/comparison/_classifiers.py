@@ -108,12 +108,8 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             classifier = self._named_classifier(X, categorical)
         else:
             classifier = clone(self.classifier)
-        if is_pipeline:
-            encoder: Any = "passthrough"
-        elif isinstance(self.classifier, str) and self.classifier != "logistic-regression":
-            encoder = _ordinal_encoder(X, categorical)
-        else:
-            encoder = _one_hot_encoder(X, categorical)
+        one_hot = not isinstance(self.classifier, str) or self.classifier == "logistic-regression"
+        encoder = "passthrough" if is_pipeline else _encoder(X, categorical, one_hot=one_hot)
         self.pipeline_ = Pipeline([("encoder", encoder), ("classifier", classifier)])
         weights = {}
         if self.class_weight is not None:
@@ -174,28 +170,26 @@ def check_classifier(classifier: Any) -> None:
         )
 
 
-def _ordinal_encoder(X: pd.DataFrame, categorical: list[Any]) -> ColumnTransformer:
-    """Categories as codes, then numbers; NaN for what is missing or unknown."""
-    codes = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
-    )
+def _encoder(X: pd.DataFrame, categorical: list[Any], *, one_hot: bool) -> ColumnTransformer:
+    """Categories first, then numbers.
+
+    One-hot, a missing category is one more, and numbers are imputed and scaled. Otherwise
+    categories are codes, and NaN is what is missing or unknown.
+    """
+    categories: list[Any] = [FunctionTransformer(_as_text)]
+    numbers: list[Any] = [FunctionTransformer(_as_numbers)]
+    if one_hot:
+        categories.append(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
+        numbers += [SimpleImputer(strategy="median", add_indicator=True), StandardScaler()]
+    else:
+        codes = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
+        )
+        categories.append(codes)
     return ColumnTransformer(
         [
-            ("categories", make_pipeline(FunctionTransformer(_as_text), codes), categorical),
-            ("numbers", FunctionTransformer(_as_numbers), list(X.columns.drop(categorical))),
-        ]
-    )
-
-
-def _one_hot_encoder(X: pd.DataFrame, categorical: list[Any]) -> ColumnTransformer:
-    """One column per category and one for missing; numbers scaled, the median for missing ones."""
-    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    impute = SimpleImputer(strategy="median", add_indicator=True)
-    numbers = make_pipeline(FunctionTransformer(_as_numbers), impute, StandardScaler())
-    return ColumnTransformer(
-        [
-            ("categories", make_pipeline(FunctionTransformer(_as_text), one_hot), categorical),
-            ("numbers", numbers, list(X.columns.drop(categorical))),
+            ("categories", make_pipeline(*categories), categorical),
+            ("numbers", make_pipeline(*numbers), list(X.columns.drop(categorical))),
         ]
     )
 
