@@ -135,7 +135,7 @@ def test_doing_nothing_comes_first_and_must_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n_folds": 1}, {"n_repeats": 0}, {"n_inner_folds": 1}, {"max_time_s": 0.0}]
+    "wrong", [{"n_folds": 1}, {"n_repeats": 0}, {"n_inner_folds": 1}, {"max_time": 0.0}]
 )
 def test_settings_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -173,7 +173,7 @@ def test_unknown_score_is_refused(on_noise: CrossValidation) -> None:
 
 def test_one_split_is_not_enough() -> None:
     X, y = noise(0)
-    settings = Settings(n_folds=5, n_repeats=1, n_inner_folds=2, max_time_s=1e-6)
+    settings = Settings(n_folds=5, n_repeats=1, n_inner_folds=2, max_time=1e-6)
     cv = cross_validate(
         X, y, [Strategy("nothing"), Strategy("same")], {"bayes": GaussianNB()}, settings
     )

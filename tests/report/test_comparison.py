@@ -53,6 +53,7 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     ("arguments", "message"),
     [
         ({"classifiers": "forest"}, "classifier must be one of .*got 'forest'"),
+        ({"classifiers": [GaussianNB(), GaussianNB()]}, "are called GaussianNB: give a mapping"),
         ({"classifiers": []}, "at least one classifier"),
         ({"score": "cost"}, "needs costs"),
         ({"score": "accuracy"}, "score must be one of"),

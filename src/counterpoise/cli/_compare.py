@@ -36,7 +36,7 @@ _COMPARE = declared_parameters("comparison/_compare.py", "compare")
 )
 @shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=click.FloatRange(min=0))
 @shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))
-@shared.parameter_option(_COMPARE["max_time_s"], "--max-time", metavar="SECONDS")
+@shared.parameter_option(_COMPARE["max_time"], "--max-time", metavar="SECONDS")
 @shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
 @shared.sampler_options
 @click.option(

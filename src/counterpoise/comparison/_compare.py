@@ -21,7 +21,6 @@ from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._verdict import Verdict
-from counterpoise.sampler import LLMOverSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def compare(
     smallest_difference: float | None = None,
     cost_fn: float | None = None,
     cost_fp: float | None = None,
-    max_time_s: float | None = None,
+    max_time: float | None = None,
     column_types: Mapping[Any, str] | None = None,
     title: str = "Table",
     random_state: int = 0,
@@ -102,8 +101,9 @@ def compare(
         Cost of a false negative; needs `cost_fp`.
     cost_fp : float, default=None
         Cost of a false positive; needs `cost_fn`.
-    max_time_s : float, default=None
-        No split is started that is expected to end later; the verdict rests on those that are done.
+    max_time : float, default=None
+        Time limit in seconds: no split is started that is expected to end later. The verdict rests
+        on those that are done.
     column_types : mapping, default=None
         As for `LLMOverSampler`; for the report, and for the sampler if none is given.
     title : str, default="Table"
@@ -125,9 +125,11 @@ def compare(
 
     Notes
     -----
-    A strategy is worth using if it beats doing nothing by `smallest_difference` on average, and by
-    more than chance: corrected resampled t-test of Nadeau and Bengio (2003), adjusted by Holm over
-    strategies and classifiers, at the level 0.05.
+    A strategy is worth using if it beats doing nothing by `smallest_difference` on average, and the
+    corrected resampled t-test [1]_, adjusted by Holm over strategies and classifiers, is
+    significant at the level 0.05.
+
+    .. [1] Nadeau, Bengio, "Inference for the generalization error", Machine Learning 52 (2003).
 
     Examples
     --------
@@ -147,6 +149,8 @@ def compare(
         raise ValueError(f"{int(labels.isna().sum())} of the labels in y are missing")
     schema = Schema.infer(frame, kinds=column_types)
     if sampler is None:
+        from counterpoise.sampler import LLMOverSampler  # loads torch
+
         sampler = LLMOverSampler(column_types=column_types)
     if (cost_fn is None) != (cost_fp is None):
         raise ValueError(
@@ -156,7 +160,7 @@ def compare(
         n_folds=n_folds,
         n_repeats=n_repeats,
         costs=None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp),
-        max_time_s=max_time_s,
+        max_time=max_time,
         random_state=random_state,
     )
     choose_score(score, settings)  # raises before the long work
@@ -184,6 +188,11 @@ def _by_name(classifiers: Any) -> dict[str, Any]:
         is_one = isinstance(classifiers, str) or not isinstance(classifiers, Sequence)
         several = [classifiers] if is_one else classifiers
         named = {one if isinstance(one, str) else type(one).__name__: one for one in several}
+        if len(named) < len(several):
+            raise ValueError(
+                f"several classifiers are called {', '.join(named)}: give a mapping of names to "
+                "classifiers"
+            )
     if not named:
         raise ValueError("classifiers must name at least one classifier")
     for classifier in named.values():
@@ -213,11 +222,11 @@ def _report(
             "were generated from its training rows, and are compared with its test rows.",
         )
     run = describe_run(
-        sampler.get_params(),
-        type(sampler)().get_params(),
-        seconds={"Comparing": seconds},
+        sampler.get_params(deep=False),
+        type(sampler)().get_params(deep=False),
         model=str(getattr(sampler, "model", type(sampler).__name__)),
         model_reason="as asked for",
+        seconds={"Comparing": seconds},
     )
     summary = summarize(
         real,

@@ -22,8 +22,8 @@ from counterpoise._progress import Progress, SilentProgress
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._out_of_fold import (
+    XY,
     Fold,
-    LabelledRows,
     predict_folds,
     resample_folds,
     take_rows,
@@ -40,7 +40,7 @@ class Settings:
     n_repeats: int = 2
     n_inner_folds: int = 3  # of the training rows, to tune the threshold
     costs: Costs | None = None
-    max_time_s: float | None = None  # no split is started that is expected to end later
+    max_time: float | None = None  # seconds; no split is started that is expected to end later
     random_state: int = 0  # of splits, over-samplers and classifiers
 
     def __post_init__(self) -> None:
@@ -49,8 +49,8 @@ class Settings:
                 raise ValueError(f"{name} must be 2 or more; got {getattr(self, name)}")
         if self.n_repeats < 1:
             raise ValueError(f"n_repeats must be 1 or more; got {self.n_repeats}")
-        if self.max_time_s is not None and self.max_time_s <= 0:
-            raise ValueError(f"max_time_s must be above 0; got {self.max_time_s}")
+        if self.max_time is not None and self.max_time <= 0:
+            raise ValueError(f"max_time must be above 0; got {self.max_time}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Split:
     """Training and test rows, and the seed of what is random in between."""
 
     number: int
-    train: LabelledRows
-    test: LabelledRows
+    train: XY
+    test: XY
     seed: int
 
 
@@ -67,7 +67,7 @@ class Split:
 class Balanced:
     """The training rows of a split as a strategy changes them, for all classifiers."""
 
-    rows: LabelledRows  # the real training rows, then the synthetic ones
+    rows: XY  # the real training rows, then the synthetic ones
     folds: list[Fold]
     seconds: float
 
@@ -76,9 +76,9 @@ class Balanced:
 class Example:
     """Rows of the first split, for a report; the synthetic ones are the last strategy's."""
 
-    train: LabelledRows
-    synthetic: LabelledRows
-    test: LabelledRows
+    train: XY
+    synthetic: XY
+    test: XY
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
 def _splits(
     X: pd.DataFrame, y: pd.Series[Any], n_folds: int, settings: Settings
 ) -> Iterator[Split]:
-    """Yield the splits, but none that would probably end after ``max_time_s``."""
+    """Yield the splits, but none that would probably end after ``max_time``."""
     folds = RepeatedStratifiedKFold(
         n_splits=n_folds, n_repeats=settings.n_repeats, random_state=settings.random_state
     )
@@ -203,7 +203,7 @@ def _splits(
     for number, (train, test) in enumerate(folds.split(X, y)):
         elapsed_s = time.perf_counter() - started
         expected_s = elapsed_s * (number + 1) / max(number, 1)
-        if settings.max_time_s is not None and number and expected_s > settings.max_time_s:
+        if settings.max_time is not None and number and expected_s > settings.max_time:
             return
         yield Split(number, take_rows(X, y, train), take_rows(X, y, test), int(seeds[number]))
 

@@ -19,10 +19,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from counterpoise.comparison._classifiers import TableClassifier
 
-LabelledRows = tuple[pd.DataFrame, "pd.Series[Any]"]
+XY = tuple[pd.DataFrame, "pd.Series[Any]"]
 """Features and labels."""
 
-Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], LabelledRows]
+Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], XY]
 """Takes training rows, their labels and a seed; returns the rows and labels to train on."""
 
 
@@ -79,6 +79,6 @@ def predict_folds(
     return probability
 
 
-def take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> LabelledRows:
+def take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> XY:
     """Return the rows at the positions `rows`, numbered from 0."""
     return X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True)

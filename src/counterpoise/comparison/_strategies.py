@@ -10,7 +10,7 @@ import pandas as pd
 from imblearn.over_sampling import RandomOverSampler
 from sklearn.base import clone
 
-from counterpoise.comparison._out_of_fold import LabelledRows, Resample
+from counterpoise.comparison._out_of_fold import XY, Resample
 from counterpoise.comparison._smotenc import TableSMOTENC
 
 NOTHING = "nothing"
@@ -43,7 +43,7 @@ def default_strategies(sampler: Any) -> tuple[Strategy, ...]:
 def resample_with(sampler: Any) -> Resample:
     """Return what over-samples with a clone of `sampler`, seeded anew for each call."""
 
-    def resample(X: pd.DataFrame, y: pd.Series[Any], seed: int) -> LabelledRows:
+    def resample(X: pd.DataFrame, y: pd.Series[Any], seed: int) -> XY:
         seeded = clone(sampler)
         if "random_state" in seeded.get_params(deep=False):
             seeded.set_params(random_state=seed)
