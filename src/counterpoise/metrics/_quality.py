@@ -20,8 +20,9 @@ from counterpoise.metrics._diversity import column_entropies, column_support_cov
 from counterpoise.metrics._estimate import Estimate, Interval
 from counterpoise.metrics._fidelity import marginal_distances
 from counterpoise.metrics._metric import METRICS, Metric
-from counterpoise.metrics._sample import RealRows, Sample
+from counterpoise.metrics._sample import RealRows, Sample, at_most
 
+_READING = ("name", "label", "aspect", "better", "meaning")
 _COLUMN_FIGURES = (column_entropies, column_support_coverage, marginal_distances)
 
 
@@ -181,10 +182,10 @@ def measure_quality(
     -----
     Many metrics depend on the number of rows. They are measured on samples of equal size: as many
     rows as the holdout has (or as `train` has, without one), drawn from the synthetic rows without
-    replacement, `n_draws` times. The value is the mean, the interval the middle 95 % of the
-    samples. The held-out rows are one such sample of real rows: a real anchor outside the interval
-    is a difference that the draw of rows does not explain. Where there are too few synthetic rows
-    for several samples, there is no interval. Other metrics are measured on all rows.
+    replacement. The value is the mean, the interval the middle 95 % of `n_draws` samples (None
+    where there are too few rows for several). The held-out rows are one such sample of real rows: a
+    real anchor outside the interval is a difference that the draw of rows does not explain. Other
+    metrics are measured on all rows.
 
     Examples
     --------
@@ -203,7 +204,7 @@ def measure_quality(
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
     has_holdout = holdout is not None and len(holdout) >= 2
     frames = [train, *([holdout] if holdout is not None and has_holdout else []), synthetic]
-    frames = [_capped(frame, max_rows, rng) for frame in frames]
+    frames = [at_most(frame, max_rows, rng) for frame in frames]
     rows = encode(schema, frames[:-1], frames[-1:])
     held = rows[1] if has_holdout else None
     real = RealRows(rows[0])
@@ -241,12 +242,6 @@ def _chosen(aspects: Collection[str] | None) -> list[Metric]:
     if not chosen or not set(chosen) <= set(known):
         raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
     return [metric for metric in METRICS.values() if metric.aspect in chosen]
-
-
-def _capped(frame: pd.DataFrame, max_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    if len(frame) <= max_rows:
-        return frame
-    return frame.iloc[np.sort(rng.choice(len(frame), max_rows, replace=False))]
 
 
 _Estimates = tuple[Estimate, Estimate | None, Estimate | None]
@@ -350,12 +345,9 @@ def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
 def _as_measure(
     metric: Metric, ours: Estimate, real: Estimate | None, repeated: Estimate | None
 ) -> Measure:
+    reading = {name: getattr(metric, name) for name in _READING}
     return Measure(
-        name=metric.name,
-        label=metric.label,
-        aspect=metric.aspect,
-        better=metric.better,
-        meaning=metric.meaning,
+        **reading,
         value=ours.value,
         interval=ours.interval,
         real_anchor=None if real is None else real.value,

@@ -216,3 +216,10 @@ def bin_rows(real: Rows, rows: Rows, n_bins: int) -> IntArray:
         columns.append(np.where(np.isnan(numbers), len(edges) + 1, bins))
     columns += list(rows.codes.T + 1)
     return np.column_stack(columns).astype(np.int64)
+
+
+def at_most(frame: pd.DataFrame, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the frame, or `n_rows` of its rows drawn at random, in their order."""
+    if len(frame) <= n_rows:
+        return frame
+    return frame.iloc[np.sort(rng.choice(len(frame), n_rows, replace=False))]

@@ -1,6 +1,6 @@
 """Whether the cells of synthetic rows are possible in their table.
 
-Worked out from two frames alone, never from a generator's own schema: it can disagree with one.
+Computed from two frames alone, never from a generator's own schema: it can disagree with one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Validity:
 
     @property
     def rows(self) -> pd.Series[bool]:
-        """Boolean, one a row; True where every cell of the row is valid."""
+        """Boolean, one per row; True where every cell of the row is valid."""
         return self.cells.all(axis="columns")
 
     @property
@@ -48,19 +48,12 @@ def check_validity(synthetic: pd.DataFrame, real: pd.DataFrame) -> Validity:
 
     A category must be one that the real column holds. A number must be within the real column's
     range, and have no more decimals than the real column's longest; a date must be within the
-    range. A missing value must stand in a column that has some.
+    range. A missing value must be in a column that has some.
 
     Parameters
     ----------
-    synthetic
-        Shape (n_synthetic, n_columns): the rows to check.
-    real
-        Shape (n_real, n_columns): the table they must be possible in, with the same columns.
-
-    Returns
-    -------
-    Validity
-        The verdict on each cell.
+    synthetic, real : DataFrame of shape (n_synthetic, n_columns), (n_real, n_columns)
+        The rows to check, and those of the table that they must be possible in.
 
     Raises
     ------

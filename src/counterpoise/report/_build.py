@@ -14,6 +14,7 @@ import pandas as pd
 
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
+from counterpoise.metrics._sample import at_most
 from counterpoise.report._columns import column_facts, compare_columns, draw_map
 from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
 from counterpoise.report._verdict import Verdict
@@ -68,26 +69,9 @@ def summarize(
 ) -> Summary:
     """Compute everything that a report says.
 
-    Parameters
-    ----------
-    real, synthetic
-        The rows that the generator was trained on, and those that it generated.
-    schema
-        The features.
-    run
-        How the synthetic rows were generated.
-    title, target
-        Names of the table and of the balanced column.
-    holdout
-        Real rows that the generator has not seen.
-    provenance
-        As `LLMOverSampler.provenance_`.
-    verdict
-        Of a comparison of strategies, where there was one.
-    notes
-        What to know besides what holds for all synthetic rows.
-    random_state
-        Draws what is shown where there is too much.
+    `real` are the rows that the generator was trained on, `holdout` real rows that it has not seen,
+    `target` is the name of the balanced column, `provenance` is `LLMOverSampler.provenance_`, and
+    `random_state` draws what is shown where there is too much.
     """
     counts, made = (rows.y.value_counts() for rows in (real, synthetic))
     rng = np.random.default_rng(random_state)
@@ -185,7 +169,7 @@ def _quality(
         n_train=len(real),
         n_holdout=0,
         measures=(*found.measures, *leakage.measures),
-        warnings=leakage.warnings,
+        warnings=(*found.warnings, *leakage.warnings),
         notes=(_HALVED, *found.notes),
     )
 
@@ -196,15 +180,13 @@ def _association(
     columns = schema.columns[:_MAX_ASSOCIATED]
     if len(columns) < 2 or len(real) < 2 or len(synthetic) < 2:
         return None
-    shown = Schema(columns)
+    shown, names = Schema(columns), [column.name for column in columns]
     matrices = []
     for frame in (real, synthetic):
-        kept = frame[[column.name for column in columns]]
-        if len(kept) > _MAX_ASSOCIATED_ROWS:
-            kept = kept.iloc[rng.choice(len(kept), _MAX_ASSOCIATED_ROWS, replace=False)]
+        kept = at_most(frame[names], _MAX_ASSOCIATED_ROWS, rng)
         matrix = association_matrix(kept, shown).to_numpy().round(4)
         matrices.append(tuple(tuple(row) for row in matrix.tolist()))
-    return Association(tuple(str(column.name) for column in columns), *matrices)
+    return Association(tuple(map(str, names)), *matrices)
 
 
 def _origins(class_: Hashable, provenance: pd.DataFrame | None) -> tuple[Origin, ...]:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
+from counterpoise.metrics._distance import FloatArray, IntArray, encode
+from counterpoise.metrics._sample import at_most
 from counterpoise.report._summary import ColumnComparison, ColumnFacts, Layer, RowMap, Share
-
-FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 
 _MAX_BARS = 12
 _MAX_RANGES = 16
@@ -128,74 +128,64 @@ def draw_map(
 ) -> RowMap | None:
     """Place real rows of a class, synthetic ones and real ones of other classes on a plane.
 
-    Its axes are the principal components of the real rows, with categories as indicators over the
-    square root of their share, so that a rare category weighs as much as a common one: factor
-    analysis of mixed data (J. Pages, Revue de statistique appliquee 52, 2004), on ranks of numbers.
-    At most 400 rows of each group are shown. None where the real rows do not differ in two
-    directions.
+    Its axes are the principal components of the real rows: of ranks of ordered columns, and of
+    indicators of categories over the square root of their share, so that a rare category weighs as
+    much as a common one (factor analysis of mixed data; J. Pages, Revue de statistique appliquee
+    52, 2004). At most 400 rows of each group are shown. None where the real rows do not differ in
+    two directions.
     """
     from sklearn.decomposition import PCA
 
-    chosen = [_some_rows(frame, rng) for frame in (real, synthetic, others)]
-    ends = np.cumsum([len(frame) for frame in chosen])
-    whole = pd.concat(chosen, ignore_index=True)
-    is_real = np.ones(len(whole), dtype=bool)
+    groups = [at_most(frame, _MAX_POINTS, rng) for frame in (real, synthetic, others)]
+    encoded = encode(schema, [groups[0], groups[2]], [groups[1]])
+    parts = encoded[0], encoded[2], encoded[1]
+    ends = np.cumsum([len(part) for part in parts])
+    is_real = np.ones(ends[-1], dtype=bool)
     is_real[ends[0] : ends[1]] = False
-    blocks = [_coordinates(column, whole[column.name], is_real) for column in schema]
-    matrix = np.hstack([block for block in blocks if block.shape[1]] or [np.empty((len(whole), 0))])
+    positions, codes = (
+        np.vstack([getattr(part, name) for part in parts]) for name in ("positions", "codes")
+    )
+    blocks = [_standardized(column.clip(0, 1), is_real) for column in positions.T]
+    n_ordered = positions.shape[1]
+    for column, cells in zip(parts[0].columns[n_ordered:], codes.T, strict=True):
+        if not column.is_text:
+            blocks.append(_indicators(cells + 1, is_real))
+    matrix = np.hstack([np.empty((ends[-1], 0)), *blocks])
     if matrix.shape[1] < 2 or is_real.sum() < 3:
         return None
     projection = PCA(2, svd_solver="full").fit(matrix[is_real])
-    points = projection.transform(matrix)
+    points = np.split(projection.transform(matrix), ends[:-1])
     names = ("real, of the class", "synthetic", "real, other classes")
     sizes = (len(real), len(synthetic), len(others))
-    parts = np.split(points, ends[:-1])
     return RowMap(
         layers=tuple(
-            Layer(name, size, tuple((round(x, 3), round(y, 3)) for x, y in part.tolist()))
-            for name, size, part in zip(names, sizes, parts, strict=True)
+            Layer(name, size, tuple((round(x, 3), round(y, 3)) for x, y in group.tolist()))
+            for name, size, group in zip(names, sizes, points, strict=True)
         ),
         explained=tuple(projection.explained_variance_ratio_.tolist()),
     )
 
 
-def _some_rows(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    if len(frame) <= _MAX_POINTS:
-        return frame
-    return frame.iloc[np.sort(rng.choice(len(frame), _MAX_POINTS, replace=False))]
-
-
-def _coordinates(
-    column: Column, series: pd.Series[Any], is_real: npt.NDArray[np.bool_]
-) -> FloatArray:
-    """Return what a column adds to the coordinates, centred on the real rows."""
-    if column.is_text:
-        return np.empty((len(series), 0))
-    if not column.is_numeric:
-        return _indicators(series, is_real)
-    numbers = column.to_floats(series)
-    missing = np.isnan(numbers)
-    known = np.sort(numbers[is_real & ~missing])
+def _standardized(positions: FloatArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return ranks of a column, centred and scaled on the real rows; no column if they are constant."""
+    known = positions[is_real & ~np.isnan(positions)]
     if not len(known):
-        return np.empty((len(series), 0))
-    ranks = np.searchsorted(known, numbers, "left") + np.searchsorted(known, numbers, "right")
-    positions = ranks / (2 * len(known))
-    positions[missing] = positions[is_real & ~missing].mean()
-    spread = positions[is_real].std()
+        return np.empty((len(positions), 0))
+    filled = np.where(np.isnan(positions), known.mean(), positions)
+    spread = filled[is_real].std()
     if spread == 0:
-        return np.empty((len(series), 0))
-    standardised: FloatArray = (positions - positions[is_real].mean()) / spread
-    return standardised[:, None]
+        return np.empty((len(positions), 0))
+    standardized: FloatArray = (filled - filled[is_real].mean()) / spread
+    return standardized[:, None]
 
 
-def _indicators(series: pd.Series[Any], is_real: npt.NDArray[np.bool_]) -> FloatArray:
-    codes = pd.factorize(series.astype(object))[0]
-    codes[codes < 0] = codes.max() + 1
-    n_rows = np.bincount(codes[is_real], minlength=codes.max() + 1)
+def _indicators(codes: IntArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
+    """Mark each frequent category, codes from 0 up, centred and scaled on the real rows."""
+    n_rows = np.bincount(codes[is_real], minlength=int(codes.max()) + 1)
     kept = np.argsort(-n_rows, kind="stable")[:_MAX_CATEGORIES]
     kept = kept[n_rows[kept] > 0]
     if len(kept) < 2:
-        return np.empty((len(series), 0))
+        return np.empty((len(codes), 0))
     shares = n_rows[kept] / is_real.sum()
     indicators: FloatArray = ((codes[:, None] == kept) - shares) / np.sqrt(shares)
     return indicators
