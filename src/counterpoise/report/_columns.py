@@ -167,7 +167,7 @@ def draw_map(
 
 
 def _standardized(positions: FloatArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
-    """Return ranks of a column, centred and scaled on the real rows; no column if they are constant."""
+    """Return ranks, centred and scaled on the real rows; no column if they are constant."""
     known = positions[is_real & ~np.isnan(positions)]
     if not len(known):
         return np.empty((len(positions), 0))
