@@ -697,10 +697,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _check_acceptance(self) -> None:
         """Raise the errors that constraints of a loaded sampler have, before the first chunk."""
         schema = self._constraint_set.layout.schema
-        texts: dict[int, tuple[str, ...]] = {
-            at: () for at, column in enumerate(schema) if column.is_text
-        }
-        empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64), texts)
+        empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64))
         for constraint in self.constraints_:
             constraint.accepts(empty)
 

@@ -180,7 +180,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 @given(frames())
 def test_frame_to_codes_to_frame_is_the_identity(frame: pd.DataFrame) -> None:
     table = Table.from_frame(frame, Schema.infer(frame))
-    assert table.violations() == []
+    assert not table.invalid_cells().any()
     restored = table.to_frame()
     pd.testing.assert_frame_equal(restored, frame, check_exact=True)
     for position in range(frame.shape[1]):
@@ -228,7 +228,7 @@ def test_every_code_in_the_domain_decodes_and_codes_back_to_itself(
         if column.has_missing:
             codes[2:5, position] = MISSING
     table = Table(schema, codes, observed.texts)
-    assert table.is_valid()
+    assert not table.invalid_cells().any()
     decoded = table.to_frame()
     assert decoded.dtypes.tolist() == frame.dtypes.tolist()
     again = Table.from_frame(decoded, schema)

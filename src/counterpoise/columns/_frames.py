@@ -1,4 +1,4 @@
-"""The caller's own types: what X and y came in as, and how to give the same back.
+"""What X and y came in as, and how to return the same types.
 
 Inside there is one kind of table, the pandas DataFrame. Frames of other libraries pass through
 Arrow, by narwhals, which keeps integers with missing values, zones and categories what they are.
@@ -21,34 +21,19 @@ from counterpoise.errors import MissingDependencyError, SchemaError
 
 @dataclass(frozen=True, slots=True)
 class CallerTypes:
-    """Types of the X and y of a fit: plain values, so that they can be written down.
+    """Types of the X and y of a fit: plain values, so that they can be saved.
 
-    Attributes
-    ----------
-    kind : str
-        ``"pandas"``, ``"array"``, ``"list"``, or the library of another frame: ``"polars"``, ...
-    columns : pandas.Index or None
-        Column labels where X is a DataFrame of pandas.
-    array_dtype : numpy.dtype or None
-        Element type where X is an array or a list.
-    arrow_schema : bytes or None
-        Column types as Arrow serialises them, where X is a frame of another library.
-    target_kind : str
-        As `kind`; ``"pandas"`` is a Series.
-    target_name, target_dtype : object
-        Name and element type of y, where it has them.
-    target_arrow_schema : bytes or None
-        As `arrow_schema`, with y as the only column.
+    A kind is "pandas", "array", "list", or the library of another frame or series: "polars", ...
     """
 
     kind: str = "array"
-    columns: pd.Index[Any] | None = None
-    array_dtype: Any = None
-    arrow_schema: bytes | None = None
+    columns: pd.Index[Any] | None = None  # where X is a DataFrame of pandas
+    array_dtype: Any = None  # where X is an array or a list
+    arrow_schema: bytes | None = None  # where X is a frame of another library
     target_kind: str = "array"
     target_name: Any = None
     target_dtype: Any = None
-    target_arrow_schema: bytes | None = None
+    target_arrow_schema: bytes | None = None  # with y as the only column
 
     @classmethod
     def of(cls, X: Any, y: Any) -> CallerTypes:
@@ -134,8 +119,8 @@ def as_frame(X: Any) -> pd.DataFrame:
     """
     if sparse.issparse(X):
         raise TypeError(
-            "sparse input is not supported: a row is written as a sentence of all its cells; "
-            "pass a dense array or a DataFrame"
+            "sparse input is not supported: every cell of a row is a training token; pass a dense "
+            "array or a DataFrame"
         )
     kind = _kind(X)
     if kind == "pandas":
@@ -181,13 +166,8 @@ def as_labels(y: Any) -> Any:
 def with_labels(features: Table, labels: Any, name: Any, *, is_named: bool = True) -> Table:
     """Put the labels in front of the features, as column 0.
 
-    `is_named` says that `name` and the names of the features are the user's own, so that one that
-    occurs twice is a mistake; names that were made up give way.
-
-    Raises
-    ------
-    SchemaError
-        If a feature has the name of the target.
+    If `is_named`, the names are the user's own, and a feature with the name of the target is a
+    SchemaError; made-up names give way.
     """
     names = [feature.name for feature in features.schema]
     if is_named and name is not None and name in names:
@@ -275,18 +255,18 @@ _ROW = (list, tuple, np.ndarray)
 
 
 def _without_sparse_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` with its sparse columns dense; each is written out in a sentence anyway."""
-    is_sparse = [isinstance(dtype, pd.SparseDtype) for dtype in frame.dtypes]
-    if not any(is_sparse):
-        return frame
-    return frame.astype({name: frame.dtypes[name].subtype for name in frame.columns[is_sparse]})
+    subtypes = {
+        name: dtype.subtype
+        for name, dtype in frame.dtypes.items()
+        if isinstance(dtype, pd.SparseDtype)
+    }
+    return frame.astype(subtypes) if subtypes else frame
 
 
 def _continued(index: pd.Index[Any], n_more: int) -> pd.Index[Any]:
-    """Return `index` continued for `n_more` rows; numbered anew where it can't be.
+    """Return `index` continued for `n_more` rows: unique integers above the largest.
 
-    Unique integers go on above the largest. Labels of other kinds mean something, which a
-    synthetic row does not have.
+    Other labels mean something, which a synthetic row does not have: numbered from 0 instead.
     """
     if not n_more:
         return index

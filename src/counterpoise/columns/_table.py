@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes, Mask
+from counterpoise.columns._base import Codes, Mask
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
@@ -27,8 +26,8 @@ class Table:
     codes : ndarray of shape (n_rows, n_columns), dtype int64
         Codes of the cells, kept in C order.
     texts : mapping of int to tuple of str, default={}
-        The strings that codes of text columns point into, by position of the column; one entry
-        for each text column and for no other.
+        The strings that codes of text columns point into, by position of the column: one entry
+        for each text column and for no other, or none at all where there are no strings.
 
     Examples
     --------
@@ -53,10 +52,14 @@ class Table:
             )
         if self.codes.dtype != np.int64:
             raise ValueError(f"`codes` must be of dtype int64, got {self.codes.dtype}.")
-        expected = {at for at, column in enumerate(self.schema) if column.is_text}
-        if set(self.texts) != expected:
+        expected: dict[int, tuple[str, ...]] = {
+            at: () for at, column in enumerate(self.schema) if column.is_text
+        }
+        if not self.texts:
+            object.__setattr__(self, "texts", expected)
+        elif set(self.texts) != set(expected):
             raise ValueError(
-                f"`texts` must have an entry for each text column, at {sorted(expected)}, and for "
+                f"`texts` must have an entry for each text column, at {list(expected)}, and for "
                 f"no other, got {sorted(self.texts)}."
             )
         object.__setattr__(self, "codes", np.ascontiguousarray(self.codes))
@@ -66,18 +69,7 @@ class Table:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, schema: Schema) -> Table:
-        """Code the rows of a table.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame of shape (n_rows, n_columns)
-            Rows with the columns and dtypes of `schema`, in its order.
-        schema : Schema
-            The columns.
-
-        Returns
-        -------
-        Table
+        """Encode the rows of a table, which has the columns and dtypes of `schema`, in its order.
 
         Raises
         ------
@@ -148,25 +140,3 @@ class Table:
             else:
                 invalid[:, position] = ~column.contains(codes)
         return invalid
-
-    def is_valid(self) -> bool:
-        """Whether every code stands for a cell that its column can have."""
-        return not self.invalid_cells().any()
-
-    def violations(self) -> list[str]:
-        """Say for each column with codes outside its domain how many and which one is first."""
-        found = []
-        for column, codes, invalid in zip(
-            self.schema, self.codes.T, self.invalid_cells().T, strict=True
-        ):
-            if invalid.any():
-                row = int(invalid.argmax())
-                found.append(
-                    f"Column {column.name!r}: {int(invalid.sum())} of {len(codes)} codes are "
-                    f"outside its domain, first {_describe(int(codes[row]))} in row {row}."
-                )
-        return found
-
-
-def _describe(code: int) -> Any:
-    return {MISSING: "MISSING", ABSENT: "ABSENT"}.get(code, code)

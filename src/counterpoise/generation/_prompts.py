@@ -167,8 +167,7 @@ def draw_prompts(
         for feature in features:
             rows = np.flatnonzero(which == feature)
             codes[rows, feature] = value_counts.draw(label, feature, len(rows), rng)
-    texts = {at: () for at, c in enumerate(value_counts.schema) if c.is_text}
-    return Prompts(Table(value_counts.schema, codes, texts), which)
+    return Prompts(Table(value_counts.schema, codes), which)
 
 
 def draw_generation_orders(

@@ -221,10 +221,7 @@ def _encode_rows(
             for value, is_missing in zip(series.tolist(), missing.tolist(), strict=True)
         ]
         is_possible &= missing | (codes[:, at] != ABSENT)
-    texts: dict[int, tuple[str, ...]] = {
-        at: () for at, column in enumerate(schema) if column.is_text
-    }
-    return Table(schema, codes, texts), is_possible
+    return Table(schema, codes), is_possible
 
 
 def _encode_cell(column: Column, cell: pd.Series[Any]) -> int:

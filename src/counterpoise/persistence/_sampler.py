@@ -160,8 +160,7 @@ def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> ConstraintSet:
 
 def no_rows(schema: Schema) -> Table:
     """Return a table without rows."""
-    texts = {at: () for at, column in enumerate(schema) if column.is_text}
-    return Table(schema, np.empty((0, len(schema)), dtype=np.int64), texts)
+    return Table(schema, np.empty((0, len(schema)), dtype=np.int64))
 
 
 def rows_to_store(
