@@ -13,10 +13,10 @@ from collections import Counter
 import numpy as np
 
 from counterpoise.errors import MissingDependencyError
-from counterpoise.metrics._distance import Distances, Rows
+from counterpoise.metrics._distance import Rows
 from counterpoise.metrics._estimate import Estimate, auc_estimate, share_estimate
 from counterpoise.metrics._metric import MetricFunction, as_estimate, register_metric
-from counterpoise.metrics._sample import RealRows, Sample
+from counterpoise.metrics._sample import Sample
 
 _NEAR_QUANTILE = 0.05
 """A near copy is nearer to a training row than all but this share of training rows are."""
@@ -28,17 +28,11 @@ _MIN_HOLDOUT = 4
 _N_HALVINGS = 10
 
 
-def _copies_of_real_rows(
+def _held_out_or_training(
     function: MetricFunction, synthetic: Sample, held_out: Sample | None
 ) -> float | Estimate | None:
     """Anchor: held-out rows or, without any, training rows compared with the other ones."""
-    if held_out is not None:
-        return function(held_out)
-    real = synthetic.real
-    if function is near_copies:
-        return _near_copies(real, real.radii(1))
-    counts = Counter(real.keys)
-    return share_estimate(sum(counts[key] > 1 for key in real.keys), len(real))
+    return function(synthetic.training_rows() if held_out is None else held_out)
 
 
 def _mean_over_halvings(
@@ -58,7 +52,7 @@ def _mean_over_halvings(
     aspect="privacy",
     better="lower",
     equal_size=False,
-    real_anchor=_copies_of_real_rows,
+    real_anchor=_held_out_or_training,
     warning="{value:.1%} of the synthetic rows equal a training row in every cell; of real rows "
     "that the generator has not seen, {real:.1%} do.",
 )
@@ -67,9 +61,10 @@ def exact_copies(sample: Sample) -> Estimate:
 
     Numbers are compared to the column's decimals. Interval: Wilson's.
     """
-    known = set(sample.real.keys)
+    n_rows = Counter(sample.real.keys)
+    n_own = int(sample.rows is sample.real.rows)  # a training row is no copy of itself
     keys = sample.rows.keys()
-    return share_estimate(sum(key in known for key in keys), len(keys))
+    return share_estimate(sum(n_rows[key] > n_own for key in keys), len(keys))
 
 
 @register_metric(
@@ -77,7 +72,7 @@ def exact_copies(sample: Sample) -> Estimate:
     aspect="privacy",
     better="lower",
     equal_size=False,
-    real_anchor=_copies_of_real_rows,
+    real_anchor=_held_out_or_training,
     warning="{value:.1%} of the synthetic rows are nearly equal to a training row; of real rows "
     "that the generator has not seen, {real:.1%} are.",
 )
@@ -86,11 +81,8 @@ def near_copies(sample: Sample) -> Estimate:
 
     About 5 % is expected of real rows. Exact copies count. Interval: Wilson's.
     """
-    return _near_copies(sample.real, sample.to_real.min(axis=0))
-
-
-def _near_copies(real: RealRows, nearest: Distances) -> Estimate:
-    radius = float(np.quantile(real.radii(1), _NEAR_QUANTILE))
+    radius = float(np.quantile(sample.real.radii(1), _NEAR_QUANTILE))
+    nearest = sample.to_real.min(axis=0)
     return share_estimate(int(((nearest < radius) | (nearest == 0)).sum()), len(nearest))
 
 

@@ -175,6 +175,12 @@ class Sample:
         np.fill_diagonal(matrix, np.inf)
         return matrix
 
+    def training_rows(self) -> Sample:
+        """Return the training rows as a sample, each compared with the other ones."""
+        sample = Sample(self.real, self.real.rows, self.holdout, self.rng)
+        sample.to_real = sample.distances = self.real.distances
+        return sample
+
     def take(self, chosen: npt.NDArray[Any]) -> Sample:
         """Return a sample of some of the rows, by position; distances are not computed again."""
         part = Sample(self.real, self.rows.take(chosen), self.holdout, self.rng)
