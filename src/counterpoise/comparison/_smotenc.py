@@ -115,8 +115,8 @@ class TableSMOTENC(BaseOverSampler):  # type: ignore[misc]
         smallest = min(wanted, key=n_real.__getitem__)
         if n_real[smallest] < 2:
             raise ValueError(
-                f"SMOTE interpolates between rows of a class, and class {smallest!r} has a single "
-                "row; leave it out with sampling_strategy"
+                "SMOTE interpolates between rows of a class, and class "
+                f"{str(smallest)!r} has a single row; leave it out with sampling_strategy"
             )
         self.k_neighbors_ = min(self.k_neighbors, n_real[smallest] - 1)
         codes = TableCodes.fit(X, self.categorical)
