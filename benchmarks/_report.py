@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,9 @@ from benchmarks._statistics import Comparison, Ranking, compare, rank_methods
 from counterpoise.comparison._statistics import corrected_interval
 from counterpoise.errors import MissingDependencyError
 
-_TEST_TO_TRAIN = 0.25
-"""Test rows over training rows in a split of 80 to 20."""
-_MOST_TABLES = 0.8
-"""A method with scores on a smaller share of the tables would cost the others their tables."""
-_FEWEST_SPLITS = 5
-"""An interval over fewer says nothing: two or three differences can agree by chance."""
+_TEST_TO_TRAIN = 0.25  # test rows over training rows
+_MIN_SHARE_OF_TABLES = 0.8  # a method with scores on fewer would cost the others their tables
+_MIN_SPLITS = 5  # of an interval: two or three differences can agree by chance
 _DIVERSITY = (
     "column_entropy",
     "joint_entropy",
@@ -34,6 +33,7 @@ _DIVERSITY = (
     "mean_pairwise_distance",
     "exact_copies",
 )
+_HELD_OUT = "held-out real rows"
 _REFERENCES = ("counterpoise", "none")
 _READING = """\
 Means ± standard deviations over splits; in brackets the number of splits where it is not all. In
@@ -106,7 +106,7 @@ def paired_means(results: Results, metric: str, classifier: str) -> pd.DataFrame
 
 def _on_most_tables(n_tables: pd.Series[int]) -> pd.Series[bool]:
     """Return which methods have figures on enough tables not to cost the others theirs."""
-    return n_tables >= _MOST_TABLES * n_tables.max()
+    return n_tables >= _MIN_SHARE_OF_TABLES * n_tables.max()
 
 
 def size_table(results: Results, tables: Sequence[str]) -> pd.DataFrame:
@@ -125,12 +125,6 @@ def size_table(results: Results, tables: Sequence[str]) -> pd.DataFrame:
     return sizes.loc[in_order([str(name) for name in sizes.index], tables)]
 
 
-def mean_row(results: Results, metric: str, classifier: str, methods: Sequence[str]) -> list[str]:
-    """Return the means over the tables and splits that all the compared methods have."""
-    means = paired_means(results, metric, classifier).mean()
-    return [f"{means[name]:.3f}" if name in means else "-" for name in methods]
-
-
 def rank(results: Results, metric: str, classifier: str) -> Ranking:
     """Rank the methods over tables."""
     means = paired_means(results, metric, classifier)
@@ -145,56 +139,35 @@ def difference_table(
     return compare(means, reference) if reference in means else []
 
 
-@dataclass(frozen=True, slots=True)
-class TableDifference:
-    """A method minus the reference on one table: over `n` splits, Nadeau and Bengio's interval."""
-
-    table: str
-    method: str
-    n: int
-    mean: float
-    interval: tuple[float, float]
-
-
 def table_differences(
     results: Results, metric: str, classifier: str, reference: str
-) -> list[TableDifference]:
-    """Compare every method with `reference` within each table, over splits."""
+) -> pd.DataFrame:
+    """Compare `reference` with every method within each table: Nadeau and Bengio's intervals."""
     scores = results.pivot(metric, classifier)
-    if reference not in scores:
-        return []
-    found = []
+    rows = []
     for table, of_table in scores.groupby(level="table", sort=False):
-        for method in of_table.columns.drop(reference):
-            difference = (of_table[method] - of_table[reference]).dropna().to_numpy()
-            if len(difference) < _FEWEST_SPLITS:
-                continue
-            interval = corrected_interval(difference, _TEST_TO_TRAIN)
-            mean = float(difference.mean())
-            found.append(TableDifference(str(table), str(method), len(difference), mean, interval))
-    return found
+        for method in scores.columns.drop(reference, errors="ignore"):
+            if reference in scores:
+                difference = (of_table[reference] - of_table[method]).dropna().to_numpy()
+                if len(difference) >= _MIN_SPLITS:
+                    low, high = corrected_interval(difference, _TEST_TO_TRAIN)
+                    rows.append((table, method, len(difference), difference.mean(), low, high))
+    return pd.DataFrame(rows, columns=["table", "method", "n", "mean", "low", "high"])
 
 
 def cost_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
     """Return what each method costs: a row per method, medians over its runs."""
-    failed = results.failed.groupby("method").size()
     groups = results.done.groupby("method")
-    table = pd.DataFrame(
-        {
-            "runs": groups.size(),
-            "failed": failed.reindex(groups.size().index).fillna(0).astype(int),
-            "balancing, s": groups["resample_s"].median().round(2),
-            "balancing, most, s": groups["resample_s"].max().round(1),
-            "peak memory, MiB": groups["peak_memory_mib"].median().round(0),
-            "valid rows": groups["valid_share"].mean().map(_share),
-            "samples seen": groups["n_samples_seen"].median(),
-        }
-    )
-    for name, count in failed.items():
-        if name not in table.index:
-            table.loc[name, ["runs", "failed"]] = [0, count]
-    table["runs"] = table["runs"].astype(int)
-    table["failed"] = table["failed"].astype(int)
+    counts = results.runs.groupby("method")["status"].value_counts().unstack(fill_value=0)
+    counts = counts.reindex(columns=["done", "failed"], fill_value=0)
+    costs = {
+        "balancing, s": groups["resample_s"].median().round(2),
+        "balancing, most, s": groups["resample_s"].max().round(1),
+        "peak memory, MiB": groups["peak_memory_mib"].median().round(0),
+        "valid rows": groups["valid_share"].mean().map(_share),
+        "samples seen": groups["n_samples_seen"].median(),
+    }
+    table = counts.rename(columns={"done": "runs"}).assign(**costs)
     return table.loc[in_order([str(name) for name in table.index], methods)]
 
 
@@ -208,23 +181,15 @@ def diversity_table(results: Results, methods: Sequence[str]) -> pd.DataFrame:
     Only tables on which every method that generates rows has figures.
     """
     done = results.done
-    names = [name for name in _DIVERSITY if f"diversity.{name}.value" in done]
-    if not names:
-        return pd.DataFrame()
-    values = {name: _over_tables(done, f"diversity.{name}.value") for name in names}
-    table = pd.DataFrame(values)
-    table = table.loc[in_order([str(name) for name in table.index], methods)]
-    real = {
-        name: done.groupby("table")[f"diversity.{name}.real_anchor"].mean().mean() for name in names
-    }
-    table.loc["held-out real rows"] = pd.Series(real)
-    return table.round(3)
-
-
-def _over_tables(done: pd.DataFrame, column: str) -> pd.Series[float]:
-    means = done.pivot_table(index="table", columns="method", values=column, aggfunc="mean")
-    found: pd.Series[float] = means.loc[:, _on_most_tables(means.notna().sum())].dropna().mean()
-    return found
+    columns: dict[str, pd.Series[float]] = {}
+    for name in _DIVERSITY:
+        if f"diversity.{name}.value" in done:
+            values = done.pivot_table(f"diversity.{name}.value", "table", "method")
+            mean = values.loc[:, _on_most_tables(values.notna().sum())].dropna().mean()
+            real = done.groupby("table")[f"diversity.{name}.real_anchor"].mean().mean()
+            columns[name] = pd.concat([mean, pd.Series({_HELD_OUT: real})])
+    table = pd.DataFrame(columns)
+    return table.loc[in_order([str(name) for name in table.index], [*methods, _HELD_OUT])].round(3)
 
 
 def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[int, int]]:
@@ -271,38 +236,25 @@ def draw_ranking(ranking: Ranking, title: str, paths: Sequence[Path]) -> None:
     axes.set_xlim(1 - 0.42 * (n - 1), n + 0.42 * (n - 1))
     axes.set_ylim(depth + 0.55 * half + 0.3, -1.6)
     axes.axis("off")
-    axes.plot([1, n], [0, 0], color="black", linewidth=1)
+    line = partial(axes.plot, color="black", linewidth=1)
+    text = partial(axes.text, ha="center", va="bottom", fontsize=8)
+    line([1, n], [0, 0])
     for tick in range(1, n + 1):
-        axes.plot([tick, tick], [0, -0.15], color="black", linewidth=1)
-        axes.text(tick, -0.25, str(tick), ha="center", va="bottom", fontsize=8)
+        line([tick, tick], [0, -0.15])
+        text(tick, -0.25, str(tick))
     for position, (name, mean) in enumerate(zip(names, ranks, strict=True)):
         is_left = position < half
-        row = position if is_left else n - 1 - position
-        y = depth + 0.55 * row
+        y = depth + 0.55 * (position if is_left else n - 1 - position)
         edge = 1 - 0.05 * (n - 1) if is_left else n + 0.05 * (n - 1)
-        axes.plot([mean, mean, edge], [0, y, y], color="0.4", linewidth=0.8)
-        axes.text(
-            edge,
-            y,
-            f" {name}  {mean:.2f} ",
-            ha="right" if is_left else "left",
-            va="center",
-            fontsize=8,
-        )
+        line([mean, mean, edge], [0, y, y], color="0.4", linewidth=0.8)
+        text(edge, y, f" {name}  {mean:.2f} ", ha="right" if is_left else "left", va="center")
     for level, (first, last) in enumerate(groups):
         y = 0.3 + 0.3 * level
-        axes.plot([ranks[first] - 0.04, ranks[last] + 0.04], [y, y], color="black", linewidth=2.5)
+        line([ranks[first] - 0.04, ranks[last] + 0.04], [y, y], linewidth=2.5)
     length = min(ranking.critical_difference, n - 1)
-    axes.plot([1, 1 + length], [-1.1, -1.1], color="black", linewidth=1.5)
-    axes.text(
-        1 + length / 2,
-        -1.2,
-        f"critical difference {ranking.critical_difference:.2f} "
-        f"({ranking.n_tables} tables, level {ranking.alpha:g})",
-        ha="center",
-        va="bottom",
-        fontsize=8,
-    )
+    line([1, 1 + length], [-1.1, -1.1], linewidth=1.5)
+    legend = f"critical difference {ranking.critical_difference:.2f} "
+    text(1 + length / 2, -1.2, f"{legend}({ranking.n_tables} tables, level {ranking.alpha:g})")
     with mpl.rc_context({"svg.hashsalt": "counterpoise", "svg.fonttype": "none"}):
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else {}
@@ -314,20 +266,9 @@ def write_report(
 ) -> Path:
     """Render the report of a benchmark into its folder, and return the Markdown file.
 
-    Parameters
-    ----------
-    output
-        Result folder. If it has the runs themselves, its CSV files are written anew first.
-    reference
-        The method that the others are compared with; by default ``counterpoise``, and then
-        ``none``, where they were run.
-    formats
-        What is wanted beside Markdown and SVG: ``"png"`` figures, ``"latex"`` tables.
-
-    Raises
-    ------
-    ValueError
-        If there are no runs, or none of the reference.
+    If the folder has the runs themselves, its CSV files are written anew first. The others are
+    compared with `reference`; by default ``counterpoise`` and ``none``, where they were run.
+    `formats` may have ``"png"`` (figures) and ``"latex"`` (tables).
     """
     if (output / "runs").is_dir():
         write_results(output)
@@ -415,7 +356,8 @@ class _Report:
         for metric in [name for name in _METRICS[self.protocol] if name in present]:
             table = score_table(results, metric, classifier, plan.methods)
             table = table.loc[in_order([str(name) for name in table.index], plan.tables)]
-            table.loc["mean"] = mean_row(results, metric, classifier, list(table.columns))
+            means = paired_means(results, metric, classifier).mean()
+            table.loc["mean"] = [f"{means[n]:.3f}" if n in means else "-" for n in table]
             parts += [f"### {TITLES[metric]}", _indexed(table, "table")]
             latex.append(_latex(table, f"{TITLES[metric]}, {classifier}"))
             parts += self.ranks(metric, classifier)
@@ -487,19 +429,17 @@ def comparison_row(found: Comparison, metric: str, title: str) -> dict[str, str]
 
 def _within_tables(results: Results, metric: str, classifier: str, reference: str) -> list[str]:
     """Say on which tables an interval over splits leaves out zero."""
-    clear = []
-    n = 0
-    for found in table_differences(results, metric, classifier, reference):
-        n += 1
-        low, high = -found.interval[1], -found.interval[0]
-        if low > 0 or high < 0:
-            clear.append(f"{found.table} / {found.method} {low:+.3f} to {high:+.3f}")
-    if n == 0:
+    found = table_differences(results, metric, classifier, reference)
+    if found.empty:
         return []
-    listed = "; ".join(clear) or "none"
+    clear = found[(found["low"] > 0) | (found["high"] < 0)]
+    listed = "; ".join(
+        f"{row.table} / {row.method} {row.low:+.3f} to {row.high:+.3f}"
+        for row in clear.itertuples(index=False)
+    )
     return [
         f"Within tables (Nadeau and Bengio's 95 % interval of {reference} minus the other, over "
-        f"splits), {len(clear)} of {n} leave out zero: {listed}."
+        f"splits), {len(clear)} of {len(found)} leave out zero: {listed or 'none'}."
     ]
 
 
@@ -512,20 +452,16 @@ def _latex(table: pd.DataFrame, caption: str) -> str:
     """Return a frame as a LaTeX table (package booktabs)."""
 
     def cell(text: object) -> str:
-        escaped = str(text)
-        for character in "\\&%$#_{}":
-            escaped = escaped.replace(character, f"\\{character}")
-        if escaped.startswith("**"):
-            bold, _, rest = escaped[2:].partition("**")
-            escaped = f"\\textbf{{{bold}}}{rest}"
-        return escaped.replace("±", "$\\pm$")
+        escaped = re.sub(r"([&%$#_{}])", r"\\\1", str(text)).replace("±", "$\\pm$")
+        return re.sub(r"\*\*(.*?)\*\*", r"\\textbf{\1}", escaped)
 
-    lines = [" & ".join(map(cell, ["table", *table.columns])) + r" \\"]
-    for name, row in zip(table.index, table.itertuples(index=False), strict=True):
-        lines.append(" & ".join(map(cell, [name, *row])) + r" \\")
-    columns = "l" + "r" * len(table.columns)
+    lines = [
+        " & ".join(cell(name) for name in row) + r" \\"
+        for row in [["table", *table.columns], *table.itertuples()]
+    ]
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
     return (
-        f"\\begin{{table}}\n\\caption{{{cell(caption)}}}\n\\begin{{tabular}}{{{columns}}}\n"
+        f"\\begin{{table}}\n\\caption{{{cell(caption)}}}\n"
+        f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}\n"
         f"{body}\n\\end{{tabular}}\n\\end{{table}}"
     )
