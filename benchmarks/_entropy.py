@@ -48,7 +48,7 @@ class Nats:
     def mean_by(cls, values: FloatArray, strata: IntArray, n_strata: int) -> Nats:
         """Return the mean of the means of equally probable strata.
 
-        What the strata differ by is then no part of the error. Where one of them has fewer than
+        Differences between strata are then no part of the error. Where a stratum has fewer than
         two of the values, the plain mean is taken.
         """
         sizes = np.bincount(strata, minlength=n_strata)
@@ -64,28 +64,15 @@ class Nats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnRows:
-    """Rows, and the order that each was drawn in.
+    """Rows, the order that each was drawn in, and the stratum of that order."""
 
-    Attributes
-    ----------
-    codes : ndarray of shape (n_rows, n_columns), int64
-        The rows; column 0 is the label.
-    orders : ndarray of shape (n_rows, n_columns), int64
-        The label, the feature that the row starts from, the others.
-    strata : ndarray of shape (n_rows,), int64
-        The stratum of each row's order.
-    """
-
-    codes: IntArray
-    orders: IntArray
-    strata: IntArray
+    codes: IntArray  # (n_rows, n_columns); column 0 is the label
+    orders: IntArray  # (n_rows, n_columns): the label, the feature that is first, the others
+    strata: IntArray  # (n_rows,)
 
 
 class RowDistribution(Protocol):
-    """A distribution of rows that is a mixture over orders.
-
-    The orders fall into strata of equal probability: the features that a row can start from.
-    """
+    """A mixture over orders in strata of equal probability: the features that can be first."""
 
     @property
     def n_strata(self) -> int: ...
@@ -94,8 +81,7 @@ class RowDistribution(Protocol):
     def is_single(self) -> bool:
         """Whether each stratum holds a single order."""
 
-    def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
-        """Draw rows, each in an order drawn for it."""
+    def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows: ...
 
     def start_entropies(self) -> FloatArray | None:
         """Entropy of the first value, stratum by stratum; None where it is not known exactly."""
@@ -113,32 +99,16 @@ class RowDistribution(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RowEntropy:
-    """Entropies of the rows of one class.
+    """Entropies of the rows of one class."""
 
-    Attributes
-    ----------
-    start : Nats
-        Of the first value, given which feature it is of: H(X_i | i), mean over the features i.
-    rest : Nats
-        Of the other values given the first one and the order: H(X_-i | X_i, i, order).
-    given_order : Nats
-        The sum of the two: H(X | order). By the concavity of entropy it is a lower bound of H(X).
-    lower, upper : Nats
-        A tighter lower bound of the entropy H(X) of the rows, and an upper one.
-    starts : tuple of Nats or None
-        H(X_i | i), stratum by stratum; None where there were too few rows to estimate it.
-    n_rows, n_orders : int
-        Rows drawn, and orders per stratum that the bounds are averaged over.
-    """
-
-    start: Nats
-    rest: Nats
-    given_order: Nats
-    lower: Nats
+    start: Nats  # of the first value, given its feature: H(X_i | i), mean over the features i
+    rest: Nats  # of the other values given the first one and the order: H(X_-i | X_i, i, order)
+    given_order: Nats  # start + rest = H(X | order); by concavity a lower bound of H(X)
+    lower: Nats  # a tighter lower bound of the entropy H(X) of the rows
     upper: Nats
-    starts: tuple[Nats | None, ...]
+    starts: tuple[Nats | None, ...]  # H(X_i | i); None where there were too few rows
     n_rows: int
-    n_orders: int
+    n_orders: int  # per stratum that the bounds are averaged over
 
 
 def enclose(
@@ -158,14 +128,9 @@ def enclose(
     few orders, and by concavity it is at most that of the mixture of all: the lower bound [1]_.
     Both approach H(X) as `n_orders` grows; where each stratum holds a single order they are equal.
 
-    Parameters
-    ----------
-    n_rows
-        Rows to draw, at least two.
-    n_bounded
-        Rows that the bounds are computed on, at least two; None for all. Bounds take ``n_orders``
-        times the number of strata as long as the rest; the other rows then enter by how probable
-        they are given their order.
+    The bounds are computed on `n_bounded` of the `n_rows` rows, both at least two: they take
+    ``n_orders`` times the number of strata as long as the rest. The other rows then enter by how
+    probable they are given their order.
 
     References
     ----------
@@ -277,30 +242,12 @@ def measure_entropy(
     n_bounded: int | None = None,
     random_state: int = 0,
 ) -> RowEntropy:
-    """Measure the entropy of the rows that a fitted over-sampler generates.
+    """Measure the entropy of the rows that a fitted over-sampler generates, see `enclose`.
 
-    Rejection sampling and selection are no part of it.
-
-    Parameters
-    ----------
-    sampler : LLMOverSampler
-        Fitted, on a table without free text, with ``top_p=1``.
-    class_ : object, optional
-        Class of the rows; may be omitted if the model was trained on a single one.
-    condition : {"feature", "label"}, default=None
-        What rows start from: a feature's value drawn from the real and interpolated rows, or the
-        label alone. None takes the sampler's own; the other one is the ablation of the method's
-        third idea, with the same model.
-    temperature : float, default=None
-        Sampling temperature; None takes the sampler's own.
-    n_rows, n_orders, n_bounded
-        See `enclose`.
-
-    Raises
-    ------
-    ValueError
-        If the table has free text, the class was not trained on, the label is not in the prompt,
-        or the sampler uses ``top_p``.
+    The sampler is fitted on a table without free text, with ``top_p=1``, and has the label in the
+    prompt. `condition` (``"feature"`` or ``"label"``) is what rows start from: a feature's value
+    drawn from the real and interpolated rows, or the label alone. It and `temperature` are the
+    sampler's own if None. Rejection sampling and selection are no part of the entropy.
     """
     rows = SamplerRows(sampler, class_, condition, temperature)
     rng = np.random.default_rng(random_state)
@@ -317,15 +264,9 @@ def measure_cross_entropy(
     n_orders: int = 2,
     random_state: int = 0,
 ) -> tuple[Nats, int]:
-    """Measure how unlikely the sampler finds real rows of a class; lower is better.
+    """Return the mean of -log P of real rows of a class (lower is better), and of how many rows.
 
-    Returns the mean of -log P, and over how many rows it is: those with a value that training did
-    not show have no probability, and are left out.
-
-    Raises
-    ------
-    ValueError
-        As `measure_entropy`; also if fewer than two rows are left.
+    Rows with a value that training did not show have no probability, and are left out.
     """
     rows = SamplerRows(sampler, class_, condition, temperature)
     codes = codes_within_schema(sampler, X, rows.label)
@@ -376,16 +317,13 @@ class SamplerRows:
 
     @property
     def n_strata(self) -> int:
-        """One for each feature that rows can start from."""
         return len(self._features)
 
     @property
     def is_single(self) -> bool:
-        """Whether the order is fixed, given the first feature."""
         return bool(self._permutation == "none")
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
-        """Generate rows."""
         from counterpoise._progress import SilentProgress
         from counterpoise.generation._decoding import Sampling, generate
         from counterpoise.generation._prompts import draw_generation_orders, draw_prompts
@@ -409,7 +347,6 @@ class SamplerRows:
         return DrawnRows(generated.table.codes, orders, strata)
 
     def draw_orders(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
-        """Draw orders that begin with the label and the feature of `stratum`."""
         from counterpoise.generation._prompts import draw_generation_orders
 
         given = np.full((n, len(self._serializer.schema)), ABSENT, dtype=np.int64)
@@ -420,7 +357,6 @@ class SamplerRows:
         return draw_generation_orders(given, condition, self._permutation, rng)
 
     def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
-        """Log-probability of each cell given the cells before it, shape (n_rows, n_columns)."""
         from counterpoise.serialization._serializer import serialize
 
         distinct, which = np.unique(codes, axis=0, return_inverse=True)
@@ -435,9 +371,8 @@ class SamplerRows:
         return logs
 
     def start_entropies(self) -> FloatArray | None:
-        """Entropy of the values that prompts draw, feature by feature; the model's is not known."""
         if self._condition == "label":
-            return None
+            return None  # the first value is drawn by the model
         logs = [self._starts[feature][1] for feature in self._features]
         return np.array([-(np.exp(log) * log).sum() for log in logs])
 

@@ -15,20 +15,9 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = (
-    "be-great",
-    "counterpoise",
-    "ctgan",
-    "imbalanced-learn",
-    "mostlyai-engine",
-    "numpy",
-    "pandas",
-    "realtabformer",
-    "scikit-learn",
-    "scipy",
-    "torch",
-    "transformers",
-    "xgboost",
-    "xgboost-cpu",
+    *("be-great", "counterpoise", "ctgan", "imbalanced-learn", "mostlyai-engine", "numpy"),
+    *("pandas", "realtabformer", "scikit-learn", "scipy", "torch", "transformers"),
+    *("xgboost", "xgboost-cpu"),
 )
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")

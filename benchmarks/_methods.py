@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CLASS_WEIGHTS = "class-weights"
 FULL = "full"
+_LLM, _PEER = "llm", "peer"
 LANGUAGE_MODELS = ("great", "taptap", "predllm", "imbllm", "counterpoise")
 _FILL_EVERY_CLASS = ("random", "smote", "smotenc", "smoten", "adasyn")
 """What the paper's program lets fill all classes, not the rarest only."""
@@ -25,17 +26,7 @@ _FILL_EVERY_CLASS = ("random", "smote", "smotenc", "smoten", "adasyn")
 
 @dataclass(frozen=True, slots=True)
 class Balanced:
-    """What a method made of training rows.
-
-    Attributes
-    ----------
-    X, y
-        The training rows, and below them the generated rows.
-    n_synthetic
-        How many rows were generated.
-    figures
-        What the method measured itself: training samples seen, seconds, rows per second.
-    """
+    """Training rows with the generated rows below them, and what the method measured itself."""
 
     X: pd.DataFrame
     y: pd.Series[Any]
@@ -46,17 +37,7 @@ class Balanced:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to deal with imbalance.
-
-    Attributes
-    ----------
-    name
-        How it is called in results.
-    kind
-        A baseline's name, ``"class-weights"``, ``"full"``, ``"llm"`` or ``"peer"``.
-    arguments
-        Of the over-sampler.
-    """
+    """One way to deal with imbalance: `kind` is a baseline's name or one of the constants here."""
 
     name: str
     kind: str
@@ -64,13 +45,12 @@ class Method:
 
     @property
     def class_weight(self) -> str | None:
-        """The classifiers' class weights."""
         return "balanced" if self.kind == CLASS_WEIGHTS else None
 
     @property
     def recipe(self) -> dict[str, Any] | None:
         """The recipe of a language model, spelled out; None for other methods."""
-        return spelled_out_recipe(self.arguments) if self.kind == "llm" else None
+        return spelled_out_recipe(self.arguments) if self.kind == _LLM else None
 
     def resample(
         self,
@@ -82,18 +62,10 @@ class Method:
         protocol: Protocol,
         cut: Rows,
     ) -> Balanced:
-        """Balance training rows.
+        """Balance training rows, or the training part of an inner fold.
 
-        Parameters
-        ----------
-        X, y
-            Training rows, or the training part of an inner fold.
-        table
-            Which columns are categories, and which class is filled. Its rows are not looked at.
-        protocol
-            Which classes are filled.
-        cut
-            Rows that only ``full`` gets to see.
+        Of `table` the categorical columns and the class to fill are used, not the rows; `cut` has
+        rows that only ``full`` gets to see.
         """
         if self.kind == CLASS_WEIGHTS:
             return Balanced(X, y, 0, {})
@@ -101,7 +73,7 @@ class Method:
             return Balanced(*stack_rows((X, y), cut), 0, {})
         counts = y.value_counts()
         n_wanted = int(counts.max())
-        if self.kind == "peer":
+        if self.kind == _PEER:
             n_rows = n_wanted - int(counts[table.positive])
             rows, figures = generate_rows(self.arguments, table, (X, y), n_rows, seed)
             return Balanced(*stack_rows((X, y), rows), len(rows[0]), figures)
@@ -109,7 +81,7 @@ class Method:
         if protocol.as_published and self.kind in _FILL_EVERY_CLASS:
             strategy = "auto"
         options = {"sampling_strategy": strategy, "random_state": seed}
-        if self.kind == "llm":
+        if self.kind == _LLM:
             sampler: Any = build_sampler(self.arguments, categorical=table.categorical, **options)
         else:
             sampler = BaselineOverSampler(
@@ -125,8 +97,8 @@ def build_sampler(
     """Return an over-sampler from a flat list of overrides, as a plan has it."""
     from benchmarks._samplers import make_sampler
 
-    kinds = dict.fromkeys(categorical, "categorical")
-    return make_sampler(**overrides, column_types=kinds, **options)
+    types = dict.fromkeys(categorical, "categorical")
+    return make_sampler(**overrides, column_types=types, **options)
 
 
 def spelled_out_recipe(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,46 +117,30 @@ def method_names() -> tuple[str, ...]:
 def build_method(
     name: str, defined: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]
 ) -> Method:
-    """Return the method of a name.
+    """Return the method of a name: one of `method_names`, a recipe, or one of `defined`.
 
-    Parameters
-    ----------
-    name
-        One of `method_names`, a recipe of the language-model over-sampler, or one of `defined`.
-    defined
-        Name -> overrides of `LLMOverSampler`; arguments of `BaselineOverSampler` where ``method``
-        is among them; options of a peer where ``peer`` is.
-    common
-        Overrides that every language model gets unless its own say otherwise.
-
-    Raises
-    ------
-    ValueError
-        If there is no such method.
+    `defined` maps names to overrides of `LLMOverSampler`; to arguments of `BaselineOverSampler`
+    where ``method`` is among them; to options of a peer where ``peer`` is. Every language model
+    gets the `common` overrides unless its own say otherwise.
     """
     if name in defined:
         arguments = dict(defined[name])
         if arguments.get("peer") in PEERS:
-            return Method(name, "peer", arguments)
-        kind = arguments.pop("method", "llm")
-        return Method(name, kind, {**common, **arguments} if kind == "llm" else arguments)
+            return Method(name, _PEER, arguments)
+        kind = arguments.pop("method", _LLM)
+        return Method(name, kind, {**common, **arguments} if kind == _LLM else arguments)
     if name in (CLASS_WEIGHTS, FULL) or name in BASELINES:
         return Method(name, name)
     if name in PEERS:
-        return Method(name, "peer", {"peer": name})
-    recipes = _recipes()
-    if name not in recipes:
-        raise ValueError(
-            f"no method {name!r}; there are {', '.join(dict.fromkeys([*method_names(), *recipes]))}"
-            " and those that the plan defines"
-        )
-    return Method(name, "llm", {**common, "recipe": name})
-
-
-def _recipes() -> tuple[str, ...]:
+        return Method(name, _PEER, {"peer": name})
     from counterpoise.recipes import recipe_names
 
-    return tuple(recipe_names())
+    if name not in recipe_names():
+        raise ValueError(
+            f"no method {name!r}; there are {', '.join(dict.fromkeys([*method_names(), *recipe_names()]))}"
+            " and those that the plan defines"
+        )
+    return Method(name, _LLM, {**common, "recipe": name})
 
 
 def sampler_figures(sampler: Any) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def markdown_table(rows: pd.DataFrame | Sequence[Mapping[str, Any]]) -> str:

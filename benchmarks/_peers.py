@@ -102,16 +102,8 @@ def generate_rows(
 ) -> tuple[Rows, dict[str, Any]]:
     """Let a peer generate rows of the positive class, as a method of ``run``.
 
-    Parameters
-    ----------
-    options
-        ``peer``, and perhaps ``python`` (of its environment), ``n_samples_seen``, ``batch_size``
-        and ``limit_s``; all else goes to the peer.
-
-    Raises
-    ------
-    RuntimeError
-        If the peer fails or takes too long.
+    `options` has ``peer``, and perhaps ``python`` (of its environment), ``n_samples_seen``,
+    ``batch_size`` and ``limit_s``; all else goes to the peer.
     """
     given = dict(options)
     peer = PEERS[given.pop("peer")]

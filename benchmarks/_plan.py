@@ -23,57 +23,25 @@ _HONEST_NATURAL = ("abalone9-18", "yeast6", "flare-F", "car-good", "attrition", 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every table with every method on every split.
-
-    Attributes
-    ----------
-    protocol
-        ``"paper"`` or ``"honest"``.
-    tables, methods
-        Names, in the order in which they are run and shown.
-    n_splits
-        Splits of each table, seeds 0 to n_splits - 1; 0 for the protocol's number.
-    classifiers
-        Names of classifiers; the protocol's own if none.
-    model
-        Backbone of the language models.
-    max_samples_seen
-        Training samples that a language model sees, at most; 0 for no limit but its own.
-    max_train_rows
-        Training rows of a table, at most, for all methods alike; 0 for no limit.
-    threshold_folds
-        Inner folds for a tuned threshold; -1 for as many as the protocol says, 0 for none.
-    limit_s
-        Seconds after which a run is ended and counts as failed.
-    tune, diversity, likelihood
-        See `benchmarks._run.perform`.
-    llm
-        Overrides of every language model.
-    method
-        Name -> overrides of methods of one's own, see `benchmarks._methods.build_method`.
-    cap
-        Name of a table -> its own ``max_train_rows`` and ``max_samples_seen``.
-    table
-        Tables of one's own, see `TableSpec.from_mapping`.
-    """
+    """Every table with every method on every split; docs/benchmark.md has an example."""
 
     protocol: str = "honest"
     tables: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
-    n_splits: int = 0
-    classifiers: tuple[str, ...] = ()
+    n_splits: int = 0  # seeds 0 to n_splits - 1; 0 for the protocol's number
+    classifiers: tuple[str, ...] = ()  # the protocol's own if none
     model: str = "compact"
-    max_samples_seen: int = 0
-    max_train_rows: int = 0
-    threshold_folds: int = -1
-    limit_s: float = 3600.0
-    tune: bool = False
+    max_samples_seen: int = 0  # training samples that a language model sees, at most; 0: no cap
+    max_train_rows: int = 0  # of a table, for all methods alike; 0 for no limit
+    threshold_folds: int = -1  # -1 for as many as the protocol says, 0 for no tuned threshold
+    limit_s: float = 3600.0  # a run that takes longer is ended and counts as failed
+    tune: bool = False  # this and the next two: see `benchmarks._run.perform`
     diversity: bool = True
     likelihood: bool = False
-    llm: Mapping[str, Any] = field(default_factory=dict)
-    method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    cap: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    table: tuple[Mapping[str, Any], ...] = ()
+    llm: Mapping[str, Any] = field(default_factory=dict)  # overrides of every language model
+    method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # see `build_method`
+    cap: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # a table's own limits
+    table: tuple[Mapping[str, Any], ...] = ()  # see `TableSpec.from_mapping`
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -89,7 +57,6 @@ class Plan:
 
     @property
     def own_tables(self) -> dict[str, TableSpec]:
-        """Tables of one's own, by name."""
         return {str(given["name"]): TableSpec.from_mapping(given) for given in self.table}
 
     @property
@@ -137,13 +104,7 @@ def default_plan(protocol: str) -> Plan:
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a plan from TOML (or JSON); what it leaves out is the protocol's.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be parsed or has an unknown key.
-    """
+    """Read a plan from TOML (or JSON); what it leaves out is the protocol's."""
     text = path.read_text(encoding="utf-8")
     try:
         given = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

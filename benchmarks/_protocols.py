@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    roc_auc_score,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import label_binarize
 
@@ -21,47 +27,27 @@ from counterpoise.errors import MissingDependencyError
 
 IntArray = npt.NDArray[np.int64]
 
+TEST_SHARE = 0.2
+MINORITY_KEPT = 0.2
+"""Share of the minority's training rows that is kept, unless the table is imbalanced by nature."""
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What a benchmark does with a table.
-
-    Attributes
-    ----------
-    n_splits
-        Stratified random splits, seeds 0, 1, 2, ...
-    test_share
-        Share of the rows that is held out.
-    minority_kept
-        Share of the minority's training rows that is kept, unless the table is imbalanced by
-        nature; the others are withheld from every method but ``full``.
-    weighs_test
-        Whether test rows of a minority that was cut in training weigh as much less, so that a
-        method is scored at the class balance that it was given.
-    threshold_folds
-        Inner folds in which a threshold is tuned; 0 for none.
-    as_published
-        Whether the paper's own scores are computed too, see `published_scores`.
-    flaws
-        What is wrong with it; a report says so.
-    """
+    """What a benchmark does with a table; a report lists the flaws."""
 
     name: str
-    n_splits: int
-    test_share: float
-    minority_kept: float
-    weighs_test: bool
+    n_splits: int  # stratified and random, seeds 0, 1, 2, ...
+    weighs_test: bool  # test rows of a cut minority weigh less: the class balance of training
     classifiers: tuple[str, ...]
-    threshold_folds: int
-    as_published: bool
-    flaws: tuple[str, ...] = ()
+    threshold_folds: int  # inner folds in which a threshold is tuned; 0 for none
+    as_published: bool  # whether `published_scores` are computed too
+    flaws: tuple[str, ...]
 
 
 PAPER = Protocol(
     name="paper",
     n_splits=3,
-    test_share=0.2,
-    minority_kept=0.2,
     weighs_test=False,
     classifiers=("xgboost",),
     threshold_folds=0,
@@ -85,8 +71,6 @@ PAPER = Protocol(
 HONEST = Protocol(
     name="honest",
     n_splits=10,
-    test_share=0.2,
-    minority_kept=0.2,
     weighs_test=True,
     classifiers=("xgboost", "logistic-regression"),
     threshold_folds=3,
@@ -105,23 +89,11 @@ PROTOCOLS: Mapping[str, Protocol] = {"paper": PAPER, "honest": HONEST}
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Row numbers of a table, and the weights of the test rows.
+    """Row numbers of a table, and the weights of the test rows (None where all are equal)."""
 
-    Attributes
-    ----------
-    train
-        What methods may see.
-    test
-        What classifiers are scored on, and nothing else.
-    cut
-        Minority rows that were taken out of training: for ``full``, and as held-out rows.
-    test_weight
-        Shape (n_test,); None where all weigh the same.
-    """
-
-    train: IntArray
+    train: IntArray  # what methods may see
     test: IntArray
-    cut: IntArray
+    cut: IntArray  # minority rows taken out of training: for ``full``, and as held-out rows
     test_weight: npt.NDArray[np.float64] | None
 
 
@@ -136,18 +108,18 @@ def split_table(
     rng = np.random.default_rng(seed)
     y = table.y.to_numpy()
     train, test = train_test_split(
-        np.arange(len(y)), test_size=protocol.test_share, stratify=y, random_state=seed
+        np.arange(len(y)), test_size=TEST_SHARE, stratify=y, random_state=seed
     )
     train, test = np.sort(train), np.sort(test)
     cut = np.empty(0, dtype=np.int64)
     weight = None
     if not table.spec.is_natural:
         minor = train[y[train] == table.positive]
-        n_kept = max(2, int(protocol.minority_kept * len(minor)))
+        n_kept = max(2, int(MINORITY_KEPT * len(minor)))
         cut = np.setdiff1d(minor, rng.choice(minor, n_kept, replace=False))
         train = np.setdiff1d(train, cut)
         if protocol.weighs_test:
-            weight = np.where(y[test] == table.positive, protocol.minority_kept, 1.0)
+            weight = np.where(y[test] == table.positive, MINORITY_KEPT, 1.0)
     if max_train_rows is not None and len(train) > max_train_rows:
         share = max_train_rows / len(train)
         train, cut = _thin(train, y, share, rng), _thin(cut, y, share, rng)
@@ -201,6 +173,21 @@ def published_scores(
             )
         ),
         "published_accuracy": float(accuracy_score(truth, called)),
+    }
+
+
+def macro_scores(y_true: Any, probability: npt.ArrayLike, classes: Any) -> dict[str, float]:
+    """Score predictions of all classes: each class against the rest, then the mean."""
+    truth, p, names = np.asarray(y_true), np.asarray(probability), np.asarray(classes)
+    called = names[p.argmax(axis=1)]
+    each = [(truth == name, p[:, i]) for i, name in enumerate(names)]
+    return {
+        "macro_f1": float(f1_score(truth, called, labels=names, average="macro", zero_division=0)),
+        "macro_roc_auc": float(np.mean([roc_auc_score(is_it, score) for is_it, score in each])),
+        "macro_pr_auc": float(
+            np.mean([average_precision_score(is_it, score) for is_it, score in each])
+        ),
+        "balanced_accuracy": float(balanced_accuracy_score(truth, called)),
     }
 
 

@@ -25,13 +25,8 @@ _TEST_TO_TRAIN = 0.25  # test rows over training rows
 _MIN_SHARE_OF_TABLES = 0.8  # a method with scores on fewer would cost the others their tables
 _MIN_SPLITS = 5  # of an interval: two or three differences can agree by chance
 _DIVERSITY = (
-    "column_entropy",
-    "joint_entropy",
-    "coverage",
-    "support_coverage",
-    "distinct_row_rate",
-    "mean_pairwise_distance",
-    "exact_copies",
+    *("column_entropy", "joint_entropy", "coverage", "support_coverage", "distinct_row_rate"),
+    *("mean_pairwise_distance", "exact_copies"),
 )
 _HELD_OUT = "held-out real rows"
 _REFERENCES = ("counterpoise", "none")
@@ -357,7 +352,7 @@ class _Report:
             table = score_table(results, metric, classifier, plan.methods)
             table = table.loc[in_order([str(name) for name in table.index], plan.tables)]
             means = paired_means(results, metric, classifier).mean()
-            table.loc["mean"] = [f"{means[n]:.3f}" if n in means else "-" for n in table]
+            table.loc["mean"] = [f"{means[n]:.3f}" if n in means else "-" for n in map(str, table)]
             parts += [f"### {TITLES[metric]}", _indexed(table, "table")]
             latex.append(_latex(table, f"{TITLES[metric]}, {classifier}"))
             parts += self.ranks(metric, classifier)

@@ -19,23 +19,11 @@ from benchmarks._output import ABOUT_FILE, read_json, write_json
 KEY = ("table", "method", "split")
 _RUN_COLUMNS = (
     *KEY,
-    "status",
-    "error",
-    "n_train",
-    "n_minority",
-    "n_test",
-    "n_synthetic",
-    "valid_share",
-    "resample_s",
-    "whole_s",
-    "peak_memory_mib",
-    "n_samples_seen",
-    "max_train_rows",
-    "max_samples_seen",
+    *("status", "error", "n_train", "n_minority", "n_test", "n_synthetic", "valid_share"),
+    *("resample_s", "whole_s", "peak_memory_mib"),
+    *("n_samples_seen", "max_train_rows", "max_samples_seen"),
 )
 _ABOUT_MACHINE = ("date", "processor", "cores", "threads", "versions")
-_TUNED = "_tuned"
-"""What a score's name ends in if it was computed at the tuned threshold."""
 _OF_DECISIONS = ("f1", "precision", "recall", "balanced_accuracy")
 
 
@@ -43,16 +31,10 @@ _OF_DECISIONS = ("f1", "precision", "recall", "balanced_accuracy")
 class Results:
     """What all the runs of a benchmark found.
 
-    Attributes
-    ----------
-    runs
-        A row per run: ``table``, ``method``, ``split``, ``status`` (``"done"`` or ``"failed"``),
-        ``error``, sizes, seconds, memory, diversity as ``diversity.NAME``.
-    scores
-        A row per score: ``table``, ``method``, ``split``, ``classifier``, ``metric``, ``value``.
-        Scores that end in ``_tuned`` are at the threshold that was tuned out of fold.
-    about
-        Date, processor and versions of the latest run, and the protocol.
+    `runs` has sizes, seconds, memory, the diversity as ``diversity.NAME``, ``status`` (``"done"``
+    or ``"failed"``) and ``error``. `scores` has ``classifier``, ``metric`` and ``value``; metrics
+    that end in ``_tuned`` are at the threshold that was tuned out of fold. Both have ``table``,
+    ``method`` and ``split``. `about` has protocol, date, processor and versions of the latest run.
     """
 
     runs: pd.DataFrame
@@ -91,13 +73,7 @@ def write_results(output: Path) -> None:
 
 
 def read_results(output: Path) -> Results:
-    """Read what `write_results` wrote.
-
-    Raises
-    ------
-    ValueError
-        If there are no results.
-    """
+    """Read what `write_results` wrote."""
     if not (output / "runs.csv").is_file():
         raise ValueError(f"there are no runs in {str(output)!r}")
     names = dict.fromkeys(("table", "method", "error", "classifier"), str)
@@ -108,13 +84,7 @@ def read_results(output: Path) -> Results:
 
 
 def collect(output: Path) -> Results:
-    """Read the folder of every run.
-
-    Raises
-    ------
-    ValueError
-        If there is no run.
-    """
+    """Read the folder of every run."""
     runs: list[dict[str, Any]] = []
     scores: list[dict[str, Any]] = []
     about: dict[str, Any] = {}
@@ -172,7 +142,7 @@ def _scores(report: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
         for metric, value in found["scores"].items():
             yield classifier, metric, value
         for metric in _OF_DECISIONS if found["tuned_scores"] else ():
-            yield classifier, f"{metric}{_TUNED}", found["tuned_scores"][metric]
+            yield classifier, f"{metric}_tuned", found["tuned_scores"][metric]
     first = next(iter(report["classifiers"]))
     for part in ("published", "macro"):
         for metric, value in report.get(part, {}).items():

@@ -16,12 +16,18 @@ from sklearn.base import clone
 
 from benchmarks._likelihood import held_out_log_likelihood
 from benchmarks._methods import Balanced, Method
-from benchmarks._protocols import Protocol, Split, best_parameters, published_scores
-from benchmarks._tables import BenchTable
-from benchmarks._utility import macro_scores, measure_utility
+from benchmarks._protocols import (
+    Protocol,
+    Split,
+    best_parameters,
+    macro_scores,
+    published_scores,
+)
+from benchmarks._tables import BenchTable, Rows
 from counterpoise.columns._schema import Schema
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._out_of_fold import Fold, predict_folds, resample_folds
+from counterpoise.comparison._scores import best_threshold, scores
 from counterpoise.metrics import check_validity, measure_quality
 
 _ASPECTS = ("diversity", "privacy")
@@ -30,17 +36,7 @@ _ASPECTS = ("diversity", "privacy")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run found.
-
-    Attributes
-    ----------
-    report
-        Every figure.
-    predictions
-        A row per test row: its number, its label, and each classifier's probability.
-    synthetic
-        The generated rows, the label last.
-    """
+    """The figures of a run, each test row's probability by classifier, and the generated rows."""
 
     report: dict[str, Any]
     predictions: pd.DataFrame
@@ -58,18 +54,10 @@ def perform(
     diversity: bool = True,
     likelihood: bool = False,
 ) -> Outcome:
-    """Balance, train, score.
+    """Balance, train, score; `seed` is the number of the split.
 
-    Parameters
-    ----------
-    seed
-        Number of the split; every seed of the run is derived from it, by name.
-    tune
-        Whether classifiers are tuned on the inner folds.
-    diversity
-        Whether the synthetic rows' diversity is measured.
-    likelihood
-        Whether the log-likelihood of the rows that were cut is measured, of language models.
+    With `tune` classifiers are tuned on the inner folds, with `diversity` that of the synthetic
+    rows is measured, with `likelihood` the log-likelihood of the rows that were cut.
     """
     X, y = table.take(split.train)
     cut = table.take(split.cut)
@@ -125,48 +113,59 @@ def _classify(
     tune: bool,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the scores of every classifier, and its probabilities for the test rows."""
-    X, y = table.take(split.train)
-    X_test, y_test = table.take(split.test)
-    is_multiclass = table.y.nunique() > 2
+    train, (X_test, y_test) = table.take(split.train), table.take(split.test)
     report: dict[str, Any] = {"classifiers": {}}
     predictions = pd.DataFrame({"row": split.test, "label": y_test})
-    for number, name in enumerate(protocol.classifiers):
+    for name in protocol.classifiers:
         classifier = TableClassifier(
             name,
             categorical=table.categorical,
             class_weight=method.class_weight,
             random_state=_seed(seed, "classifier"),
         )
-        if number == 0 and is_multiclass:
-            fitted = clone(classifier).fit(balanced.X, balanced.y)
-            probability = fitted.predict_proba(X_test)
-            report["macro"] = macro_scores(y_test, probability, fitted.classes_)
         if tune:
-            parameters = best_parameters(name, classifier, folds, X, y, positive=table.positive)
+            parameters = best_parameters(name, classifier, folds, *train, positive=table.positive)
             classifier.set_params(parameters=parameters)
-        out_of_fold = None
-        if folds:
-            out_of_fold = (y, predict_folds(classifier, folds, X, positive=table.positive))
-        utility = measure_utility(
-            classifier,
-            (balanced.X, balanced.y),
-            (X_test, y_test),
-            positive=table.positive,
-            out_of_fold=out_of_fold,
-            test_weight=split.test_weight,
-        )
+        fitted = clone(classifier).fit(balanced.X, balanced.y)
+        predictions[name] = fitted.probability_of(X_test, table.positive)
+        if name == protocol.classifiers[0] and table.y.nunique() > 2:
+            report["macro"] = macro_scores(y_test, fitted.predict_proba(X_test), fitted.classes_)
         report["classifiers"][name] = {
-            "scores": utility.scores,
-            "tuned_scores": utility.tuned_scores,
-            "threshold": utility.threshold,
+            **_scores(classifier, predictions[name], folds, train, y_test, table, split),
             "parameters": classifier.parameters or {},
         }
-        predictions[name] = utility.probability
     if protocol.as_published:
         report["published"] = published_scores(
             (balanced.X, balanced.y), (X_test, y_test), table.categorical, seed
         )
     return report, predictions
+
+
+def _scores(
+    classifier: TableClassifier,
+    probability: pd.Series[float],
+    folds: list[Fold],
+    train: Rows,
+    y_test: pd.Series[Any],
+    table: BenchTable,
+    split: Split,
+) -> dict[str, Any]:
+    """Score at 0.5 and, with inner folds, at the threshold that is best out of fold."""
+
+    def at(threshold: float) -> dict[str, float]:
+        return scores(
+            y_test,
+            probability.to_numpy(),
+            threshold,
+            positive=table.positive,
+            sample_weight=split.test_weight,
+        )
+
+    if not folds:
+        return {"scores": at(0.5), "tuned_scores": None, "threshold": None}
+    out_of_fold = predict_folds(classifier, folds, train[0], positive=table.positive)
+    threshold = best_threshold(train[1], out_of_fold, positive=table.positive)
+    return {"scores": at(0.5), "tuned_scores": at(threshold), "threshold": threshold}
 
 
 def _folds(
@@ -178,15 +177,12 @@ def _folds(
 ) -> list[Fold]:
     """Return the inner folds, each balanced by itself."""
 
-    def balance(
-        X: pd.DataFrame, y: pd.Series[Any], seed: int
-    ) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    def balance(X: pd.DataFrame, y: pd.Series[Any], seed: int) -> Rows:
         balanced = resample(X, y, seed)
         return balanced.X, balanced.y
 
-    return resample_folds(
-        X, y, balance, n_folds=protocol.threshold_folds, random_state=_seed(seed, "folds")
-    )
+    seed = _seed(seed, "folds")
+    return resample_folds(X, y, balance, n_folds=protocol.threshold_folds, random_state=seed)
 
 
 def _synthetic(balanced: Balanced, n_real: int, table: BenchTable) -> pd.DataFrame:

@@ -62,7 +62,7 @@ class Tally:
 def list_tasks(
     plan: Plan, output: Path, data_dir: Path | None, *, allow_network: bool = False
 ) -> list[Task]:
-    """Return the runs of a plan: every table and method on the first split, then on the next.
+    """Return every table and method on the first split, then on the next, and so on.
 
     ``full`` is left out where nothing was cut.
     """
@@ -84,26 +84,11 @@ def run_benchmark(
     allow_network: bool = False,
     note: Callable[[str], None] | None = None,
 ) -> Tally:
-    """Make every run of a plan that is not finished.
+    """Make every run of a plan that is not finished, `n_jobs` at a time, through joblib.
 
-    Parameters
-    ----------
-    output
-        Result folder: the plan is kept there as ``plan.json``, each run below ``runs``.
-    data_dir
-        Folder of the tables' files.
-    n_jobs
-        Runs at a time, through joblib: a backend registered with it can spread them.
-    allow_network
-        Whether OpenML may be asked for tables that are nowhere else.
-    note
-        Called with a line as each run ends.
-
-    Raises
-    ------
-    ValueError
-        If the plan names what does not exist, a table cannot be read, or the folder holds runs
-        with other settings. Raised before the first run.
+    `output` is the result folder; `note` is called with a line as each run ends. A plan that names
+    what does not exist, a table that cannot be read, or a folder with runs of other settings raises
+    ValueError before the first run.
     """
     from joblib import Parallel, delayed
 

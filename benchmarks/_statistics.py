@@ -16,27 +16,19 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One method against another on the same units (tables, or splits of a table).
+    """`method` minus `reference` over `n` tables.
 
     Attributes
     ----------
-    method, reference
-        Differences are `method` minus `reference`.
-    n
-        Units.
-    mean_difference
-        Mean over units.
     interval
-        Confidence interval of the mean difference.
+        Student's 95 % interval of the mean difference.
     effect_size
         Matched-pairs rank-biserial correlation, in [-1, 1]: the sum of the ranks in favour minus
-        that against, over the sum of all. 0 where all differences are nil.
+        that against, over the sum of all. 0 where all differences are zero.
     p_value
-        Two-sided Wilcoxon signed-rank test; 1 where all differences are nil.
+        Two-sided Wilcoxon signed-rank test; 1 where all differences are zero.
     p_adjusted
         The same after Holm's correction over the comparisons made together.
-    n_won, n_lost
-        Units in which the difference is positive, or negative.
     """
 
     method: str
@@ -51,79 +43,50 @@ class Comparison:
     n_lost: int
 
 
-def compare(
-    scores: pd.DataFrame,
-    reference: str,
-    *,
-    test_to_train: float | None = None,
-    confidence: float = 0.95,
-) -> list[Comparison]:
-    """Compare every method with `reference`, paired by unit.
+def compare(scores: pd.DataFrame, reference: str) -> list[Comparison]:
+    """Compare every method with `reference`, paired by table.
 
-    Parameters
-    ----------
-    scores : DataFrame of shape (n_units, n_methods)
-        One score a unit and method. Units must be independent for the Wilcoxon test to mean what
-        it says: tables are, splits of one table are not (they share rows), so p-values over
-        splits are too small; look at the corrected interval there.
-    reference : str
-        A column of `scores`.
-    test_to_train : float, optional
-        Number of test rows over that of training rows, if the units are splits of one table: the
-        interval is then that of Nadeau and Bengio. None, where units are tables: Student's.
-    confidence : float
-        Of the intervals.
-
-    Returns
-    -------
-    list of Comparison
-        One for each other column, in the order of the columns. Units that lack one of the two
-        scores are left out of that comparison.
-
-    Raises
-    ------
-    ValueError
-        If there is no such column.
+    `scores` has a row per table and a column per method. Tables that lack one of the two scores
+    are left out of that comparison.
     """
     if reference not in scores:
         raise ValueError(f"no scores of {reference!r}; there are {', '.join(map(str, scores))}")
-    others = [name for name in scores if name != reference]
-    differences = [_differences(scores, name, reference) for name in others]
-    p_values = [_wilcoxon(difference) for difference in differences]
+    differences: dict[str, FloatArray] = {
+        str(name): (scores[name] - scores[reference]).dropna().to_numpy(dtype=float)
+        for name in scores.columns.drop(reference)
+    }
+    p_values = [float(stats.wilcoxon(d).pvalue) if d.any() else 1.0 for d in differences.values()]
     return [
         Comparison(
-            method=str(name),
+            method=name,
             reference=reference,
             n=len(difference),
             mean_difference=float(difference.mean()) if len(difference) else float("nan"),
-            interval=corrected_interval(difference, test_to_train or 0.0, confidence),
+            interval=corrected_interval(difference, 0.0),
             effect_size=_rank_biserial(difference),
             p_value=p_value,
             p_adjusted=p_adjusted,
             n_won=int((difference > 0).sum()),
             n_lost=int((difference < 0).sum()),
         )
-        for name, difference, p_value, p_adjusted in zip(
-            others, differences, p_values, holm(p_values), strict=True
+        for (name, difference), p_value, p_adjusted in zip(
+            differences.items(), p_values, holm(p_values), strict=True
         )
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Mean ranks of methods over tables.
+    """Mean ranks of methods over the tables on which every method has a score.
 
     Attributes
     ----------
     mean_ranks : Series of shape (n_methods,)
         Rank 1 is the best; the best method first.
-    n_tables : int
-        Tables on which every method has a score: only these count.
-    p_value : float
+    p_value
         Friedman's test that all methods are alike; NaN with fewer than three methods or tables.
-    critical_difference : float
+    critical_difference
         Nemenyi's: mean ranks that differ by less are not told apart at level `alpha`.
-    alpha : float
     """
 
     mean_ranks: pd.Series[float]
@@ -136,17 +99,9 @@ class Ranking:
 def rank_methods(
     scores: pd.DataFrame, *, higher_is_better: bool = True, alpha: float = 0.05
 ) -> Ranking:
-    """Rank methods on each table and average.
+    """Rank methods on each table and average; ties share their mean rank.
 
-    Parameters
-    ----------
-    scores : DataFrame of shape (n_tables, n_methods)
-        Rows with a missing score are left out.
-
-    Notes
-    -----
-    Demsar (2006), "Statistical comparisons of classifiers over multiple data sets". Ties share
-    their mean rank.
+    See Demsar (2006), "Statistical comparisons of classifiers over multiple data sets".
     """
     complete = scores.dropna()
     n_tables, n_methods = complete.shape
@@ -159,17 +114,6 @@ def rank_methods(
         quantile = stats.studentized_range.ppf(1 - alpha, n_methods, np.inf) / np.sqrt(2)
         critical = float(quantile * np.sqrt(n_methods * (n_methods + 1) / (6 * n_tables)))
     return Ranking(ranks, n_tables, p_value, critical, alpha)
-
-
-def _differences(scores: pd.DataFrame, method: object, reference: str) -> FloatArray:
-    difference: FloatArray = (scores[method] - scores[reference]).dropna().to_numpy(dtype=float)
-    return difference
-
-
-def _wilcoxon(differences: FloatArray) -> float:
-    if not differences.any():
-        return 1.0
-    return float(stats.wilcoxon(differences).pvalue)
 
 
 def _rank_biserial(differences: FloatArray) -> float:

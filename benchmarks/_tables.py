@@ -29,47 +29,20 @@ Rows = tuple[pd.DataFrame, "pd.Series[Any]"]
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """Where a table's rows are, and what they mean.
+    """Where a table's rows are, and what they mean."""
 
-    Attributes
-    ----------
-    name
-        Also the name of its file in the data folder, with ``.csv``.
-    target
-        Column of the labels.
-    positive
-        The class that is scored, and filled; "" for the rarest.
-    numeric
-        Numeric features; every other one is categorical, also where it looks like a number. None:
-        those that the file's own types say.
-    unused
-        Columns that are left out.
-    cut_at
-        A numeric target is ``"high"`` from here on and ``"low"`` below, and incomplete rows are
-        dropped first.
-    is_natural
-        Whether the table is imbalanced by nature. If not, protocols cut the minority.
-    openml, openml_target
-        Number at OpenML, and the target's name there where it is another. What OpenML holds may
-        have other rows than the paper used.
-    package, file
-        A file of an installed Python package, or without `package` a CSV file of the user's own.
-    page
-        Where the table is described and can be downloaded.
-    """
-
-    name: str
+    name: str  # also of its file in the data folder, with .csv
     target: str
-    positive: str = ""
-    numeric: tuple[str, ...] | None = None
+    positive: str = ""  # the class that is filled and scored; "" for the rarest
+    numeric: tuple[str, ...] | None = None  # others are categorical; None: by the file's types
     unused: tuple[str, ...] = ()
-    cut_at: float | None = None
-    is_natural: bool = False
-    openml: int | None = None
-    openml_target: str = ""
-    package: str = ""
+    cut_at: float | None = None  # a numeric target is "high" from here on, else "low"
+    is_natural: bool = False  # imbalanced by nature: protocols do not cut the minority
+    openml: int | None = None  # what OpenML holds may have other rows than the paper used
+    openml_target: str = ""  # the target's name there, where it is another
+    package: str = ""  # an installed Python package that has `file`
     file: str = ""
-    page: str = ""
+    page: str = ""  # where the table is described and can be downloaded
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> TableSpec:
@@ -155,13 +128,7 @@ def load_table(
     own: Mapping[str, TableSpec] | None = None,
     allow_network: bool = False,
 ) -> BenchTable:
-    """Load a table: from `data_dir`, else the package that holds it, else OpenML if allowed.
-
-    Raises
-    ------
-    ValueError
-        If there is no table of that name, its rows are nowhere, or they are not as expected.
-    """
+    """Load a table: from `data_dir`, else the package that holds it, else OpenML if allowed."""
     spec = table if isinstance(table, TableSpec) else find_spec(table, own or {})
     frame = _read(spec, data_dir, allow_network=allow_network)
     frame = frame.drop(columns=[name for name in spec.unused if name in frame])

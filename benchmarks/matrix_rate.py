@@ -70,20 +70,12 @@ def render(folder: ResultFolder) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSize:
-    """What the operations of a row follow from.
-
-    Attributes
-    ----------
-    n_inner, n_output
-        Parameters outside embedding and output layer, and of the output layer.
-    attention_width
-        Heads times the width of a head.
-    """
+    """What the operations of a row follow from; inner parameters exclude the embedding."""
 
     n_inner: int
     n_output: int
     n_layers: int
-    attention_width: int
+    attention_width: int  # heads times the width of a head
 
 
 def training_operations(
@@ -132,14 +124,10 @@ def network_size(model: Any) -> NetworkSize:
     config = network.config
     n_inner = sum(parameter.numel() for parameter in network.base_model.parameters())
     head_width = getattr(config, "head_dim", None)
-    return NetworkSize(
-        n_inner=n_inner - network.get_input_embeddings().weight.numel(),
-        n_output=model.head.weight.numel(),
-        n_layers=config.num_hidden_layers,
-        attention_width=config.num_attention_heads * head_width
-        if head_width
-        else config.hidden_size,
-    )
+    attention_width = config.num_attention_heads * head_width if head_width else config.hidden_size
+    n_embedding = network.get_input_embeddings().weight.numel()
+    n_output = model.head.weight.numel()
+    return NetworkSize(n_inner - n_embedding, n_output, config.num_hidden_layers, attention_width)
 
 
 def _measure(name: str, model: str, serialization: str, args: argparse.Namespace) -> dict[str, Any]:

@@ -20,49 +20,23 @@ from benchmarks._environment import describe_machine, peak_memory_mib
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a peer is to do.
+    """What a peer is to do."""
 
-    Attributes
-    ----------
-    folder
-        Where ``train.csv`` is and ``result.json`` is expected.
-    target, positive
-        Column of the labels, and the class to be generated.
-    numeric
-        Numeric features; every other column holds strings.
-    n_rows
-        Rows to generate.
-    n_samples_seen, epochs
-        Length of training; `epochs` passes over the method's corpus are `n_samples_seen` rows.
-    n_free_rows, n_guided_rows
-        At most this many rows are asked of slow ways to generate, free or guided.
-    guided_s
-        Guided generation stops after the row that exceeds this many seconds.
-    batch_size
-        Rows per training step.
-    limit_s
-        The peer is ended after this many seconds.
-    weights
-        Folder of the pre-trained model, or None.
-    options
-        The peer's own.
-    """
-
-    folder: str
+    folder: str  # where train.csv is and result.json is expected
     target: str
-    positive: str
-    numeric: list[str]
+    positive: str  # the class to be generated
+    numeric: list[str]  # every other column holds strings
     n_rows: int
-    n_samples_seen: int
-    epochs: int
-    n_free_rows: int
+    n_samples_seen: int  # length of training
+    epochs: int  # as many passes over the method's corpus
+    n_free_rows: int  # at most as many rows are asked of slow ways to generate, free or guided
     n_guided_rows: int
-    guided_s: float
+    guided_s: float  # guided generation stops after the row that exceeds this
     batch_size: int
-    limit_s: float
+    limit_s: float  # the peer is ended after this
     seed: int
-    weights: str | None
-    options: dict[str, Any]
+    weights: str | None  # folder of the pre-trained model
+    options: dict[str, Any]  # the peer's own
 
     def training_frame(self) -> pd.DataFrame:
         """Return the training rows: the features in their order, then the label."""
@@ -94,14 +68,9 @@ class Result:
     def add_rows(
         self, strategy: str, frame: pd.DataFrame, seconds: float, whole_s: float, **more: Any
     ) -> None:
-        """Add generated rows (features and label), and how long it took to generate them.
+        """Add generated rows (features and label): seconds of the generation, and of everything.
 
-        Parameters
-        ----------
-        strategy
-            How they were generated; "" if there is one way only.
-        seconds, whole_s
-            Of the generation; and from the table to the rows, training included.
+        `strategy` is how they were generated; "" if there is one way only.
         """
         name = f"rows-{len(self._content['generations'])}.csv"
         frame.to_csv(self._folder / name, index=False)
