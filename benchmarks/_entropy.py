@@ -10,6 +10,7 @@ order is called a way.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,9 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import logsumexp
 
-from benchmarks._likelihood import codes_within_schema
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
+from counterpoise.errors import SchemaError
 
 if TYPE_CHECKING:
     from counterpoise import LLMOverSampler
@@ -269,11 +270,21 @@ def measure_cross_entropy(
     Rows with a value that training did not show have no probability, and are left out.
     """
     rows = SamplerRows(sampler, class_, condition, temperature)
-    codes = codes_within_schema(sampler, X, rows.label)
+    codes = _codes_within_schema(sampler, X, rows.label)
     if len(codes) < 2:
         raise ValueError(f"{len(codes)} of the {len(X)} rows are within the sampler's schema")
     rng = np.random.default_rng(random_state)
     return cross_entropy(rows, codes, n_orders, rng), len(codes)
+
+
+def _codes_within_schema(sampler: LLMOverSampler, X: pd.DataFrame, label: int) -> IntArray:
+    """Return the rows without a value that training did not show, shape (n, n_columns)."""
+    codes = []
+    for i in range(len(X)):
+        with contextlib.suppress(SchemaError):
+            features = Table.from_frame(X.iloc[[i]], sampler.schema_).codes[0]
+            codes.append(np.concatenate([[label], features]))
+    return np.array(codes, dtype=np.int64)
 
 
 class SamplerRows:

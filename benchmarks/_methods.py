@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from benchmarks._baselines import BASELINES, BaselineOverSampler
 from benchmarks._peers import PEERS, generate_rows
 from benchmarks._protocols import Protocol
+from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, Rows, stack_rows
-
-if TYPE_CHECKING:
-    from counterpoise import LLMOverSampler
+from counterpoise.recipes import Recipe, get_recipe, recipe_names
 
 CLASS_WEIGHTS = "class-weights"
 FULL = "full"
@@ -82,7 +81,9 @@ class Method:
             strategy = "auto"
         options = {"sampling_strategy": strategy, "random_state": seed}
         if self.kind == _LLM:
-            sampler: Any = build_sampler(self.arguments, categorical=table.categorical, **options)
+            sampler: Any = make_sampler(
+                **self.arguments, column_types=table.column_types, **options
+            )
         else:
             sampler = BaselineOverSampler(
                 self.kind, categorical=table.categorical, **options, **self.arguments
@@ -91,20 +92,8 @@ class Method:
         return Balanced(X_new, y_new, len(X_new) - len(X), sampler_figures(sampler), sampler)
 
 
-def build_sampler(
-    overrides: Mapping[str, Any], *, categorical: Sequence[Any] = (), **options: Any
-) -> LLMOverSampler:
-    """Return an over-sampler from a flat list of overrides, as a plan has it."""
-    from benchmarks._samplers import make_sampler
-
-    types = dict.fromkeys(categorical, "categorical")
-    return make_sampler(**overrides, column_types=types, **options)
-
-
 def spelled_out_recipe(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return every value of the recipe that the overrides amount to."""
-    from counterpoise.recipes import Recipe, get_recipe
-
     changes = {k: v for k, v in overrides.items() if k in Recipe().get_params()}
     return get_recipe(overrides.get("recipe", "counterpoise"), **changes).get_params()
 
@@ -133,13 +122,9 @@ def build_method(
         return Method(name, name)
     if name in PEERS:
         return Method(name, _PEER, {"peer": name})
-    from counterpoise.recipes import recipe_names
-
     if name not in recipe_names():
-        raise ValueError(
-            f"no method {name!r}; there are {', '.join(dict.fromkeys([*method_names(), *recipe_names()]))}"
-            " and those that the plan defines"
-        )
+        known = ", ".join(dict.fromkeys([*method_names(), *recipe_names()]))
+        raise ValueError(f"no method {name!r}; there are {known} and those that the plan defines")
     return Method(name, _LLM, {**common, "recipe": name})
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from benchmarks._likelihood import held_out_log_likelihood
 from benchmarks._methods import Balanced, Method
 from benchmarks._protocols import (
     Protocol,
@@ -98,7 +97,10 @@ def perform(
             X, X[is_positive], cut[0], of_class[list(X)], table, _seed(seed, "diversity")
         )
     if likelihood and method.kind == "llm":
-        report["method"] |= held_out_log_likelihood(balanced.sampler, cut[0], table.positive)
+        found = balanced.sampler.score_samples(*cut)
+        found = found[np.isfinite(found)]  # the others have a cell that training did not show
+        mean = float(found.mean()) if len(found) else None
+        report["method"] |= {"held_out_log_likelihood": mean, "n_held_out": len(found)}
     return Outcome(report, predictions, synthetic)
 
 
@@ -209,7 +211,7 @@ def _diversity(
         minority.reset_index(drop=True),
         cut if len(cut) >= 2 else None,
         synthetic.reset_index(drop=True),
-        Schema.infer(train, kinds=dict.fromkeys(table.categorical, "categorical")),
+        Schema.infer(train, kinds=table.column_types),
         aspects=_ASPECTS,
         max_rows=1000,
         n_draws=10,

@@ -107,6 +107,11 @@ class BenchTable:
     def numeric(self) -> list[str]:
         return [str(name) for name in self.X if name not in set(self.categorical)]
 
+    @property
+    def column_types(self) -> dict[Any, str]:
+        """Argument `column_types` of `LLMOverSampler`."""
+        return dict.fromkeys(self.categorical, "categorical")
+
     def take(self, rows: npt.NDArray[np.int64]) -> Rows:
         """Return some rows and their labels, numbered 0, 1, ..."""
         X, y = self.X.iloc[rows], self.y.iloc[rows]

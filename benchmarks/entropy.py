@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks._entropy import measure_cross_entropy, measure_entropy
-from benchmarks._methods import build_sampler
 from benchmarks._output import ABSENT, ResultFolder, markdown_table, mean_and_deviation
 from benchmarks._protocols import PAPER, split_table
+from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, load_table
 
 _METHOD: Mapping[str, Any] = {"interpolation": "smotenc", "selection": None}
@@ -85,7 +85,7 @@ def _measure_table(
     held_out = table.take(split.cut[: args.bounded])[0]
     for training, changes in _TRAININGS.items():
         overrides = {**_METHOD, "max_samples_seen": args.max_samples_seen, **changes}
-        sampler = build_sampler(overrides, categorical=table.categorical, random_state=seed)
+        sampler = make_sampler(**overrides, column_types=table.column_types, random_state=seed)
         sampler.fit_resample(X, y)
         for condition, temperature in _SAMPLINGS[training]:
             started = time.perf_counter()

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._methods import build_sampler
 from benchmarks._output import ResultFolder, markdown_table, significant
 from benchmarks._protocols import PAPER, split_table
+from benchmarks._samplers import make_sampler
 from benchmarks._tables import load_table
 
 _SIZES = (256, 512, 1024, 2048, 4096)
@@ -136,21 +136,16 @@ def _measure(name: str, model: str, serialization: str, args: argparse.Namespace
 
     table = load_table(name, args.data_dir)
     X, y = table.take(split_table(table, PAPER, args.seed, args.max_train_rows).train)
-    overrides = {
-        "model": model,
-        "serialization": serialization,
-        "interpolation": None,
-        "train_on": "all",
-        "epochs": args.epochs,
-        "validation_fraction": 0.0,
-    }
-    sampler = build_sampler(
-        overrides,
-        categorical=table.categorical,
-        sampling_strategy={table.positive: int((y == table.positive).sum()) + 1},
+    sampler = make_sampler(
+        model=model,
+        serialization=serialization,
+        interpolation=None,
+        train_on="all",
+        epochs=args.epochs,
+        validation_fraction=0.0,
+        column_types=table.column_types,
         random_state=args.seed,
-    )
-    sampler.fit_resample(X, y)
+    ).fit(X, y)
     generator = sampler.generator_
     corpus = serialize(generator.rows.corpus, generator.serializer)
     n_rows, n_columns = corpus.segments.shape

@@ -25,9 +25,9 @@ from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks._baselines import BaselineOverSampler
-from benchmarks._methods import build_sampler
 from benchmarks._output import ResultFolder, markdown_table
 from benchmarks._protocols import HONEST, split_table
+from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, Rows, load_table, stack_rows
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import scores
@@ -195,9 +195,10 @@ def _baseline_pool(
 
 
 def _sampler(table: BenchTable, train: Rows, seed: int, **overrides: Any) -> LLMOverSampler:
-    return build_sampler(
-        {"max_samples_seen": _MAX_SAMPLES_SEEN, **overrides},
-        categorical=table.categorical,
+    return make_sampler(
+        max_samples_seen=_MAX_SAMPLES_SEEN,
+        **overrides,
+        column_types=table.column_types,
         sampling_strategy={table.positive: int(train[1].value_counts().max())},
         random_state=seed,
     )

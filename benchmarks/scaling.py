@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from benchmarks._methods import build_sampler
 from benchmarks._output import ResultFolder, markdown_table, significant
+from benchmarks._samplers import make_sampler
 from benchmarks._tables import Rows
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ def fitted_exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
 
 def _fit(n_columns: int, n_samples_seen: int, seed: int, n_generated: int = 1) -> LLMOverSampler:
     X, y = synthetic_table(_N_ROWS, n_columns, seed)
-    overrides = {
-        "interpolation": None,
-        "selection": None,  # how many rows are rejected depends on the table, not on its size
-        "train_on": "all",
-        "epochs": max(1, math.ceil(n_samples_seen / _N_ROWS)),
-        "validation_fraction": 0.0,
-    }
-    n_wanted = int((y == MINORITY).sum()) + n_generated
-    sampler = build_sampler(overrides, sampling_strategy={MINORITY: n_wanted}, random_state=seed)
+    sampler = make_sampler(
+        interpolation=None,
+        selection=None,  # how many rows are rejected depends on the table, not on its size
+        train_on="all",
+        epochs=max(1, math.ceil(n_samples_seen / _N_ROWS)),
+        validation_fraction=0.0,
+        sampling_strategy={MINORITY: int((y == MINORITY).sum()) + n_generated},
+        random_state=seed,
+    )
     sampler.fit_resample(X, y)
     return sampler

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks._environment import peak_memory_mib
-from benchmarks._methods import build_sampler
 from benchmarks._output import ResultFolder, markdown_table
 from benchmarks._protocols import PAPER, split_table
+from benchmarks._samplers import make_sampler
 from benchmarks._tables import load_table
 
 if TYPE_CHECKING:
@@ -32,12 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
     table = load_table(args.table, args.data_dir)
-    sampler = build_sampler(
-        {"max_samples_seen": args.max_samples_seen} if args.max_samples_seen else {},
-        categorical=table.categorical,
-        random_state=0,
-    )
-    sampler.fit_resample(*table.take(split_table(table, PAPER, 0).train))
+    sampler = make_sampler(
+        max_samples_seen=args.max_samples_seen, column_types=table.column_types, random_state=0
+    ).fit(*table.take(split_table(table, PAPER, 0).train))
     with tempfile.TemporaryDirectory() as scratch:
         _generate(sampler, args.n_rows, args.chunk_size, Path(scratch) / "rows.parquet", folder)
 

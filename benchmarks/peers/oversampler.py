@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks._methods import build_sampler, sampler_figures
+from benchmarks._methods import sampler_figures
+from benchmarks._samplers import make_sampler
 from benchmarks.peers.contract import Result, Task, run_peer
 
 
@@ -23,9 +24,9 @@ def run(task: Task, result: Result) -> None:
     is_published = task.options["length"] == "published"
     n_rows = min(task.n_rows, task.n_free_rows) if is_published else task.n_rows
     n_positive = int((y == task.positive).sum())
-    sampler = build_sampler(
-        _overrides(task, n_positive + n_rows),
-        categorical=[name for name in X if name not in task.numeric],
+    sampler = make_sampler(
+        **_overrides(task, n_positive + n_rows),
+        column_types={name: "categorical" for name in X if name not in task.numeric},
         sampling_strategy={task.positive: n_positive + n_rows},
         random_state=task.seed,
     )
