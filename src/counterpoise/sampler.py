@@ -127,9 +127,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         (``condition_column``, ``condition_value``; tuples for a fixed combination); its
         ``log_likelihood`` in nats under the model, given the prompt; the distance to the nearest
         real row of its class and that row's position in X (``nearest_distance``,
-        ``nearest_row``). The distance is Gower's, in [0, 1]: the mean over the columns of the
-        difference as a share of the column's range, or of 0 and 1 for equal and different
-        categories.
+        ``nearest_row``). The distance is that of `counterpoise.metrics`, in [0, 1]: the mean over
+        the columns of the difference of the ranks that two values have among the real rows of the
+        class, or of 0 and 1 for equal and different categories.
     copy_rate_ : float
         Share of the synthetic rows that equal a real row of their class in every cell.
     rejection_stats_ : dict of object to RejectionStats

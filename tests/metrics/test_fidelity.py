@@ -92,6 +92,18 @@ def test_associations_at_their_ends() -> None:
     assert found.loc["c", ["one", "same"]].tolist() == [0, 0]
 
 
+def test_pairs_are_those_of_a_bounded_number_of_columns() -> None:
+    random = np.random.default_rng(6)
+    wide = pd.DataFrame(random.normal(size=(30, 200)), columns=[f"c{at}" for at in range(200)])
+    prepared = sample(wide, wide, Schema.infer(wide))
+    assert len(prepared.real.paired_columns) == 64
+    assert prepared.real.paired_columns[[0, -1]].tolist() == [0, 199]
+    assert prepared.real.associations.shape == (64, 64)
+    assert metrics.association_error(prepared) == 0
+    few = sample(REAL, MADE).real
+    assert few.paired_columns.tolist() == list(range(len(REAL.columns)))
+
+
 def test_shuffled_columns_have_the_right_marginals_and_no_associations() -> None:
     random = np.random.default_rng(4)
     frame = made_rows(300, 3)
