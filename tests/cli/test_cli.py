@@ -202,6 +202,7 @@ def test_help_names_every_option(shell: Shell) -> None:
         ("minority", "minority"),
         ("not majority", "not majority"),
         ("0.5", 0.5),
+        (".5", 0.5),
         ('{"1": 4}', {1: 4}),
     ],
 )
@@ -303,6 +304,7 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "left", "--max-time", "soon"], "'soon' is not a valid float"),
         (["table.csv", "--target", "left", "--strategy", "most"], "is not auto"),
         (["table.csv", "--target", "left", "--strategy", "{"], "or JSON like"),
+        (["table.csv", "--target", "left", "--strategy", "true"], "is not auto"),
         (
             ["table.csv", "--target", "left", "--strategy", '{"y": 3}'],
             "no class 'y'; there are",

@@ -73,7 +73,10 @@ f : int
         ("all", "all"),
         ('"3"', "3"),
         ("a=b", "a=b"),
-        ("", ""),
+        ("", None),
+        (".5", 0.5),
+        ("2020-01-01", "2020-01-01"),
+        ("[1, 2]", [1, 2]),
     ],
 )
 def test_value_of_a_setting(text: str, value: object) -> None:

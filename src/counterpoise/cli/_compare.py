@@ -10,7 +10,7 @@ import click
 from counterpoise.cli import _options as shared
 from counterpoise.cli._declared import declared_parameters
 from counterpoise.cli._files import check_report, read_source, write_report
-from counterpoise.cli._terminal import Command, aligned, say
+from counterpoise.cli._terminal import aligned, say
 
 if TYPE_CHECKING:
     from counterpoise.report._verdict import Verdict
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COMPARE = declared_parameters("comparison/_compare.py", "compare")
 
 
-@click.command(cls=Command)
+@click.command()
 @shared.table_options
 @shared.parameter_option(
     _COMPARE["classifiers"],
@@ -39,16 +39,15 @@ _COMPARE = declared_parameters("comparison/_compare.py", "compare")
 @shared.parameter_option(_COMPARE["max_time"], "--max-time", metavar="SECONDS")
 @shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
 @shared.sampler_options
-@click.option(
+@shared.repeatable(
     "--report",
     "reports",
-    type=shared.PATH,
-    metavar="FILE",
-    multiple=True,
-    help="Write a report: .html (a single file), .md or .json.",
+    "FILE",
+    "Write a report: .html (a single file), .md or .json.",
+    shared.PATH,
 )
 @shared.force_option
-@shared.verbose_option
+@shared.verbosity_options
 def compare(
     *, data: Path, target: str, reports: tuple[Path, ...], force: bool, **options: Any
 ) -> None:

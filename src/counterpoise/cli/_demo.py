@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from counterpoise.cli import _options as shared
-from counterpoise.cli._terminal import Command
 
 
-@click.command(cls=Command)
+@click.command()
 @click.option(
     "--output",
     "-o",
@@ -29,7 +28,7 @@ from counterpoise.cli._terminal import Command
     default=0,
     metavar="INTEGER",
 )
-@shared.verbose_option
+@shared.verbosity_options
 def demo(*, output: Path, force: bool, model: str, random_state: int, verbose: bool) -> None:
     """Compare no balancing, SMOTENC and counterpoise on a table.
 

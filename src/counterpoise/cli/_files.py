@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from counterpoise.errors import SchemaError, TableFileError
 
@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
     from counterpoise.io._files import Table
 
-_REPORT_FORMATS: Final = {
-    ".html": "to_html",
-    ".htm": "to_html",
-    ".md": "to_markdown",
-    ".json": "to_json",
-}
+_REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
 
 def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table, dict[str, str]]:
@@ -60,8 +55,6 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
 def split_names(texts: Sequence[str], columns: Collection[str]) -> list[str]:
     """Return the columns that are given one by one or with commas between.
 
-    Examples
-    --------
     >>> split_names(["zip,plan", "fee, total"], ["zip", "plan", "fee, total"])
     ['zip', 'plan', 'fee, total']
     """
@@ -72,16 +65,7 @@ def split_names(texts: Sequence[str], columns: Collection[str]) -> list[str]:
 
 
 def check_column(name: str, columns: Sequence[str], role: str) -> None:
-    """Raise unless `name` is one of `columns`, and suggest similar ones.
-
-    Examples
-    --------
-    >>> check_column("Churn", ["state", "churn"], "target")
-    Traceback (most recent call last):
-        ...
-    counterpoise.errors.SchemaError: The table has no column 'Churn' (the target).
-    Did you mean 'churn'?
-    """
+    """Raise unless `name` is one of `columns`, and suggest similar ones."""
     if name in columns:
         return
     folded = {column.casefold().strip(): column for column in columns}
@@ -98,7 +82,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     """Raise unless a report can be written to `path`, before any long work."""
     from counterpoise.io._files import check_destination
 
-    if path.suffix.lower() not in _REPORT_FORMATS:
+    if path.suffix.lower() not in _REPORT_METHODS:
         raise TableFileError(
             f"{str(path)!r} has no suffix of a report format: name it .html, .md or .json."
         )
@@ -110,7 +94,7 @@ def write_report(report: Any, path: Path) -> None:
     from counterpoise.io._files import atomic_write
 
     with atomic_write(path) as draft:
-        getattr(report, _REPORT_FORMATS[path.suffix.lower()])(draft)
+        getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
 
 
 def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) -> None:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from counterpoise.cli._declared import Parameter, declared_parameters, summary
-from counterpoise.cli._settings import SET_HELP, check_setting, list_settings_option, parse_setting
+from counterpoise.cli._settings import (
+    SET_HELP,
+    check_setting,
+    list_settings_option,
+    parse_setting,
+    parse_value,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +46,11 @@ def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Dec
     return click.option(*flags, declared.name, **{**from_declaration, **attributes})
 
 
+def path_option(flag: str, text: str, metavar: str = "FILE") -> Decorator:
+    """Return the option for a file or folder to write."""
+    return click.option(flag, type=PATH, metavar=metavar, help=text)
+
+
 def repeatable(flag: str, name: str, metavar: str, text: str, parse: Any = str) -> Decorator:
     """Return the option for a list, of which `parse` reads each value."""
     return click.option(flag, name, metavar=metavar, type=parse, multiple=True, help=text)
@@ -62,13 +73,10 @@ def parse_strategy(text: str) -> str | float | dict[str, int]:
     >>> parse_strategy("minority"), parse_strategy("0.5"), parse_strategy('{"yes": 900}')
     ('minority', 0.5, {'yes': 900})
     """
+    strategy = parse_value(text)
     if text in _STRATEGIES:
         return text
-    try:
-        strategy = json.loads(text)
-    except json.JSONDecodeError:
-        strategy = None
-    if isinstance(strategy, float | int):
+    if type(strategy) in (int, float):
         return float(strategy)
     if not isinstance(strategy, dict):
         raise click.BadParameter(
@@ -102,17 +110,7 @@ def parse_range(text: str) -> tuple[str, Any, Any]:
     low, dots, high = ends.partition("..")
     if not (column and dots):
         raise click.BadParameter(f"{text!r} is not of the form COLUMN=LOW..HIGH")
-    return column, _number_or_text(low), _number_or_text(high)
-
-
-def _number_or_text(text: str) -> Any:
-    text = text.strip()
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text or None
+    return column, parse_value(low), parse_value(high)
 
 
 def parse_share(text: str) -> tuple[float]:
@@ -227,11 +225,16 @@ force_option = click.option("--force", is_flag=True, help="Replace existing file
 seed_option = parameter_option(
     SAMPLER["random_state"], "--seed", type=click.IntRange(min=0), metavar="INTEGER"
 )
-verbose_option = click.option(
-    "--verbose/--quiet",
-    "-v/-q",
-    default=True,
-    help="Progress and a summary on stderr, or errors and warnings only.",
+verbosity_options = grouped(
+    click.option(
+        "--verbose/--quiet",
+        "-v/-q",
+        default=True,
+        help="Progress and a summary on stderr, or errors and warnings only.",
+    ),
+    click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
+    ),
 )
 
 

@@ -9,35 +9,22 @@ import click
 
 from counterpoise.cli import _options as shared
 from counterpoise.cli._files import check_report, read_source, write_report
-from counterpoise.cli._terminal import Command, aligned, say
+from counterpoise.cli._terminal import aligned, say
 from counterpoise.errors import ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@click.command(cls=Command)
+@click.command()
 @shared.table_options
 @shared.output_option
 @click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
 @click.option("--only-synthetic", is_flag=True, help="Write the synthetic rows only.")
-@click.option(
-    "--report",
-    type=shared.PATH,
-    metavar="FILE",
-    help="Write a report: .html (a single file), .md or .json.",
-)
-@click.option(
-    "--provenance",
-    type=shared.PATH,
-    metavar="FILE",
-    help="Write a table of where each synthetic row came from.",
-)
-@click.option(
-    "--save",
-    type=shared.PATH,
-    metavar="FOLDER",
-    help="Save the trained sampler, without the rows, to a new folder, for counterpoise sample.",
+@shared.path_option("--report", "Write a report: .html (a single file), .md or .json.")
+@shared.path_option("--provenance", "Write a table of where each synthetic row came from.")
+@shared.path_option(
+    "--save", "Save the trained sampler, without the rows, for counterpoise sample.", "FOLDER"
 )
 @shared.force_option
 @shared.parameter_option(
@@ -50,7 +37,7 @@ if TYPE_CHECKING:
 @shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", metavar="SECONDS")
 @shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", metavar="FOLDER")
 @shared.seed_option
-@shared.verbose_option
+@shared.verbosity_options
 def resample(
     *,
     data: Path,

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from counterpoise.cli import _options as shared
-from counterpoise.cli._terminal import Command, say
+from counterpoise.cli._terminal import say
 from counterpoise.errors import ModelError
 
 
-@click.command(cls=Command)
+@click.command()
 @click.argument("folder", type=shared.PATH)
 @click.option(
     "--rows", "-n", "n_samples", type=click.IntRange(min=0), required=True, help="How many rows."
@@ -26,7 +26,7 @@ from counterpoise.errors import ModelError
 @shared.force_option
 @shared.device_option
 @shared.seed_option
-@shared.verbose_option
+@shared.verbosity_options
 def sample(
     *,
     folder: Path,

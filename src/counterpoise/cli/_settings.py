@@ -31,18 +31,21 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
         raise click.BadParameter(
             f"{text!r} is not of the form recipe.NAME=VALUE or model.NAME=VALUE"
         )
-    return owner, name, _parse_value(value.strip())
+    return owner, name, parse_value(value)
 
 
-def _parse_value(text: str) -> Any:
-    """Return the number, boolean, null or list that `text` is in JSON, else `text` itself."""
-    literals = {"none": None, "true": True, "false": False}
+def parse_value(text: str) -> Any:
+    """Return the number, boolean, null or list that `text` is, else `text` itself."""
+    text = text.strip()
+    literals = {"": None, "none": None, "null": None, "true": True, "false": False}
     if text.lower() in literals:
         return literals[text.lower()]
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+    for parse in (int, float, json.loads):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return text
 
 
 def check_setting(owner: str, name: str, model: str) -> None:

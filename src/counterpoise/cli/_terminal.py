@@ -9,14 +9,9 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
-
-FAILURE: Final = 1
-MISTAKE: Final = 2
-INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
 
 _ENVIRONMENT = {
     # threads that spin while they wait make small matrix products many times slower on busy cores
@@ -34,59 +29,37 @@ _ENVIRONMENT = {
 _IGNORED_PACKAGES = ("accelerate", "gguf", "huggingface_hub", "peft", "torch", "transformers")
 
 
-def run(command: click.Command, arguments: Sequence[str] | None, program: str) -> int:
-    """Run a command and return its exit code."""
-    prepare_libraries()
+def run(group: click.Group, arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; a failure is one line on stderr."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
-        code = command.main(arguments, prog_name=program, standalone_mode=False)
+        with warnings.catch_warnings(), group.make_context("counterpoise", [*arguments]) as ctx:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            group.invoke(ctx)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        say_error(error.format_message())
+        _say_error(error.format_message())
         return error.exit_code
-    except click.Abort:
-        return INTERRUPTED
-    return code if isinstance(code, int) else 0
-
-
-def prepare_libraries() -> None:
-    """Silence the libraries below before they are imported; what the user has set stays."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-
-
-class Command(click.Command):
-    """A command with ``--debug``, whose failures are one line on stderr and an exit code."""
-
-    def __init__(self, *args: Any, **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        help_ = "Show the traceback of an error."
-        self.params.append(click.Option(["--debug"], is_flag=True, help=help_))
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, whose warnings are one line each."""
-        is_debugging = ctx.params.pop("debug")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
-            try:
-                return super().invoke(ctx)
-            except (click.exceptions.Exit, click.Abort, click.ClickException):
-                raise
-            except KeyboardInterrupt:
-                say("counterpoise: interrupted")
-                raise click.exceptions.Exit(INTERRUPTED) from None
-            except BrokenPipeError:
-                _discard_stdout()
-                raise click.exceptions.Exit(BROKEN_PIPE) from None
-            except Exception as error:
-                if is_debugging:
-                    traceback.print_exc()
-                code, message = _describe(error)
-                say_error(message)
-                raise click.exceptions.Exit(code) from error
+    except KeyboardInterrupt:
+        say("counterpoise: interrupted")
+        return 130
+    except BrokenPipeError:
+        _discard_stdout()
+        return 141
+    except Exception as error:  # noqa: BLE001
+        if "--debug" in arguments:
+            traceback.print_exc()
+        code, message = _describe(error)
+        _say_error(message)
+        return code
+    return 0
 
 
 def say(text: str) -> None:
@@ -95,7 +68,7 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def say_error(message: str) -> None:
+def _say_error(message: str) -> None:
     """Write an error in one line."""
     say(f"counterpoise: error: {_one_line(message)}")
 
@@ -122,15 +95,15 @@ def _describe(error: Exception) -> tuple[int, str]:
 
     message = str(error)
     if isinstance(error, MissingDependencyError | ValueError) and message:
-        return MISTAKE, message
+        return 2, message
     if isinstance(error, CounterpoiseError):
-        return FAILURE, message
+        return 1, message
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return FAILURE, (
+        return 1, (
             "Out of memory. Try --set model.batch_size=8 and --set model.generation_batch_size=64, "
             "or --model compact."
         )
-    return FAILURE, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
+    return 1, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
 
 
 def _show_warning(message: Warning | str, _: type[Warning], filename: str, *__: Any) -> None:
