@@ -36,7 +36,8 @@ _STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Decorator:
     """Return the option for a declared parameter: default, type and help are the parameter's."""
     choices = re.findall(r'"([^"]+)"', declared.type) if declared.type.startswith("{") else None
-    numbers = [number for number in (float, int) if number.__name__ in declared.type]
+    words = re.findall(r"\w+", declared.type)
+    numbers = [number for number in (float, int) if number.__name__ in words]
     from_declaration = {
         "type": click.Choice(choices) if choices else next(iter(numbers), str),
         "default": declared.default,
