@@ -140,7 +140,7 @@ def test_only_codes_of_the_domain_decode() -> None:
 
 
 @pytest.mark.parametrize("dtype", [object, "category", "string"])
-def test_a_million_rows_are_fast(dtype: str) -> None:
+def test_a_million_rows(dtype: str) -> None:
     words = np.array(["a", "b", "c"], dtype=object)[np.arange(10**6) % 3]
     column = infer(words, dtype)
     assert len(column.decode(column.encode(pd.Series(words, dtype=dtype, name="x")))) == 10**6

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -106,7 +105,7 @@ def test_frames_that_do_not_fit_the_schema_are_rejected(table: Table, frame: pd.
     assert (caught.value.column, caught.value.context["value"]) == ("age", 99)
 
 
-def test_half_a_million_rows_are_fast() -> None:
+def test_half_a_million_rows_come_back() -> None:
     n_rows = 500_000
     random = np.random.default_rng(0)
     frame = pd.DataFrame(
@@ -119,7 +118,5 @@ def test_half_a_million_rows_are_fast() -> None:
             + pd.to_timedelta(random.integers(0, 99, n_rows), "D"),
         }
     )
-    start = time.perf_counter()
     table = Table.from_frame(frame, Schema.infer(frame))
-    table.to_frame()
-    assert time.perf_counter() - start < 10
+    pd.testing.assert_frame_equal(table.to_frame(), frame)

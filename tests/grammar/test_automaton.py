@@ -17,7 +17,7 @@ from counterpoise.grammar._automaton import (
 
 
 def accepted(automaton: Automaton) -> dict[tuple, int]:
-    """Every accepted sequence, with the code it spells, by walking the whole automaton."""
+    """Every accepted sequence, with its code, by walking the whole automaton."""
     found = {}
     stack = [(0, (), 0)]
     while stack:
@@ -62,7 +62,7 @@ def test_framed_adds_both_ends_and_keeps_the_codes():
     assert accepted(automaton) == {tuple("<-x->"): 5, tuple("<-yz->"): 6}
 
 
-def test_expand_spells_symbols_out_and_shares_prefixes():
+def test_expand_replaces_symbols_and_shares_prefixes():
     symbols = Automaton(((Edge("one", END, 1, 1), Edge("onto", END, 1, 2), Edge("two", 0, 1, 0)),))
     finite = Automaton((symbols.edges[0][:2],))
     automaton = expand(finite, lambda symbol: str(symbol))

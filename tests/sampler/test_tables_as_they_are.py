@@ -156,8 +156,8 @@ def test_free_text_is_the_kind_that_is_not_enumerable():
     ("column", "fate"),
     [
         ([f"id{i}" for i in range(100)], "new texts"),
-        ([f"id{i}" for i in range(40)], "repeat the values"),
-        (np.arange(100)[::-1] * 7, "any numbers in its range"),
+        ([f"id{i}" for i in range(40)], "the values of real rows"),
+        (np.arange(100)[::-1] * 7, "any values in its range"),
     ],
     ids=["text", "categories", "numbers"],
 )

@@ -1,4 +1,4 @@
-"""Sentences without a grammar."""
+"""Rows without a grammar."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from counterpoise.serialization._tokenizer import START, CharacterTokenizer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 
-def test_every_piece_may_be_written_and_sentences_stay_as_they_were():
+def test_every_piece_is_possible_and_rows_stay_as_they_were():
     table = labelled_table(*mixed_frame())
     tokenizer = HuggingFaceTokenizer(byte_pair_tokenizer())
     narrow = text_serializer(table, tokenizer)

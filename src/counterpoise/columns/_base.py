@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._cells import MARKERS, Dtype, column_error
+from counterpoise.columns._cells import MARKERS, Dtype, column_error, missing_marker
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._automaton import Automaton, expand, framed
@@ -158,6 +158,15 @@ class Column(ABC):
     def domain(self) -> str:
         """Say in a few words which values a cell can have."""
 
+    @property
+    def min_rows_of_identifier(self) -> int | None:
+        """From how many rows on a different value in each is no accident; None if it may be."""
+        return None
+
+    def generated_values(self) -> str:
+        """Say which values generated rows get."""
+        return f"any of {self.domain()}"
+
     # Grammar. Free text needs none of these: it is written in parts of the strings there are.
 
     def symbol_automaton(self) -> Automaton:
@@ -289,6 +298,18 @@ class Column(ABC):
         return untag_dtype(value) if name == "dtype" else of_type(value, expected)
 
     # For subclasses
+
+    @classmethod
+    def describing(cls, series: pd.Series[Any], kind: str, **values: Any) -> Self:
+        """Make the column of `series`, with `values` for the fields that a subclass adds."""
+        common = {
+            "name": series.name,
+            "kind": kind,
+            "dtype": series.dtype,
+            "has_missing": bool(series.isna().any()),
+            "marker": missing_marker(series),
+        }
+        return cls(**(common | values))
 
     def _error(self, problem: str, value: Any = None) -> SchemaError:
         return column_error(self.name, problem, value)

@@ -28,7 +28,6 @@ from counterpoise.columns._cells import (
     distinct,
     is_object,
     is_string,
-    missing_marker,
     present_types,
 )
 from counterpoise.columns._json import is_supported, tag_value, untag_value
@@ -83,14 +82,8 @@ class CategoricalColumn(Column):
         they cannot be sorted.
         """
         _, observed = distinct(series)
-        column = cls(
-            name=series.name,
-            kind=kind or _kind_of(series),
-            dtype=series.dtype,
-            has_missing=bool(series.isna().any()),
-            marker=missing_marker(series),
-            categories=_in_order(observed, series.dtype),
-        )
+        categories = _in_order(observed, series.dtype)
+        column = cls.describing(series, kind or _kind_of(series), categories=categories)
         column._check_categories()
         return column
 
@@ -191,6 +184,15 @@ class CategoricalColumn(Column):
         names = [str(category) for category in self.categories]
         shown = ", ".join(names[:6])
         return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+
+    @property
+    def min_rows_of_identifier(self) -> int | None:
+        """In a smaller table, strings may well be all different by chance."""
+        return 30 if self.kind == "categorical" else None
+
+    def generated_values(self) -> str:
+        """Say which values generated rows get."""
+        return "the values of real rows"
 
     # Grammar
 

@@ -26,7 +26,6 @@ from counterpoise.columns._cells import (
     Dtype,
     column_error,
     is_object,
-    missing_marker,
     present_types,
 )
 from counterpoise.columns._ranged import RangedColumn
@@ -97,16 +96,8 @@ class TimeColumn(RangedColumn):
         if is_object(series.dtype) and resolution != "D":
             units.remove("D")  # unit "D" says that the objects are dates
         unit = next(unit for unit in units if not (present % _ratio(unit, resolution)).any())
-        return cls(
-            name=series.name,
-            kind=kind,
-            dtype=series.dtype,
-            has_missing=bool(missing.any()),
-            marker=missing_marker(series),
-            low=int(present.min()) // _ratio(unit, resolution),
-            high=int(present.max()) // _ratio(unit, resolution),
-            unit=unit,
-        )
+        low, high = (int(end) // _ratio(unit, resolution) for end in (present.min(), present.max()))
+        return cls.describing(series, kind, low=low, high=high, unit=unit)
 
     @classmethod
     @abstractmethod

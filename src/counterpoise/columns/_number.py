@@ -28,7 +28,6 @@ from counterpoise.columns._cells import (
     distinct,
     is_object,
     is_string,
-    missing_marker,
     present_types,
 )
 from counterpoise.columns._ranged import RangedColumn
@@ -115,12 +114,10 @@ class NumericColumn(RangedColumn):
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Take grid and range from the cells: the fewest decimals that represent all of them."""
         fit = _fit(series, kind)
-        column = cls(
-            name=series.name,
-            kind=kind or ("integer" if fit.is_whole else "decimal"),
-            dtype=series.dtype,
+        column = cls.describing(
+            series,
+            kind or ("integer" if fit.is_whole else "decimal"),
             has_missing=fit.has_missing,
-            marker=missing_marker(series),
             low=fit.low,
             high=fit.high,
             decimals=fit.decimals,
@@ -246,6 +243,11 @@ class NumericColumn(RangedColumn):
         text += f", {self.usual_decimals} decimals" if self.usual_decimals else ""
         text += f", or one of {len(self.exceptions)} others" if self.exceptions else ""
         return text
+
+    @property
+    def min_rows_of_identifier(self) -> int | None:
+        """In a smaller table, whole numbers may well be all different by chance."""
+        return 100 if self._is_whole else None
 
     @property
     def _is_whole(self) -> bool:

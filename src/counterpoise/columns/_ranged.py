@@ -72,6 +72,10 @@ class RangedColumn(Column):
         ends = self.decode(np.array([self.low, self.high]))
         return f"{ends.iloc[0]} to {ends.iloc[1]}"
 
+    def generated_values(self) -> str:
+        """Say which values generated rows get."""
+        return "any values in its range, and some may occur twice"
+
     def restrict_range(self, low: Any, high: Any) -> Self:
         """Return the column with another range, whatever was observed.
 

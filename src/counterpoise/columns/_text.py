@@ -29,7 +29,6 @@ from counterpoise.columns._cells import (
     distinct,
     is_object,
     is_string,
-    missing_marker,
     present_types,
 )
 
@@ -92,14 +91,7 @@ class TextColumn(Column):
         """Take the longest length from the cells, which must all be strings."""
         _, values = distinct(series)
         texts = _strings(values, series.name)
-        return cls(
-            name=series.name,
-            kind=kind or "text",
-            dtype=series.dtype,
-            has_missing=bool(series.isna().any()),
-            marker=missing_marker(series),
-            max_length=max(map(len, texts)),
-        )
+        return cls.describing(series, kind or "text", max_length=max(map(len, texts)))
 
     def encode_texts(self, series: pd.Series[Any]) -> tuple[Codes, tuple[str, ...]]:
         """Code each cell, and return the distinct strings that the codes are positions among.
@@ -151,6 +143,15 @@ class TextColumn(Column):
     def n_values(self) -> float:
         """Infinite."""
         return float("inf")
+
+    @property
+    def min_rows_of_identifier(self) -> int | None:
+        """In a smaller table, strings may well be all different by chance."""
+        return 30
+
+    def generated_values(self) -> str:
+        """Say which values generated rows get."""
+        return "new texts, made of the parts of the real ones"
 
     def domain(self) -> str:
         """Say how long a text can be."""

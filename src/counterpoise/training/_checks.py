@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns._base import ABSENT, Column
+from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
 from counterpoise.training._interpolation import N_NEIGHBORS
 from counterpoise.training._rows import MIN_CLASS_SIZE_FOR_HOLDOUT
-
-SMALLEST_TABLE_WITH_IDENTIFIERS = 30
-"""In a smaller table, strings that are all different may well be by chance."""
-SMALLEST_TABLE_WITH_NUMBERED_ROWS = 100
-"""In a smaller table, whole numbers that are all different may well be by chance."""
 
 
 def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
@@ -54,17 +49,18 @@ def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
 def warn_about_identifiers(features: Table) -> None:
     """Warn of columns with another value in every row, and say what happens to them."""
     for position, column in enumerate(features.schema):
-        n_rows = len(features)
-        is_number = column.kind == "integer"
-        smallest = (
-            SMALLEST_TABLE_WITH_NUMBERED_ROWS if is_number else SMALLEST_TABLE_WITH_IDENTIFIERS
-        )
-        if n_rows < smallest or not (is_number or _is_word(features, position)):
+        fewest = column.min_rows_of_identifier
+        if fewest is None or len(features) < fewest:
             continue
-        if _n_distinct(features, position) == n_rows:
+        texts = features.texts.get(position)
+        values = features.codes[:, position].tolist() if texts is None else texts
+        if texts is not None and any(" " in text for text in texts):
+            continue  # no identifiers, but words
+        if len(set(values)) == len(features):
             warnings.warn(
                 f"column {column.name!r} has another value in every row, like an identifier; "
-                f"{_fate(column)}. If that means nothing, drop the column before resampling",
+                f"generated rows get {column.generated_values()}. If it means nothing, drop the "
+                "column before resampling",
                 UserWarning,
                 stacklevel=2,
             )
@@ -82,25 +78,3 @@ def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
             UserWarning,
             stacklevel=2,
         )
-
-
-def _is_word(table: Table, position: int) -> bool:
-    """Whether a column is of categories or of texts without spaces, which tell nothing."""
-    texts = table.texts.get(position, ())
-    return table.schema[position].kind == "categorical" or (
-        bool(texts) and not any(" " in text for text in texts)
-    )
-
-
-def _n_distinct(table: Table, position: int) -> int:
-    if position in table.texts:
-        return len(set(table.texts[position]))
-    return len(np.unique(table.codes[:, position]))
-
-
-def _fate(column: Column) -> str:
-    if column.is_text:
-        return "synthetic rows get new texts, made of the parts of the real ones"
-    if column.is_numeric:
-        return "synthetic rows get any numbers in its range, and some may occur twice"
-    return "synthetic rows repeat the values of real rows"

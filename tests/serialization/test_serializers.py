@@ -1,4 +1,4 @@
-"""Both serialisations: a row to a sentence and back."""
+"""Both serializers: a row to tokens and back."""
 
 import functools
 import string
@@ -22,7 +22,7 @@ from counterpoise.serialization._text_serializer import text_serializer
 from counterpoise.serialization._tokenizer import START, CharacterTokenizer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
-LANGUAGES = {
+SERIALIZERS = {
     "table": lambda table: table_serializer(table),
     "table, pre-trained": lambda table: table_serializer(table, byte_pairs()),
     "text, characters": lambda table: text_serializer(table, CharacterTokenizer()),
@@ -36,8 +36,8 @@ def byte_pairs():
     return HuggingFaceTokenizer(byte_pair_tokenizer())
 
 
-def read_sentence(serializer, tokens, column_tokens, order):
-    """Read a sentence back to codes, knowing nothing but the cells' names and automata."""
+def read_row(serializer, tokens, column_tokens, order):
+    """Read a row back to codes, knowing nothing but the cells' names and automata."""
     assert tokens[0] == START
     codes = {}
     rest = tokens[1:].tolist()
@@ -93,29 +93,29 @@ def frames(draw):
     return frame, labels
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
+@pytest.mark.parametrize("name", SERIALIZERS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=frames(), seed=st.integers(0, 99))
 def test_rows_read_back_as_they_were(name, data, seed):
     table = labelled_table(*data)
-    serializer = LANGUAGES[name](table)
+    serializer = SERIALIZERS[name](table)
     n_rows, n_columns = table.codes.shape
     orders = np.argsort(np.random.default_rng(seed).random((n_rows, n_columns)), axis=1)
     token_batch = serialize(table, serializer).token_batch(np.arange(n_rows), orders)
     for row in range(n_rows):
         length = token_batch.lengths[row]
         tokens, column_tokens = token_batch.tokens[row, :length], token_batch.column_tokens[row]
-        found = read_sentence(serializer, tokens, column_tokens, orders[row])
+        found = read_row(serializer, tokens, column_tokens, orders[row])
         assert (column_tokens != NO_COLUMN_TOKEN).sum() == sum(
             cell.column_token != NO_COLUMN_TOKEN for cell in serializer.cells
         )
         assert [found[column][0] for column in range(n_columns)] == table.codes[row].tolist()
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
+@pytest.mark.parametrize("name", SERIALIZERS)
 def test_choices_are_marked_where_the_automaton_has_a_choice(name):
     table = labelled_table(*mixed_frame())
-    serializer = LANGUAGES[name](table)
+    serializer = SERIALIZERS[name](table)
     corpus = serialize(table, serializer)
     for column, cell in enumerate(serializer.cells):
         for segment in np.unique(corpus.segments[:, column]):
@@ -132,10 +132,10 @@ def test_choices_are_marked_where_the_automaton_has_a_choice(name):
                 state = cell.automaton.follow(state, token).target
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
+@pytest.mark.parametrize("name", SERIALIZERS)
 def test_absent_cells_are_left_out(name):
     table = labelled_table(*mixed_frame(8))
-    serializer = LANGUAGES[name](table)
+    serializer = SERIALIZERS[name](table)
     codes = table.codes.copy()
     codes[:, 2:] = ABSENT
     corpus = serialize(Table(table.schema, codes, table.texts), serializer)
@@ -150,10 +150,10 @@ def test_absent_cells_are_left_out(name):
         assert token_batch.tokens[row, : token_batch.lengths[row]].tolist() == expected
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
+@pytest.mark.parametrize("name", SERIALIZERS)
 def test_what_is_outside_the_table_cannot_be_written(name):
     table = labelled_table(*mixed_frame())
-    serializer = LANGUAGES[name](table)
+    serializer = SERIALIZERS[name](table)
     age, price = serializer.schema[1], serializer.schema[2]
     bad = [(1, age.low - 1), (1, age.high + 1), (2, price.high + 1)]
     for column, code in bad:
@@ -171,7 +171,7 @@ def test_what_is_outside_the_table_cannot_be_written(name):
         serialize(wrong, serializer)
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
+@pytest.mark.parametrize("name", SERIALIZERS)
 @given(texts=st.lists(st.text(string.printable + "é🙂", max_size=30), min_size=2, max_size=6))
 @settings(max_examples=25, deadline=None)
 def test_free_text_reads_back(name, texts):
@@ -179,7 +179,7 @@ def test_free_text_reads_back(name, texts):
     schema = Schema.infer(frame, kinds={"note": "text"})
     assert isinstance(schema[0], TextColumn)
     table = Table.from_frame(frame, schema)
-    serializer = LANGUAGES[name](table)
+    serializer = SERIALIZERS[name](table)
     cell = serializer.cells[0]
     for code, text in enumerate(table.texts[0]):
         written = list(cell.encode(code))
@@ -191,13 +191,13 @@ def test_free_text_reads_back(name, texts):
 def test_categories_that_look_alike_are_told_apart():
     frame = pd.DataFrame({"code": pd.Series([1, "1", True, "True"] * 2, dtype=object)})
     table = Table.from_frame(frame, Schema.infer(frame))
-    for build in LANGUAGES.values():
+    for build in SERIALIZERS.values():
         serializer = build(table)
         serialized = {tuple(serializer.encode_cell(0, code)) for code in range(4)}
         assert len(serialized) == 4
 
 
-def test_the_published_sentence():
+def test_the_published_text():
     frame = pd.DataFrame({"age": [39, 50], "workclass": ["State-gov", "Private, big"]})
     table = labelled_table(frame, pd.Series([">50K", "<=50K"], name="income"))
     serializer = text_serializer(table, CharacterTokenizer())
@@ -234,12 +234,12 @@ def serialized(serializer, column, code):
     ]
 
 
-@pytest.mark.parametrize("name", LANGUAGES)
+@pytest.mark.parametrize("name", SERIALIZERS)
 def test_a_mean_that_gaps_were_filled_with_is_written_beside_short_numbers(name):
     values = [0.2, -0.5, 1.1, 12.8, 2.4] * 5 + [2.01350433] * 20 + [None]
     frame = pd.DataFrame({"filled": values, "other": list(range(46))})
     table = labelled_table(frame, pd.Series(["yes", "no"] * 23, name="y"))
-    column, cell = table.schema[1], LANGUAGES[name](table).cells[1]
+    column, cell = table.schema[1], SERIALIZERS[name](table).cells[1]
     lengths = {}
     for code in np.unique(table.codes[:, 1]).tolist():
         written = list(cell.encode(code))
