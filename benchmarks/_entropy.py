@@ -339,7 +339,7 @@ class SamplerRows:
         from counterpoise.generation._decoding import Sampling, generate
         from counterpoise.generation._prompts import draw_generation_orders, draw_prompts
 
-        value_counts = self._generator.rows.value_counts
+        value_counts = self._generator.value_counts
         prompts = draw_prompts(value_counts, self.label, n_rows, self._condition, rng)
         orders = draw_generation_orders(
             prompts.table.codes, prompts.condition, self._permutation, rng
@@ -389,13 +389,13 @@ class SamplerRows:
 
     def _start(self, feature: int) -> tuple[IntArray, FloatArray]:
         """Values that prompts draw for a feature, ascending, and their log-probabilities."""
-        values, counts = self._generator.rows.value_counts.values(self.label, feature)
+        values, counts = self._generator.value_counts.values(self.label, feature)
         return values, np.log(counts / counts.sum())
 
 
 def _trained_label(generator: RowGenerator, class_: Any) -> int:
     label = generator.serializer.schema[0]
-    trained = generator.rows.value_counts.labels
+    trained = generator.value_counts.labels
     names = label.decode(trained).tolist()
     if class_ is None and len(names) == 1:
         return int(trained[0])

@@ -147,7 +147,7 @@ def _measure(name: str, model: str, serialization: str, args: argparse.Namespace
         random_state=args.seed,
     ).fit(X, y)
     generator = sampler.generator_
-    corpus = serialize(generator.rows.corpus, generator.serializer)
+    corpus = serialize(sampler.training_.rows.corpus, generator.serializer)
     n_rows, n_columns = corpus.segments.shape
     orders = draw_orders(n_rows, n_columns, "label-first", np.random.default_rng(0))
     batch = corpus.token_batch(np.arange(n_rows), orders)

@@ -26,14 +26,18 @@ def small_compact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the compact model tiny, where it only matters that rows come out."""
     from counterpoise.models import _llama as compact
 
-    tiny = compact.CompactSize(width=16, n_layers=1, n_heads=2, feed_forward=32)
-    monkeypatch.setattr(compact, "CompactSize", lambda: tiny)
+    build = compact.compact_model
+
+    def tiny(n_tokens: int, seed: int, width: int, n_layers: int, device: Any) -> Any:
+        return build(n_tokens, seed, width // 4, n_layers // 2, device)
+
+    monkeypatch.setattr(compact, "compact_model", tiny)
 
 
 @pytest.fixture(autouse=True)
 def no_weights_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that names no model is not to load 135 million parameters where they are at hand."""
-    monkeypatch.setattr("counterpoise.models._smollm2.is_at_hand", lambda: False)
+    monkeypatch.setattr("counterpoise.models._smollm2.is_installed", lambda: False)
 
 
 @pytest.fixture

@@ -12,6 +12,18 @@ import pytest
 from sklearn.base import BaseEstimator
 
 
+class TickingClock:
+    """A clock on which each look at it takes `seconds`, whatever the machine does."""
+
+    def __init__(self, seconds: float = 0.01) -> None:
+        self.seconds = seconds
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
 class CopyingSampler:
     """Stands in for `LLMOverSampler`: fills every class with copies of its first rows."""
 

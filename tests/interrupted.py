@@ -1,4 +1,4 @@
-"""A fit to be killed: as a script, it kills itself at a moment, or writes its weights and rows."""
+"""A fit to be killed: as a script, it kills itself at a step, or writes its weights and rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +49,28 @@ def stop_at_step(step: int, stop: Any) -> None:
     Checkpoint.save_now_and_then = counted
 
 
-def main(folder: str, output: str, step: str, delay_s: str) -> None:
-    def kill_soon() -> None:
-        kill = threading.Timer(float(delay_s), os.kill, (os.getpid(), signal.SIGKILL))
-        kill.start()
+MOMENTS = ("before it writes", "while it writes", "before the file is replaced")
 
-    stop_at_step(int(step), kill_soon)
+
+def kill_at(moment: str) -> None:
+    """Kill this process without notice, now or in the midst of the next checkpoint."""
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def write_half(tensors: Any, path: Path, metadata: Any) -> None:
+        save_file(tensors, path, metadata)
+        if moment == "while it writes":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        kill()
+
+    if moment == "before it writes":
+        kill()
+    checkpoint.save_file = write_half
+
+
+def main(folder: str, output: str, step: str, moment: str) -> None:
+    stop_at_step(int(step), lambda: kill_at(moment))
     sampler, rows = fitted(Path(folder))
     save_file(distinct_tensors(sampler.generator_.model), f"{output}.safetensors")
     Path(f"{output}.csv").write_text(rows)

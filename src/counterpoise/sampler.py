@@ -28,21 +28,20 @@ from counterpoise.constraints._set import ConstrainedTable, apply_constraints, c
 from counterpoise.generation._condition import Fixed, read_fixed
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._filling import RowSampler, fill, label_code
-from counterpoise.generation._free_decoding import share_by_fate
+from counterpoise.generation._free_decoding import free_decoding_stats
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.generation._scoring import score_rows
-from counterpoise.models import AutoModel, Backbone, PretrainedModel, get_model
-from counterpoise.models._device import Device, device_for
-from counterpoise.models._registry import LoadedBackbone, load_backbone
+from counterpoise.models import AutoModel, Backbone, get_model
+from counterpoise.models._backbone import LoadedModel
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._auto_model import Fit, choose_backbone
+from counterpoise.training._auto_model import ModelChoice
 from counterpoise.training._checkpoint import Checkpoint, fingerprint, read_facts
 from counterpoise.training._checks import (
     check_class_size,
     warn_about_identifiers,
     warn_about_unseen,
 )
-from counterpoise.training._fit import TrainingLength, fit_generator
+from counterpoise.training._fit import fit_generator
 from counterpoise.training._runtime_estimate import TimeBudget, warn_about_stopped_training
 
 
@@ -473,7 +472,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return frame, labels
 
     def _start(self, X: Any, y: Any) -> None:
-        self._started = time.perf_counter()
+        self._started = self._clock()
         self._caller_types = CallerTypes.of(X, y)
         for name in _OF_ONE_FIT:
             self.__dict__.pop(name, None)
@@ -593,41 +592,34 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _train(self, prepared: ConstrainedTable) -> Checkpoint | None:
         """Train a model of the prepared rows; return the checkpoint, if there is one."""
-        model = get_model(self.model)
-        device = device_for(model, self.device)
-        backbone = self._backbone(model, prepared.table, device)
-        self.model_name_, self.model_reason_ = backbone.name, backbone.reason
-        size = model.generation_batch_size
-        self._generation_batch_size = (
-            backbone.generation_batch_size if isinstance(size, str) else int(size)
-        )
+        backbone = get_model(self.model)
+        budget = TimeBudget(self.max_time, self._started, self._clock)
+        model = self._load_model(backbone, prepared.table, budget)
+        self.model_name_, self.model_reason_ = model.name, model.reason
+        self._generation_batch_size = model.generation_batch_size
         self._rng = _generator_of(self.random_state)
         checkpoint = None
         if self.checkpoint_dir is not None:
-            taken = {"model": backbone.name, "device": device.device, "precision": device.precision}
+            device = model.device
+            taken = {"model": model.name, "device": device.device, "precision": device.precision}
             seeded = None if self.random_state is None else self._rng
             params = self.get_params(deep=False)
             del params["recipe"]  # the name: its values count
-            params |= {**self.recipe_.get_params(), **model.get_params(), **taken}
+            params |= {**self.recipe_.get_params(), **backbone.get_params(), **taken}
             parts = fingerprint(prepared.table, self._n_rows, params, seeded)
-            checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng, backbone.name)
-        rate, batch_size = model.learning_rate, model.batch_size
-        self.generator_ = fit_generator(
+            checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng, model.name)
+        self.training_ = fit_generator(
             prepared.table,
             self._n_rows,
-            backbone,
+            model,
             self.recipe_,
-            TrainingLength.of(self.recipe_),
-            batch_size=backbone.batch_size if isinstance(batch_size, str) else int(batch_size),
-            learning_rate=backbone.learning_rate if isinstance(rate, str) else float(rate),
-            device=device,
             rng=self._rng,
             progress=make_progress(self.verbose),
             checkpoint=checkpoint,
-            budget=TimeBudget(self._n_rows, self._sampling(), self.max_time, self._started),
+            budget=budget,
         )
-        self.history_ = self.generator_.history
-        trainings = self.generator_.trainings
+        self.generator_, self.history_ = self.training_.generator, self.training_.history
+        trainings = self.training_.trainings
         training_s = sum(history.seconds for history in trainings)
         n_samples_seen = sum(history.n_samples_seen for history in trainings)
         self.timings_ = {
@@ -639,38 +631,22 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         warn_about_stopped_training(trainings, self.max_time)
         return checkpoint
 
+    def _clock(self) -> float:
+        return time.perf_counter()
+
     def _finish(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is not None:
             checkpoint.remove()
         self.n_synthetic_ = 0
 
-    def _backbone(self, model: Backbone, table: Table, device: Device) -> LoadedBackbone:
+    def _load_model(self, model: Backbone, table: Table, budget: TimeBudget) -> LoadedModel:
         """Load the model that was asked for, or for "auto" the one that fits the budget."""
-        name, reason = getattr(model, "name", "compact"), "asked for"
-        lora_rank = n_layers = None
-        if isinstance(model, PretrainedModel):
-            lora_rank, n_layers = model.lora_rank, model.n_layers
-        if isinstance(model, AutoModel) and self.checkpoint_dir is not None:
-            begun = read_facts(Path(self.checkpoint_dir)) or {}
-            # a checkpoint is resumed with its model, however fast the machine is now
-            name, reason = begun.get("backbone", name), "the checkpoint is of it"
-        if name != "auto":
-            return load_backbone(
-                name, device=device, lora_rank=lora_rank, n_layers=n_layers, reason=reason
-            )
-        size, rows = model.batch_size, model.generation_batch_size
-        fit = Fit(
-            table,
-            self._n_rows,
-            self.recipe_,
-            TrainingLength.of(self.recipe_),
-            device,
-            batch_size=None if isinstance(size, str) else int(size),
-            generation_batch_size=None if isinstance(rows, str) else int(rows),
-            lora_rank=lora_rank,
-            n_layers=n_layers,
-        )
-        return choose_backbone(fit, self.max_time, self._started)
+        if not isinstance(model, AutoModel):
+            return model.load(self.device)
+        begun = read_facts(Path(self.checkpoint_dir)) if self.checkpoint_dir is not None else None
+        if begun is not None:  # is resumed with its model, however fast the machine is now
+            return model.candidate(begun["model_name"]).load(self.device, "the checkpoint is of it")
+        return ModelChoice(table, self._n_rows, self.recipe_, model, self.device).choose(budget)
 
     def _generate(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Generate the rows that each class lacks; label first."""
@@ -680,7 +656,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if self.recipe_.decoding == "free":
             n_invalid = filling.provenance["invalid_cells"].to_numpy()
             rejection_stats = sum(filling.rejection_stats.values(), start=RejectionStats())
-            self.free_decoding_stats_ = share_by_fate(n_invalid, rejection_stats)
+            self.free_decoding_stats_ = free_decoding_stats(n_invalid, rejection_stats)
         self.timings_["generation_s"] = filling.seconds
         self.timings_["generation_rows_per_s"] = len(filling.rows) / filling.seconds
         return filling.rows
@@ -710,7 +686,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _trained_class(self, class_: Any) -> Any:
         """Return the class to be generated, which the model must have been trained on."""
-        trained = self.generator_.rows.value_counts.labels
+        trained = self.generator_.value_counts.labels
         names = self.generator_.serializer.schema[0].decode(trained).tolist()
         if class_ is None and len(trained) == 1:
             return names[0]
@@ -724,6 +700,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
 _OF_ONE_FIT = (
     "generator_",
+    "training_",
     "history_",
     "timings_",
     "provenance_",

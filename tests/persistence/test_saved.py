@@ -161,10 +161,10 @@ def test_no_row_is_stored_unless_asked_for(sampler, original, tmp_path):
     stored = b"".join(path.read_bytes() for path in original.iterdir())
     assert not any(note.encode() in stored for note in notes)
     assert sorted(path.name for path in original.iterdir()) == sorted(FILES)
-    assert len(LLMOverSampler.load(original).generator_.rows.corpus) == 0
+    assert len(LLMOverSampler.load(original).training_.rows.corpus) == 0
     sampler.save(tmp_path / "rows", include_rows=True)
-    corpus = LLMOverSampler.load(tmp_path / "rows").generator_.rows.corpus
-    expected = sampler.generator_.rows.corpus
+    corpus = LLMOverSampler.load(tmp_path / "rows").training_.rows.corpus
+    expected = sampler.training_.rows.corpus
     np.testing.assert_array_equal(corpus.codes, expected.codes)
     assert corpus.texts == expected.texts
 

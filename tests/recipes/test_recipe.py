@@ -11,17 +11,16 @@ from benchmarks._samplers import make_sampler
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError, MissingDependencyError
 from counterpoise.generation import _filling as filling
+from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._scoring import Scorer
 from counterpoise.generation._selection import XGBoostLabeller
-from counterpoise.models import CompactModel
+from counterpoise.models import CompactModel, get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.models._registry import load_backbone
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
 from counterpoise.sampler import LLMOverSampler
 from counterpoise.serialization._serializer import draw_orders, serialize
 from counterpoise.serialization._table_serializer import table_serializer
-from counterpoise.training._fit import build_serializer
-from counterpoise.training._rows import training_rows
+from counterpoise.training._preparation import build_serializer, training_rows
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
@@ -204,7 +203,7 @@ def test_a_recipe_checks_its_numbers(wrong):
 
 def test_taptap_writes_numbers_digit_by_digit_in_text():
     table = labelled_table(*mixed_frame())
-    backbone = load_backbone("compact", device=CPU)
+    backbone = get_model("compact").load("cpu")
     serializer = build_serializer(
         table, backbone.tokenizer, get_recipe("taptap", serialization="text")
     )
@@ -266,7 +265,7 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
 def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
     monkeypatch.setattr(XGBoostLabeller, "label", lambda self, table: np.zeros(len(table), int))
     monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
-    monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
+    monkeypatch.setattr(rejection_sampling, "SMALLEST_BOUND", 1)
     with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
         make_sampler(**QUICK, recipe="taptap").fit_resample(*churn)
 
@@ -280,7 +279,7 @@ def test_without_xgboost_the_extra_is_named(churn, monkeypatch):
 def test_the_scorer_counts_a_label_that_is_written():
     table = labelled_table(*mixed_frame())
     serializer = table_serializer(table)
-    backbone = load_backbone("compact", device=CPU)
+    backbone = get_model("compact").load("cpu")
     model = backbone.build(serializer.vocabulary.entries, 0)
     corpus = serialize(table, serializer)
     token_batch = corpus.token_batch(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))

@@ -15,7 +15,7 @@ from counterpoise.generation._prompts import (
 )
 from counterpoise.recipes._base import Recipe
 from counterpoise.training._interpolation import interpolate
-from counterpoise.training._rows import training_rows
+from counterpoise.training._preparation import training_rows
 from tests.small_models import labelled_table, mixed_frame
 
 NUMERIC = [1, 2, 5]  # age, price, since, behind the label

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save
@@ -15,8 +15,16 @@ from safetensors.torch import load_file, save
 from counterpoise import sampler as sampler_module
 from counterpoise.errors import ModelError
 from counterpoise.training import _checkpoint as checkpoint
-from counterpoise.training._checkpoint import FILE_NAME, Checkpoint, distinct_tensors, replace_file
-from tests.interrupted import fitted, stop_at_step
+from counterpoise.training._checkpoint import (
+    FILE_NAME,
+    Checkpoint,
+    Training,
+    distinct_tensors,
+    replace_file,
+)
+from counterpoise.training._history import TrainingState
+from tests.doubles import TickingClock
+from tests.interrupted import MOMENTS, fitted, stop_at_step
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +43,7 @@ def undisturbed():
     with pytest.MonkeyPatch.context() as patch:
         steps = counted_steps(patch)
         sampler, rows = fitted(None)
-    assert len(sampler.generator_.trainings) == 3
+    assert len(sampler.training_.trainings) == 3
     return sampler, rows, len(steps)
 
 
@@ -70,7 +78,7 @@ def assert_same(sampler, rows, undisturbed):
     assert all(torch.equal(own[name], other[name]) for name in other)
     assert rows == expected_rows
     assert sampler.history_.train_loss == expected.history_.train_loss
-    for own, other in zip(sampler.generator_.trainings, expected.generator_.trainings, strict=True):
+    for own, other in zip(sampler.training_.trainings, expected.training_.trainings, strict=True):
         assert own.held_out_loss == other.held_out_loss
     assert sampler._rng.bit_generator.state == expected._rng.bit_generator.state
 
@@ -113,7 +121,7 @@ def test_stopped_again_and_again_without_a_seed(stopping_at, tmp_path):
             fitted(tmp_path, random_state=None)
         seen.append(checkpoint.read_facts(tmp_path))
     assert seen[0]["rng_at_start"] == seen[1]["rng_at_start"] == seen[2]["rng_at_start"]
-    assert [facts["standing"]["n_batches"] for facts in seen] == [3, 6, 9]
+    assert [facts["unfinished"]["n_batches"] for facts in seen] == [3, 6, 9]
 
 
 def test_what_differs_is_named(stopping_at, tmp_path):
@@ -162,34 +170,38 @@ def test_an_interrupted_write_leaves_the_checkpoint_before(tmp_path):
     assert [file.read_text() for file in tmp_path.iterdir()] == ["one"]
 
 
-def run(folder: Path, output: Path, step: int, delay_s: float) -> int:
-    """Fit in a process of its own; return how it ended."""
-    command = [sys.executable, "-m", "tests.interrupted", folder, output, step, delay_s]
+def run(folder: Path, step: int, moment: str) -> int:
+    """Fit in a process of its own, which is killed at a step; return how it ended."""
+    command = [sys.executable, "-m", "tests.interrupted", folder, folder / "rows", step, moment]
     return subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode
 
 
-def assert_killed_and_resumed(folder, undisturbed, seed):
-    moment = random.Random(seed)
-    *_, n_steps = undisturbed
-    step, delay_s = moment.randint(1, n_steps - 3), moment.uniform(0, 0.02)
-    assert run(folder, folder / "rows", step, delay_s) == -signal.SIGKILL
-    assert not (folder / "rows.csv").exists()
-    assert run(folder, folder / "rows", -1, 0) == 0
-    expected, expected_rows, _ = undisturbed
-    weights = load_file(folder / "rows.safetensors")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_process_is_resumed(moment, undisturbed, tmp_path):
+    expected, expected_rows, n_steps = undisturbed
+    assert run(tmp_path, n_steps // 2, moment) == -signal.SIGKILL
+    assert not (tmp_path / "rows.csv").exists()
+    assert run(tmp_path, -1, moment) == 0
+    weights = load_file(tmp_path / "rows.safetensors")
     for name, tensor in distinct_tensors(expected.generator_.model).items():
         assert torch.equal(weights[name], tensor), name
-    assert (folder / "rows.csv").read_text() == expected_rows
-    assert not (folder / FILE_NAME).exists()
+    assert (tmp_path / "rows.csv").read_text() == expected_rows
+    assert not (tmp_path / FILE_NAME).exists()
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
-def test_killed_at_a_random_moment(undisturbed, tmp_path):
-    assert_killed_and_resumed(tmp_path, undisturbed, seed=0)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
-@pytest.mark.parametrize("seed", range(1, 11))
-def test_killed_at_ten_random_moments(seed, undisturbed, tmp_path):
-    assert_killed_and_resumed(tmp_path, undisturbed, seed)
+def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
+    """Every 30 s, or more rarely where one takes long, on a clock that no machine sets."""
+    clock = TickingClock(0.0)
+    written = []
+    monkeypatch.setattr(checkpoint, "replace_file", lambda *_: written.append(clock.now))
+    own = Checkpoint(tmp_path, {}, np.random.default_rng(0), "compact", clock)
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    schedule = torch.optim.lr_scheduler.ConstantLR(optimizer)
+    state = TrainingState(next_evaluation=1)
+    training = Training(model, optimizer, schedule, np.random.default_rng(0), state)
+    for second in range(100):
+        clock.now = float(second)
+        own.save_now_and_then(training)
+    assert written == [30.0, 60.0, 90.0]

@@ -42,7 +42,7 @@ def unrefined() -> LLMOverSampler:
 
 def share_kept(sampler: LLMOverSampler, selection_classifier: LLMOverSampler) -> float:
     """Of 1,000 rows as the model writes them, what the judge of another sampler keeps."""
-    written, _ = sampler.generator_.write(
+    written, _ = sampler.generator_.generate(
         0, 1000, Sampling(), rng=np.random.default_rng(1), progress=SilentProgress()
     )
     assert selection_classifier.generator_.selection_classifier is not None
@@ -58,10 +58,10 @@ def test_where_most_rows_are_put_back_it_learns_to_write_what_is_kept(refined, u
     assert (
         refined.rejection_stats_["rare"].n_drawn < 0.8 * unrefined.rejection_stats_["rare"].n_drawn
     )
-    assert refined.generator_.refinement is not None
-    assert unrefined.generator_.refinement is None
-    presented = [history.n_samples_seen for history in refined.generator_.trainings]
-    assert len(presented) == 1 + len(unrefined.generator_.trainings)
+    assert refined.training_.refinement is not None
+    assert unrefined.training_.refinement is None
+    presented = [history.n_samples_seen for history in refined.training_.trainings]
+    assert len(presented) == 1 + len(unrefined.training_.trainings)
     assert refined.timings_["training_rows_per_s"] == pytest.approx(
         sum(presented) / refined.timings_["training_s"]
     )
@@ -75,7 +75,7 @@ def test_a_saved_sampler_goes_on_as_it_was(refined, tmp_path) -> None:
     written = refined.sample(50, random_state=3)
     refined.save(tmp_path / "saved")
     loaded = LLMOverSampler.load(tmp_path / "saved")
-    assert loaded.generator_.refinement == refined.generator_.refinement
+    assert loaded.training_.refinement == refined.training_.refinement
     pd.testing.assert_frame_equal(loaded.sample(50, random_state=3)[0], written[0])
 
 
@@ -96,8 +96,8 @@ def test_when_it_is_worth_it(n_rows, n_classes, n_kept, n_drawn, expected) -> No
 
 def test_by_default_a_few_rows_are_not_worth_it(unrefined, refined) -> None:
     few, many = (fitted(refinement="auto", sampling_strategy={"rare": n}) for n in (150, 6000))
-    assert few.generator_.refinement is None
-    assert many.generator_.refinement is not None
+    assert few.training_.refinement is None
+    assert many.training_.refinement is not None
     assert few.history_.train_loss == unrefined.history_.train_loss == many.history_.train_loss
 
 

@@ -1,4 +1,4 @@
-"""Values that the user fixes for all rows to write."""
+"""Values that the user fixes for all rows to generate."""
 
 from __future__ import annotations
 
@@ -8,23 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns._schema import Schema
-from counterpoise.constraints._fixed_combinations import Combination, Layout
+from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """The values of some columns.
-
-    Attributes
-    ----------
-    layout : Layout
-        Which columns are joined.
-    codes : mapping of int to int
-        By position in the user's table (label first): the code that all rows have there.
-    """
+    """The codes that all rows have, by position in the user's table (label first)."""
 
     layout: Layout
     codes: Mapping[int, int]
@@ -76,14 +67,10 @@ def read_fixed(layout: Layout, condition: Mapping[Any, Any]) -> Fixed:
         except ValueError as error:
             raise ValueError(f"condition: {error}") from error
     for combination in layout.combinations:
-        _check_observed(schema, combination, codes)
+        if not len(combination.matching(codes)):
+            joined = [schema[member].name for member in combination.members if member in codes]
+            raise ValueError(
+                f"condition: no real row has these values of {joined} together, and a constraint "
+                "allows observed combinations only"
+            )
     return Fixed(layout, codes)
-
-
-def _check_observed(schema: Schema, combination: Combination, codes: Mapping[int, int]) -> None:
-    if not len(combination.matching(codes)):
-        names = [schema[member].name for member in combination.members if member in codes]
-        raise ValueError(
-            f"condition: no real row has these values of {names} together, and fixed_combinations "
-            "holds them to those observed"
-        )

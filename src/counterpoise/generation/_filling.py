@@ -1,4 +1,4 @@
-"""Fill the classes with rows of a trained writer, and account for each row."""
+"""Fill the classes with rows of a trained generator, and account for each row."""
 
 from __future__ import annotations
 
@@ -20,26 +20,18 @@ from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import Prompts
 from counterpoise.generation._provenance import describe_origin
 from counterpoise.generation._rejection_sampling import (
-    SMALLEST_BOUND,
+    DRAWS_PER_ROW,
+    RejectionSampler,
     RejectionStats,
-    sample_with_rejection,
 )
 
 DRAWS_PER_LABELLED_ROW = 100
-"""How many draws a row may take on average where rows are labelled after they are written."""
+"""How many draws a row may take on average where rows are labelled after they are generated."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowSampler:
-    """A writer and what its rows must satisfy.
-
-    Attributes
-    ----------
-    writer : RowWriter
-    constraints : ConstraintSet
-    sampling : Sampling
-    progress : Progress
-    """
+    """A generator, and what its rows must satisfy."""
 
     row_generator: RowGenerator
     constraints: ConstraintSet
@@ -49,37 +41,30 @@ class RowSampler:
     def draw(
         self, class_: Any, n_rows: int, rng: np.random.Generator, fixed: Fixed | None = None
     ) -> tuple[Generated, Prompts, RejectionStats]:
-        """Write exactly `n_rows` rows of a class that satisfy the rules, as they are learned.
+        """Generate exactly `n_rows` rows of a class that satisfy the constraints.
 
-        Raises
-        ------
-        DecodingError
-            If the rules reject too many.
+        A DecodingError says that too many are rejected.
         """
-        schema = self.row_generator.serializer.schema
-        label = label_code(schema, class_)
+        generator = self.row_generator
+        label = label_code(generator.serializer.schema, class_)
 
         def draw(n: int) -> tuple[Generated, Prompts]:
-            given = None
-            if fixed is not None:
-                given = fixed.draw(n, self.row_generator.rows.value_counts, label, rng)
-            return self.row_generator.write(
+            given = None if fixed is None else fixed.draw(n, generator.value_counts, label, rng)
+            return generator.generate(
                 label, n, self.sampling, rng=rng, progress=self.progress, given=given
             )
 
-        labelling = self.row_generator.acceptance(label)
-        advice = self.row_generator.advice()
-        return sample_with_rejection(
+        own = generator.acceptance(label)
+        selection = generator.selection_classifier
+        advice = [*generator.advice(), *self.constraints.advice(label)]
+        return RejectionSampler(
             draw,
-            {**labelling, **self.constraints.accepts()},
-            n_rows,
-            prefer=None
-            if self.row_generator.selection_classifier is None
-            else self.row_generator.selection_classifier.margin,
+            {**own, **self.constraints.accepts()},
+            margin=None if selection is None else selection.margin,
             class_=class_,
-            most_drawn=max(DRAWS_PER_LABELLED_ROW * n_rows, SMALLEST_BOUND) if labelling else None,
-            advice="; ".join([*advice, *self.constraints.advice(label)]),
-        )
+            max_draws_per_row=DRAWS_PER_LABELLED_ROW if own else DRAWS_PER_ROW,
+            advice="; ".join(advice),
+        ).sample(n_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +78,10 @@ class Filling:
     provenance : DataFrame of shape (n_synthetic, 6)
     copy_rate : float
         Share of the rows that equal a real one.
-    redraws : dict of object to Redraws
-        By class, what it took.
+    rejection_stats : dict of object to RejectionStats
+        By class.
     seconds : float
-        How long it took to write them.
+        How long it took to generate them.
     """
 
     rows: pd.DataFrame
@@ -109,28 +94,22 @@ class Filling:
 def fill(
     row_sampler: RowSampler, observed: Table, n_rows: Mapping[Any, int], rng: np.random.Generator
 ) -> Filling:
-    """Write the rows that each class lacks; at least one in all.
+    """Generate the rows that each class lacks, by class; at least one in all.
 
-    Parameters
-    ----------
-    observed : Table
-        The real rows as they are, label first.
-    n_rows : mapping of object to int
-        By class, how many.
+    `observed` are the real rows as they are, label first.
     """
     rows, provenance, rejection_stats, n_copies = [], [], {}, 0
     seconds = 0.0
-    assert row_sampler.constraints.real_rows is not None
+    constraints = row_sampler.constraints
+    assert constraints.real_rows is not None
     for class_, n in n_rows.items():
         started = time.perf_counter()
         generated, prompts, rejection_stats[class_] = row_sampler.draw(class_, n, rng)
         seconds += time.perf_counter() - started
-        made = row_sampler.constraints.layout.split(generated.table)
-        n_copies += int(row_sampler.constraints.real_rows.has(made).sum())
+        made = constraints.layout.split(generated.table)
+        n_copies += int(constraints.real_rows.has(made).sum())
         rows.append(made.to_frame())
-        provenance.append(
-            describe_origin(generated, prompts, made, observed, row_sampler.constraints.layout)
-        )
+        provenance.append(describe_origin(generated, prompts, made, observed, constraints.layout))
     whole = pd.concat(rows, ignore_index=True)
     return Filling(
         rows=whole,

@@ -1,4 +1,11 @@
-"""Writing without a grammar: the model goes on from a prompt, whatever it makes of it."""
+"""Generation without a grammar, as published: the model continues a prompt, and rows are parsed.
+
+The code that accompanies the ImbLLM paper splits a text at commas, takes the first value of each
+column, drops rows with an unparsable number, and fills in the rest: the most frequent category for
+one that is missing or unknown, the mean for a missing number, of the rows that the model was
+trained on. That is done here so that its cost can be measured: what is filled in is the middle of
+the class again, whatever the prompt was.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +21,16 @@ from counterpoise.columns._table import Table
 from counterpoise.generation._decoding import FloatArray, Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, IntArray
-from counterpoise.models._base import LanguageModel
-from counterpoise.models._cache import prepare
 from counterpoise.models._device import Device
+from counterpoise.models._language_model import LanguageModel
 from counterpoise.serialization._serializer import Serializer, TokenBatch
 from counterpoise.serialization._tokenizer import START, Tokenizer
 
+UNPARSABLE = "unparsable numbers"
+"""Why a row is dropped."""
 
-@torch.no_grad()
+
+@torch.inference_mode()
 def generate_text(
     model: LanguageModel,
     prompts: TokenBatch,
@@ -32,14 +41,14 @@ def generate_text(
     rng: np.random.Generator,
     progress: Progress,
 ) -> tuple[IntArray, FloatArray]:
-    """Continue each of `prompts` up to `n_tokens` in all.
+    """Continue each of `prompts` up to `n_tokens` in all; a longer prompt is cut.
 
     Returns
     -------
     tokens : ndarray of shape (n_rows, n_tokens), int64
-        The prompt and what the model wrote; a prompt longer than that is cut.
+        The prompt and its continuation.
     log_likelihood : ndarray of shape (n_rows,), float64
-        Log-probability, in nats, of what was written, at temperature 1.
+        Log-probability of the continuation, in nats, at temperature 1.
     """
     n_rows = len(prompts.tokens)
     tokens = np.full((n_rows, n_tokens), START, dtype=np.int64)
@@ -48,41 +57,27 @@ def generate_text(
     log_likelihood = np.zeros(n_rows)
     model.eval()
     generator = torch.Generator(device=device.device)
-    open_cache = prepare(model, device)
-    with progress.stage("writing", total=n_rows, unit="rows") as advance:
+    with progress.stage("generating", total=n_rows, unit="rows") as advance:
         for start in range(0, n_rows, sampling.batch_size):
             generator.manual_seed(int(rng.integers(2**63)))
             batch = tokens[start : start + sampling.batch_size]  # a view: filled in place
-            n_written = np.minimum(prompts.lengths[start : start + len(batch)], n_tokens)
+            lengths = np.minimum(prompts.lengths[start : start + len(batch)], n_tokens)
             n_read = 0
-            parser = open_cache(len(batch))
-            while (shortest := int(n_written.min())) < n_tokens:
+            cache = model.open_cache(len(batch), device)
+            while (shortest := int(lengths.min())) < n_tokens:
                 # 1. read as much as every row has; score what may follow in those that end there
                 pending = batch[:, n_read:shortest]
-                rows = np.flatnonzero(n_written == shortest)
-                logits = parser.read(pending, np.full_like(pending, NO_COLUMN_TOKEN), rows)
+                rows = np.flatnonzero(lengths == shortest)
+                logits = cache.read(pending, np.full_like(pending, NO_COLUMN_TOKEN), rows)
                 n_read = shortest
-                # 2. choose any token but the start of a sentence
+                # 2. choose any token but the start of a row
                 logits[:, START] = -torch.inf
                 choice, log_probability = choose(logits, sampling, generator)
                 batch[rows, shortest] = choice.cpu().numpy()
                 log_likelihood[start + rows] += log_probability.double().cpu().numpy()
-                n_written[rows] += 1
+                lengths[rows] += 1
             advance(len(batch))
     return tokens, log_likelihood
-
-
-# The published way to read what a model wrote freely: split at commas, drop, fill in.
-#
-# The code that accompanies the ImbLLM paper splits a text at commas, takes the first value of
-# each column, drops rows with an unparsable number, and fills in the rest: the most frequent
-# category for one that is missing or unknown, the mean for a missing number, of the rows that the
-# model was trained on. That is done here so that its cost can be measured: what is filled in is
-# the middle of the class again, whatever the model was asked for.
-
-
-FLAWED = "numbers that are none"
-"""Why a row is dropped."""
 
 
 def parse_sentence(text: str, names: Sequence[str]) -> dict[str, str]:
@@ -102,41 +97,15 @@ def parse_sentence(text: str, names: Sequence[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedRows:
-    """Rows read from free text.
-
-    Attributes
-    ----------
-    table : Table
-        The rows, label first; a cell is ``ABSENT`` where it makes its row one to be dropped.
-    n_invalid : ndarray of shape (n_rows,), int64
-        How many cells of each row were not possible ones as they were written.
-    """
-
-    table: Table
-    n_invalid: IntArray
-
-
-@dataclass(frozen=True, slots=True)
 class FreeTextParser:
-    """What is needed to read the rows of one table from text.
-
-    Attributes
-    ----------
-    language : Language
-        Of the table, in the model's own tokens.
-    tokenizer : Tokenizer
-        The model's.
-    n_tokens : int
-        How long a text is, in tokens: the longest sentence of a training row.
-    fill : ndarray of shape (n_columns,), int64
-        By column the code of the most frequent category or the mean number.
-    """
+    """Parses the rows of one table from text."""
 
     serializer: Serializer
     tokenizer: Tokenizer
     n_tokens: int
+    """How long a text is: as the longest training row."""
     fill: IntArray
+    """By column the code of the most frequent category or the mean number."""
     texts: dict[int, tuple[str, ...]]
 
     @classmethod
@@ -145,32 +114,32 @@ class FreeTextParser:
     ) -> FreeTextParser:
         """Take what is filled in from the rows that the model was trained on."""
         fill = [c.typical_code(real.codes[:, at]) for at, c in enumerate(real.schema)]
-        return cls(
-            serializer, tokenizer, n_tokens, np.array(fill, dtype=np.int64), dict(real.texts)
-        )
+        texts = dict(real.texts)
+        return cls(serializer, tokenizer, n_tokens, np.array(fill, dtype=np.int64), texts)
 
-    def read(self, tokens: IntArray, prompts: Table) -> ParsedRows:
-        """Read a row from each text; cells that the prompt gave are as given.
+    def parse(self, tokens: IntArray, prompts: Table) -> tuple[Table, IntArray]:
+        """Return a row per text, label first, and how many cells of it were impossible.
 
-        A label that is not given and can't be read stays ``ABSENT``: it is nothing to fill in.
+        Cells that the prompt gave are as given. A cell is ``ABSENT`` where its row is to be
+        dropped, and so is a label that is neither given nor readable: labels are not filled in.
         """
         schema = self.serializer.schema
         columns = {str(column.name): at for at, column in enumerate(schema)}
         codes = prompts.codes.copy()
         texts = {at: list(strings) for at, strings in self.texts.items()}
         n_invalid = np.zeros(len(codes), dtype=np.int64)
-        for row, written in enumerate(tokens):
-            found = parse_sentence(self._text(written), list(columns))
+        for row, text in enumerate(map(self._text, tokens)):
+            found = parse_sentence(text, list(columns))
             for name, at in columns.items():
                 if codes[row, at] != ABSENT:
                     continue
-                code, is_valid = _read(schema[at], found.get(name), texts.get(at))
+                code, is_valid = _parse_cell(schema[at], found.get(name), texts.get(at))
                 if code is None:
                     code = ABSENT if at == 0 else int(self.fill[at])
                 codes[row, at] = code
                 n_invalid[row] += not is_valid
         frozen = {at: tuple(strings) for at, strings in texts.items()}
-        return ParsedRows(Table(schema, codes, frozen), n_invalid)
+        return Table(schema, codes, frozen), n_invalid
 
     def _text(self, tokens: IntArray) -> str:
         entries = self.serializer.vocabulary.entries
@@ -178,39 +147,31 @@ class FreeTextParser:
         return self.tokenizer.decode(pieces).replace("\n", " ")
 
 
-def share_by_fate(n_invalid: IntArray, rejection_stats: RejectionStats) -> dict[str, float]:
-    """Return what became of the rows that the model wrote, as shares of them.
+def free_decoding_stats(n_invalid: IntArray, rejection_stats: RejectionStats) -> dict[str, float]:
+    """Return what became of the rows that the model generated, as shares of them.
 
-    Parameters
-    ----------
-    n_invalid : ndarray of shape (n_rows,)
-        Of the rows that were kept.
-    redraws : Redraws
-        What it took to get them.
-
-    Returns
-    -------
-    dict of str to float
-        ``"valid as written"``; ``"repaired"``, with a cell or more filled in; ``"dropped"``, for
-        a number that is none; ``"rejected otherwise"``, as of another class or by a rule. The
-        first two are estimated from the rows kept, for the last draw is cut off.
+    `n_invalid` is of the rows that were kept. ``"valid as generated"`` and ``"repaired"`` (a cell
+    or more filled in) are estimated from these, because the last draw is cut off; ``"dropped"``
+    had an unparsable number, ``"rejected otherwise"`` another class, say, or broke a constraint.
     """
     n_drawn = max(rejection_stats.n_drawn, 1)
     kept = 1.0 - rejection_stats.n_rejected / n_drawn
-    n_flawed = rejection_stats.rejected.get(FLAWED, 0)
+    n_dropped = rejection_stats.rejected.get(UNPARSABLE, 0)
     valid = float((n_invalid == 0).mean()) if len(n_invalid) else 0.0
     return {
-        "valid as written": kept * valid,
+        "valid as generated": kept * valid,
         "repaired": kept * (1.0 - valid),
-        "dropped": n_flawed / n_drawn,
-        "rejected otherwise": (rejection_stats.n_rejected - n_flawed) / n_drawn,
+        "dropped": n_dropped / n_drawn,
+        "rejected otherwise": (rejection_stats.n_rejected - n_dropped) / n_drawn,
     }
 
 
-def _read(column: Column, text: str | None, strings: list[str] | None) -> tuple[int | None, bool]:
-    """Return a cell's code and whether it is possible as written.
+def _parse_cell(
+    column: Column, text: str | None, strings: list[str] | None
+) -> tuple[int | None, bool]:
+    """Return a cell's code and whether it is possible as generated.
 
-    None for what is to be filled in; ``ABSENT`` for what makes its row one to be dropped.
+    None is to be filled in; ``ABSENT`` drops the row.
     """
     if text is None:
         return None, False

@@ -1,9 +1,10 @@
-"""A language model that has learned a table, and writes rows of it."""
+"""A language model that has learned a table and generates rows of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,62 +12,46 @@ from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
 from counterpoise.generation._decoding import Generated, Sampling, generate
-from counterpoise.generation._free_decoding import FLAWED, FreeTextParser, generate_text
-from counterpoise.generation._prompts import Prompts, draw_generation_orders, draw_prompts
+from counterpoise.generation._free_decoding import UNPARSABLE, FreeTextParser, generate_text
+from counterpoise.generation._prompts import (
+    Prompts,
+    ValueCounts,
+    draw_generation_orders,
+    draw_prompts,
+)
 from counterpoise.generation._rejection_sampling import Accept
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
+from counterpoise.models._language_model import LanguageModel
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import Serializer, serialize
-from counterpoise.training._history import History
-from counterpoise.training._rows import TrainingRows
 
 
 @dataclass(frozen=True, slots=True)
 class RowGenerator:
-    """A language model that has learned a table.
+    """A language model that has learned a table, and all that generating rows takes beside it.
 
     Attributes
     ----------
-    language : Language
-        How rows are written.
-    model : LanguageModel
-        What writes them.
-    recipe : Recipe
-        How it was trained and is prompted.
-    rows : TrainingRows
-        What it was trained on; prompts draw from it.
-    device : Device
-        Where the model is.
-    history : History
-        What happened in training.
-    search : History or None
-        What happened in the training that only found out how long to train.
-    refinement : History or None
-        What happened when it went on to learn from rows of its own.
     labeller : XGBoostLabeller or None
-        What labels rows that are written without a label.
-    reader : FreeReader or None
-        What reads rows from text that is written without a grammar.
-    judge : Judge or None
-        What says which rows are kept, where the recipe selects.
+        Labels rows that are generated without a label.
+    parser : FreeTextParser or None
+        Parses rows from text that is generated without a grammar.
+    selection_classifier : SelectionClassifier or None
+        Says which rows are kept, where the recipe selects.
     """
 
     serializer: Serializer
     model: LanguageModel
     recipe: Recipe
-    rows: TrainingRows
+    value_counts: ValueCounts
     device: Device
-    history: History
-    search: History | None = None
-    refinement: History | None = None
     labeller: XGBoostLabeller | None = None
     parser: FreeTextParser | None = None
     selection_classifier: SelectionClassifier | None = None
 
-    def write(
+    def generate(
         self,
         label: int,
         n_rows: int,
@@ -76,76 +61,53 @@ class RowGenerator:
         progress: Progress,
         given: Mapping[int, IntArray] | None = None,
     ) -> tuple[Generated, Prompts]:
-        """Write `n_rows` rows of the class `label`, and say what each was prompted with.
+        """Generate `n_rows` rows of the class `label`; return their prompts too.
 
         `given` fixes the codes of some columns, by position, each of shape (n_rows,); then
-        nothing else is drawn as a condition. Where rows are labelled after they are written, they
-        may be of any class, and where there is no grammar, a row may not have come off: keep those
-        that `acceptance` accepts.
+        nothing else is drawn as a condition. Where rows are labelled after they are generated, or
+        parsed from free text, not every row is a usable one: see `acceptance`.
         """
+        # Step 5 of the paper: conditioned sampling
         condition = "label" if given else self.recipe.condition
         prompted = label if self.recipe.labelled_by == "prompt" else None
-        prompts = draw_prompts(self.rows.value_counts, prompted, n_rows, condition, rng)
+        prompts = draw_prompts(self.value_counts, prompted, n_rows, condition, rng)
         for position, codes in (given or {}).items():
             prompts.table.codes[:, position] = codes
         orders = draw_generation_orders(
             prompts.table.codes, prompts.condition, self.recipe.permutation, rng
         )
-        if self.parser is not None:
-            generated = self._write_freely(
-                self.parser, prompts.table, orders, sampling, rng=rng, progress=progress
-            )
-        else:
-            generated = generate(
-                self.model,
-                self.serializer,
-                prompts.table,
-                orders,
-                sampling,
-                device=self.device,
-                rng=rng,
-                progress=progress,
-            )
+        how: dict[str, Any] = {"device": self.device, "rng": rng, "progress": progress}
+        with self.device.threads():
+            if self.parser is None:
+                generated = generate(
+                    self.model, self.serializer, prompts.table, orders, sampling, **how
+                )
+            else:
+                generated = self._generate_freely(prompts.table, orders, sampling, self.parser, how)
+        # Step 6 of the paper: the rows carry the label of their prompt
         if self.labeller is not None:
             generated.table.codes[:, 0] = self.labeller.label(generated.table)
         assert self.parser is not None or not (generated.table.codes == ABSENT).any()
         return generated, prompts
 
-    def _write_freely(
+    def _generate_freely(
         self,
-        parser: FreeTextParser,
         prompts: Table,
         orders: IntArray,
         sampling: Sampling,
-        *,
-        rng: np.random.Generator,
-        progress: Progress,
+        parser: FreeTextParser,
+        how: dict[str, Any],
     ) -> Generated:
-        """Let the model write what it likes, and read rows from it."""
-        corpus = serialize(prompts, self.serializer)
-        tokens, log_likelihood = generate_text(
-            self.model,
-            corpus.token_batch(np.arange(len(prompts)), orders),
-            parser.n_tokens,
-            sampling,
-            device=self.device,
-            rng=rng,
-            progress=progress,
-        )
-        reading = parser.read(tokens, prompts)
-        return Generated(reading.table, log_likelihood, reading.n_invalid)
-
-    @property
-    def trainings(self) -> list[History]:
-        """What happened in each training, in their order."""
-        every = self.search, self.history, self.refinement
-        return [history for history in every if history is not None]
+        batch = serialize(prompts, self.serializer).token_batch(np.arange(len(prompts)), orders)
+        tokens, log_likelihood = generate_text(self.model, batch, parser.n_tokens, sampling, **how)
+        table, n_invalid = parser.parse(tokens, prompts)
+        return Generated(table, log_likelihood, n_invalid)
 
     def acceptance(self, label: int) -> dict[str, Accept]:
-        """Return what a row must satisfy to be of the class `label`, by the reason if it is not."""
+        """Return what a row must satisfy to be one of the class `label`, by the reason if not."""
         accept: dict[str, Accept] = {}
         if self.parser is not None:
-            accept[FLAWED] = lambda table: ~(table.codes[:, 1:] == ABSENT).any(axis=1)
+            accept[UNPARSABLE] = lambda table: ~(table.codes[:, 1:] == ABSENT).any(axis=1)
         if self.recipe.labelled_by != "prompt":
             accept["labelled otherwise"] = lambda table: table.codes[:, 0] == label
         return accept

@@ -1,7 +1,7 @@
-"""The values that prompts start from: how often each occurs, column by column.
+"""What the prompts of generated rows hold, and how often each value occurs in the table.
 
-Marginals and not rows: what two columns have to do with each other can't be told from them. So
-they can be kept with a model where the rows themselves must not be.
+Values are counted column by column: what two columns have to do with each other cannot be told
+from the counts, so they can be kept with a model where the rows themselves must not be.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from counterpoise.columns._table import Table
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
+LABEL_ONLY = 0
+"""In place of a feature's position: the prompt holds the label alone."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueCounts:
@@ -24,11 +27,9 @@ class ValueCounts:
 
     Attributes
     ----------
-    schema : Schema
-        The columns, label first.
     counts : mapping of (int, int) to pair of ndarrays
         By label code and position of the column: codes, ascending, and how often each occurs.
-        Columns of free text have none, and neither have cells that are ``ABSENT``.
+        Columns of free text have none, and ``ABSENT`` is not counted.
     """
 
     schema: Schema
@@ -38,16 +39,12 @@ class ValueCounts:
     def of(cls, table: Table) -> ValueCounts:
         """Count the values of `table`, label first."""
         counts = {}
-        positions = [
-            position
-            for position, column in enumerate(table.schema)
-            if position > 0 and not column.is_text
-        ]
         for label in np.unique(table.codes[:, 0]).tolist():
             of_class = table.codes[table.codes[:, 0] == label]
-            for position in positions:
-                cells = of_class[:, position]
-                counts[label, position] = np.unique(cells[cells != ABSENT], return_counts=True)
+            for position in range(1, len(table.schema)):
+                if not table.schema[position].is_text:
+                    cells = of_class[:, position]
+                    counts[label, position] = np.unique(cells[cells != ABSENT], return_counts=True)
         return cls(table.schema, counts)
 
     @property
@@ -56,10 +53,7 @@ class ValueCounts:
         return np.unique(np.array([label for label, _ in self.counts], dtype=np.int64))
 
     def values(self, label: int | None, position: int) -> tuple[IntArray, IntArray]:
-        """Return the codes of a column in one class, or in all (None), and how often each occurs.
-
-        Both are empty where there is none.
-        """
+        """Return the codes of a column in a class, or in all (None), and how often each occurs."""
         parts = [
             part
             for (of, at), part in self.counts.items()
@@ -77,26 +71,16 @@ class ValueCounts:
 
     def features(self, label: int | None) -> list[int]:
         """Return the positions of the columns that have values in a class, or in any (None)."""
-        return [
-            position
-            for position in range(1, len(self.schema))
-            if len(self.values(label, position)[0])
-        ]
+        positions = range(1, len(self.schema))
+        return [position for position in positions if len(self.values(label, position)[0])]
 
     def draw(self, label: int | None, position: int, n: int, rng: np.random.Generator) -> IntArray:
         """Draw `n` codes of a column as often as they occur, with replacement."""
         codes, counts = self.values(label, position)
-        reached = np.cumsum(counts)
-        hits = rng.integers(reached[-1], size=n)
-        drawn: IntArray = codes[np.searchsorted(reached, hits, side="right")]
+        cumulated = np.cumsum(counts)
+        hits = rng.integers(cumulated[-1], size=n)
+        drawn: IntArray = codes[np.searchsorted(cumulated, hits, side="right")]
         return drawn
-
-
-# What the prompts of generated rows hold: the third idea of the method.
-
-
-LABEL_ONLY = 0
-"""In place of a feature's position: the prompt holds the label alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +92,7 @@ class Prompts:
     table : Table
         The given cells; all others are ``ABSENT``.
     condition : ndarray of shape (n_rows,), int64
-        Position of the feature that each prompt was given by its condition, or ``LABEL_ONLY``.
+        Position of the feature that is the condition of each row, or ``LABEL_ONLY``.
     """
 
     table: Table
@@ -132,57 +116,46 @@ def draw_prompts(
     condition: str,
     rng: np.random.Generator,
 ) -> Prompts:
-    """Draw prompts for `n_rows` rows of one class, or of any.
+    """Draw prompts for `n_rows` rows of the class `label`, or of any (None).
 
-    With ``condition="feature"`` every feature in turn is the condition of an equal share of the
-    rows; with ``"any-feature"`` each row's is drawn. A numeric value is drawn from the real and
-    the interpolated rows of the class together, a categorical one from the real rows:
-    interpolated rows have no categories.
+    Step 5 of the paper, the third idea: conditioned sampling. With ``condition="feature"`` every
+    feature in turn is the condition of an equal share of the rows; with ``"any-feature"`` it is
+    drawn for each row. Numbers are drawn from the real and the interpolated rows of the class
+    together, categories from the real ones: interpolated rows have none.
 
-    Parameters
-    ----------
-    starts : Starts
-        Values of the real and interpolated rows.
-    label : int or None
-        Code of the class; None for prompts without a label, whose values are of any class.
-
-    Notes
-    -----
-    NOTE[DIFF]: free text is never a condition, since a prompt would copy a whole cell of a real
-    row, which is what free text most gives away.
+    NOTE[DIFF] Free text is never a condition: a prompt would copy a whole cell of a real row,
+    which is what free text most gives away.
     """
     n_columns = len(value_counts.schema)
     codes = np.full((n_rows, n_columns), ABSENT, dtype=np.int64)
     if label is not None:
         codes[:, 0] = label
     features = value_counts.features(label)
-    which = np.full(n_rows, LABEL_ONLY, dtype=np.int64)
+    conditions = np.full(n_rows, LABEL_ONLY, dtype=np.int64)
     if condition != "label" and features:
-        in_turn = condition == "feature"
-        which = (
-            np.resize(rng.permutation(features), n_rows)
-            if in_turn
-            else rng.choice(features, n_rows)
-        )
+        if condition == "feature":
+            conditions = np.resize(rng.permutation(features), n_rows)
+        else:
+            conditions = rng.choice(features, n_rows)
         for feature in features:
-            rows = np.flatnonzero(which == feature)
+            rows = np.flatnonzero(conditions == feature)
             codes[rows, feature] = value_counts.draw(label, feature, len(rows), rng)
-    return Prompts(Table(value_counts.schema, codes), which)
+    return Prompts(Table(value_counts.schema, codes), conditions)
 
 
 def draw_generation_orders(
     given: IntArray, condition: IntArray, permutation: str, rng: np.random.Generator
 ) -> IntArray:
-    """Draw the order in which each row is written.
+    """Draw the order of the columns in which each row is generated.
 
     The label first (last with ``permutation="label-last"``, nowhere with ``"no-label"``), then the
-    condition, then what else is given, then the cells to be written: in a random order, or in the
-    order of the table with ``"none"``.
+    condition, then what else is given, then the other cells: in a random order, or in the order of
+    the table with ``"none"``.
 
     Parameters
     ----------
     given : ndarray of shape (n_rows, n_columns)
-        Codes of the prompts; ``ABSENT`` where a cell is to be written.
+        Codes of the prompts; ``ABSENT`` where a cell is to be generated.
     condition : ndarray of shape (n_rows,)
         As in :class:`Prompts`.
 

@@ -1,4 +1,4 @@
-"""The log-likelihood of rows under a model and the grammar: what training lowers, and a measure."""
+"""The log-likelihood of rows under a model and the grammar: what training raises, and a measure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.errors import SchemaError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, Grammar, IntArray
-from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
+from counterpoise.models._language_model import LanguageModel
 from counterpoise.serialization._serializer import (
     SerializedTable,
     TokenBatch,
@@ -34,10 +34,14 @@ from counterpoise.serialization._serializer import (
 FloatArray = npt.NDArray[np.float64]
 
 _BATCH_SIZE = 128
+N_ORDERS = 8
+"""Random orders of the columns over which `score_rows` takes the mean."""
+_SMALL_MODEL = 10_000_000
+"""Number of parameters under which a model is copied to score in double precision."""
 
 
 class Scorer:
-    """Log-likelihood of written sentences under a model and the grammar.
+    """Log-likelihood of serialized rows under a model and the grammar.
 
     A token's probability is its share among the tokens that the grammar permits where it was
     chosen: what generation draws from. Forced tokens have probability one, and so has the label
@@ -45,12 +49,7 @@ class Scorer:
     """
 
     def __init__(
-        self,
-        model: LanguageModel,
-        grammar: Grammar,
-        device: Device,
-        *,
-        scores_label: bool = False,
+        self, model: LanguageModel, grammar: Grammar, device: Device, *, scores_label: bool = False
     ) -> None:
         self._model = model
         self._device = device
@@ -60,10 +59,7 @@ class Scorer:
         self._is_scored = (grammar.column != 0) | scores_label
 
     def log_likelihood(self, token_batch: TokenBatch) -> tuple[Tensor, Tensor]:
-        """Return the log-probability of each chosen token, and the row it belongs to.
-
-        Both have shape (n_chosen,).
-        """
+        """Return the log-probability of each chosen token, and its row; both (n_chosen,)."""
         log_likelihood, rows, _ = self._score(token_batch, 1.0)
         return log_likelihood, rows
 
@@ -75,12 +71,12 @@ class Scorer:
 
         Parameters
         ----------
-        corpus : Corpus
+        corpus : SerializedTable
             Whole rows.
         rows : ndarray of shape (n,)
             Which of them to score; a row may come more than once.
         orders : ndarray of shape (n, n_columns)
-            The order of the columns in each sentence.
+            The order of the columns in each.
         temperature : float
             Of the distribution that tokens are drawn from.
 
@@ -94,13 +90,30 @@ class Scorer:
         result = np.zeros(orders.shape)
         for start in range(0, len(rows), _BATCH_SIZE):
             part = slice(start, start + _BATCH_SIZE)
-            scores, row, column = self._score(
-                corpus.token_batch(rows[part], orders[part]), temperature
-            )
-            of_token = scores.double().cpu().numpy()
-            np.add.at(result, (row.cpu().numpy() + start, column), of_token)
+            token_batch = corpus.token_batch(rows[part], orders[part])
+            scores, row, column = self._score(token_batch, temperature)
+            at = row.cpu().numpy() + start, column
+            np.add.at(result, at, scores.double().cpu().numpy())
         self._model.train(was_training)
         return result
+
+    @torch.no_grad()
+    def loss_per_row(
+        self, corpus: SerializedTable, permutation: str, rng: np.random.Generator, n_orders: int = 1
+    ) -> float:
+        """Return the mean negative log-likelihood per row, in nats, over random orders."""
+        was_training = self._model.training
+        self._model.eval()
+        total = 0.0
+        n_rows, n_columns = corpus.segments.shape
+        for _ in range(n_orders):
+            orders = draw_orders(n_rows, n_columns, permutation, rng)
+            for start in range(0, n_rows, _BATCH_SIZE):
+                rows = np.arange(start, min(start + _BATCH_SIZE, n_rows))
+                log_likelihood, _ = self.log_likelihood(corpus.token_batch(rows, orders[rows]))
+                total -= float(log_likelihood.sum())
+        self._model.train(was_training)
+        return total / float(n_orders * n_rows)
 
     def _score(
         self, token_batch: TokenBatch, temperature: float
@@ -120,41 +133,13 @@ class Scorer:
         scores = -functional.cross_entropy(logits / temperature, targets, reduction="none")
         return scores, rows_, self._column[states[rows, columns]]
 
-    @torch.no_grad()
-    def loss_per_row(
-        self, corpus: SerializedTable, permutation: str, rng: np.random.Generator, n_orders: int = 1
-    ) -> float:
-        """Return the mean negative log-likelihood of a row, in nats.
-
-        A row's likelihood depends on the order of its columns; it is averaged over `n_orders`
-        random ones.
-        """
-        was_training = self._model.training
-        self._model.eval()
-        total = 0.0
-        n_rows, n_columns = corpus.segments.shape
-        for _ in range(n_orders):
-            orders = draw_orders(n_rows, n_columns, permutation, rng)
-            for start in range(0, n_rows, _BATCH_SIZE):
-                rows = np.arange(start, min(start + _BATCH_SIZE, n_rows))
-                log_likelihood, _ = self.log_likelihood(corpus.token_batch(rows, orders[rows]))
-                total -= float(log_likelihood.sum())
-        self._model.train(was_training)
-        return total / float(n_orders * n_rows)
-
-
-N_ORDERS = 8
-"""Random orders of the columns over which `score_rows` takes the mean."""
-_SMALL_MODEL = 10_000_000
-"""Number of parameters under which a model is copied to score in double precision."""
-
 
 def score_rows(
     generator: RowGenerator, layout: Layout, X: pd.DataFrame, labels: Sequence[Any] | None
 ) -> FloatArray:
     """Return the log-likelihood of rows given their class; see `LLMOverSampler.score_samples`."""
     if labels is None:
-        classes = layout.schema[0].decode(generator.rows.value_counts.labels).tolist()
+        classes = layout.schema[0].decode(generator.value_counts.labels).tolist()
         by_class = [score_rows(generator, layout, X, [class_] * len(X)) for class_ in classes]
         mean: FloatArray = logsumexp(by_class, axis=0) - np.log(len(classes))
         return mean
@@ -163,7 +148,7 @@ def score_rows(
     for at, members in enumerate(layout.members):  # a combination that no real row has
         is_whole = (table.codes[:, members] != ABSENT).all(axis=1)
         is_possible &= ~(is_whole & (learned.codes[:, at] == ABSENT))
-    is_possible &= np.isin(table.codes[:, 0], generator.rows.value_counts.labels)
+    is_possible &= np.isin(table.codes[:, 0], generator.value_counts.labels)
     scores = np.full(len(table), -np.inf)
     possible = np.flatnonzero(is_possible)
     if not len(possible):

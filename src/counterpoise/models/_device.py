@@ -1,58 +1,61 @@
-"""Where a model runs and in which precision: the one place where code paths differ by device."""
+"""Where a model runs, in which precision and on how many threads."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from counterpoise.errors import ModelError
-from counterpoise.models._options import Backbone, CompactModel
+
+_PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
     """A torch device and the number format of its matrix products.
 
-    Attributes
-    ----------
-    device : torch.device
-        Where tensors live.
-    precision : torch.dtype
-        ``torch.float32`` or ``torch.bfloat16``. Weights and optimizer state stay in float32;
-        with bfloat16 the matrix products of the forward and backward pass run in it.
+    With bfloat16 only matrix products run in it: weights and optimizer state stay in float32.
     """
 
     device: torch.device
     precision: torch.dtype
+    is_single_threaded: bool = False
+    """Whether the model is so small that further threads only get in each other's way."""
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Return the context for training and generation that limits the threads, if they are."""
+        return single_thread() if self.is_single_threaded else nullcontext()
 
     @property
     def fuses_attention(self) -> bool:
-        """Whether torch's fused attention is the fastest here.
-
-        On a processor the fused kernel's backward pass in bfloat16 is slower than everything else
-        of a step together; sentences are short, so plain matrix products win.
-        """
+        """Whether torch's fused attention is fastest; on a CPU, with short rows, it is not."""
         return self.device.type != "cpu"
 
     @property
     def cache_precision(self) -> torch.dtype:
-        """The number format of the key-value cache.
+        """The number format of the key-value cache; on a CPU float32 is faster than bfloat16."""
+        if self.device.type == "cpu" and self.precision == torch.bfloat16:
+            return torch.float32
+        return self.precision
 
-        A processor multiplies a single query with its keys faster in float32.
-        """
-        return torch.float32 if self.device.type == "cpu" else self.precision
+    @property
+    def weight_precision(self) -> torch.dtype:
+        """The number format of weights and optimizer state."""
+        return torch.float64 if self.precision == torch.float64 else torch.float32
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the model computes."""
-        if self.precision == torch.float32:
+        if self.precision != torch.bfloat16:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.precision)
 
     def tensor(self, array: Any) -> torch.Tensor:
-        """Move a NumPy array to the device."""
+        """Return a NumPy array as a tensor on the device."""
         tensor = torch.from_numpy(array)
         if self.device.type == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
@@ -65,9 +68,9 @@ def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
     Parameters
     ----------
     device : str
-        ``"auto"`` (a CUDA device where there is one, else the processor) or a torch device name.
-    precision : {"auto", "float32", "bfloat16"}
-        ``"auto"`` takes bfloat16 where the hardware multiplies matrices in it.
+        ``"auto"`` (a CUDA device where there is one, else the CPU) or a torch device name.
+    precision : {"auto", "float32", "float64", "bfloat16"}
+        ``"auto"``: bfloat16 where the hardware multiplies matrices in it, else float32.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
         raise ModelError(f"device={device!r} can't be used here: {reason}") from error
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16(chosen) else "float32"
-    return Device(chosen, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    return Device(chosen, _PRECISIONS[precision])
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
@@ -97,9 +100,19 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     return bool(probe is not None and probe())
 
 
-def device_for(model: Backbone, device: str) -> Device:
-    """Return the device that `model` runs on, in its precision; see `resolve_device`."""
-    precision = model.precision
-    if precision == "auto" and isinstance(model, CompactModel):
-        precision = "float32"  # so that rows do not depend on what the hardware multiplies in
-    return resolve_device(device, precision)
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run the block on one thread of torch and OpenMP; restore the numbers afterwards.
+
+    On matrices as small as the compact model's, further threads mostly spin while they wait for
+    each other: beside other busy processes that makes a fit many times slower.
+    """
+    n_threads = torch.get_num_threads()
+    try:
+        with threadpool_limits(limits=1, user_api="openmp"):
+            if n_threads > 1:
+                torch.set_num_threads(1)
+            yield
+    finally:
+        if n_threads > 1:
+            torch.set_num_threads(n_threads)

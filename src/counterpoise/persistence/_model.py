@@ -8,7 +8,7 @@ taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,11 +17,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from counterpoise.errors import ModelError
-from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
-from counterpoise.models._huggingface import HuggingFaceModel
+from counterpoise.models._huggingface import HuggingFaceModel, add_adapters
+from counterpoise.models._language_model import LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
-from counterpoise.models._registry import add_adapters
 from counterpoise.serialization._tokenizer import Entry
 from counterpoise.training._checkpoint import distinct_tensors, load_tensors
 
@@ -59,7 +58,7 @@ _MALFORMED = (
 )
 
 
-def describe_model(model: LanguageModel, lora_rank: int | None) -> dict[str, Any]:
+def describe_model(model: LanguageModel) -> dict[str, Any]:
     """Return what `model` is made of, with JSON types only.
 
     Raises
@@ -67,9 +66,8 @@ def describe_model(model: LanguageModel, lora_rank: int | None) -> dict[str, Any
     ModelError
         If its architecture is not one of those of `transformers`, by its plain settings.
     """
-    if isinstance(model, Llama):
-        return {"kind": _OWN, "shape": asdict(model.shape)}
-    assert isinstance(model, HuggingFaceModel)
+    if not isinstance(model, HuggingFaceModel):
+        return model.describe()
     config = model.network.config
     allowed = _allowed_settings(config.model_type)
     settings = {
@@ -81,10 +79,10 @@ def describe_model(model: LanguageModel, lora_rank: int | None) -> dict[str, Any
         "kind": _HUGGING_FACE,
         "model_type": config.model_type,
         "settings": settings,
-        "lora_rank": lora_rank,
+        "lora_rank": model.lora_rank,
     }
     shapes = {name: tuple(tensor.shape) for name, tensor in distinct_tensors(model).items()}
-    if lora_rank is None and _network_shapes(described, config.vocab_size) != shapes:
+    if model.lora_rank is None and _network_shapes(described, config.vocab_size) != shapes:
         raise ModelError(
             f"{type(model.network).__name__} cannot be saved: its settings alone do not describe it"
         )
@@ -110,8 +108,9 @@ def rebuild_model(
     """
     shapes = read_shapes(weights)
     try:
-        rebuild = {_OWN: _rebuild_llama, _HUGGING_FACE: _rebuild_network}[described["kind"]]
-        model = rebuild(described, n_tokens, shapes, device)
+        own = {_OWN: _rebuild_llama, _HUGGING_FACE: _rebuild_network}
+        rebuild = own.get(described["kind"], _rebuild_registered)
+        model = rebuild(described, n_tokens, shapes, device).to(dtype=device.weight_precision)
     except _MALFORMED as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
@@ -139,6 +138,15 @@ def _rebuild_llama(
     if {name: tuple(tensor.shape) for name, tensor in own.items()} != shapes:
         raise ValueError("the weights do not fit it")
     return Llama(shape, fused_attention=device.fuses_attention)
+
+
+def _rebuild_registered(
+    described: Mapping[str, Any],
+    n_tokens: int,
+    shapes: Shapes,  # noqa: ARG001 - checked as the weights are loaded
+    device: Device,
+) -> LanguageModel:
+    return LanguageModel.of_kind(described["kind"]).rebuild(dict(described), n_tokens, device)
 
 
 def _check_size(name: str, value: Any, kind: Any, n_tensors: int) -> None:

@@ -41,8 +41,7 @@ from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.models import get_model
-from counterpoise.models._device import device_for
+from counterpoise.models import AutoModel, get_model
 from counterpoise.persistence._classifiers import read_selection_classifier, selection_tensors
 from counterpoise.persistence._folder import Fields, check, new_folder, read_json, seal, write_json
 from counterpoise.persistence._model import describe_model, read_tensors, rebuild_model
@@ -60,9 +59,9 @@ from counterpoise.persistence._values import (
 from counterpoise.serialization._serializer import Serializer, TextParts
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._checkpoint import distinct_tensors
-from counterpoise.training._fit import build_serializer
+from counterpoise.training._fit import FitResult
 from counterpoise.training._history import History
-from counterpoise.training._rows import TrainingRows
+from counterpoise.training._preparation import TrainingRows, build_serializer
 
 # Counted values, rules and (where asked for) rows as tensors and JSON, and back.
 #
@@ -271,7 +270,7 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
             n: t.cpu().contiguous() for n, t in distinct_tensors(row_generator.model).items()
         }
         save_weights(weights, unfinished / _WEIGHTS)
-        tensors = value_count_tensors(row_generator.rows.value_counts) | rules_tensors(
+        tensors = value_count_tensors(row_generator.value_counts) | rules_tensors(
             sampler._constraint_set
         )
         save_file(tensors, unfinished / _VALUE_COUNTS)
@@ -283,7 +282,7 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
             text = _tokenizer_text(row_generator.serializer.tokenizer)
             (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
         if include_rows:
-            row_tensors, row_texts = rows_to_store(row_generator.rows, sampler._constraint_set)
+            row_tensors, row_texts = rows_to_store(sampler.training_.rows, sampler._constraint_set)
             save_file(row_tensors, unfinished / _ROWS)
             write_json(unfinished / _ROW_TEXTS, row_texts)
         seal(unfinished, __version__)
@@ -309,6 +308,7 @@ def _describe(sampler: Any) -> dict[str, Any]:
     parameters = sampler.get_params(deep=False)
     if callable(parameters["sampling_strategy"]):
         parameters["sampling_strategy"] = dict(sampler.sampling_strategy_)
+    training: FitResult = sampler.training_
     serializer = row_generator.serializer
     return {
         "parameters": {name: tag_parameter(name, value) for name, value in parameters.items()},
@@ -326,7 +326,7 @@ def _describe(sampler: Any) -> dict[str, Any]:
         },
         "tokenizer": _tokenizer_kind(serializer.tokenizer),
         "language": _digest(serializer),
-        "model": describe_model(row_generator.model, getattr(sampler.model, "lora_rank", None)),
+        "model": describe_model(row_generator.model),
         "has_selection_classifier": row_generator.selection_classifier is not None,
         "model_name": sampler.model_name_,
         "model_reason": sampler.model_reason_,
@@ -336,11 +336,9 @@ def _describe(sampler: Any) -> dict[str, Any]:
         "n_synthetic": int(sampler.n_synthetic_),
         "n_features_in": int(sampler.n_features_in_),
         "caller": tag_caller(sampler._caller_types),
-        "history": asdict(row_generator.history),
-        "search": None if row_generator.search is None else asdict(row_generator.search),
-        "refinement": None
-        if row_generator.refinement is None
-        else asdict(row_generator.refinement),
+        "history": asdict(training.history),
+        "search": None if training.search is None else asdict(training.search),
+        "refinement": None if training.refinement is None else asdict(training.refinement),
         "timings": dict(sampler.timings_),
         "generator": sampler._rng.bit_generator.state,
     }
@@ -376,8 +374,8 @@ def _load(make: Any, folder: Path, names: frozenset[str], device: str | None) ->
     sampler.timings_ = {name: timings.number(name) for name in _TIMINGS}
     timings.done()
     sampler._rng = untag_generator(fields.raw("generator"))
-    sampler.generator_ = _load_writer(sampler, fields, folder, names)
-    sampler.history_ = sampler.generator_.history
+    sampler.training_ = _load_training(sampler, fields, folder, names)
+    sampler.generator_, sampler.history_ = sampler.training_.generator, sampler.training_.history
     fields.done()
     _check_read(record, sampler, device)
     return sampler
@@ -397,7 +395,7 @@ def _check_read(record: dict[str, Any], sampler: Any, device: str | None) -> Non
             raise ModelError(f"sampler.{name} is not as it is written: it would be {again[:200]}")
 
 
-def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> RowGenerator:
+def _load_training(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> FitResult:
     tensors = _read_arrays(folder / _VALUE_COUNTS)
     sampler._constraint_set = read_rules(fields, tensors, sampler)
     empty = sampler._constraint_set.layout.join(no_rows(sampler._constraint_set.layout.schema))
@@ -410,7 +408,10 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
             "this version of counterpoise writes the rows of this table otherwise than the one "
             "that saved the sampler"
         )
-    device = device_for(get_model(sampler.model), sampler.device)
+    backbone = get_model(sampler.model)
+    if isinstance(backbone, AutoModel):
+        backbone = backbone.candidate(sampler.model_name_)
+    device = backbone.resolve_device(sampler.device)
     described = fields.raw("model")
     Fields(described, "model")
     model = rebuild_model(described, len(serializer.vocabulary), folder / _WEIGHTS, device)
@@ -430,16 +431,20 @@ def _load_writer(sampler: Any, fields: Fields, folder: Path, names: frozenset[st
         if has_selection_classifier
         else None
     )
-    return RowGenerator(
+    generator = RowGenerator(
         serializer,
         model,
         sampler.recipe_,
-        rows,
+        rows.value_counts,
         device,
+        selection_classifier=selection_classifier,
+    )
+    return FitResult(
+        generator,
+        rows,
         untag_history(fields.record("history")),
         _read_history(fields, "search"),
         _read_history(fields, "refinement"),
-        selection_classifier=selection_classifier,
     )
 
 

@@ -2,7 +2,7 @@
 
 The file is safetensors, whose header holds the rest as JSON: reading it executes nothing. What a
 run computes again from its seed (the first weights, which rows are held out) is not in it; the
-generator is put back to where the killed run began, and everything after that is as it was.
+random generator is set to its state at the start of the killed run, and the rest follows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from counterpoise.columns._table import Table
 from counterpoise.errors import ModelError
-from counterpoise.training._history import History, TrainingState
+from counterpoise.training._history import Clock, History, TrainingState
 
 FILE_NAME = "training.safetensors"
 SECONDS_BETWEEN = 30.0
@@ -44,7 +44,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     rng: np.random.Generator
-    training_state: TrainingState
+    state: TrainingState
 
 
 class Checkpoint:
@@ -57,10 +57,10 @@ class Checkpoint:
     fingerprint : mapping of str to str
         What the run depends on, by name: its table, its parameters.
     rng : numpy.random.Generator
-        The run's generator, before it has drawn anything. Where there is a checkpoint, it is put
-        to where the run that wrote it began.
-    backbone : str
-        Name of the model, which a run that chooses it by measurement has to go on with.
+        The run's generator, before it has drawn anything. Where there is a checkpoint, it is set
+        to the state in which the run that wrote it began.
+    model_name : str
+        The model, which a run that chooses it by measurement has to go on with.
 
     Raises
     ------
@@ -73,16 +73,18 @@ class Checkpoint:
         folder: Path,
         fingerprint: Mapping[str, str],
         rng: np.random.Generator,
-        backbone: str,
+        model_name: str,
+        clock: Clock = time.perf_counter,
     ) -> None:
         self._path = folder / FILE_NAME
         self._fingerprint = dict(fingerprint)
-        self._backbone = backbone
+        self._model_name = model_name
+        self._clock = clock
         self._phase = 0
         self._done: list[dict[str, Any]] = []
-        self._standing: dict[str, Any] | None = None
+        self._unfinished: dict[str, Any] | None = None
         self._first: dict[str, Tensor] = {}
-        self._written = time.perf_counter()
+        self._written = clock()
         self._interval = SECONDS_BETWEEN
         facts = read_facts(folder)
         if facts is None:
@@ -91,7 +93,7 @@ class Checkpoint:
             return
         self._check(facts)
         self._rng_at_start = facts["rng_at_start"]
-        self._done, self._standing = facts["done"], facts["standing"]
+        self._done, self._unfinished = facts["done"], facts["unfinished"]
         rng.bit_generator.state = self._rng_at_start
 
     def _check(self, facts: Mapping[str, Any]) -> None:
@@ -110,7 +112,7 @@ class Checkpoint:
     def finished(self, model: nn.Module, rng: np.random.Generator) -> History | None:
         """Return the history of the phase that begins now, if it was finished before.
 
-        Then `rng` is put to where the phase left it, and `model` gets the weights that it ended
+        Then `rng` is set to where the phase left it, and `model` gets the weights that it ended
         with, if no later phase has begun.
         """
         if self._phase >= len(self._done):
@@ -118,7 +120,7 @@ class Checkpoint:
         record = self._done[self._phase]
         self._phase += 1
         rng.bit_generator.state = record["rng"]
-        if self._phase == len(self._done) and self._standing is None:
+        if self._phase == len(self._done) and self._unfinished is None:
             load_tensors(model, _part(self._tensors(), "model"))
         return History(**record["history"])
 
@@ -127,31 +129,29 @@ class Checkpoint:
 
         They are kept beside the weights of the phase; if it has begun before, `model` gets them.
         """
-        if self._standing is not None and self._phase == len(self._done):
+        if self._unfinished is not None and self._phase == len(self._done):
             load_tensors(model, _part(self._tensors(), "first"))
         self._first = {name: t.clone() for name, t in distinct_tensors(model).items()}
 
     def resume(self, training: Training, batches: Iterator[object]) -> None:
-        """Put `training` to where the checkpoint has this phase, if it has; skip its `batches`."""
-        facts, self._standing = self._standing, None
+        """Set `training` to where the checkpoint has this phase, if it has; skip its `batches`."""
+        facts, self._unfinished = self._unfinished, None
         if facts is None:
             return
-        tensors, training_state = self._tensors(), training.training_state
+        tensors, state = self._tensors(), training.state
         load_tensors(training.model, _part(tensors, "model"))
         _load_optimizer(training.optimizer, _part(tensors, "optimizer"), facts["optimizer"])
         training.schedule.load_state_dict(facts["schedule"])
-        training_state.history = History(**facts["history"])
-        training_state.n_batches, training_state.n_samples_seen = (
-            facts["n_batches"],
-            facts["n_samples_seen"],
-        )
-        training_state.next_evaluation = facts["next_evaluation"]
+        state.history = History(**facts["history"])
+        state.n_batches = facts["n_batches"]
+        state.n_samples_seen = facts["n_samples_seen"]
+        state.next_evaluation = facts["next_evaluation"]
         if "losses" in tensors:
-            training_state.losses = list(tensors["losses"].to(_device(training.model)))
+            state.losses = list(tensors["losses"].to(_device(training.model)))
         if facts["best_loss"] is not None:
-            training_state.best_loss = facts["best_loss"]
-            training_state.best_weights = _part(tensors, "best")
-        for _ in range(training_state.n_batches):
+            state.best_loss = facts["best_loss"]
+            state.best_weights = _part(tensors, "best")
+        for _ in range(state.n_batches):
             next(batches)
         if training.rng.bit_generator.state != facts["rng"]:
             raise ModelError(
@@ -163,25 +163,23 @@ class Checkpoint:
 
     def save_now_and_then(self, training: Training) -> None:
         """Write a checkpoint of `training` between two steps, if the last one is long ago."""
-        if time.perf_counter() - self._written < self._interval:
+        if self._clock() - self._written < self._interval:
             return
-        training_state = training.training_state
+        state = training.state
         tensors = _prefixed("model", distinct_tensors(training.model))
-        state, groups = _optimizer_state(training.optimizer)
-        tensors |= _prefixed("optimizer", state)
-        tensors |= _prefixed("best", training_state.best_weights or {})
+        optimizer_tensors, groups = _optimizer_state(training.optimizer)
+        tensors |= _prefixed("optimizer", optimizer_tensors)
+        tensors |= _prefixed("best", state.best_weights or {})
         tensors |= _prefixed("first", self._first)
         tensors |= _torch_rng(_device(training.model))
-        if training_state.losses:
-            tensors["losses"] = torch.stack(training_state.losses)
+        if state.losses:
+            tensors["losses"] = torch.stack(state.losses)
         facts = {
-            "history": asdict(training_state.history),
-            "n_batches": training_state.n_batches,
-            "n_samples_seen": training_state.n_samples_seen,
-            "next_evaluation": training_state.next_evaluation,
-            "best_loss": training_state.best_loss
-            if math.isfinite(training_state.best_loss)
-            else None,
+            "history": asdict(state.history),
+            "n_batches": state.n_batches,
+            "n_samples_seen": state.n_samples_seen,
+            "next_evaluation": state.next_evaluation,
+            "best_loss": state.best_loss if math.isfinite(state.best_loss) else None,
             "optimizer": groups,
             "schedule": _plain(training.schedule.state_dict()),
             "rng": training.rng.bit_generator.state,
@@ -199,23 +197,21 @@ class Checkpoint:
         """Delete the file: what it was for is done."""
         self._path.unlink(missing_ok=True)
 
-    def _write(
-        self, tensors: Mapping[str, Tensor], training_state: Mapping[str, Any] | None
-    ) -> None:
-        started = time.perf_counter()
+    def _write(self, tensors: Mapping[str, Tensor], unfinished: Mapping[str, Any] | None) -> None:
+        started = self._clock()
         facts = {
             "format": _FORMAT,
             "fingerprint": self._fingerprint,
-            "backbone": self._backbone,
+            "model_name": self._model_name,
             "rng_at_start": self._rng_at_start,
             "done": self._done,
-            "standing": training_state,
+            "unfinished": unfinished,
         }
         on_processor = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
         whole = {name: tensor.contiguous() for name, tensor in on_processor.items()}
         metadata = {_KEY: json.dumps(facts)}
         replace_file(self._path, lambda path: save_file(whole, path, metadata))
-        self._written = time.perf_counter()
+        self._written = self._clock()
         # a large model's takes seconds: then write more rarely
         self._interval = max(SECONDS_BETWEEN, (self._written - started) / _SHARE_OF_TIME)
 
@@ -245,7 +241,7 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` make a file, and put it to `path` whole or not at all, even in a power cut."""
+    """Have `write` make a file, and move it to `path` whole or not at all, even in a power cut."""
     partial = path.with_name(f"{path.name}.partial")
     try:
         write(partial)
@@ -364,9 +360,6 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
 
 
-# What a training depends on, in short: so that a checkpoint is not taken for another run's.
-
-
 _WITHOUT_EFFECT = frozenset(
     {
         "checkpoint_dir",
@@ -391,16 +384,8 @@ def fingerprint(
 ) -> dict[str, str]:
     """Return a digest of each thing that a training depends on, by its name.
 
-    Parameters
-    ----------
-    table : Table
-        All rows, label first.
-    n_deficit : mapping of int to int
-        Rows to be written for each label code.
-    parameters : mapping
-        The sampler's, those it took for "auto" included.
-    rng : numpy.random.Generator or None
-        In its first state; None where no seed was asked for, so that any will do.
+    `parameters` are the sampler's and the model that is used; `rng` is in its first state, or None
+    where no seed was asked for, so that any will do.
     """
     texts = {str(position): list(strings) for position, strings in table.texts.items()}
     parts: dict[str, Any] = {

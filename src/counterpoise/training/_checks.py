@@ -10,7 +10,7 @@ import numpy as np
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._table import Table
 from counterpoise.training._interpolation import N_NEIGHBORS
-from counterpoise.training._rows import MIN_CLASS_SIZE_FOR_HOLDOUT
+from counterpoise.training._preparation import MIN_CLASS_SIZE_FOR_HOLDOUT
 
 
 def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:

@@ -1,4 +1,4 @@
-"""Interpolated minority rows: the first idea of the method."""
+"""Interpolated minority rows: the first idea of the paper."""
 
 from __future__ import annotations
 
@@ -16,29 +16,19 @@ N_NEIGHBORS = 5
 
 
 def interpolate(table: Table, n_rows: Mapping[int, int], rng: np.random.Generator) -> Table:
-    """Write interpolated rows: a label and numeric features, everything else ``ABSENT``.
+    """Return interpolated rows: a label and numeric features, everything else ``ABSENT``.
+
+    Step 1 of the paper, the first idea.
 
     SMOTE-NC (k = 5) between rows of one class, on all features; only the numeric ones are kept,
     rounded to their columns' precision, because an interpolated category would be invented. A
     class of 5 rows or fewer is duplicated instead.
 
-    Parameters
-    ----------
-    table : Table
-        Label (column 0) and features; at least two classes.
-    n_rows : mapping of int to int
-        How many rows to write for each label code.
+    `table` has the label first and two or more classes; `n_rows` says how many rows to return for
+    each label code. There are none if no feature is numeric.
 
-    Returns
-    -------
-    Table
-        ``sum(n_rows.values())`` rows, class after class; none if no feature is numeric.
-
-    Notes
-    -----
-    Method of arXiv 2510.09783, section on interpolated sentences. NOTE[DIFF]: dates and times
-    count as numeric. A cell that is missing in most neighbours is missing in the interpolated
-    row, where the published code has no missing values.
+    NOTE[DIFF] Dates and times count as numeric. A cell that is missing in most neighbours is
+    missing in the interpolated row, where the published code has no missing values.
     """
     numeric = [position for position, column in enumerate(table.schema) if column.is_numeric]
     parts = [np.empty((0, len(table.schema)), dtype=np.int64)]

@@ -1,4 +1,4 @@
-"""Fine-tuning: one visible loop over the rows of a corpus."""
+"""Fine-tuning: one loop over the rows of a corpus."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from counterpoise._progress import Progress
 from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import Grammar, IntArray
-from counterpoise.models._base import LanguageModel
 from counterpoise.models._device import Device
+from counterpoise.models._language_model import LanguageModel
 from counterpoise.serialization._serializer import SerializedTable, draw_orders, label_is_given
 from counterpoise.training._checkpoint import Checkpoint, Training, distinct_tensors, load_tensors
-from counterpoise.training._history import History, TimeLimit, TrainingState
+from counterpoise.training._history import Clock, History, TimeLimit, TrainingState
 
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
-_LONGEST_WARMUP = 20
-"""Steps in which the learning rate rises, at most."""
+_MAX_WARMUP_STEPS = 20
+_WEIGHT_DECAY = 0.01
+_MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +35,20 @@ class TrainingPlan:
     Attributes
     ----------
     n_samples_seen : int
-        At most this many rows are presented, repeats included.
-    batch_size : int
-        Rows a step.
+        Training samples seen at most, repeats included.
     learning_rate : float
         Peak; it is reached after a warm-up and falls along a cosine to a tenth of itself.
-    permutation : {"label-first", "label-last", "no-label", "all", "none"}
-        Order of the columns, drawn anew for each presentation of a row.
-    weight_decay, max_gradient_norm : float
-        Of AdamW, and where the gradient is clipped.
-    check_every : int
-        Rows presented between two looks at the held-out loss.
+    evaluate_every : int
+        Training samples between two evaluations.
     patience : int
-        Looks without a better held-out loss after which training stops, where rows are held out.
+        Evaluations without a better held-out loss after which training stops.
     """
 
     n_samples_seen: int
     batch_size: int
     learning_rate: float
     permutation: str = "label-first"
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
-    check_every: int = 500
+    evaluate_every: int = 500
     patience: int = 3
 
 
@@ -70,22 +64,12 @@ def train(
     held_out: SerializedTable | None = None,
     limit: TimeLimit | None = None,
     checkpoint: Checkpoint | None = None,
+    clock: Clock = time.perf_counter,
 ) -> History:
     """Train `model` in place on `corpus`; with `held_out` rows, keep the best weights.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Draws the order of rows and columns, and seeds what dropout the model has.
-    limit : TimeLimit, optional
-        When to stop, whatever has been reached.
-    checkpoint : Checkpoint, optional
-        Where to go on from, and to write to now and then.
-
-    Raises
-    ------
-    ModelError
-        If the loss stops being a number.
+    Step 4 of the paper: fine-tuning. `rng` draws the order of rows and columns, and seeds what
+    dropout the model has. A ModelError says that the loss is no longer a number.
     """
     if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
         model.eval()
@@ -94,12 +78,12 @@ def train(
     scorer = Scorer(model, grammar, device, scores_label=scores_label)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
-        parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+        parameters, lr=plan.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
     )
     n_steps = math.ceil(plan.n_samples_seen / plan.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(n_steps))
-    training_state = TrainingState(next_evaluation=plan.check_every)
-    training = Training(model, optimizer, schedule, rng, training_state)
+    state = TrainingState(next_evaluation=plan.evaluate_every)
+    training = Training(model, optimizer, schedule, rng, state)
     with (
         torch.random.fork_rng(),
         progress.stage("training", total=plan.n_samples_seen, unit="rows") as advance,
@@ -110,33 +94,24 @@ def train(
         batches = _batches(corpus, plan, rng)
         if checkpoint is not None:
             checkpoint.resume(training, batches)
-            advance(training_state.n_samples_seen)
-        history = training_state.history
-        started = time.perf_counter() - history.seconds
+            advance(state.n_samples_seen)
+        history = state.history
+        started = clock() - history.seconds
         for rows, orders in batches:
-            # 1. one step
-            log_likelihood, _ = scorer.log_likelihood(corpus.token_batch(rows, orders))
-            if len(log_likelihood):  # a row of constants alone leaves nothing to learn
-                loss = -log_likelihood.mean()
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(parameters, plan.max_gradient_norm)
-                optimizer.step()
-                schedule.step()
-                optimizer.zero_grad(set_to_none=True)
-                training_state.losses.append(loss.detach())
-            training_state.n_batches += 1
-            training_state.n_samples_seen += len(rows)
+            # 1. one step, on rows whose columns are in a fresh order
+            _take_step(training, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
+            state.n_batches += 1
+            state.n_samples_seen += len(rows)
             advance(len(rows))
-            history.seconds = time.perf_counter() - started
+            history.seconds = clock() - started
             if limit is not None and limit.is_over(history.best_seconds):
                 history.stopped_by = "max_time"
-            is_last = (
-                training_state.n_samples_seen >= plan.n_samples_seen
-                or history.stopped_by == "max_time"
+            is_last = history.stopped_by == "max_time" or (
+                state.n_samples_seen >= plan.n_samples_seen
             )
-            # 2. a look now and then: has it diverged, does it still get better?
-            if training_state.n_samples_seen >= training_state.next_evaluation or is_last:
-                training_state.next_evaluation = training_state.n_samples_seen + plan.check_every
+            # 2. evaluate now and then: has it diverged, does it still get better?
+            if state.n_samples_seen >= state.next_evaluation or is_last:
+                state.next_evaluation = state.n_samples_seen + plan.evaluate_every
                 _evaluate(training, plan, scorer, held_out, held_out_seed)
                 if history.stopped_by == "held-out rows":
                     is_last = True
@@ -144,16 +119,30 @@ def train(
                 break
             if checkpoint is not None:
                 checkpoint.save_now_and_then(training)
-    if training_state.best_weights is None:
-        history.best_n_samples_seen = training_state.n_samples_seen
+    if state.best_weights is None:
+        history.best_n_samples_seen = state.n_samples_seen
         history.best_seconds = history.seconds
     else:
-        load_tensors(model, training_state.best_weights)
+        load_tensors(model, state.best_weights)
     model.eval()
-    history.seconds = time.perf_counter() - started
+    history.seconds = clock() - started
     if checkpoint is not None:
         checkpoint.finish(model, history, rng)
     return history
+
+
+def _take_step(training: Training, log_likelihood: Tensor) -> None:
+    if not len(log_likelihood):  # a row of constants alone leaves nothing to learn
+        return
+    optimizer = training.optimizer
+    loss = -log_likelihood.mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    parameters = optimizer.param_groups[0]["params"]
+    torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
+    optimizer.step()
+    training.schedule.step()
+    optimizer.zero_grad(set_to_none=True)
+    training.state.losses.append(loss.detach())
 
 
 def _evaluate(
@@ -163,29 +152,28 @@ def _evaluate(
     held_out: SerializedTable | None,
     held_out_seed: int,
 ) -> None:
-    """Note the losses, keep the weights if they are the best so far, see whether to stop."""
-    training_state, history = training.training_state, training.training_state.history
-    losses = training_state.losses
-    history.samples_seen.append(training_state.n_samples_seen)
+    """Note the losses, keep the weights if they are the best so far, decide whether to stop."""
+    state = training.state
+    history, losses = state.history, state.losses
+    history.samples_seen.append(state.n_samples_seen)
     history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
     losses.clear()
     if not math.isfinite(history.train_loss[-1]):
         raise ModelError(
-            f"training diverged after {training_state.n_samples_seen} rows: the loss is no longer "
-            "a number; "
+            f"training diverged after {state.n_samples_seen} rows: the loss is no longer a number; "
             f"lower learning_rate (it was {plan.learning_rate:g})"
         )
     if held_out is None:
         return
     rng = np.random.default_rng(held_out_seed)
-    looked = scorer.loss_per_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
-    history.held_out_loss.append(looked)
-    if looked < training_state.best_loss:
-        training_state.best_loss = looked
-        history.best_n_samples_seen = training_state.n_samples_seen
+    loss = scorer.loss_per_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
+    history.held_out_loss.append(loss)
+    if loss < state.best_loss:
+        state.best_loss = loss
+        history.best_n_samples_seen = state.n_samples_seen
         history.best_seconds = history.seconds
         weights = distinct_tensors(training.model)
-        training_state.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
+        state.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
     n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
     if n_since_best >= plan.patience and history.stopped_by == "length":
         history.stopped_by = "held-out rows"
@@ -196,7 +184,8 @@ def _batches(
 ) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield (rows, orders of their columns) without end, one shuffled epoch after another.
 
-    Rows of like length share a batch, within a window of shuffled rows: less padding.
+    Step 3 of the paper, the second idea: permutation. Rows of similar length share a batch, within
+    a window of shuffled rows, which saves padding.
     """
     n_rows, n_columns = corpus.segments.shape
     lengths = corpus.lengths(corpus.segments).sum(axis=1)
@@ -215,7 +204,7 @@ def _batches(
 
 def _warmup_cosine(n_steps: int) -> Callable[[int], float]:
     """Return the learning rate's factor by step: a straight rise to 1, a cosine down to 0.1."""
-    n_warmup = max(1, min(_LONGEST_WARMUP, n_steps // 10))
+    n_warmup = max(1, min(_MAX_WARMUP_STEPS, n_steps // 10))
 
     def factor(step: int) -> float:
         if step < n_warmup:

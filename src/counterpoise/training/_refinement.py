@@ -1,8 +1,8 @@
-"""What a model goes on to learn from: rows of its own that a classifier of the real ones keeps.
+"""Refinement: training on generated rows that selection accepts.
 
-Where most of the rows that it writes are put back, each row that is kept costs several. A model
-that goes on to learn from some that were kept writes more of their like (rejection-sampling
-fine-tuning, as in RAFT, arXiv 2304.06767); what it writes then is selected as before.
+Where selection rejects most rows, each row that is kept costs several. A model that is trained on
+some that were kept generates more of their kind (rejection-sampling fine-tuning, as in RAFT,
+arXiv 2304.06767); what it generates then is selected as before.
 """
 
 from __future__ import annotations
@@ -16,29 +16,27 @@ from counterpoise._progress import Progress
 from counterpoise.columns._table import Table
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
-from counterpoise.generation._rejection_sampling import PREFERRING_DRAWS_PER_ROW, draws_expected
+from counterpoise.generation._rejection_sampling import SELECTION_DRAWS_PER_ROW, expected_draws
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes._base import Recipe
-from counterpoise.training._rows import TrainingRows
+from counterpoise.training._preparation import TrainingRows
 
 N_EPOCHS = 5
 """Passes over the rows that were kept, at most."""
-
-_ROWS_A_CLASS = 300
-"""Rows of a class to learn from."""
-_FEWEST_ROWS = 50
-"""Of fewer rows nothing is learned."""
+_ROWS_PER_CLASS = 300
+_MIN_ROWS = 50
+"""Nothing is learned from fewer rows."""
 _FIRST_DRAWS = 128
-"""After as many it is seen for the first time whether it is worth it."""
-_KEPT_AFTERWARDS = 0.65
-"""About the share of the rows that is kept afterwards (docs/log.md)."""
+"""After so many it is decided for the first time whether it is worth it."""
+_SHARE_KEPT_AFTERWARDS = 0.65
+"""About the share of the rows that is kept after refinement (docs/log.md)."""
 _DRAWS_PER_SAMPLE = 2.5
-"""What it costs to learn from a row, in rows that could be written (docs/log.md)."""
+"""What a training sample costs, in rows that could be generated (docs/log.md)."""
 _HELD_OUT_SHARE = 0.1
 
 
 def refines(recipe: Recipe) -> bool:
-    """Whether a model of this recipe goes on to learn from its own rows, if it is worth it."""
+    """Whether a model of this recipe is refined, if it is worth it."""
     return (
         recipe.refinement is not None
         and recipe.selection is not None
@@ -48,75 +46,57 @@ def refines(recipe: Recipe) -> bool:
 
 
 def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
-    """Whether learning from rows that were kept saves more draws than it costs.
+    """Whether refinement on rows of `n_classes` classes saves more draws than it costs.
 
-    Parameters
-    ----------
-    n_rows : int
-        Rows to be written.
-    n_classes : int
-        Classes whose rows are learned from.
-    n_kept, n_drawn : int
-        Of `n_drawn` rows that were written, how many were kept.
+    `n_rows` rows are to be generated, and `n_kept` of the `n_drawn` so far were kept.
     """
-    draws_a_row = min(draws_expected(1, n_kept, n_drawn), PREFERRING_DRAWS_PER_ROW)
-    cost = n_classes * _ROWS_A_CLASS * (draws_a_row + N_EPOCHS * _DRAWS_PER_SAMPLE)
-    return n_rows * (draws_a_row - 1 / _KEPT_AFTERWARDS) > cost
+    draws_per_row = min(expected_draws(1, n_kept, n_drawn), SELECTION_DRAWS_PER_ROW)
+    cost = n_classes * _ROWS_PER_CLASS * (draws_per_row + N_EPOCHS * _DRAWS_PER_SAMPLE)
+    return n_rows * (draws_per_row - 1 / _SHARE_KEPT_AFTERWARDS) > cost
 
 
-def draw_kept(
-    row_generator: RowGenerator,
+def draw_selected(
+    generator: RowGenerator,
+    labels: list[int],
     n_deficit: Mapping[int, int],
     batch_size: int,
     *,
     rng: np.random.Generator,
     progress: Progress,
 ) -> Table | None:
-    """Write rows until enough of them are kept to learn from.
+    """Generate rows until enough of them are selected to learn from; None if not worth it.
 
-    Parameters
-    ----------
-    n_deficit : mapping of int to int
-        Rows to be written for each label code.
-
-    Returns
-    -------
-    Table or None
-        Label first; None where it is not worth it.
+    `labels` are those of every class that the model has learned, so that it forgets none;
+    `n_deficit` says how many rows are to be generated for each afterwards.
     """
-    # every class that it has learned, so that it forgets none; first the one that lacks most,
-    # which tells whether to go on
-    labels = np.unique(row_generator.rows.corpus.codes[:, 0]).tolist()
-    labels.sort(key=lambda label: -n_deficit.get(label, 0))
-    always, n_rows = row_generator.recipe.refinement == "always", sum(n_deficit.values())
-    if not always and not is_worth_it(n_rows, len(labels), 0, PREFERRING_DRAWS_PER_ROW):
+    selection = generator.selection_classifier
+    assert selection is not None
+    # the class that lacks most comes first, and tells whether to go on
+    labels = sorted(labels, key=lambda label: -n_deficit.get(label, 0))
+    always, n_rows = generator.recipe.refinement == "always", sum(n_deficit.values())
+    if not always and not is_worth_it(n_rows, len(labels), 0, SELECTION_DRAWS_PER_ROW):
         return None  # not even if hardly any row were kept
     sampling, parts = Sampling(batch_size=batch_size), []
     for label in labels:
         n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
-        while n_kept < _ROWS_A_CLASS and n > 0:
-            generated, _ = row_generator.write(label, n, sampling, rng=rng, progress=progress)
-            kept = _kept(row_generator, generated.table)
-            parts.append(kept)
-            n_kept += len(kept)
+        while n_kept < _ROWS_PER_CLASS and n > 0:
+            generated, _ = generator.generate(label, n, sampling, rng=rng, progress=progress)
+            margin = selection.margin(generated.table)
+            parts.append(generated.table.take(np.flatnonzero(margin >= 0)))
+            n_kept += len(parts[-1])
             n_drawn += n
-            is_asked = label == labels[0] and not always
-            if is_asked and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
+            decides = label == labels[0] and not always
+            if decides and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
                 return None
-            n_more = ceil(draws_expected(_ROWS_A_CLASS - n_kept, n_kept, n_drawn))
-            n = min(n_more, batch_size, PREFERRING_DRAWS_PER_ROW * _ROWS_A_CLASS - n_drawn)
+            n_more = ceil(expected_draws(_ROWS_PER_CLASS - n_kept, n_kept, n_drawn))
+            n = min(n_more, batch_size, SELECTION_DRAWS_PER_ROW * _ROWS_PER_CLASS - n_drawn)
     whole = Table.concat(parts)
-    return whole if len(whole) >= _FEWEST_ROWS else None
+    return whole if len(whole) >= _MIN_ROWS else None
 
 
-def _kept(row_generator: RowGenerator, table: Table) -> Table:
-    assert row_generator.selection_classifier is not None
-    return table.take(np.flatnonzero(row_generator.selection_classifier.margin(table) >= 0))
-
-
-def rows_to_learn(kept: Table, rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
-    """Return the rows that were kept as what to train on, a tenth of them held out."""
-    shuffled: IntArray = rng.permutation(len(kept))
+def rows_to_learn(selected: Table, rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
+    """Return the selected rows as what to train on, a tenth of them held out."""
+    shuffled: IntArray = rng.permutation(len(selected))
     n_held_out = ceil(_HELD_OUT_SHARE * len(shuffled))
-    corpus = kept.take(shuffled[n_held_out:])
-    return TrainingRows(corpus, 0, kept.take(shuffled[:n_held_out]), rows.value_counts)
+    corpus = selected.take(shuffled[n_held_out:])
+    return TrainingRows(corpus, 0, selected.take(shuffled[:n_held_out]), rows.value_counts)

@@ -1,4 +1,4 @@
-"""The classifier that says which written rows are kept, and its trees as arrays."""
+"""The classifiers that say which generated rows are kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
@@ -15,7 +20,7 @@ from counterpoise.columns._base import MISSING
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import ModelError
-from counterpoise.generation._rejection_sampling import NOT_PREFERRED
+from counterpoise.generation._rejection_sampling import NOT_SELECTED
 from counterpoise.generation._selection import SelectionClassifier, Trees
 from tests.small_models import labelled_table
 
@@ -33,7 +38,7 @@ def two_sides(n_rows: int = 400, n_rare: int = 80) -> Table:
     return labelled_table(frame, pd.Series(np.where(is_rare, "rare", "usual"), name="y"))
 
 
-def test_a_row_is_agreed_on_where_its_own_class_is_the_likeliest() -> None:
+def test_a_row_is_selected_where_its_own_class_is_the_likeliest() -> None:
     table = two_sides()
     selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
     assert selection_classifier is not None
@@ -55,6 +60,44 @@ def test_of_several_classes_the_own_one_must_lead() -> None:
     assert (selection_classifier.margin(shifted) < -0.9).all()
 
 
+@pytest.mark.parametrize(
+    "selection",
+    [
+        RandomForestClassifier(30),
+        [
+            HistGradientBoostingClassifier(),
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            LinearSVC(),
+        ],
+    ],
+    ids=["one", "list"],
+)
+def test_any_classifiers_of_scikit_learn_select(selection) -> None:
+    table = two_sides()
+    table.codes[::7, 1] = MISSING  # which not all of them take
+    fitted = SelectionClassifier.fit(table, np.random.default_rng(0), selection)
+    assert fitted is not None
+    assert len(fitted.classifiers) == 3
+    is_known = table.codes[:, 1] != MISSING
+    assert (fitted.margin(table.take(is_known)) >= 0).mean() > 0.97
+    again = SelectionClassifier.fit(table, np.random.default_rng(0), selection)
+    assert again is not None
+    np.testing.assert_array_equal(again.margin(table), fitted.margin(table))
+
+
+def test_each_classifier_is_fitted_without_a_third_and_with_balanced_classes() -> None:
+    seen: list[tuple[int, float]] = []
+
+    class Noting(DummyClassifier):
+        def fit(self, X, y, sample_weight=None):
+            seen.append((len(y), sample_weight[y == 0].sum() / sample_weight[y == 1].sum()))
+            return super().fit(X, y, sample_weight)
+
+    SelectionClassifier.fit(two_sides(n_rows=300, n_rare=60), np.random.default_rng(0), Noting())
+    assert [n for n, _ in seen] == [200, 200, 200]
+    assert [ratio for _, ratio in seen] == pytest.approx([1.0, 1.0, 1.0])
+
+
 def test_a_column_with_hardly_a_value_is_no_obstacle() -> None:
     """Some of the classifiers are trained without the one row that has one."""
     table = two_sides(n_rows=60, n_rare=20)
@@ -64,14 +107,14 @@ def test_a_column_with_hardly_a_value_is_no_obstacle() -> None:
     assert np.isfinite(selection_classifier.margin(table)).all()
 
 
-def test_classifiers_that_know_nothing_agree_with_every_row() -> None:
+def test_classifiers_that_know_nothing_select_every_row() -> None:
     table = two_sides(n_rows=30, n_rare=10)  # too few rows for a single split
     selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
     assert selection_classifier is not None
     assert (selection_classifier.margin(table) >= 0).all()
 
 
-def test_there_is_no_judge_without_features_that_it_reads_or_another_class() -> None:
+def test_there_is_no_classifier_without_usable_features_or_a_second_class() -> None:
     frame = pd.DataFrame({"y": ["a", "b"] * 4, "note": [f"note {i}" for i in range(8)]})
     texts = Table.from_frame(frame, Schema.infer(frame, kinds={"note": "text"}))
     assert SelectionClassifier.fit(texts, np.random.default_rng(0)) is None
@@ -159,19 +202,19 @@ def sampler_of(table: Table, selection: str | None, **changes: object) -> LLMOve
     return sampler
 
 
-def test_written_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
+def test_generated_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
     table = two_sides()
     sampler = sampler_of(table, "classifier")
     selection_classifier = sampler.generator_.selection_classifier
     assert selection_classifier is not None
     rejection_stats = sampler.rejection_stats_["rare"]
     assert sampler.n_synthetic_ == rejection_stats.n_rows == 240
-    assert rejection_stats.rejected[NOT_PREFERRED] > 0, "two epochs teach it little"
+    assert rejection_stats.rejected[NOT_SELECTED] > 0, "two epochs teach it little"
     written = sampler.sample(100, random_state=1)
     sampler.save(tmp_path / "saved")
     loaded = LLMOverSampler.load(tmp_path / "saved")
     pd.testing.assert_frame_equal(loaded.sample(100, random_state=1)[0], written[0])
-    assert isinstance(loaded.generator_.selection_classifier.scorers[0], Trees)
+    assert isinstance(loaded.generator_.selection_classifier.classifiers[0], Trees)
     every = sampler_of(table, None)
     assert every.generator_.selection_classifier is None
     assert not every.rejection_stats_["rare"].rejected
@@ -182,7 +225,7 @@ def test_written_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
     assert mean_of_a(sampler) > mean_of_a(every)
 
 
-def test_missing_and_absent_cells_are_missing_to_the_judge() -> None:
+def test_missing_and_absent_cells_are_missing_to_the_classifier() -> None:
     table = two_sides()
     selection_classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
     assert selection_classifier is not None

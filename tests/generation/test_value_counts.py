@@ -1,4 +1,4 @@
-"""What prompts start from."""
+"""What the values of prompts are drawn from."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The published way to read what a model wrote freely."""
+"""The published way: free text, parsed and repaired."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,12 @@ from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation import _filling as filling
+from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._free_decoding import (
-    FLAWED,
+    UNPARSABLE,
     FreeTextParser,
+    free_decoding_stats,
     parse_sentence,
-    share_by_fate,
 )
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.serialization._serializer import draw_orders, serialize
@@ -59,8 +60,8 @@ def read(parser, text, given=None):
     codes = np.full((1, 5), ABSENT)
     for position, code in (given or {0: 1}).items():
         codes[0, position] = code
-    reading = parser.read(np.array([tokens]), Table(parser.serializer.schema, codes))
-    return reading.table.codes[0].tolist(), int(reading.n_invalid[0])
+    table, n_invalid = parser.parse(np.array([tokens]), Table(parser.serializer.schema, codes))
+    return table.codes[0].tolist(), int(n_invalid[0])
 
 
 def test_a_possible_row_is_read_as_it_is(parser, members):
@@ -75,9 +76,9 @@ def test_what_a_real_row_says_is_read_back(parser, members):
     orders = draw_orders(4, 5, "all", np.random.default_rng(0))
     token_batch = corpus.token_batch(np.arange(4), orders)
     nothing = Table(members.schema, np.full((4, 5), ABSENT))
-    reading = parser.read(token_batch.tokens, nothing)
-    np.testing.assert_array_equal(reading.table.codes, members.codes)
-    assert not reading.n_invalid.any()
+    table, n_invalid = parser.parse(token_batch.tokens, nothing)
+    np.testing.assert_array_equal(table.codes, members.codes)
+    assert not n_invalid.any()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_what_is_not_possible_is_filled_in_and_counted(parser, before, after, po
     ("before", "after", "position"),
     [("age is 40", "age is forty", AGE), ("2020-01-03", "2020-13-03", SINCE)],
 )
-def test_a_number_that_is_none_makes_its_row_one_to_drop(parser, before, after, position):
+def test_an_unparsable_number_drops_its_row(parser, before, after, position):
     codes, _ = read(parser, WHOLE.replace(before, after))
     assert codes[position] == ABSENT
 
@@ -115,7 +116,7 @@ def test_missing_is_possible_where_the_column_has_missing_cells(parser):
     codes, n_invalid = read(parser, WHOLE.replace("fee is 3.25", "fee is missing"))
     assert (codes[FEE], n_invalid) == (MISSING, 0)
     codes, _ = read(parser, WHOLE.replace("age is 40", "age is missing"))
-    assert codes[AGE] == ABSENT, "elsewhere it is a number that is none"
+    assert codes[AGE] == ABSENT, "elsewhere it is an unparsable number"
 
 
 def test_split_numbers_are_put_together(parser):
@@ -134,13 +135,13 @@ def test_a_label_that_cannot_be_read_is_not_made_up(parser):
     assert (codes[0], n_invalid) == (ABSENT, 1)
 
 
-def test_shares_by_fate():
+def test_stats_are_shares_of_the_rows_drawn():
     rejection_stats = RejectionStats(
-        n_rows=30, n_drawn=100, rejected={FLAWED: 20, "labelled otherwise": 30}
+        n_rows=30, n_drawn=100, rejected={UNPARSABLE: 20, "labelled otherwise": 30}
     )
-    shares = share_by_fate(np.array([0] * 6 + [1] * 24), rejection_stats)
+    shares = free_decoding_stats(np.array([0] * 6 + [1] * 24), rejection_stats)
     assert shares == pytest.approx(
-        {"valid as written": 0.1, "repaired": 0.4, "dropped": 0.2, "rejected otherwise": 0.3}
+        {"valid as generated": 0.1, "repaired": 0.4, "dropped": 0.2, "rejected otherwise": 0.3}
     )
 
 
@@ -161,25 +162,27 @@ def filled(simple, n_samples_seen):
     return sampler
 
 
-def test_as_many_rows_as_asked_for_and_what_became_of_those_written(simple):
+def test_as_many_rows_as_asked_for_and_what_became_of_those_generated(simple):
     sampler = filled(simple, 64)
     assert sum(sampler.free_decoding_stats_.values()) == pytest.approx(1.0)
     kept = (sampler.provenance_["invalid_cells"] == 0).mean()
     rejection_stats = sampler.rejection_stats_["yes"]
-    dropped = rejection_stats.rejected[FLAWED] / rejection_stats.n_drawn
+    dropped = rejection_stats.rejected[UNPARSABLE] / rejection_stats.n_drawn
     assert sampler.free_decoding_stats_["dropped"] == pytest.approx(dropped)
-    assert sampler.free_decoding_stats_["valid as written"] == pytest.approx(kept * (1 - dropped))
-    assert sampler.free_decoding_stats_["valid as written"] < 0.5, "it has hardly learned to write"
+    assert sampler.free_decoding_stats_["valid as generated"] == pytest.approx(kept * (1 - dropped))
+    assert sampler.free_decoding_stats_["valid as generated"] < 0.5, (
+        "it has hardly learned to write"
+    )
 
 
 @pytest.mark.slow
-def test_a_model_that_has_learned_to_write_writes_possible_rows(simple):
-    assert filled(simple, 2400).free_decoding_stats_["valid as written"] > 0.5
+def test_a_trained_model_generates_possible_rows(simple):
+    assert filled(simple, 2400).free_decoding_stats_["valid as generated"] > 0.5
 
 
 def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
     monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
-    monkeypatch.setattr(filling, "SMALLEST_BOUND", 1)
+    monkeypatch.setattr(rejection_sampling, "SMALLEST_BOUND", 1)
     sampler = make_sampler(**QUICK, recipe="predllm", max_samples_seen=32)
     with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):
         sampler.fit_resample(*simple)

@@ -9,8 +9,8 @@ from counterpoise._progress import SilentProgress
 from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import FORCED
+from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.training import _loop as training
@@ -23,7 +23,7 @@ CPU = resolve_device("cpu", "float32")
 def built(n_rows=60, seed=0):
     table = labelled_table(*mixed_frame(n_rows, seed))
     serializer = table_serializer(table)
-    model = load_backbone("compact", device=CPU).build(serializer.vocabulary.entries, 0)
+    model = get_model("compact").load("cpu").build(serializer.vocabulary.entries, 0)
     return table, serializer, model
 
 
@@ -42,7 +42,7 @@ def run(plan, *, held_out=None, seed=0, n_rows=60):
     return model, history
 
 
-def test_the_loss_falls_and_presentations_are_counted():
+def test_the_loss_falls_and_samples_are_counted():
     _, history = run(TrainingPlan(1500, batch_size=16, learning_rate=5e-3))
     assert history.train_loss[-1] < 0.9 * history.train_loss[0]
     assert 1500 <= history.n_samples_seen < 1516, "to the end of the batch"
@@ -68,7 +68,7 @@ def test_stops_early_and_keeps_the_best_epoch():
     held_out = labelled_table(*mixed_frame(40, seed=9))
     _, serializer, _ = built(30)
     # the held-out rows are noise to the model: it can only get worse at them after a while
-    plan = TrainingPlan(1800, batch_size=8, learning_rate=1e-2, check_every=60, patience=3)
+    plan = TrainingPlan(1800, batch_size=8, learning_rate=1e-2, evaluate_every=60, patience=3)
     table, serializer, model = built(30)
     rows = [row for row in range(40) if (held_out.codes[row, 1:3] >= 0).all()]
     inside = [
@@ -94,9 +94,9 @@ def test_stops_early_and_keeps_the_best_epoch():
     losses = history.held_out_loss
     best = int(np.argmin(losses))
     assert len(losses) < 30
-    assert best == len(losses) - 4, "three looks after the best one"
+    assert best == len(losses) - 4, "three evaluations after the best one"
     assert history.best_n_samples_seen == history.samples_seen[best]
-    # the weights that are kept are the best look's: they score what it scored
+    # the weights that are kept are those of the best evaluation: they score what it scored
     scorer = Scorer(model, serializer.grammar, CPU)
     rng = np.random.default_rng(0)
     rng.integers(2**31)
@@ -165,7 +165,7 @@ def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch)
     }[permutation]
 
 
-def test_rows_of_one_epoch_are_each_presented_once(monkeypatch):
+def test_each_row_is_seen_once_per_epoch(monkeypatch):
     plan = TrainingPlan(60, batch_size=7, learning_rate=1e-3)
     table, serializer, _ = built()
     corpus = serialize(table, serializer)

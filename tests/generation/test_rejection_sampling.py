@@ -1,4 +1,4 @@
-"""Rows drawn again until enough of them are accepted."""
+"""Rows are drawn until enough of them are accepted."""
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,9 @@ from counterpoise.errors import DecodingError
 from counterpoise.generation._decoding import Generated
 from counterpoise.generation._prompts import Prompts
 from counterpoise.generation._rejection_sampling import (
-    NOT_PREFERRED,
+    NOT_SELECTED,
+    RejectionSampler,
     RejectionStats,
-    sample_with_rejection,
 )
 
 FRAME = pd.DataFrame(
@@ -51,7 +51,7 @@ def is_above_two(table):
 
 
 def test_with_nothing_to_satisfy_it_is_the_single_draw():
-    generated, prompts, rejection_stats = sample_with_rejection(Dice(), {}, 50)
+    generated, prompts, rejection_stats = RejectionSampler(Dice(), {}).sample(50)
     expected, _ = Dice()(50)
     np.testing.assert_array_equal(generated.table.codes, expected.table.codes)
     np.testing.assert_array_equal(prompts.condition, generated.log_likelihood)
@@ -59,9 +59,9 @@ def test_with_nothing_to_satisfy_it_is_the_single_draw():
 
 
 def test_all_rows_accepted_at_once_are_the_single_draw():
-    generated, _, rejection_stats = sample_with_rejection(
-        Dice(), {"is nothing": lambda t: np.ones(len(t), bool)}, 50
-    )
+    generated, _, rejection_stats = RejectionSampler(
+        Dice(), {"is nothing": lambda t: np.ones(len(t), bool)}
+    ).sample(50)
     np.testing.assert_array_equal(generated.table.codes, Dice()(50)[0].table.codes)
     assert rejection_stats == RejectionStats(50, 50, {"is nothing": 0})
 
@@ -69,9 +69,9 @@ def test_all_rows_accepted_at_once_are_the_single_draw():
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
 def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
     draw = Dice()
-    generated, prompts, rejection_stats = sample_with_rejection(
-        draw, {"is odd": is_even, "is low": is_above_two}, n_rows
-    )
+    generated, prompts, rejection_stats = RejectionSampler(
+        draw, {"is odd": is_even, "is low": is_above_two}
+    ).sample(n_rows)
     accepted = [throw for throw in draw.throws if throw in (4, 6)]
     throws = generated.table.codes[:, 1].tolist()
     assert throws == accepted[:n_rows]
@@ -85,7 +85,7 @@ def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
 
 
 def test_the_law_of_the_rows_is_the_law_given_acceptance():
-    generated, _, _ = sample_with_rejection(Dice(), {"is low": is_above_two}, 4000)
+    generated, _, _ = RejectionSampler(Dice(), {"is low": is_above_two}).sample(4000)
     counts = np.bincount(generated.table.codes[:, 1], minlength=7)[3:]
     # four equal shares: chi-square with 3 degrees of freedom exceeds 21.1 in 1 of 10,000 seeds
     assert ((counts - 1000) ** 2 / 1000).sum() < 21.1
@@ -94,14 +94,13 @@ def test_the_law_of_the_rows_is_the_law_given_acceptance():
 def test_the_bound_is_kept_and_its_end_reported():
     draw = Dice()
     with pytest.raises(DecodingError, match=r"class 'yes'.*2000 drawn.*2000 .are seven.*Rest") as e:
-        sample_with_rejection(
+        RejectionSampler(
             draw,
             {"are seven": lambda t: t.codes[:, 1] == 7},
-            20,
             class_="yes",
-            most_drawn=2000,
+            max_draws_per_row=100,
             advice="Rest",
-        )
+        ).sample(20)
     assert sum(draw.sizes) == 2000
     assert e.value.class_ == "yes"
     assert e.value.context["rejected"] == {"are seven": 2000}
@@ -114,47 +113,47 @@ def test_reports_add_up():
 
 
 def above(number):
-    """Prefer throws above a number; the higher the better."""
+    """Select throws above a number; the higher the better."""
     return lambda table: table.codes[:, 1] - number - 0.5
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
-def test_preferred_rows_are_kept_in_the_order_drawn(n_rows):
+def test_selected_rows_are_kept_in_the_order_drawn(n_rows):
     draw = Dice()
-    generated, _, rejection_stats = sample_with_rejection(
-        draw, {"is odd": is_even}, n_rows, prefer=above(2)
+    generated, _, rejection_stats = RejectionSampler(draw, {"is odd": is_even}, above(2)).sample(
+        n_rows
     )
     throws = generated.table.codes[:, 1].tolist()
     assert throws == [throw for throw in draw.throws if throw in (4, 6)][:n_rows]
-    assert rejection_stats.rejected[NOT_PREFERRED] == draw.throws.count(2)
+    assert rejection_stats.rejected[NOT_SELECTED] == draw.throws.count(2)
     assert rejection_stats.n_fallback == 0
 
 
-def test_the_best_that_were_put_back_are_taken_after_a_while():
+def test_the_best_rejected_rows_are_taken_after_eight_draws_per_row():
     draw = Dice()
-    generated, prompts, rejection_stats = sample_with_rejection(
-        draw, {"is odd": is_even}, 50, prefer=above(6)
-    )
+    generated, prompts, rejection_stats = RejectionSampler(
+        draw, {"is odd": is_even}, above(6)
+    ).sample(50)
     throws = generated.table.codes[:, 1].tolist()
     assert throws == sorted((t for t in draw.throws if t % 2 == 0), reverse=True)[:50]
     assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
     assert (rejection_stats.n_drawn, rejection_stats.n_fallback) == (8 * 50, 50)
-    assert rejection_stats.rejected[NOT_PREFERRED] == sum(t % 2 == 0 for t in draw.throws) - 50
+    assert rejection_stats.rejected[NOT_SELECTED] == sum(t % 2 == 0 for t in draw.throws) - 50
 
 
-def test_what_must_be_is_drawn_for_after_what_is_preferred_is_given_up():
+def test_constraints_still_hold_after_selection_is_given_up():
     def is_first_six(table):
         return table.codes[:, 1] == 6
 
     def hardly_any(table):
         return is_first_six(table) & (np.random.default_rng(0).random(len(table)) < 0.3)
 
-    generated, _, rejection_stats = sample_with_rejection(
-        Dice(), {"is no six": hardly_any}, 50, prefer=above(6)
-    )
+    generated, _, rejection_stats = RejectionSampler(
+        Dice(), {"is no six": hardly_any}, above(6)
+    ).sample(50)
     assert (generated.table.codes[:, 1] == 6).all()
     assert rejection_stats.n_drawn > 8 * 50
     with pytest.raises(DecodingError):
-        sample_with_rejection(
-            Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, 50, prefer=above(0)
+        RejectionSampler(Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, above(0)).sample(
+            50
         )

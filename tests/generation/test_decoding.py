@@ -12,8 +12,8 @@ from counterpoise.generation._decoding import Sampling, choose, generate
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
+from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._serializer import serialize
 from counterpoise.serialization._table_serializer import table_serializer
 from counterpoise.serialization._text_serializer import text_serializer
@@ -31,7 +31,7 @@ def written(request, tmp_path_factory):
 
     def build(kind):
         name, serialization = kind.split()
-        backbone = load_backbone("compact" if name == "compact" else str(folder), device=CPU)
+        backbone = get_model("compact" if name == "compact" else str(folder)).load("cpu")
         table = labelled_table(*mixed_frame())
         if serialization == "text":
             serializer = text_serializer(table, backbone.tokenizer)
@@ -232,7 +232,7 @@ def test_free_text_is_written_and_decoded():
     frame = pd.DataFrame({"y": ["n", "y", "n", "y", "n"], "note": texts})
     schema = Schema.infer(frame, kinds={"note": "text"})
     table = Table.from_frame(frame, schema)
-    backbone = load_backbone("compact", device=CPU)
+    backbone = get_model("compact").load("cpu")
     for serializer in (table_serializer(table), text_serializer(table, backbone.tokenizer)):
         model = backbone.build(serializer.vocabulary.entries, 0)
         codes = np.full((50, 2), ABSENT, dtype=np.int64)

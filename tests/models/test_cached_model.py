@@ -1,15 +1,20 @@
-"""Both readers give the same numbers."""
+"""Cached inference gives the numbers of reading each row from its start."""
 
 import numpy as np
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from counterpoise.models._cache import HuggingFaceCache, prepare
+from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.models._huggingface import HuggingFaceModel, is_plain_llama, plain_llama
-from counterpoise.models._llama_cache import LlamaCache
-from counterpoise.models._registry import load_backbone
+from counterpoise.models._huggingface import (
+    HuggingFaceCache,
+    HuggingFaceModel,
+    is_plain_llama,
+    plain_llama,
+)
+from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._llama import LlamaCache
 from counterpoise.serialization._tokenizer import Entry
 
 CPU = resolve_device("cpu", "float32")
@@ -37,31 +42,33 @@ def network(*, shares_heads: bool) -> HuggingFaceModel:
 
 @torch.no_grad()
 @pytest.mark.parametrize("shares_heads", [True, False])
-def test_readers_agree(shares_heads):
-    """Also where rows are left behind, and past the first capacity of the cache."""
+def test_all_caches_agree(shares_heads):
+    """Also where rows are dropped, and past the first capacity of the cache."""
     model, rng = network(shares_heads=shares_heads), np.random.default_rng(0)
     n_rows = 9
     llama = plain_llama(model, fused_attention=False)
-    one, other = prepare(llama, CPU)(n_rows), HuggingFaceCache(model, CPU)
-    assert isinstance(one, LlamaCache)
+    caches = [
+        llama.open_cache(n_rows, CPU),
+        model.open_cache(n_rows, CPU),
+        LanguageModel.open_cache(llama, n_rows, CPU),  # the naive one
+    ]
+    assert isinstance(caches[0], LlamaCache)
     for turn in range(40):
         if turn % 10 == 9:
             kept = np.sort(rng.permutation(n_rows)[: n_rows - 2])
             n_rows = len(kept)
-            one.keep(kept)
-            other.keep(kept)
+            for cache in caches:
+                cache.keep(kept)
         tokens = rng.integers(0, N_TOKENS, (n_rows, int(rng.integers(1, 4))))
         column_tokens = np.where(rng.random(tokens.shape) < 0.5, tokens[::-1], -1)
         rows = np.flatnonzero(rng.random(n_rows) < 0.7)
-        found, expected = (
-            one.read(tokens, column_tokens, rows),
-            other.read(tokens, column_tokens, rows),
-        )
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+        found, other, naive = (cache.read(tokens, column_tokens, rows) for cache in caches)
+        torch.testing.assert_close(found, naive, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(other, naive, atol=1e-4, rtol=1e-4)
     assert n_rows == 1
 
 
-def random_sentences(rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+def random_rows(rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
     tokens = rng.integers(0, N_TOKENS, (5, 9))
     column_tokens = np.where(rng.random((5, 9)) < 0.5, tokens[::-1], -1)
     rows, columns = np.nonzero(rng.random((5, 9)) < 0.7)
@@ -74,7 +81,7 @@ def test_our_llama_computes_what_transformers_does(shares_heads, fused_attention
     """Logits and derivatives, whichever way attention is computed."""
     theirs = network(shares_heads=shares_heads)
     ours = plain_llama(theirs, fused_attention=fused_attention)
-    tokens, column_tokens, rows, columns = random_sentences(np.random.default_rng(0))
+    tokens, column_tokens, rows, columns = random_rows(np.random.default_rng(0))
     at = rows, columns
     expected, found = theirs(tokens, column_tokens, at), ours(tokens, column_tokens, at)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
@@ -96,12 +103,12 @@ def test_our_llama_computes_what_transformers_does(shares_heads, fused_attention
 
 def test_only_a_plain_llama_becomes_ours():
     assert is_plain_llama(network(shares_heads=True))
-    compact = load_backbone("compact", device=CPU).build([Entry("")] * N_TOKENS, 0).eval()
-    assert isinstance(prepare(compact, CPU)(3), LlamaCache)
+    compact = get_model("compact").load("cpu").build([Entry("")] * N_TOKENS, 0).eval()
+    assert isinstance(compact.open_cache(3, CPU), LlamaCache)
     with_bias = network(shares_heads=True)
     with_bias.network.config.attention_bias = True
     scaled = network(shares_heads=True)
     scaled.network.config.rope_parameters = {"rope_type": "llama3", "rope_theta": 1e4}
     for model in (with_bias, scaled):
         assert not is_plain_llama(model)
-        assert isinstance(prepare(model, CPU)(3), HuggingFaceCache)
+        assert isinstance(model.open_cache(3, CPU), HuggingFaceCache)

@@ -7,8 +7,8 @@ import torch
 from counterpoise._progress import SilentProgress
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
+from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.models._registry import load_backbone
 from counterpoise.serialization._serializer import TokenBatch
 from counterpoise.serialization._tokenizer import START, Vocabulary
 from tests.small_models import save_gpt2
@@ -25,7 +25,7 @@ def model(request, tmp_path_factory):
     vocabulary = Vocabulary()
     for piece in range(30):
         vocabulary.token(piece, "", (piece,))
-    built = load_backbone(name, device=CPU).build(vocabulary.entries, 0)
+    built = get_model(name).load("cpu").build(vocabulary.entries, 0)
     with torch.no_grad():  # peaked enough that a wrong context would show
         getattr(built.head, "weight", built.head).mul_(8)
     return built.eval()

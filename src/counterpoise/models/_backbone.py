@@ -1,0 +1,389 @@
+"""Language models as the user asks for them: light objects, which load torch when they are used."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from counterpoise._parameters import Parameters
+from counterpoise.errors import ModelError
+
+if TYPE_CHECKING:
+    from counterpoise.models._device import Device
+    from counterpoise.models._language_model import LanguageModel
+    from counterpoise.serialization._tokenizer import Entry, Tokenizer
+
+AUTO, COMPACT, SMOLLM2 = "auto", "compact", "smollm2-135m"
+_PRECISIONS = ("auto", "float32", "float64", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A backbone on a device, ready to be given the vocabulary of a table."""
+
+    name: str
+    reason: str
+    """Why it was taken."""
+    device: Device
+    tokenizer: Tokenizer
+    is_pretrained: bool
+    batch_size: int
+    learning_rate: float
+    generation_batch_size: int
+    max_samples_seen: int
+    build: Callable[[Sequence[Entry], int], LanguageModel]
+    """From the tokens of a table and a seed to the model."""
+
+
+class Backbone(Parameters, ABC):
+    """A kind of language model, and how it is trained.
+
+    Parameters
+    ----------
+    batch_size : int or "auto", default="auto"
+        Rows per training step; ``"auto"``: 32, as published.
+    learning_rate : float or "auto", default="auto"
+        Peak learning rate of AdamW; ``"auto"`` depends on the model.
+    generation_batch_size : int or "auto", default="auto"
+        Rows generated together. Rows are the same for the same seed *and* batch size.
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+        Of matrix products.
+
+    Notes
+    -----
+    To add a model, subclass with a `build`, and register it: :func:`register_model`.
+    """
+
+    is_pretrained: ClassVar[bool] = False
+    """Whether it knows words, and so gets the table's names and categories as text."""
+    is_small: ClassVar[bool] = False
+    """Whether it computes on one thread and, by default, in float32 on every machine."""
+    default_batch_size: ClassVar[int] = 32
+    default_learning_rate: ClassVar[float] = 2e-3
+    default_generation_batch_size: ClassVar[int] = 1024
+    max_samples_seen: ClassVar[int] = 30_000
+    """About how many training samples are seen at most, unless a recipe sets the epochs."""
+
+    def __init__(
+        self,
+        *,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        generation_batch_size: int | str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.generation_batch_size = generation_batch_size
+        self.precision = precision
+
+    @property
+    def model_name(self) -> str:
+        """The name that the class is registered under."""
+        names = [name for name, cls in _MODELS.items() if cls is type(self)]
+        return names[0] if names else type(self).__name__
+
+    @abstractmethod
+    def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
+        """Return an untrained model for the tokens `entries`, its weights drawn from `seed`."""
+
+    def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
+        """Load what does not depend on the table.
+
+        Raises
+        ------
+        ModelError
+            If the model can't be loaded, a parameter has a value that it can't have, or the device
+            is not on this machine.
+        """
+        from counterpoise.serialization._tokenizer import CharacterTokenizer
+
+        self.validate()
+        on_device = self.resolve_device(device)
+        return self._loaded(
+            reason,
+            on_device,
+            CharacterTokenizer(),
+            lambda entries, seed: self.build(entries, seed, on_device),
+        )
+
+    def resolve_device(self, device: str = "auto") -> Device:
+        """Return the device and precision that the model computes in; see `load`."""
+        from counterpoise.models._device import resolve_device
+
+        precision = self.precision
+        if precision == "auto" and self.is_small:
+            precision = "float32"  # on every machine, so that rows do not depend on it
+        return replace(resolve_device(device, precision), is_single_threaded=self.is_small)
+
+    def _loaded(
+        self,
+        reason: str,
+        device: Device,
+        tokenizer: Tokenizer,
+        build: Callable[[Sequence[Entry], int], LanguageModel],
+    ) -> LoadedModel:
+        size, rate, rows = self.batch_size, self.learning_rate, self.generation_batch_size
+        return LoadedModel(
+            name=self.model_name,
+            reason=reason,
+            device=device,
+            tokenizer=tokenizer,
+            is_pretrained=self.is_pretrained,
+            batch_size=self.default_batch_size if size == "auto" else int(size),
+            learning_rate=self.default_learning_rate if rate == "auto" else float(rate),
+            generation_batch_size=(
+                self.default_generation_batch_size if rows == "auto" else int(rows)
+            ),
+            max_samples_seen=self.max_samples_seen,
+            build=build,
+        )
+
+    def validate(self) -> None:
+        """Raise ModelError where a parameter has a value that it can't have."""
+        for name in ("batch_size", "generation_batch_size"):
+            self._check_count(name, "auto")
+        rate = self.learning_rate
+        if rate != "auto" and not (_is_number(rate) and rate > 0):  # type: ignore[operator]
+            raise ModelError(f"learning_rate must be above 0, or 'auto'; got {rate!r}")
+        if self.precision not in _PRECISIONS:
+            raise ModelError(f"precision must be one of {_PRECISIONS}; got {self.precision!r}")
+
+    def _check_count(self, name: str, other: str | None = None) -> None:
+        value = getattr(self, name)
+        if value != other and not (_is_number(value) and value >= 1 and value == int(value)):
+            raise ModelError(f"{name} must be 1 or more, or {other!r}; got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    from numbers import Real
+
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+class CompactModel(Backbone):
+    """A small Llama from scratch: the default, trained in seconds on a CPU.
+
+    Parameters
+    ----------
+    width : int, default=64
+        Size of the hidden state; an even number.
+    n_layers : int, default=2
+    batch_size, learning_rate, generation_batch_size
+        As in :class:`Backbone`; ``"auto"``: 32, 2e-3 and 1024.
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+        ``"auto"``: float32 on every machine, so that rows do not depend on it.
+    """
+
+    is_small = True
+
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        n_layers: int = 2,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        generation_batch_size: int | str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            generation_batch_size=generation_batch_size,
+            precision=precision,
+        )
+        self.width = width
+        self.n_layers = n_layers
+
+    def validate(self) -> None:
+        """Raise ModelError where a parameter has a value that it can't have."""
+        super().validate()
+        self._check_count("width")
+        self._check_count("n_layers")
+        if self.width % 4:
+            raise ModelError(f"width must be a multiple of 4; got {self.width}")
+
+    def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
+        """Return an untrained model for the tokens `entries`, its weights drawn from `seed`."""
+        from counterpoise.models._llama import compact_model
+
+        return compact_model(len(entries), seed, self.width, self.n_layers, device)
+
+
+class PretrainedModel(Backbone):
+    """Any causal language model of Hugging Face; each token of the table starts from its words.
+
+    Parameters
+    ----------
+    name : str, default="smollm2-135m"
+        ``"smollm2-135m"``, or the folder or hub id of a model.
+    n_layers : int, default=None
+        Keep the first layers only, which is faster and weaker.
+    lora_rank : int, default=None
+        Train low-rank adapters of this rank (and the embeddings) instead of all weights.
+    batch_size, learning_rate, generation_batch_size
+        As in :class:`Backbone`; ``"auto"``: 32, 5e-4 (2e-3 for adapters) and 256.
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+        ``"auto"`` takes bfloat16 where the hardware multiplies matrices in it.
+    """
+
+    is_pretrained = True
+    default_generation_batch_size = 256  # so that the key-value cache stays under a gigabyte or so
+    max_samples_seen = 6_000
+
+    def __init__(
+        self,
+        name: str = SMOLLM2,
+        *,
+        n_layers: int | None = None,
+        lora_rank: int | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        generation_batch_size: int | str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            generation_batch_size=generation_batch_size,
+            precision=precision,
+        )
+        self.name = name
+        self.n_layers = n_layers
+        self.lora_rank = lora_rank
+
+    @property
+    def model_name(self) -> str:
+        """The name, folder or hub id."""
+        return self.name
+
+    @property
+    def default_learning_rate(self) -> float:  # type: ignore[override]
+        """Peak learning rate of AdamW: adapters start from nothing and need a higher one."""
+        return 5e-4 if self.lora_rank is None else 2e-3
+
+    def validate(self) -> None:
+        """Raise ModelError where a parameter has a value that it can't have."""
+        super().validate()
+        self._check_count("lora_rank")
+        self._check_count("n_layers")
+
+    def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
+        """Load the network and its tokenizer."""
+        from counterpoise.models import _huggingface as huggingface
+
+        self.validate()
+        on_device = self.resolve_device(device)
+        network, tokenizer, where = huggingface.load_pretrained(self.name)
+        if self.n_layers is not None:
+            huggingface.keep_first_layers(network, self.n_layers, self.name)
+        if self.name == SMOLLM2:
+            reason = f"{reason}; weights from {where}"
+        return self._loaded(
+            reason,
+            on_device,
+            tokenizer,
+            lambda entries, seed: huggingface.adapt(
+                network, entries, seed, self.lora_rank, on_device
+            ),
+        )
+
+    def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
+        """Load the network, and give it the vocabulary `entries`."""
+        return self.load(str(device.device)).build(entries, seed)
+
+
+class AutoModel(Backbone):
+    """SmolLM2 where its fit ends well within the budget by a few timed steps, else the compact one.
+
+    On a faster machine the choice may be another, and with it the rows. The budget is
+    `max_time`, or a minute.
+
+    Parameters
+    ----------
+    n_layers, lora_rank : int, default=None
+        Of SmolLM2, as in :class:`PretrainedModel`.
+    batch_size, learning_rate, generation_batch_size, precision
+        Of whichever model is taken, as in :class:`Backbone`.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_layers: int | None = None,
+        lora_rank: int | None = None,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        generation_batch_size: int | str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            generation_batch_size=generation_batch_size,
+            precision=precision,
+        )
+        self.n_layers = n_layers
+        self.lora_rank = lora_rank
+
+    def candidate(self, name: str) -> Backbone:
+        """Return the backbone of a name, with the parameters of this object that it has."""
+        params = self.get_params(deep=False)
+        if name == COMPACT:
+            del params["n_layers"], params["lora_rank"]  # those of a pre-trained model
+            return CompactModel(**params)
+        return PretrainedModel(name, **params)
+
+    def build(self, *_: Any) -> LanguageModel:
+        """Refuse: which model it is depends on the table and its budget."""
+        raise ModelError("model='auto' is chosen for a table; see counterpoise.training")
+
+
+_MODELS: dict[str, type[Backbone]] = {
+    COMPACT: CompactModel,
+    SMOLLM2: PretrainedModel,
+    AUTO: AutoModel,
+}
+
+
+def register_model(name: str, cls: type[Backbone]) -> None:
+    """Let `name` stand for ``cls()`` wherever a model is asked for.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"bigram"``.
+    cls : type
+        A subclass of :class:`Backbone` whose parameters all have defaults.
+    """
+    _MODELS[name] = cls
+
+
+def get_model(model: str | Backbone) -> Backbone:
+    """Return the backbone of a name, folder or hub id; a :class:`Backbone` is returned as it is.
+
+    Examples
+    --------
+    >>> get_model("compact")
+    CompactModel()
+    >>> get_model("gpt2")
+    PretrainedModel(name='gpt2')
+    """
+    if isinstance(model, Backbone):
+        model.validate()
+        return model
+    if not isinstance(model, str):
+        raise ModelError(f"model must be a name or an object of counterpoise.models; got {model!r}")
+    return _MODELS[model]() if model in _MODELS else PretrainedModel(model)
+
+
+def expected_models(name: str) -> str:
+    """Return the end of the message that there is no model `name`: what there is."""
+    near = difflib.get_close_matches(name, _MODELS, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    known = ", ".join(map(repr, sorted(_MODELS)))
+    return f"{hint}expected {known}, or the folder or hub id of a causal language model"

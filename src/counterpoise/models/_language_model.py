@@ -1,0 +1,126 @@
+"""The interface of every language model: training forward, cached inference, description."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from counterpoise.errors import ModelError
+from counterpoise.grammar._grammar import IntArray
+from counterpoise.models._device import Device
+
+
+class LanguageModel(nn.Module, ABC):
+    """A causal language model whose vocabulary is that of one table.
+
+    A subclass defines `forward`. It may define `open_cache` for faster generation, and a `kind`
+    with `describe` and `rebuild` for being saved.
+    """
+
+    kind: ClassVar[str] = ""
+    """Name under which a saved model of this class is found again; "" cannot be saved."""
+    _kinds: ClassVar[dict[str, type[LanguageModel]]] = {}
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if cls.kind:
+            LanguageModel._kinds[cls.kind] = cls
+
+    @staticmethod
+    def of_kind(kind: str) -> type[LanguageModel]:
+        """Return the class with this `kind`; ModelError where none has been imported."""
+        if kind not in LanguageModel._kinds:
+            raise ModelError(f"no model of the kind {kind!r} is known; import what defines it")
+        return LanguageModel._kinds[kind]
+
+    @property
+    def max_length(self) -> int | None:
+        """Most tokens of a row that the model can read; None if there is no limit."""
+        return None
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the logits of the tokens that may follow chosen places.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (n_rows, length), int64
+        column_tokens : Tensor of shape (n_rows, length), int64
+            The token whose embedding is added at each place; negative for none.
+        at : pair of Tensors of shape (n_places,)
+            Row and column of each place of `tokens` whose successor is scored.
+
+        Returns
+        -------
+        Tensor of shape (n_places, n_tokens), float32 or float64
+        """
+
+    def open_cache(self, n_rows: int, device: Device) -> CachedModel:
+        """Return the model at the start of `n_rows` rows that are generated together."""
+        return _RereadingCache(self, n_rows, device)
+
+    def check_length(self, n_tokens: int) -> None:
+        """Raise ModelError if a row of `n_tokens` is longer than the model can read."""
+        if self.max_length is not None and n_tokens > self.max_length:
+            raise ModelError(
+                f"a row of this table takes up to {n_tokens} tokens, but the model reads at most "
+                f"{self.max_length}; use serialization='table', or fewer columns"
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is made of beside its weights and vocabulary, as JSON types."""
+        raise ModelError(f"a {type(self).__name__} cannot be saved: it does not describe itself")
+
+    @classmethod
+    def rebuild(cls, description: dict[str, Any], n_tokens: int, device: Device) -> Self:  # noqa: ARG003
+        """Return a model as described, for `n_tokens` tokens; its weights are loaded afterwards."""
+        raise ModelError(f"a saved {cls.__name__} cannot be rebuilt: {description}")
+
+
+class CachedModel(ABC):
+    """A model in the middle of a batch of rows, all of which have as many tokens."""
+
+    @abstractmethod
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
+        """Append tokens to each row, and return the logits of what follows them in some rows.
+
+        Parameters
+        ----------
+        tokens, column_tokens : ndarray of shape (n_rows, n_new)
+            What comes next in each row; anything in a row that is finished.
+        rows : ndarray of shape (n_scored,)
+            Which rows to score.
+
+        Returns
+        -------
+        Tensor of shape (n_scored, n_tokens), float32 or float64
+        """
+
+    @abstractmethod
+    def keep(self, rows: IntArray) -> None:
+        """Drop all rows but `rows`, which are then numbered anew."""
+
+
+class _RereadingCache(CachedModel):
+    """Reads each row from its start at every call: right for every model, and slow."""
+
+    def __init__(self, model: LanguageModel, n_rows: int, device: Device) -> None:
+        self._model = model
+        self._device = device
+        self._tokens = self._column_tokens = np.empty((n_rows, 0), dtype=np.int64)
+
+    def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
+        self._tokens = np.concatenate([self._tokens, tokens], axis=1)
+        self._column_tokens = np.concatenate([self._column_tokens, column_tokens], axis=1)
+        to = self._device.tensor
+        at = to(rows), to(np.full(len(rows), self._tokens.shape[1] - 1))
+        with torch.inference_mode(), self._device.autocast():
+            logits: Tensor = self._model(to(self._tokens), to(self._column_tokens), at)
+        return logits
+
+    def keep(self, rows: IntArray) -> None:
+        self._tokens, self._column_tokens = self._tokens[rows], self._column_tokens[rows]
