@@ -99,12 +99,12 @@ METRICS: dict[str, Metric] = {}
 """Every metric by name, in the order in which they are measured and shown."""
 
 
-def register_metric(label: str, **reading: Any) -> Callable[[_Function], _Function]:
+def register_metric(label: str, **attributes: Any) -> Callable[[_Function], _Function]:
     """Decorate a function to add it to what `measure_quality` measures and a report shows.
 
     Parameters
     ----------
-    label, **reading
+    label, **attributes
         As in `Metric`; at least `aspect` and `better`.
 
     Examples
@@ -120,7 +120,7 @@ def register_metric(label: str, **reading: Any) -> Callable[[_Function], _Functi
     def register(function: _Function) -> _Function:
         meaning = (inspect.getdoc(function) or "").partition("\n")[0]
         name = function.__name__
-        METRICS[name] = Metric(name, meaning, function, label, **reading)
+        METRICS[name] = Metric(name, meaning, function, label, **attributes)
         return function
 
     return register

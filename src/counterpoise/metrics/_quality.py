@@ -22,7 +22,7 @@ from counterpoise.metrics._fidelity import marginal_distances
 from counterpoise.metrics._metric import METRICS, Metric
 from counterpoise.metrics._sample import RealRows, Sample, at_most
 
-_READING = ("name", "label", "aspect", "better", "meaning")
+_SHOWN = ("name", "label", "aspect", "better", "meaning")
 _COLUMN_FIGURES = (column_entropies, column_support_coverage, marginal_distances)
 
 
@@ -345,9 +345,9 @@ def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
 def _as_measure(
     metric: Metric, ours: Estimate, real: Estimate | None, repeated: Estimate | None
 ) -> Measure:
-    reading = {name: getattr(metric, name) for name in _READING}
+    shown = {name: getattr(metric, name) for name in _SHOWN}
     return Measure(
-        **reading,
+        **shown,
         value=ours.value,
         interval=ours.interval,
         real_anchor=None if real is None else real.value,

@@ -87,7 +87,7 @@ def origin_chart(origins: Sequence[Origin]) -> Markup:
 
 
 def association_chart(association: Association, which: str) -> Markup:
-    """Draw one of the two matrices, ``"real"`` or ``"synthetic"``; darker is stronger."""
+    """Draw one of the two matrices, ``"real"`` or ``"synthetic"``; more opaque is stronger."""
     names, matrix = association.names, getattr(association, which)
     cell = max(8.0, min(18.0, 300 / len(names)))
     left, top = 110.0, 4.0
