@@ -70,6 +70,14 @@ def test_expand_replaces_symbols_and_shares_prefixes():
     assert [len(edges) for edges in automaton.edges] == [1, 1, 2, 1]
 
 
+@pytest.mark.parametrize("texts", [("1", "19"), ("19", "1"), ("1", "1")])
+def test_expand_refuses_what_cannot_be_told_apart(texts):
+    with pytest.raises(ValueError, match="begins with another"):
+        expand(
+            from_sequences({0: ["a"], 1: ["b"]}), dict(zip("ab", texts, strict=True)).__getitem__
+        )
+
+
 def test_lift_permits_every_way_to_cut_a_text_and_none_past_its_end():
     characters = from_sequences({0: "12.", 1: "13."})
     lifted = lift(characters, {10: "1", 11: "2", 12: "12", 13: "3.", 14: ".", 15: "12.4", 16: "4"})

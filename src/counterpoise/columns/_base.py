@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
@@ -167,7 +168,7 @@ class Column(ABC):
         """Say which values generated rows get."""
         return f"any of {self.domain()}"
 
-    # Grammar. Free text needs none of these: it is written in parts of the strings there are.
+    # Grammar. Free text needs none of these: it is made of the parts of the strings there are.
 
     def symbol_automaton(self) -> Automaton:
         """Accept the values as sequences of symbols (field, content); its codes are the column's.
@@ -191,8 +192,8 @@ class Column(ABC):
     def text_automaton(self) -> Automaton:
         """Accept the text of each value over characters: a space, the value, a comma.
 
-        Default: the texts of its symbols, joined. None may be the beginning of another one that
-        is possible in its place.
+        By default the value is the texts of its symbols, one after the other. This raises a
+        ValueError where one begins with another that is possible in the same place (19 and 1).
         """
         return framed(expand(self.symbol_automaton(), self.symbol_text), " ", TEXT_END)
 
@@ -205,12 +206,16 @@ class Column(ABC):
         return None
 
     def read_text(self, text: str) -> tuple[int | None, bool]:
-        """Return the code of a cell that a model wrote freely, and whether it is valid as written.
+        """Return the code of a cell of unconstrained text, and whether the text is valid as it is.
 
         The code is None for what is to be filled in, and ABSENT where the row must be dropped.
         """
-        code = self.text_automaton().read(f" {text}{TEXT_END}")
+        code = self._text_reader.read(f" {text}{TEXT_END}")
         return code, code is not None
+
+    @cached_property
+    def _text_reader(self) -> Automaton:
+        return self.text_automaton()
 
     def typical_code(self, codes: Codes) -> int:
         """Return what takes the place of an unreadable cell: here, the most frequent of `codes`."""

@@ -163,7 +163,10 @@ def expand(
 ) -> Automaton:
     """Replace each symbol by a sequence, sharing common prefixes.
 
-    From any one state, the sequences must be distinct and none a prefix of another.
+    Raises
+    ------
+    ValueError
+        If a sequence equals another that is possible in the same state, or is a prefix of it.
     """
     # (state, prefix so far) -> what may follow: the edge that ends there, or None inside
     trees: dict[Hashable, dict[Hashable, Edge | None]] = {}
@@ -174,7 +177,10 @@ def expand(
             whole = tuple(replacement(edge.symbol))
             for length, symbol in enumerate(whole):
                 is_last = length + 1 == len(whole)
-                trees.setdefault((at, whole[:length]), {})[symbol] = edge if is_last else None
+                tree = trees.setdefault((at, whole[:length]), {})
+                if symbol in tree and (is_last or tree[symbol] is not None):
+                    raise ValueError(f"{whole} begins with another sequence that is possible there")
+                tree[symbol] = edge if is_last else None
 
     def steps(state: Hashable) -> Iterable[Step]:
         at, prefix = cast(tuple[int, tuple[Hashable, ...]], state)
