@@ -19,6 +19,7 @@ from counterpoise.cli._settings import (
     SET_HELP,
     check_setting,
     list_settings_option,
+    matched,
     parse_setting,
     parse_value,
 )
@@ -95,9 +96,7 @@ def parse_type(text: str) -> tuple[str, str]:
     >>> parse_type("a=b=text")
     ('a=b', 'text')
     """
-    column, _, type_ = text.rpartition("=")
-    if not (column and type_):
-        raise click.BadParameter(f"{text!r} is not of the form COLUMN=TYPE")
+    column, type_ = matched(r"(.+)=(.+)", text, "COLUMN=TYPE")
     return column, type_
 
 
@@ -107,10 +106,7 @@ def parse_range(text: str) -> tuple[str, Any, Any]:
     >>> parse_range("fee=0.5.."), parse_range("day=2020-01-01..2020-12-31")
     (('fee', 0.5, None), ('day', '2020-01-01', '2020-12-31'))
     """
-    column, _, ends = text.rpartition("=")
-    low, dots, high = ends.partition("..")
-    if not (column and dots):
-        raise click.BadParameter(f"{text!r} is not of the form COLUMN=LOW..HIGH")
+    column, low, high = matched(r"(.+)=(.*?)\.\.(.*)", text, "COLUMN=LOW..HIGH")
     return column, parse_value(low), parse_value(high)
 
 
@@ -125,9 +121,7 @@ def parse_categories(text: str) -> tuple[str, list[Any]]:
     >>> parse_categories("plan=basic,plus"), parse_categories('plan=["a, b"]')
     (('plan', ['basic', 'plus']), ('plan', ['a, b']))
     """
-    column, _, values = text.partition("=")
-    if not (column and values):
-        raise click.BadParameter(f"{text!r} is not of the form COLUMN=VALUE,VALUE")
+    column, values = matched(r"(.+?)=(.+)", text, "COLUMN=VALUE,VALUE")
     if not values.startswith("["):
         return column, [value.strip() for value in values.split(",")]
     try:
@@ -147,10 +141,9 @@ def parse_inequality(text: str) -> tuple[str, str, str]:
     >>> parse_inequality("min price <= max price")
     ('min price', '<=', 'max price')
     """
-    found = re.fullmatch(r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", text)
-    if found is None:
-        raise click.BadParameter(f"{text!r} is not of the form 'COLUMN <= COLUMN', with the spaces")
-    return found[1], found[2], found[3]
+    form = "'COLUMN <= COLUMN', with the spaces"
+    left, operator, right = matched(r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", text, form)
+    return left, operator, right
 
 
 def parse_output(text: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,18 +20,22 @@ SET_HELP = (
 _MODELS = {"compact": "CompactModel", "auto": "AutoModel"}  # all others are PretrainedModel
 
 
+def matched(pattern: str, text: str, form: str) -> tuple[str, ...]:
+    """Return the groups of `pattern` in `text`, which is to be of the `form` that is named."""
+    found = re.fullmatch(pattern, text, re.DOTALL)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not of the form {form}")
+    return found.groups()
+
+
 def parse_setting(text: str) -> tuple[str, str, Any]:
     """Return owner, name and value.
 
     >>> parse_setting("recipe.epochs=20"), parse_setting("recipe.selection=none")
     (('recipe', 'epochs', 20), ('recipe', 'selection', None))
     """
-    path, equals, value = text.partition("=")
-    owner, _, name = path.strip().partition(".")
-    if owner not in ("recipe", "model") or not (name and equals):
-        raise click.BadParameter(
-            f"{text!r} is not of the form recipe.NAME=VALUE or model.NAME=VALUE"
-        )
+    form = "recipe.NAME=VALUE or model.NAME=VALUE"
+    owner, name, value = matched(r"\s*(recipe|model)\.(\w+)\s*=(.*)", text, form)
     return owner, name, parse_value(value)
 
 
