@@ -247,7 +247,7 @@ def repeat(
 
     What is accepted is `shortest` to `longest` long in all, the end aside.
     """
-    # whether the end can be reached once so much is written
+    # by length so far: whether the end can be reached
     can_end, sizes = [False] * (longest + 1), set(lengths.values())
     for n in range(longest, -1, -1):
         can_end[n] = n >= shortest or any(

@@ -56,33 +56,33 @@ def text_serializer(
     Raises
     ------
     SchemaError
-        If the tokenizer writes two categories of a column alike.
+        If the tokenizer encodes two categories of a column alike.
     ModelError
         If the tokenizer has no pieces for a character that is needed.
     """
-    writer = _Writer(Vocabulary(), tokenizer)
+    encoder = _Encoder(Vocabulary(), tokenizer)
     start = tokenizer.start
-    writer.vocabulary.token("start", "", () if start is None else (start,))
+    encoder.vocabulary.token("start", "", () if start is None else (start,))
     cells = []
     for position, column in enumerate(table.schema):
         if column.is_text:
             texts = (parts or table.texts)[position]
-            end = writer.sign("end", _END_OF_FREE_TEXT)
-            cell = text_cell(texts, tokenizer, writer.part, end)
-            missing = [writer.sign(MISSING_WORD, " " + MISSING_WORD)]
+            end = encoder.sign("end", _END_OF_FREE_TEXT)
+            cell = text_cell(texts, tokenizer, encoder.part, end)
+            missing = [encoder.sign(MISSING_WORD, " " + MISSING_WORD)]
         else:
-            cell = _cell(column, writer, digit_tokens)
-            missing = writer.write(" " + MISSING_WORD) + writer.write(TEXT_END)
-        cell = replace(cell, name=tuple(writer.write(f" {column.name} is")))
+            cell = _cell(column, encoder, digit_tokens)
+            missing = encoder.encode(" " + MISSING_WORD) + encoder.encode(TEXT_END)
+        cell = replace(cell, name=tuple(encoder.encode(f" {column.name} is")))
         cells.append(cell.or_missing(missing) if column.has_missing else cell)
     if unconstrained:
         for piece in tokenizer.pieces():
-            writer.token(piece)
-    return Serializer.compile(table.schema, writer.vocabulary, cells, tokenizer)
+            encoder.token(piece)
+    return Serializer.compile(table.schema, encoder.vocabulary, cells, tokenizer)
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class _Encoder:
     """Text to tokens, numbering the tokenizer's pieces as they are first needed."""
 
     vocabulary: Vocabulary
@@ -91,7 +91,7 @@ class _Writer:
     def token(self, piece: int, text: str = "") -> int:
         return self.vocabulary.token(piece, text, (piece,))
 
-    def write(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         return [self.token(piece) for piece in self.tokenizer.encode(text)]
 
     def sign(self, key: str, text: str) -> int:
@@ -103,33 +103,33 @@ class _Writer:
         return self.vocabulary.token(("part", text), text, pieces)
 
 
-def _cell(column: Column, writer: _Writer, digit_tokens: bool) -> Cell:
+def _cell(column: Column, encoder: _Encoder, digit_tokens: bool) -> Cell:
     if (choices := column.text_choices()) is not None:
-        return _choice_cell(column, writer, choices)
+        return _choice_cell(column, encoder, choices)
     if digit_tokens and (digits := column.digit_automaton()) is not None:
-        return _digit_cell(column, writer, digits)
-    return _character_cell(column, writer)
+        return _digit_cell(column, encoder, digits)
+    return _character_cell(column, encoder)
 
 
-def _choice_cell(column: Column, writer: _Writer, choices: Sequence[str]) -> Cell:
+def _choice_cell(column: Column, encoder: _Encoder, choices: Sequence[str]) -> Cell:
     """Encode each value as a whole."""
-    end = writer.write(TEXT_END)
-    encoded = [writer.write(f" {text}") + end for text in choices]
+    end = encoder.encode(TEXT_END)
+    encoded = [encoder.encode(f" {text}") + end for text in choices]
     try:
         return Cell(from_sequences(dict(enumerate(encoded))), encoded.__getitem__)
     except AmbiguousSequencesError as error:
         one, other = column.decode(np.array(error.codes)).tolist()
         raise SchemaError(
-            f"the model's tokenizer writes the categories {one!r} and {other!r} of column "
+            f"the model's tokenizer encodes the categories {one!r} and {other!r} of column "
             f"{column.name!r} alike; rename one of them, or use serialization='table'",
             column=column.name,
         ) from error
 
 
-def _digit_cell(column: Column, writer: _Writer, digits: Automaton) -> Cell:
+def _digit_cell(column: Column, encoder: _Encoder, digits: Automaton) -> Cell:
     """Encode each character of a number apart, behind a space."""
-    end = writer.write(TEXT_END)
-    tokens = {mark: tuple(writer.write(f" {mark}")) for mark in "-.0123456789"}
+    end = encoder.encode(TEXT_END)
+    tokens = {mark: tuple(encoder.encode(f" {mark}")) for mark in "-.0123456789"}
     tokens[TEXT_END] = tuple(end)
     automaton = expand(digits, lambda mark: tokens[str(mark)])
     return Cell(automaton, partial(_encode_digits, column, tokens))
@@ -141,29 +141,29 @@ def _encode_digits(
     return [token for mark in column.text(code) + TEXT_END for token in tokens[mark]]
 
 
-def _character_cell(column: Column, writer: _Writer) -> Cell:
+def _character_cell(column: Column, encoder: _Encoder) -> Cell:
     """Encode a value in whatever pieces its characters can be cut into."""
     characters = column.text_automaton()
     further = sorted(set(map(str, characters.symbols)) - {*_NUMERALS, TEXT_END})
-    pieces = writer.tokenizer.pieces_over(_NUMERALS + "".join(further))
-    texts = {writer.token(piece, text): text for piece, text in pieces.items()}
-    end = writer.write(TEXT_END)
+    pieces = encoder.tokenizer.pieces_over(_NUMERALS + "".join(further))
+    texts = {encoder.token(piece, text): text for piece, text in pieces.items()}
+    end = encoder.encode(TEXT_END)
     single = {text: token for token, text in texts.items() if len(text) == 1}
     lifted = lift(characters, {**texts, -1: TEXT_END})
     automaton = expand(lifted, lambda token: end if token == -1 else (token,))
-    return Cell(automaton, partial(_encode_characters, column, automaton, writer, single, end))
+    return Cell(automaton, partial(_encode_characters, column, automaton, encoder, single, end))
 
 
 def _encode_characters(
     column: Column,
     automaton: Automaton,
-    writer: _Writer,
+    encoder: _Encoder,
     single: Mapping[str, int],
     end: list[int],
     code: int,
 ) -> Sequence[int]:
     text = " " + column.text(code)
-    tokens = writer.write(text) + end
+    tokens = encoder.encode(text) + end
     if automaton.read(tokens) == code:
         return tokens
     try:  # the tokenizer adds or merges something: encode character by character

@@ -12,7 +12,7 @@ START = 0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One token of a table: its text, and the pieces of a pre-trained vocabulary that write it.
+    """One token of a table: its text, and the pieces of a pre-trained vocabulary for it.
 
     A pre-trained model's embedding of the token is the mean of the embeddings of its pieces.
     """
@@ -52,14 +52,14 @@ class Tokenizer(Protocol):
         ...
 
     def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Return `text` in consecutive parts, each with the pieces that write it.
+        """Return `text` in consecutive parts, each with the pieces that it consists of.
 
         The parts join to exactly `text`; a character that takes several pieces is one part.
         """
         ...
 
     def pieces_over(self, alphabet: str) -> dict[int, str]:
-        """Return the pieces that write only characters of `alphabet`, with the text of each."""
+        """Return the pieces whose text has only characters of `alphabet`, with the text of each."""
         ...
 
     def pieces(self) -> list[int]:
@@ -67,7 +67,7 @@ class Tokenizer(Protocol):
         ...
 
     def decode(self, pieces: Sequence[int]) -> str:
-        """Return the text that `pieces` write together; special ones write nothing."""
+        """Return the text of `pieces`; special ones have none."""
         ...
 
 
