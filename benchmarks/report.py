@@ -40,7 +40,8 @@ def main(args: argparse.Namespace) -> None:
 
 def measure(benchmark: str, args: argparse.Namespace) -> None:
     """Run a measurement into its result folder, and render it."""
-    asked = {name: value for name, value in vars(args).items() if not callable(value)}
+    kinds = str | int | float | list | tuple  # neither paths nor functions
+    asked = {name: value for name, value in vars(args).items() if isinstance(value, kinds)}
     folder = ResultFolder.create(args.output, benchmark, asked, append=args.append)
     MEASUREMENTS[benchmark].measure(folder, args)
     render_measurement(benchmark, folder)

@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guided-s", type=float, default=120.0, help="seconds for them, about")
     parser.add_argument("--limit-s", type=float, default=900.0, help="of one process")
     parser.add_argument("--max-train-rows", type=int, help="for a quick run")
-    parser.add_argument("--peers-python", default=peers_python())
+    parser.add_argument("--peers-python", type=Path, default=peers_python())
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -143,7 +143,8 @@ def _run(
             weights=weights_folder,
             options=options,
         )
-        result = run_process(peer, task, args.peers_python if peer.is_other else sys.executable)
+        python = str(args.peers_python) if peer.is_other else sys.executable
+        result = run_process(peer, task, python)
         generations = [
             check_rows(generation, Path(scratch), table, split, n_lacking)
             for generation in result.get("generations", [])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import _report
+from benchmarks import _report, entropy
+from benchmarks._output import ResultFolder
 from benchmarks._report import write_report
 from benchmarks.results_page import filled
 
@@ -22,6 +23,14 @@ def test_a_committed_report_is_what_its_command_renders(
     assert path.read_text(encoding="utf-8") == (RESULTS / name / "report.md").read_text("utf-8")
     for figure in (RESULTS / name).glob("*.svg"):
         assert figure.name in path.read_text(encoding="utf-8")
+
+
+def test_the_committed_entropies_are_what_their_command_renders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entropy, "draw_figure", lambda *_: None)
+    text = (RESULTS / "entropy" / "report.md").read_text(encoding="utf-8")
+    assert entropy.render(ResultFolder(RESULTS / "entropy")) + "\n" == text
 
 
 def test_the_tables_of_the_page_are_generated() -> None:
