@@ -43,7 +43,8 @@ PEERS: Mapping[str, Peer] = {
     "be-great": Peer("be_great", needs_weights=True),
     "tabularargn": Peer("tabularargn"),
     "realtabformer": Peer("realtabformer"),
-    "sdv-ctgan": Peer("ctgan"),
+    "ctgan": Peer("ctgan", {"network": "CTGAN"}),
+    "tvae": Peer("ctgan", {"network": "TVAE"}),
 }
 
 
@@ -128,7 +129,7 @@ def generate_rows(
             limit_s=limit_s,
             seed=seed,
             weights=folder,
-            options=given,
+            options={**peer.options, **given},
         )
         result = run_process(peer, task, python)
         if result["status"] != "ok":

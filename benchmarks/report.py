@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -40,8 +41,9 @@ def main(args: argparse.Namespace) -> None:
 
 def measure(benchmark: str, args: argparse.Namespace) -> None:
     """Run a measurement into its result folder, and render it."""
-    kinds = str | int | float | list | tuple  # neither paths nor functions
-    asked = {name: value for name, value in vars(args).items() if isinstance(value, kinds)}
+    asked = {
+        name: value for name, value in vars(args).items() if not isinstance(value, Path | partial)
+    }
     folder = ResultFolder.create(args.output, benchmark, asked, append=args.append)
     MEASUREMENTS[benchmark].measure(folder, args)
     render_measurement(benchmark, folder)

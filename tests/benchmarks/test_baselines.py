@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +5,8 @@ from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, RandomOverSam
 from sklearn.preprocessing import OrdinalEncoder
 
 from benchmarks._baselines import BASELINES, BaselineOverSampler
-from counterpoise.errors import MissingDependencyError
 
-FAST = [name for name in BASELINES if name not in ("none", "ctgan", "tvae")]
+FAST = [name for name in BASELINES if name != "none"]
 
 
 def mixed(n=60, n_minority=15, seed=0):
@@ -140,24 +137,3 @@ def test_several_classes_and_a_strategy():
     counts = sampler.fit_resample(X, y)[1].value_counts()
     assert counts["rare"] == 20
     assert counts["few"] == (y == "few").sum()
-
-
-def test_a_network_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ctgan", None)
-    with pytest.raises(MissingDependencyError, match=r"counterpoise\[ctgan\]"):
-        BaselineOverSampler("ctgan").fit_resample(*mixed())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ctgan", "tvae"])
-def test_networks_fill_the_class_with_known_categories(name):
-    pytest.importorskip("ctgan")
-    X, y = mixed()
-    X.loc[::5, "colour"] = None
-    made = [
-        BaselineOverSampler(name, parameters={"epochs": 2}, random_state=0).fit_resample(X, y)[0]
-        for _ in range(2)
-    ]
-    pd.testing.assert_frame_equal(made[0], made[1])
-    assert len(made[0]) == 90
-    assert set(made[0]["colour"].dropna()) <= set(X["colour"].dropna())

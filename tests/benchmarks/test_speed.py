@@ -1,6 +1,7 @@
 """Peers in processes of their own, and what is made of their rows."""
 
 import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ result = {"figures": {"n_samples_seen": task["n_samples_seen"]}, "generations": 
 
 def test_a_peer_is_a_method_of_a_plan(tmp_path):
     table = small_table(tmp_path)
-    options = {"peer": "sdv-ctgan", "python": fake_python(tmp_path, GENERATING)}
+    options = {"peer": "ctgan", "python": fake_python(tmp_path, GENERATING)}
     method = build_method("mine", {"mine": {**options, "n_samples_seen": 7}}, {})
     cut = (table.X.iloc[:0], table.y.iloc[:0])
     balanced = method.resample(table.X, table.y, 0, table=table, protocol=HONEST, cut=cut)
@@ -108,9 +109,9 @@ def test_a_peer_is_a_method_of_a_plan(tmp_path):
 def test_a_peer_that_fails_as_a_method_says_why(tmp_path):
     table = small_table(tmp_path)
     python = fake_python(tmp_path, "raise SystemExit('out of luck')")
-    method = build_method("mine", {"mine": {"peer": "sdv-ctgan", "python": python}}, {})
+    method = build_method("mine", {"mine": {"peer": "ctgan", "python": python}}, {})
     cut = (table.X.iloc[:0], table.y.iloc[:0])
-    with pytest.raises(RuntimeError, match="sdv-ctgan failed: out of luck"):
+    with pytest.raises(RuntimeError, match="ctgan failed: out of luck"):
         method.resample(table.X, table.y, 0, table=table, protocol=HONEST, cut=cut)
 
 
@@ -149,3 +150,35 @@ def test_every_strategy_and_way_has_its_row():
 
 def test_the_peak_of_memory_is_in_mebibytes():
     assert 1 < peak_memory_mib() < 1e6
+
+
+def test_ctgan_sees_nothing_missing_and_gives_it_back(tmp_path, monkeypatch):
+    fitted = []
+
+    class Network:
+        def __init__(self, epochs):
+            self.epochs = epochs
+
+        def set_random_state(self, seed):
+            self.seed = seed
+
+        def fit(self, rows, discrete):
+            fitted.append((rows, discrete))
+
+        def sample(self, n):
+            return fitted[0][0].iloc[[0] * n].reset_index(drop=True)
+
+    monkeypatch.setitem(sys.modules, "ctgan", types.SimpleNamespace(TVAE=Network))
+    from benchmarks.peers import ctgan
+
+    frame = pd.DataFrame({"age": [30, None, 50], "plan": [None, "a", "b"], "left": ["yes"] * 3})
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    task = make_task(tmp_path, options={"network": "TVAE"})
+    ctgan.run(task, Result(task))
+    rows, discrete = fitted[0]
+    assert discrete == ["plan"]
+    assert rows["age"].tolist() == [30.0, 40.0, 50.0]
+    assert not rows.isna().to_numpy().any()
+    generated = pd.read_csv(tmp_path / "rows-0.csv")
+    assert generated["plan"].isna().all()
+    assert generated["left"].tolist() == ["yes", "yes"]
