@@ -15,18 +15,19 @@ from tests.doubles import Shell
 
 
 @pytest.mark.parametrize(
-    ("file", "declared"),
+    ("module", "declared"),
     [
-        ("sampler.py", counterpoise.LLMOverSampler),
-        ("comparison/_compare.py", counterpoise.compare),
-        ("recipes/_base.py", recipes.Recipe),
-        ("models/_options.py", models.CompactModel),
-        ("models/_options.py", models.PretrainedModel),
-        ("models/_options.py", models.AutoModel),
+        ("sampler", counterpoise.LLMOverSampler),
+        ("comparison", counterpoise.compare),
+        ("recipes", recipes.Recipe),
+        ("models", models.CompactModel),
+        ("models", models.PretrainedModel),
+        ("models", models.AutoModel),
+        ("models", models.Backbone),
     ],
 )
-def test_parameters_are_read_as_they_are_declared(file: str, declared: object) -> None:
-    found = declared_parameters(file, declared.__name__)
+def test_parameters_are_read_as_they_are_declared(module: str, declared: object) -> None:
+    found = declared_parameters(module, declared.__name__)
     parameters = inspect.signature(declared).parameters.values()
     expected = {p.name: p.default for p in parameters if p.default is not p.empty}
     assert {name: parameter.default for name, parameter in found.items()} == expected
@@ -89,8 +90,8 @@ def test_unknown_setting_shows_those_that_there_are(shell: Shell) -> None:
     assert (code, out) == (2, "")
     assert "  recipe.temperature=1.0\n      Sampling temperature." in err
     assert "there is no recipe.warmth; there are train_on," in err.splitlines()[-1]
-    code, _, err = shell("resample", table, "--target", "y", "--set", "model.n_layers=2")
-    assert (code, "model.batch_size" in err, "n_layers=" in err) == (2, True, False)
+    code, _, err = shell("resample", table, "--target", "y", "--set", "model.lora_rank=2")
+    assert (code, "model.batch_size" in err, "lora_rank=" in err) == (2, True, False)
     assert shell.samplers == []
 
 
@@ -100,4 +101,5 @@ def test_settings_are_listed_with_defaults_and_help(shell: Shell) -> None:
     for name in inspect.signature(recipes.Recipe).parameters:
         assert f"  recipe.{name}=" in out
     assert "With --model compact:" in out
-    assert out.count("  model.n_layers=null\n      Keep its first layers only") == 2
+    assert "  model.n_layers=2\n      Number of transformer layers." in out
+    assert "  model.n_layers=null\n      Keep the first layers only" in out

@@ -15,7 +15,7 @@ from counterpoise.cli._terminal import aligned, say
 if TYPE_CHECKING:
     from counterpoise.report._verdict import Verdict
 
-_COMPARE = declared_parameters("comparison/_compare.py", "compare")
+_COMPARE = declared_parameters("comparison", "compare")
 
 
 @click.command()

@@ -29,12 +29,13 @@ class Parameter:
 
 
 @cache
-def declared_parameters(file: str, name: str) -> dict[str, Parameter]:
-    """Return the parameters with a default of a class or function, given its file in the package.
+def declared_parameters(module: str, name: str) -> dict[str, Parameter]:
+    """Return the parameters that have a default of a class or function.
 
-    What a class inherits is looked up in the same file.
+    `module` is where users import it from, relative to the package. What a class inherits is looked
+    up in the file that defines it.
     """
-    definitions = list(_with_bases(_module(file), name))
+    definitions = list(_with_bases(_definitions(module, name), name))
     documented: dict[str, tuple[str, str]] = {}
     for definition in reversed(definitions):
         documented |= _documented(ast.get_docstring(definition) or "")
@@ -44,25 +45,36 @@ def declared_parameters(file: str, name: str) -> dict[str, Parameter]:
     }
 
 
-def summary(file: str, name: str) -> str:
+def summary(module: str, name: str) -> str:
     """Return the first line of a docstring."""
-    definition = next(_with_bases(_module(file), name))
-    return _plain((ast.get_docstring(definition) or "").partition("\n")[0])
+    docstring = ast.get_docstring(_definitions(module, name)[name]) or ""
+    return _plain(docstring.partition("\n")[0])
+
+
+def _definitions(module: str, name: str) -> dict[str, _Definition]:
+    """Return the classes and functions of the file that defines `name`, by name."""
+    source = _parsed(module)
+    for node in ast.walk(source):  # imports may be under TYPE_CHECKING
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
+            source = _parsed(str(node.module).removeprefix("counterpoise."))
+            break
+    return {node.name: node for node in source.body if isinstance(node, _Definition)}
 
 
 @cache
-def _module(file: str) -> dict[str, _Definition]:
-    """Return the classes and functions of a module by name."""
-    module = ast.parse(files("counterpoise").joinpath(file).read_text(encoding="utf-8"))
-    return {node.name: node for node in module.body if isinstance(node, _Definition)}
+def _parsed(module: str) -> ast.Module:
+    package, path = files("counterpoise"), module.replace(".", "/")
+    is_package = package.joinpath(path).is_dir()
+    file = package.joinpath(f"{path}/__init__.py" if is_package else f"{path}.py")
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def _with_bases(module: dict[str, _Definition], name: str) -> Iterator[_Definition]:
+def _with_bases(definitions: dict[str, _Definition], name: str) -> Iterator[_Definition]:
     """Yield a definition, and for a class its bases in the same module."""
-    yield module[name]
-    for base in getattr(module[name], "bases", []):
-        if isinstance(base, ast.Name) and base.id in module:
-            yield from _with_bases(module, base.id)
+    yield definitions[name]
+    for base in getattr(definitions[name], "bases", []):
+        if isinstance(base, ast.Name) and base.id in definitions:
+            yield from _with_bases(definitions, base.id)
 
 
 def _defaults(definitions: list[_Definition]) -> Iterator[tuple[str, Any]]:
@@ -97,6 +109,6 @@ def _documented(docstring: str) -> dict[str, tuple[str, str]]:
 
 def _plain(text: str) -> str:
     """Return reStructuredText as it reads on a command line, where strings have no quotes."""
-    text = re.sub(r"\s*\[\d+\]_", "", text)
+    text = re.sub(r"\s*\[\d+\]_|:\w+:(?=`)", "", text)
     text = re.sub(r'``"([^"`]*)"``|(?<==)"(\w+)"', r"\1\2", text)
     return " ".join(text.replace("`", "").split())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-SAMPLER = declared_parameters("sampler.py", "LLMOverSampler")
+SAMPLER = declared_parameters("sampler", "LLMOverSampler")
 PATH = click.Path(path_type=Path)
 _STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
@@ -160,12 +160,12 @@ def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
     return by_text[text]
 
 
-_CONSTRAINTS = {  # flag -> constraint, its file, what follows the flag, what it is parsed by
-    "--range": ("Range", "_range.py", "COLUMN=LOW..HIGH", parse_range),
-    "--range-margin": ("RangeMargin", "_range.py", "SHARE", parse_share),
-    "--categories": ("Categories", "_categories.py", "COLUMN=VALUE,...", parse_categories),
-    "--combination": ("FixedCombinations", "_fixed_combinations.py", "COLUMN,...", parse_columns),
-    "--inequality": ("Inequality", "_inequality.py", "'COLUMN <= COLUMN'", parse_inequality),
+_CONSTRAINTS = {  # flag -> constraint, what follows the flag, what it is parsed by
+    "--range": ("Range", "COLUMN=LOW..HIGH", parse_range),
+    "--range-margin": ("RangeMargin", "SHARE", parse_share),
+    "--categories": ("Categories", "COLUMN=VALUE,...", parse_categories),
+    "--combination": ("FixedCombinations", "COLUMN,...", parse_columns),
+    "--inequality": ("Inequality", "'COLUMN <= COLUMN'", parse_inequality),
 }
 
 table_options = grouped(
@@ -200,12 +200,10 @@ sampler_options = grouped(
     repeatable("--set", "settings", "NAME=VALUE", SET_HELP, parse_setting),
     list_settings_option,
     *(
-        repeatable(flag, name, metavar, summary(f"constraints/{file}", name), parse)
-        for flag, (name, file, metavar, parse) in _CONSTRAINTS.items()
+        repeatable(flag, name, metavar, summary("constraints", name), parse)
+        for flag, (name, metavar, parse) in _CONSTRAINTS.items()
     ),
-    click.option(
-        "--no-copies", is_flag=True, help=summary("constraints/_no_copies.py", "NoCopies")
-    ),
+    click.option("--no-copies", is_flag=True, help=summary("constraints", "NoCopies")),
     device_option,
 )
 output_option = click.option(

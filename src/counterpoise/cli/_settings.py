@@ -65,8 +65,8 @@ def check_setting(owner: str, name: str, model: str) -> None:
 
 def _parameters(owner: str, model: str) -> Mapping[str, Parameter]:
     if owner == "recipe":
-        return declared_parameters("recipes/_base.py", "Recipe")
-    declared = declared_parameters("models/_options.py", _MODELS.get(model, "PretrainedModel"))
+        return declared_parameters("recipes", "Recipe")
+    declared = declared_parameters("models", _MODELS.get(model, "PretrainedModel"))
     # the name of a pre-trained model is what --model gives
     return {name: parameter for name, parameter in declared.items() if name != "name"}
 

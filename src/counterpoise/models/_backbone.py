@@ -172,6 +172,7 @@ class CompactModel(Backbone):
     width : int, default=64
         Size of the hidden state; an even number.
     n_layers : int, default=2
+        Number of transformer layers.
     batch_size, learning_rate, generation_batch_size
         As in :class:`Backbone`; ``"auto"``: 32, 2e-3 and 1024.
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
@@ -237,7 +238,7 @@ class PretrainedModel(Backbone):
 
     def __init__(
         self,
-        name: str = SMOLLM2,
+        name: str = "smollm2-135m",
         *,
         n_layers: int | None = None,
         lora_rank: int | None = None,
