@@ -18,14 +18,14 @@ from safetensors.torch import load_file, save_file
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.errors import ModelError
-from counterpoise.persistence._folder import MANIFEST, seal
+from counterpoise.persistence._folder import MANIFEST, to_json, write_manifest
 from tests.small_models import mixed_frame, save_gpt2
 
 FILES = (
     "manifest.json",
-    "judge.safetensors",
     "sampler.json",
-    "starts.safetensors",
+    "selection.safetensors",
+    "value_counts.safetensors",
     "weights.safetensors",
 )
 
@@ -188,7 +188,7 @@ def test_an_interrupted_save_leaves_nothing(sampler, tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(saved, "seal", interrupt)
+    monkeypatch.setattr(saved, "write_manifest", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sampler.save(tmp_path / "saved")
     assert not list(tmp_path.iterdir())
@@ -236,7 +236,7 @@ def at(document, path):
 
 def resealed(folder: Path) -> None:
     (folder / MANIFEST).unlink()
-    seal(folder, "0")
+    write_manifest(folder, "0")
 
 
 def damage_bytes(folder: Path, chance: random.Random) -> str:
@@ -260,7 +260,7 @@ def damage_bytes(folder: Path, chance: random.Random) -> str:
     return f"{how} {name}"
 
 
-LIMIT = ("model", "shape", "longest")
+LIMIT = ("model", "shape", "max_length")
 """A number is as possible there as null, and changes nothing as long as rows are shorter."""
 
 
@@ -312,10 +312,6 @@ def damage_tensors(folder: Path, chance: random.Random) -> str:
     return f"{how} {path.name} {name}"
 
 
-def serialized(document) -> str:
-    return json.dumps(document, sort_keys=True, indent=1) + "\n"
-
-
 def damage_format(folder: Path, chance: random.Random) -> str:
     """Put something else altogether in place of a file, or other names in the manifest."""
     name = chance.choice(FILES[1:])
@@ -342,9 +338,9 @@ def damage_format(folder: Path, chance: random.Random) -> str:
         else:
             new = chance.choice(["../sampler.json", "/etc/passwd", "a/../b", "", "\x00", "c:\\x"])
             manifest["files"][new] = manifest["files"].pop(name)
-        del manifest["sha256"]
-        manifest["sha256"] = hashlib.sha256(serialized(manifest).encode()).hexdigest()
-        (folder / MANIFEST).write_text(serialized(manifest))
+        unsealed = to_json({**manifest, "sha256": ""})
+        manifest["sha256"] = hashlib.sha256(unsealed).hexdigest()
+        (folder / MANIFEST).write_bytes(to_json(manifest))
     return f"{how} {name}"
 
 
@@ -409,11 +405,11 @@ def assert_refused(outcomes, n):
         (("model", "shape", "width"), 10**9),
         (("model", "kind"), "../evil"),
         (("text_parts", "7", "longest"), 10**9),
-        (("columns", "columns", 1, "high"), 10**400),
-        (("columns", "columns", 5, "dtype"), {"unit": "ns", "zone": {"name": "../../etc/passwd"}}),
+        (("schema", "columns", 1, "high"), 10**400),
+        (("schema", "columns", 5, "dtype"), {"unit": "ns", "zone": {"name": "../../etc/passwd"}}),
         (("generation_batch_size",), 0),
         (("caller", "kind"), "os"),
-        (("parameters", "precision"), {"str": "__import__('os')"}),
+        (("parameters", "device"), {"str": "__import__('os')"}),
     ],
 )
 def test_what_would_take_all_memory_or_leave_the_folder(path, value, folder):

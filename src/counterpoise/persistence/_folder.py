@@ -1,40 +1,62 @@
 """A folder of files that were written together: whole, unchanged, and of a known version.
 
-The names of the files are fixed here and never read from the folder; the manifest says how long
-each is and what its SHA-256 is, and has a SHA-256 of its own. This finds damage; who changes files
-on purpose can seal them anew, so what is read is checked for what it says, too.
+The names of the files are fixed in the code and never read from the folder. The manifest has the
+length and the SHA-256 of each file, and a SHA-256 of its own. That finds damage, not forgery:
+whoever changes files on purpose can write a new manifest, so each reader checks the content too.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from counterpoise.errors import ModelError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _KIND = "counterpoise sampler"
-_SEAL = "sha256"
-_CHUNK = 1 << 20
+T = TypeVar("T")
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """A JSON object whose fields are all known and typed."""
+
+
+class _File(Record):
+    n_bytes: int
+    sha256: str
+
+
+class _Manifest(Record):
+    kind: str
+    format: int
+    written_by: str
+    files: dict[str, _File]
+    sha256: str = ""
+    """Of this manifest with "" in this place."""
+
+    def seal(self) -> str:
+        """Return what `sha256` has to be."""
+        unsealed = to_json(msgspec.structs.replace(self, sha256=""))
+        return hashlib.sha256(unsealed).hexdigest()
 
 
 @contextmanager
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Make a folder to write to that becomes `path` when all went well, or else nothing.
+    """Yield a folder to write to; it becomes `path` if all goes well, and is deleted otherwise.
 
     Raises
     ------
     ModelError
-        If `path` exists, unless it is such a folder and `overwrite` says to replace it.
+        If `path` exists, unless it is a saved sampler and `overwrite` says to replace it.
     """
     is_ours = (path / MANIFEST).is_file()
     is_empty = path.is_dir() and not any(path.iterdir())
@@ -48,7 +70,7 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
         for file in unfinished.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-        unfinished.chmod(0o755)  # mkdtemp's are the owner's alone
+        unfinished.chmod(0o755)  # mkdtemp gives access to the owner alone
         if path.exists():
             old = unfinished.with_name(f"{unfinished.name}.old")
             path.rename(old)
@@ -60,201 +82,83 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def seal(folder: Path, version: str) -> None:
+def write_manifest(folder: Path, version: str) -> None:
     """Write the manifest of the files in `folder`."""
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _digest(path)}
-        for path in sorted(folder.iterdir())
+        path.name: _File(path.stat().st_size, _digest(path)) for path in sorted(folder.iterdir())
     }
-    manifest = {"files": files, "format": FORMAT, "kind": _KIND, "written_by": version}
-    (folder / MANIFEST).write_bytes(_spelled({**manifest, _SEAL: _seal_of(manifest)}))
+    manifest = _Manifest(_KIND, FORMAT, version, files)
+    manifest.sha256 = manifest.seal()
+    write_json(folder / MANIFEST, manifest)
 
 
-def check(folder: Path, required: frozenset[str], optional: frozenset[str]) -> frozenset[str]:
+def check_folder(
+    folder: Path, required: frozenset[str], optional: frozenset[str]
+) -> frozenset[str]:
     """Check that a folder is whole and unchanged; return the names of its files.
 
-    Parameters
-    ----------
-    required, optional : frozenset of str
-        The names that files may have. Others in the folder are not looked at.
-
-    Raises
-    ------
-    ModelError
-        If it isn't.
+    Only files that the manifest lists are looked at, and only `required` and `optional` names may
+    be listed; a ModelError says what is wrong.
     """
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}")
-    manifest = read_json(folder, MANIFEST)
-    raw = (folder / MANIFEST).read_bytes()
-    if not isinstance(manifest, dict) or manifest.get("kind") != _KIND:
+    path = folder / MANIFEST
+    raw = read_json(path)
+    if not isinstance(raw, dict) or raw.get("kind") != _KIND:
         raise ModelError(f"{folder} is no saved sampler: its {MANIFEST} says something else")
-    if manifest.get("format") != FORMAT or type(manifest["format"]) is not int:
+    if type(raw.get("format")) is not int or raw["format"] != FORMAT:
         raise ModelError(
-            f"{folder} has format {manifest.get('format')!r} (written by counterpoise "
-            f"{manifest.get('written_by')!r}), and this version reads format {FORMAT}"
+            f"{folder} has format {raw.get('format')!r} (written by counterpoise "
+            f"{raw.get('written_by')!r}), and this version reads format {FORMAT}"
         )
-    files = manifest.get("files")
-    manifest.pop(_SEAL, None)
-    is_whole = isinstance(files, dict) and len(manifest) == 4
-    if not is_whole or raw != _spelled({**manifest, _SEAL: _seal_of(manifest)}):
-        raise ModelError(f"{folder / MANIFEST} was changed after it was written")
-    assert isinstance(files, dict)
-    names = frozenset(files)
+    manifest = typed(raw, _Manifest, path)
+    if manifest.sha256 != manifest.seal() or path.read_bytes() != to_json(manifest):
+        raise ModelError(f"{path} was changed after it was written")
+    names = frozenset(manifest.files)
     if not required <= names <= required | optional:
-        raise ModelError(
-            f"{folder / MANIFEST} lists the files {sorted(names)}; expected {sorted(required)}"
-        )
-    for name in sorted(names):
-        _check_file(folder / name, files[name])
+        raise ModelError(f"{path} lists the files {sorted(names)}; expected {sorted(required)}")
+    for name, listed in manifest.files.items():
+        _check_file(folder / name, listed)
     return names
 
 
-def read_json(folder: Path, name: str) -> Any:
-    """Return what a JSON file holds; a ModelError if it can't be read."""
-    try:
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder} has no file {name}")
-        return json.loads((folder / name).read_bytes(), parse_constant=_no_constant)
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"{folder / name} cannot be read ({error})") from error
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as JSON."""
-    path.write_bytes(_spelled(content))
-
-
-def _check_file(path: Path, listed: Any) -> None:
+def _check_file(path: Path, listed: _File) -> None:
     if not path.is_file():
         raise ModelError(f"{path.parent} has no file {path.name}, which its {MANIFEST} lists")
-    if not isinstance(listed, dict) or listed.keys() != {"bytes", "sha256"}:
-        raise ModelError(f"the {MANIFEST} of {path.parent} is malformed at {path.name}")
-    size = path.stat().st_size
-    if size != listed["bytes"]:
-        raise ModelError(f"{path} has {size} bytes, and was written with {listed['bytes']!r}")
-    if _digest(path) != listed["sha256"]:
+    n_bytes = path.stat().st_size
+    if n_bytes != listed.n_bytes:
+        raise ModelError(f"{path} has {n_bytes} bytes, and was written with {listed.n_bytes}")
+    if _digest(path) != listed.sha256:
         raise ModelError(f"{path} was changed after it was written: its checksum differs")
 
 
-def _seal_of(manifest: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_spelled(manifest)).hexdigest()
-
-
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _spelled(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+def to_json(content: Any) -> bytes:
+    """Return `content` as JSON, the same bytes for the same content."""
+    encoded = msgspec.json.encode(content, order="deterministic")
+    return msgspec.json.format(encoded, indent=1) + b"\n"
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON."""
+    path.write_bytes(to_json(content))
 
 
-# Reading a record of JSON strictly: every field of the type it must have, and no other field.
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds; a ModelError if it can't be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise ModelError(f"{path} cannot be read ({error})") from error
 
 
-T = TypeVar("T")
-
-
-class Fields:
-    """The fields of one JSON object, each taken once.
-
-    Parameters
-    ----------
-    record : object
-        What should be a JSON object.
-    name : str
-        Where it is, for messages.
-
-    Raises
-    ------
-    ModelError
-        From every method, if a field is missing or is not what it should be.
-    """
-
-    def __init__(self, record: object, name: str) -> None:
-        if not isinstance(record, dict):
-            raise ModelError(f"{name} should be an object, and is {_shown(record)}")
-        self._record = dict(record)
-        self._name = name
-
-    def raw(self, field: str) -> Any:
-        """Return a field as it is, for a reader that checks it itself."""
-        if field not in self._record:
-            raise ModelError(f"{self._name} has no field {field!r}")
-        return self._record.pop(field)
-
-    def text(self, field: str) -> str:
-        """Return a string."""
-        return self._of(field, str)
-
-    def flag(self, field: str) -> bool:
-        """Return a boolean."""
-        return self._of(field, bool)
-
-    def items(self, field: str) -> list[Any]:
-        """Return a list."""
-        return self._of(field, list)
-
-    def record(self, field: str) -> Fields:
-        """Return an object, as fields of its own."""
-        return Fields(self.raw(field), f"{self._name}.{field}")
-
-    def whole(self, field: str, low: int = 0, high: int = 2**62) -> int:
-        """Return a whole number within bounds."""
-        value = self._of(field, int)
-        if not low <= value <= high:
-            raise ModelError(f"{self._name}.{field} should be {low} to {high}, and is {value}")
-        return value
-
-    def number(self, field: str) -> float:
-        """Return a finite number that isn't negative."""
-        value = self.raw(field)
-        if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-            raise ModelError(f"{self._name}.{field} should be a number, and is {_shown(value)}")
-        return float(value)
-
-    def one_of(self, field: str, choices: Iterable[str]) -> str:
-        """Return one of some strings."""
-        value, known = self.text(field), sorted(choices)
-        if value not in known:
-            raise ModelError(f"{self._name}.{field} should be one of {known}, and is {value!r}")
-        return value
-
-    def optional(self, field: str, read: Callable[[str], T]) -> T | None:
-        """Return None where the field is null, else what `read`, a method of this, makes of it."""
-        if self._record.get(field, 0) is None:
-            del self._record[field]
-            return None
-        return read(field)
-
-    def names(self) -> list[str]:
-        """Return the fields that are left."""
-        return list(self._record)
-
-    def done(self) -> None:
-        """Check that no field is left."""
-        if self._record:
-            raise ModelError(f"{self._name} has the unknown fields {sorted(self._record)}")
-
-    def _of(self, field: str, kind: type[T]) -> T:
-        value = self.raw(field)
-        if type(value) is not kind:
-            raise ModelError(
-                f"{self._name}.{field} should be of type {kind.__name__}, and is {_shown(value)}"
-            )
-        return value
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:60]}..."
+def typed(raw: Any, kind: type[T], path: Path) -> T:
+    """Return the content of a JSON file as an object of `kind`; a ModelError if it is none."""
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"{path} is malformed: {error}") from error

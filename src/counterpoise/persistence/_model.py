@@ -1,17 +1,17 @@
 """A language model as data: what it is made of as JSON, its weights as safetensors.
 
-Nothing of it is executed when it is made again: the architecture is our own Llama or one that
-`transformers` has, chosen by name, and of its settings only plain values that it has anyway are
-taken.
+Nothing of it is executed when it is made again: the architecture is our own Llama, one registered
+by a `kind`, or one that `transformers` has, chosen by name; and of the settings of the latter only
+plain values that the architecture has anyway are taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
@@ -21,13 +21,13 @@ from counterpoise.models._device import Device
 from counterpoise.models._huggingface import HuggingFaceModel, add_adapters
 from counterpoise.models._language_model import LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
+from counterpoise.persistence._folder import Record
 from counterpoise.serialization._tokenizer import Entry
 from counterpoise.training._checkpoint import distinct_tensors, load_tensors
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Shapes of weights by name."""
-_OWN, _HUGGING_FACE = "llama", "transformers"
-_NEVER = frozenset(
+_NOT_OF_THE_MODEL = frozenset(
     {
         "_attn_implementation",
         "_name_or_path",
@@ -44,7 +44,6 @@ _NEVER = frozenset(
     }
 )
 """Settings that name code, places or formats instead of describing the model."""
-
 _MALFORMED = (
     ArithmeticError,
     AssertionError,
@@ -56,6 +55,16 @@ _MALFORMED = (
     TypeError,
     ValueError,
 )
+"""What building a model from a forged description can raise."""
+
+
+class _Described(Record):
+    """A model of `transformers`."""
+
+    kind: str
+    model_type: str
+    settings: dict[str, Any]
+    lora_rank: int | None
 
 
 def describe_model(model: LanguageModel) -> dict[str, Any]:
@@ -64,7 +73,7 @@ def describe_model(model: LanguageModel) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If its architecture is not one of those of `transformers`, by its plain settings.
+        If it does not describe itself, or is not made by the plain settings of its architecture.
     """
     if not isinstance(model, HuggingFaceModel):
         return model.describe()
@@ -75,98 +84,81 @@ def describe_model(model: LanguageModel) -> dict[str, Any]:
         for name, value in config.to_dict().items()
         if name in allowed and _is_plain(value)
     }
-    described = {
-        "kind": _HUGGING_FACE,
-        "model_type": config.model_type,
-        "settings": settings,
-        "lora_rank": model.lora_rank,
-    }
+    described = _Described(model.kind, config.model_type, settings, model.lora_rank)
     shapes = {name: tuple(tensor.shape) for name, tensor in distinct_tensors(model).items()}
     if model.lora_rank is None and _network_shapes(described, config.vocab_size) != shapes:
         raise ModelError(
             f"{type(model.network).__name__} cannot be saved: its settings alone do not describe it"
         )
-    return described
+    return msgspec.structs.asdict(described)
 
 
 def rebuild_model(
-    described: Mapping[str, Any], n_tokens: int, weights: Path, device: Device
+    description: dict[str, Any], n_tokens: int, weights: Path, device: Device
 ) -> LanguageModel:
-    """Make the model that `describe_model` described, with the weights of a file.
-
-    Parameters
-    ----------
-    n_tokens : int
-        Size of its vocabulary.
-    weights : Path
-        A safetensors file; its names, shapes and dtypes must be the model's.
+    """Make the model that `describe_model` described, with the weights of a safetensors file.
 
     Raises
     ------
     ModelError
-        If the description is malformed or the weights do not fit it.
+        If the description is malformed, or the weights have other names, shapes or dtypes than
+        the model's, or are not finite.
     """
     shapes = read_shapes(weights)
     try:
-        own = {_OWN: _rebuild_llama, _HUGGING_FACE: _rebuild_network}
-        rebuild = own.get(described["kind"], _rebuild_registered)
-        model = rebuild(described, n_tokens, shapes, device).to(dtype=device.weight_precision)
+        model = _rebuild(description, n_tokens, shapes, device).to(dtype=device.weight_precision)
+    except ModelError:
+        raise
     except _MALFORMED as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
             f"the description of the saved model is malformed ({type(error).__name__}: {reason})"
         ) from error
-    load_tensors(model, read_tensors(weights))
+    tensors = read_tensors(weights)
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"the weights {name} of the saved model are not all finite numbers")
+    load_tensors(model, tensors)
     model.eval()
     return model.to(device.device)
 
 
-def _rebuild_llama(
-    described: Mapping[str, Any], n_tokens: int, shapes: Shapes, device: Device
+def _rebuild(
+    description: dict[str, Any], n_tokens: int, shapes: Shapes, device: Device
 ) -> LanguageModel:
-    record = described["shape"]
-    known = {field.name: field for field in fields(LlamaShape)}
-    if set(described) != {"kind", "shape"} or set(record) != set(known):
+    """Make the model; shapes are compared before memory is taken for what may not fit."""
+    kind = description["kind"]
+    if kind == HuggingFaceModel.kind:
+        described = msgspec.convert(description, _Described)
+        return _rebuild_network(described, n_tokens, shapes, device)
+    cls = LanguageModel.of_kind(kind)
+    if cls is Llama:
+        _check_llama(description, len(shapes))
+        with torch.device("meta"):
+            own = distinct_tensors(cls.rebuild(description, n_tokens, device))
+        if {name: tuple(tensor.shape) for name, tensor in own.items()} != shapes:
+            raise ValueError("the weights do not fit it")
+    return cls.rebuild(description, n_tokens, device)
+
+
+def _check_llama(description: dict[str, Any], n_tensors: int) -> None:
+    shape = msgspec.convert(description["shape"], LlamaShape)
+    sizes = msgspec.to_builtins(shape)
+    for name, value in sizes.items():
+        if value is not None and type(value) is not bool and not 0 < value < 2**31:
+            raise ValueError(f"{name} is {value!r}")
+    if description != {"kind": Llama.kind, "shape": sizes}:
         raise ValueError("it has other fields than a Llama")
-    for name, value in record.items():
-        _check_size(name, value, known[name].type, len(shapes))
-    shape = LlamaShape(**record)
-    if shape.n_tokens != n_tokens:
-        raise ValueError(f"it has {shape.n_tokens} tokens, and the table {n_tokens}")
-    with torch.device("meta"):  # before memory is taken for what may not fit
-        own = distinct_tensors(Llama(shape))
-    if {name: tuple(tensor.shape) for name, tensor in own.items()} != shapes:
-        raise ValueError("the weights do not fit it")
-    return Llama(shape, fused_attention=device.fuses_attention)
-
-
-def _rebuild_registered(
-    described: Mapping[str, Any],
-    n_tokens: int,
-    shapes: Shapes,  # noqa: ARG001 - checked as the weights are loaded
-    device: Device,
-) -> LanguageModel:
-    return LanguageModel.of_kind(described["kind"]).rebuild(dict(described), n_tokens, device)
-
-
-def _check_size(name: str, value: Any, kind: Any, n_tensors: int) -> None:
-    """Check one field of the shape of a Llama, whose annotation is `kind`."""
-    is_right = {
-        "int": type(value) is int and 0 < value < 2**31,
-        "float": type(value) in (int, float) and 0 < value < 1e12,
-        "bool": type(value) is bool,
-        "int | None": value is None or (type(value) is int and value > 0),
-    }[kind]
-    if not is_right or (name == "n_layers" and value > n_tensors):
-        raise ValueError(f"{name} is {value!r}")
+    if shape.n_layers > n_tensors:
+        raise ValueError(f"it has {shape.n_layers} layers, and there are {n_tensors} weights")
 
 
 def _rebuild_network(
-    described: Mapping[str, Any], n_tokens: int, shapes: Shapes, device: Device
+    described: _Described, n_tokens: int, shapes: Shapes, device: Device
 ) -> LanguageModel:
-    _check_described(described, len(shapes))
-    # before memory is taken for what may not fit; adapters are beside what is described
-    own, is_whole = _network_shapes(described, n_tokens), described["lora_rank"] is None
+    _check_network(described, len(shapes))
+    own, is_whole = _network_shapes(described, n_tokens), described.lora_rank is None
+    # adapters are beside what is described
     fits = own == shapes if is_whole else set(own.values()) <= set(shapes.values())
     if not fits:
         raise ValueError("the weights do not fit it")
@@ -174,12 +166,12 @@ def _rebuild_network(
         network = _network(described, n_tokens)
     network.set_attn_implementation("sdpa" if device.fuses_attention else "eager")
     model = HuggingFaceModel(network, [Entry("", (token,)) for token in range(n_tokens)])
-    if not is_whole:
-        add_adapters(model, described["lora_rank"], seed=0)
+    if described.lora_rank is not None:
+        add_adapters(model, described.lora_rank, seed=0)
     return model
 
 
-def _network_shapes(described: Mapping[str, Any], n_tokens: int) -> dict[str, tuple[int, ...]]:
+def _network_shapes(described: _Described, n_tokens: int) -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of the weights of a described model, without making any."""
     holder = nn.Module()
     with torch.device("meta"):
@@ -187,16 +179,14 @@ def _network_shapes(described: Mapping[str, Any], n_tokens: int) -> dict[str, tu
     return {name: tuple(tensor.shape) for name, tensor in distinct_tensors(holder).items()}
 
 
-def _check_described(described: Mapping[str, Any], n_tensors: int) -> None:
-    if set(described) != {"kind", "model_type", "settings", "lora_rank"}:
-        raise ValueError(f"unexpected keys {sorted(described)}")
-    rank = described["lora_rank"]
-    if rank is not None and (type(rank) is not int or not 1 <= rank <= 2**16):
+def _check_network(described: _Described, n_tensors: int) -> None:
+    rank = described.lora_rank
+    if rank is not None and not 1 <= rank <= 2**16:
         raise ValueError(f"lora_rank is {rank!r}")
-    allowed = _allowed_settings(described["model_type"])
-    for name, value in described["settings"].items():
+    allowed = _allowed_settings(described.model_type)
+    for name, value in described.settings.items():
         if name not in allowed or not _is_plain(value) or not _is_like(value, allowed[name]):
-            raise ValueError(f"{name} is no setting of {described['model_type']}")
+            raise ValueError(f"{name} is no setting of {described.model_type}")
         is_many = any(part in name for part in ("layer", "expert", "block", "head"))
         if is_many and type(value) is int and value > max(n_tensors, 1024):
             raise ValueError(f"{name} is {value}, and there are {n_tensors} weights")
@@ -208,16 +198,17 @@ def _is_like(value: Any, default: Any) -> bool:
     return value is None or default is None or kinds[0] is kinds[1]
 
 
-def _allowed_settings(model_type: Any) -> dict[str, Any]:
+def _allowed_settings(model_type: str) -> dict[str, Any]:
     """Return the settings that an architecture has by itself, with their defaults."""
     from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING
 
-    if type(model_type) is not str or model_type not in CONFIG_MAPPING:
+    if model_type not in CONFIG_MAPPING:
         raise ModelError(f"{model_type!r} is no architecture that transformers knows")
     kind = CONFIG_MAPPING[model_type]
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ModelError(f"{model_type!r} is no causal language model")
-    return {name: value for name, value in kind().to_dict().items() if name not in _NEVER}
+    settings = kind().to_dict()
+    return {name: value for name, value in settings.items() if name not in _NOT_OF_THE_MODEL}
 
 
 def _is_plain(value: Any) -> bool:
@@ -233,11 +224,11 @@ def _is_scalar(value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def _network(described: Mapping[str, Any], n_tokens: int) -> Any:
+def _network(described: _Described, n_tokens: int) -> Any:
     import transformers
 
-    settings = {**described["settings"], "vocab_size": n_tokens}
-    config = transformers.CONFIG_MAPPING[described["model_type"]](**settings)
+    settings = {**described.settings, "vocab_size": n_tokens}
+    config = transformers.CONFIG_MAPPING[described.model_type](**settings)
     make: Any = transformers.AutoModelForCausalLM.from_config
     return make(config, dtype=torch.float32, trust_remote_code=False, attn_implementation="eager")
 

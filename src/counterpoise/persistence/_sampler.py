@@ -1,61 +1,54 @@
-"""A fitted sampler as a folder, and back: safetensors and JSON, no row of the table.
+"""`save_sampler` and `load_sampler`; the package docstring says what is in the files.
 
-=================== ==============================================================================
-``manifest.json``   format, and length and SHA-256 of every other file
-``sampler.json``    parameters; the schema (names, categories, ranges); parts of free text;
-                    what the model is made of; how training went; the state of the generator
-``weights.safetensors``  the model's weights
-``starts.safetensors``   how often each value of a column occurs in a class, column by column; the
-                    combinations of values that `fixed_combinations` holds rows to
-``judge.safetensors``  the trees that say which written rows are kept, where a recipe selects
-``tokenizer.json``  the model's tokenizer, where rows are written in its tokens
-``rows.safetensors``, ``rows.json``  the training rows, only if asked for
-=================== ==============================================================================
-
-That no row is in it does not make it anonymous: a category that one person has is a category of
-the schema, and a model can have learned a row by heart.
+Whatever is read is checked against the schema (no code may stand for a value that its column can't
+have), and a sampler that was loaded must describe itself exactly as its file does.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
+import msgspec
 import numpy as np
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_weights
 
 from counterpoise.columns._base import ABSENT
-from counterpoise.columns._json import tag_value, untag_value
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
+from counterpoise.constraints import Constraint
 from counterpoise.constraints._fixed_combinations import Combination, Layout
 from counterpoise.constraints._no_copies import RealRows
-from counterpoise.constraints._set import ConstraintSet, constraint_list
+from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
+from counterpoise.generation._selection import SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import AutoModel, get_model
-from counterpoise.persistence._classifiers import read_selection_classifier, selection_tensors
-from counterpoise.persistence._folder import Fields, check, new_folder, read_json, seal, write_json
-from counterpoise.persistence._model import describe_model, read_tensors, rebuild_model
-from counterpoise.persistence._values import (
-    tag_caller,
-    tag_classes,
-    tag_parameter,
-    untag_caller,
-    untag_classes,
-    untag_generator,
-    untag_history,
-    untag_parameter,
-    untag_recipe,
+from counterpoise.models._device import Device
+from counterpoise.models._huggingface import HuggingFaceTokenizer
+from counterpoise.persistence._classifiers import (
+    read_selection_classifier,
+    write_selection_classifier,
 )
+from counterpoise.persistence._folder import (
+    Record,
+    check_folder,
+    new_folder,
+    read_json,
+    to_json,
+    typed,
+    write_json,
+    write_manifest,
+)
+from counterpoise.persistence._model import describe_model, read_tensors, rebuild_model
+from counterpoise.persistence._values import decode, decode_caller, encode, encode_caller
+from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.serialization._serializer import Serializer, TextParts
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._checkpoint import distinct_tensors
@@ -63,154 +56,375 @@ from counterpoise.training._fit import FitResult
 from counterpoise.training._history import History
 from counterpoise.training._preparation import TrainingRows, build_serializer
 
-# Counted values, rules and (where asked for) rows as tensors and JSON, and back.
-#
-# Whatever is read is checked against the schema: no code may stand for what its column can't have.
+_SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_counts.safetensors"
+_TOKENIZER, _SELECTION = "tokenizer.json", "selection.safetensors"
+_ROWS, _ROW_TEXTS = "rows.safetensors", "rows.json"
+_REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _COUNTS})
+_OPTIONAL = frozenset({_TOKENIZER, _SELECTION, _ROWS, _ROW_TEXTS})
+
+_LONGEST_TEXT = 1_000_000
+"""Characters; a forged length must not fill the memory."""
+_LARGE_MODEL = 50_000_000
+"""Weights from which on `save` does not load the whole folder to check what it wrote."""
+_MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading a forged file can raise."""
 
 
-Tensors = Mapping[str, Any]
-_COMBINATION = "combination"
+class _Timings(TypedDict):
+    training_s: float
+    training_rows_per_s: float
+    generation_s: float
+    generation_rows_per_s: float
 
 
-def value_count_tensors(value_counts: ValueCounts) -> dict[str, IntArray]:
-    """Return counted values as tensors, ``label.position.codes`` and ``label.position.counts``."""
+class _TextParts(Record):
+    parts: list[str]
+    shortest: int
+    longest: int
+
+
+class _Sampler(Record):
+    """What ``sampler.json`` holds; `Any` is a value that `encode` returned."""
+
+    parameters: dict[str, Any]
+    recipe: Any
+    constraints: Any
+    """The fitted constraints, with the parameters of each."""
+    schema: dict[str, Any]
+    """The user's columns, label first."""
+    combinations: list[list[int]]
+    """The positions of the columns of each fixed combination; its values are in the tensors."""
+    text_parts: dict[str, _TextParts]
+    """By the position of the column of free text."""
+    tokenizer: Literal["none", "characters", "own"]
+    serializer: str
+    """SHA-256 of the tokens and the grammar, which are built again from the schema."""
+    model: dict[str, Any]
+    model_name: str
+    model_reason: str
+    generation_batch_size: int
+    classes: Any
+    strategy: Any
+    n_synthetic: int
+    caller: dict[str, Any]
+    history: History
+    search: History | None
+    refinement: History | None
+    timings: _Timings
+    random_state: dict[str, Any]
+
+
+class _RowTexts(Record):
+    """What ``rows.json`` holds."""
+
+    n_real: int
+    texts: dict[str, list[str]]
+    """By the position of the column: the strings that the codes of training rows point to."""
+    real_texts: list[list[str]]
+    """The cells of free text of each real row."""
+
+
+def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: bool) -> None:
+    """Write a fitted `LLMOverSampler` to a folder; see :meth:`LLMOverSampler.save`."""
+    from counterpoise import __version__
+
+    generator: RowGenerator = sampler.generator_
+    if generator.labeller is not None:
+        raise ModelError(
+            "a sampler whose rows are labelled by XGBoost cannot be saved: the folder holds "
+            "safetensors and JSON only; use a recipe whose prompt holds the label"
+        )
+    if generator.parser is not None:
+        raise ModelError(
+            "a sampler that generates without a grammar cannot be saved: it replaces unparsable "
+            "cells from real rows; use decoding='grammar'"
+        )
+    record = _describe(sampler)
+    constraints: ConstraintSet = sampler._constraint_set
+    weights = distinct_tensors(generator.model)
+    with new_folder(folder, overwrite=overwrite) as unfinished:
+        write_json(unfinished / _SAMPLER, record)
+        save_weights({n: t.cpu().contiguous() for n, t in weights.items()}, unfinished / _WEIGHTS)
+        save_file(_count_tensors(generator.value_counts, constraints), unfinished / _COUNTS)
+        if generator.selection_classifier is not None:
+            write_selection_classifier(generator.selection_classifier, unfinished / _SELECTION)
+        if isinstance(generator.serializer.tokenizer, HuggingFaceTokenizer):
+            text = generator.serializer.tokenizer.to_json()
+            (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
+        if include_rows:
+            _write_rows(unfinished, sampler.training_.rows, constraints.real_rows)
+        write_manifest(unfinished, __version__)
+        if sum(tensor.numel() for tensor in weights.values()) < _LARGE_MODEL:
+            load_sampler(type(sampler), unfinished, None)  # what can't be loaded is not saved
+
+
+def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:
+    """Return the saved sampler, an object of `cls`; see :meth:`LLMOverSampler.load`."""
+    names = check_folder(folder, _REQUIRED, _OPTIONAL)
+    try:
+        return _load(cls, folder, names, device)
+    except ModelError:
+        raise
+    except _MALFORMED as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise ModelError(
+            f"the sampler saved in {folder} is malformed ({type(error).__name__}: {reason})"
+        ) from error
+
+
+def _describe(sampler: Any) -> _Sampler:
+    generator: RowGenerator = sampler.generator_
+    constraints: ConstraintSet = sampler._constraint_set
+    training: FitResult = sampler.training_
+    parameters = sampler.get_params(deep=False)
+    if callable(parameters["sampling_strategy"]):
+        parameters["sampling_strategy"] = dict(sampler.sampling_strategy_)
+    return _Sampler(
+        parameters={name: encode(value, name) for name, value in parameters.items()},
+        recipe=encode(generator.recipe, "recipe"),
+        constraints=encode(list(constraints.constraints), "constraints"),
+        schema=constraints.layout.schema.to_dict(),
+        combinations=[list(c.members) for c in constraints.layout.combinations],
+        text_parts={
+            str(position): _TextParts(
+                [text for text, _ in cell.parts.parts], cell.parts.shortest, cell.parts.longest
+            )
+            for position, cell in enumerate(generator.serializer.cells)
+            if cell.parts is not None
+        },
+        tokenizer=_tokenizer_kind(generator.serializer.tokenizer),
+        serializer=_digest(generator.serializer),
+        model=describe_model(generator.model),
+        model_name=sampler.model_name_,
+        model_reason=sampler.model_reason_,
+        generation_batch_size=sampler._generation_batch_size,
+        classes=encode(sampler.classes_, "classes_"),
+        strategy=encode({class_: int(n) for class_, n in sampler.sampling_strategy_.items()}),
+        n_synthetic=int(sampler.n_synthetic_),
+        caller=encode_caller(sampler._caller_types),
+        history=training.history,
+        search=training.search,
+        refinement=training.refinement,
+        timings=sampler.timings_,
+        random_state=dict(sampler._rng.bit_generator.state),
+    )
+
+
+def _load(cls: Any, folder: Path, names: frozenset[str], device: str | None) -> Any:
+    raw = read_json(folder / _SAMPLER)
+    record = typed(raw, _Sampler, folder / _SAMPLER)
+    parameters = {name: decode(value) for name, value in record.parameters.items()}
+    if device is not None:
+        parameters["device"] = device
+    sampler = cls(**parameters)
+    sampler._validate_params()
+    get_recipe(sampler.recipe).validate()
+    schema = Schema.from_dict(record.schema)
+    sampler.recipe_ = _read_recipe(record.recipe)
+    sampler.schema_ = Schema(schema.columns[1:])
+    sampler.classes_ = decode(record.classes)
+    sampler.sampling_strategy_ = decode(record.strategy)
+    counts = *sampler.sampling_strategy_.values(), record.n_synthetic, record.generation_batch_size
+    if not all(type(n) is int and n >= 0 for n in counts) or record.generation_batch_size == 0:
+        raise ModelError("a number of rows is negative, or none at all")
+    sampler.n_synthetic_ = record.n_synthetic
+    sampler._generation_batch_size = record.generation_batch_size
+    sampler.n_features_in_ = len(sampler.schema_)
+    feature_names = [column.name for column in sampler.schema_]
+    if all(isinstance(name, str) for name in feature_names):  # as in scikit-learn
+        sampler.feature_names_in_ = np.array(feature_names, dtype=object)
+    sampler.model_name_, sampler.model_reason_ = record.model_name, record.model_reason
+    sampler._caller_types = decode_caller(record.caller, len(sampler.schema_))
+    sampler.timings_ = dict(record.timings)
+    sampler._rng = np.random.Generator(np.random.PCG64())
+    sampler._rng.bit_generator.state = record.random_state
+    _load_generator(sampler, record, schema, folder, names)
+    _check_same(raw, sampler, device)
+    return sampler
+
+
+def _load_generator(
+    sampler: Any, record: _Sampler, schema: Schema, folder: Path, names: frozenset[str]
+) -> None:
+    """Set the constraints of `sampler`, its generator and how that was trained."""
+    tensors = _read_arrays(folder / _COUNTS)
+    combinations = _read_combinations(record.combinations, tensors, schema)
+    constraints = decode(record.constraints)
+    if type(constraints) is not list or not all(isinstance(c, Constraint) for c in constraints):
+        raise ModelError("the constraints are no list of constraints")
+    layout = Layout(schema, combinations)
+    real = _empty(schema)
+    learned = layout.join(real)
+    rows = TrainingRows(learned, 0, None, _read_value_counts(tensors, learned.schema))
+    if names & {_ROWS, _ROW_TEXTS}:
+        rows, real = _read_rows(folder, rows, schema)
+    for constraint in constraints:
+        constraint.validate(schema)
+        constraint.fit(real, layout.join(real))
+    real_rows = RealRows.of(real) if len(real) else None
+    sampler._constraint_set = ConstraintSet(layout, tuple(constraints), real_rows)
+    sampler.constraints_ = constraints
+
+    serializer = _read_serializer(record, learned, sampler.recipe_, folder, names)
+    device = _device(sampler)
+    generator = RowGenerator(
+        serializer,
+        rebuild_model(record.model, len(serializer.vocabulary), folder / _WEIGHTS, device),
+        sampler.recipe_,
+        rows.value_counts,
+        device,
+        selection_classifier=_read_selection(sampler.recipe_, learned.schema, folder, names),
+    )
+    sampler.training_ = FitResult(
+        generator, rows, record.history, record.search, record.refinement
+    )
+    sampler.generator_, sampler.history_ = generator, record.history
+
+
+def _device(sampler: Any) -> Device:
+    backbone = get_model(sampler.model)
+    if isinstance(backbone, AutoModel):
+        backbone = backbone.candidate(sampler.model_name_)
+    return backbone.resolve_device(sampler.device)
+
+
+def _check_same(raw: dict[str, Any], sampler: Any, device: str | None) -> None:
+    """Check that a loaded sampler describes itself as its file does: nothing was left out."""
+    described: dict[str, Any] = msgspec.to_builtins(_describe(sampler))
+    described["model"] = raw["model"]  # another version of transformers may have more settings
+    own = described["parameters"]  # and another of counterpoise more parameters
+    described["parameters"] = {name: own[name] for name in raw["parameters"]}
+    if device is not None:
+        described["parameters"]["device"] = raw["parameters"]["device"]
+    for name, value in described.items():
+        if to_json(value) != to_json(raw[name]):
+            shown = to_json(value)[:200].decode(errors="replace")
+            raise ModelError(f"{_SAMPLER}: {name} does not fit the rest; expected {shown}")
+
+
+def _read_recipe(encoded: Any) -> Recipe:
+    recipe = decode(encoded)
+    if not isinstance(recipe, Recipe):
+        raise ModelError(f"the recipe is a {type(recipe).__name__}")
+    recipe.validate()
+    return recipe
+
+
+def _read_selection(
+    recipe: Recipe, schema: Schema, folder: Path, names: frozenset[str]
+) -> SelectionClassifier | None:
+    if _SELECTION not in names:
+        return None
+    if recipe.selection is None:
+        raise ModelError("there is a selection classifier, and the recipe selects no rows")
+    return read_selection_classifier(_read_arrays(folder / _SELECTION), schema)
+
+
+# Value counts, fixed combinations and rows
+
+
+def _count_tensors(counts: ValueCounts, constraints: ConstraintSet) -> dict[str, IntArray]:
+    """Return ``LABEL.POSITION.codes``, ``LABEL.POSITION.counts`` and ``combination.NUMBER``."""
     tensors = {}
-    for (label, position), (codes, counts) in value_counts.counts.items():
+    for (label, position), (codes, n_each) in counts.counts.items():
         tensors[f"{label}.{position}.codes"] = codes
-        tensors[f"{label}.{position}.counts"] = counts
+        tensors[f"{label}.{position}.counts"] = n_each
+    for number, combination in enumerate(constraints.layout.combinations):
+        tensors[f"combination.{number}"] = combination.codes
     return tensors
 
 
-def read_value_counts(tensors: Tensors, schema: Schema) -> ValueCounts:
-    """Read counted values."""
-    own = {n: t for n, t in tensors.items() if not n.startswith(f"{_COMBINATION}.")}
+def _read_value_counts(tensors: dict[str, Any], schema: Schema) -> ValueCounts:
+    own = {n: t for n, t in tensors.items() if not n.startswith("combination.")}
     counts: dict[tuple[int, int], tuple[IntArray, IntArray]] = {}
-    for name, codes in own.items():
-        label, position, what = name.split(".")
-        if what == "counts":
-            continue
-        key = int(label), int(position)
-        if not 0 < key[1] < len(schema) or name != f"{key[0]}.{key[1]}.codes":
-            raise ModelError(f"there are counted values {name!r} of no column")
-        n_each = own[f"{label}.{position}.counts"]
-        _check_counts(codes, n_each, schema, key)
-        counts[key] = codes, n_each
-    if len(own) != 2 * len(counts) or not counts:
-        raise ModelError("the counted values are not whole")
-    return ValueCounts(schema, dict(sorted(counts.items())))
+    for label in range(schema[0].n_values):
+        for position in range(1, len(schema)):
+            codes = own.pop(f"{label}.{position}.codes", None)
+            if codes is None:
+                continue
+            n_each = own.pop(f"{label}.{position}.counts")
+            column = schema[position]
+            is_right = (
+                not column.is_text
+                and codes.dtype == n_each.dtype == np.int64
+                and codes.ndim == 1
+                and codes.shape == n_each.shape
+                and bool((codes[1:] > codes[:-1]).all() and (n_each > 0).all())
+                and n_each.sum(dtype=np.float64) < 2**62
+                and bool(column.contains(codes).all())
+            )
+            if not is_right:
+                raise ModelError(f"there are value counts that column {column.name!r} cannot have")
+            counts[label, position] = codes, n_each
+    if own or not counts:
+        raise ModelError(f"there are value counts of no column, {sorted(own)}, or none at all")
+    return ValueCounts(schema, counts)
 
 
-def _check_counts(codes: Any, n_each: Any, schema: Schema, key: tuple[int, int]) -> None:
-    column, of_class = schema[key[1]], schema[0]
-    is_right = (
-        not column.is_text
-        and codes.dtype == n_each.dtype == np.int64
-        and codes.ndim == 1
-        and codes.shape == n_each.shape
-        and bool((codes[1:] > codes[:-1]).all() and (n_each > 0).all() and n_each.sum() < 2**62)
-        and bool(column.contains(codes).all())
-        and bool(of_class.contains(np.array([key[0]])).all())
-    )
-    if not is_right:
-        raise ModelError(f"there are counted values that column {column.name!r} cannot have")
-
-
-def describe_rules(rules: ConstraintSet) -> dict[str, Any]:
-    """Return what of the rules is not in the parameters, with JSON types only."""
-    return {
-        "columns": rules.layout.schema.to_dict(),
-        "combinations": [list(c.members) for c in rules.layout.combinations],
-    }
-
-
-def rules_tensors(rules: ConstraintSet) -> dict[str, IntArray]:
-    """Return the combinations that rows are held to."""
-    combinations = rules.layout.combinations
-    return {f"{_COMBINATION}.{i}.codes": c.codes for i, c in enumerate(combinations)}
-
-
-def read_rules(fields: Fields, tensors: Tensors, sampler: Any) -> ConstraintSet:
-    """Read rules, without the real rows; `sampler` has the parameters already."""
-    schema = Schema.from_dict(fields.raw("columns"))
+def _read_combinations(
+    members_of_each: list[list[int]], tensors: dict[str, Any], schema: Schema
+) -> tuple[Combination, ...]:
+    every = [member for members in members_of_each for member in members]
+    if len(set(every)) < len(every) or not all(0 < member < len(schema) for member in every):
+        raise ModelError("the columns of the fixed combinations are malformed")
     combinations = []
-    taken: set[int] = set()
-    for number, members in enumerate(fields.items("combinations")):
-        codes = tensors[f"{_COMBINATION}.{number}.codes"]
-        if (
-            type(members) is not list
-            or any(type(m) is not int or not 0 < m < len(schema) for m in members)
-            or len(members) < 2
-            or len(set(members) | taken) < len(members) + len(taken)
-            or codes.dtype != np.int64
-            or codes.ndim != 2
-            or not len(codes)
-            or codes.shape[1] != len(members)
-        ):
-            raise ModelError(f"the combination {number} is malformed")
-        taken |= set(members)
-        _check_cells(Table(Schema(tuple(schema[m] for m in members)), codes))
+    for number, members in enumerate(members_of_each):
+        codes = tensors[f"combination.{number}"]
+        if len(members) < 2 or not len(codes):
+            raise ModelError(f"the fixed combination {number} is malformed")
+        _check_cells(Table(Schema(tuple(schema[member] for member in members)), codes))
         combinations.append(Combination(tuple(members), codes))
-    if sum(n.startswith(f"{_COMBINATION}.") for n in tensors) != len(combinations):
-        raise ModelError("there are combinations of no columns")
-    layout = Layout(schema, tuple(combinations))
-    constraints = tuple(one.copy() for one in constraint_list(sampler.constraints))
-    return refitted(ConstraintSet(layout, constraints), no_rows(schema))
+    if sum(name.startswith("combination.") for name in tensors) != len(combinations):
+        raise ModelError("there are fixed combinations of no columns")
+    return tuple(combinations)
 
 
-def no_rows(schema: Schema) -> Table:
+def _empty(schema: Schema) -> Table:
     """Return a table without rows."""
     return Table(schema, np.empty((0, len(schema)), dtype=np.int64))
 
 
-def rows_to_store(
-    rows: TrainingRows, rules: ConstraintSet
-) -> tuple[dict[str, IntArray], dict[str, Any]]:
-    """Return the training rows, and the real rows that none may copy, as tensors and JSON."""
-    corpus = rows.corpus
-    keys = sorted(rules.real_rows.keys, key=repr) if rules.real_rows else []
-    raw = [key if isinstance(key, bytes) else key[0] for key in keys]  # type: ignore[index]
-    n_columns = len(rules.layout.schema)
-    real = np.frombuffer(b"".join(raw), dtype=np.int64).reshape(-1, n_columns)
-    strings = [[] if isinstance(key, bytes) else list(key[1:]) for key in keys]  # type: ignore[index]
-    texts = {str(position): list(strings) for position, strings in corpus.texts.items()}
-    return (
-        {"codes": corpus.codes, "real": real},
-        {"n_real": rows.n_real, "texts": texts, "real_texts": strings},
-    )
+def _write_rows(folder: Path, rows: TrainingRows, real_rows: RealRows | None) -> None:
+    """Write the rows that the model was trained on, and the real rows that none may copy."""
+    keys = [] if real_rows is None else sorted(map(_split_key, real_rows.keys))
+    codes = [np.frombuffer(key, dtype=np.int64) for key, _ in keys]
+    real = np.stack(codes) if codes else np.empty((0, 0), dtype=np.int64)
+    save_file({"codes": rows.corpus.codes, "real": real}, folder / _ROWS)
+    texts = {str(position): list(strings) for position, strings in rows.corpus.texts.items()}
+    write_json(folder / _ROW_TEXTS, _RowTexts(rows.n_real, texts, [texts for _, texts in keys]))
 
 
-def read_rows(
-    tensors: Tensors, fields: Fields, without: TrainingRows, rules: ConstraintSet
-) -> tuple[TrainingRows, ConstraintSet]:
-    """Read what `rows_to_store` stored; `without` and `rules` have all but the rows."""
-    schema = without.corpus.schema
-    texts = {
-        int(position): tuple(map(_text_of, strings))
-        for position, strings in fields.raw("texts").items()
-    }
-    corpus = Table(schema, tensors["codes"], texts)
-    n_real = fields.whole("n_real", high=len(corpus))
-    real, strings = tensors["real"], fields.items("real_texts")
-    fields.done()
-    own = rules.layout.schema
-    if len(tensors) != 2 or real.dtype != np.int64 or real.shape != (len(strings), len(own)):
-        raise ModelError("the stored rows are malformed")
+def _split_key(key: Any) -> tuple[bytes, list[str]]:
+    return (key, []) if isinstance(key, bytes) else (key[0], list(key[1:]))
+
+
+def _read_rows(folder: Path, rows: TrainingRows, schema: Schema) -> tuple[TrainingRows, Table]:
+    """Return `rows` with the training rows, and the real rows in the user's columns."""
+    tensors = _read_arrays(folder / _ROWS)
+    record = typed(read_json(folder / _ROW_TEXTS), _RowTexts, folder / _ROW_TEXTS)
+    texts = {int(position): tuple(strings) for position, strings in record.texts.items()}
+    corpus = Table(rows.corpus.schema, tensors["codes"], texts)
     _check_cells(corpus)
-    at = [position for position, column in enumerate(own) if column.is_text]
-    columns = zip(*(map(_text_of, one) for one in strings), strict=True) if strings else []
-    real_texts = dict(zip(at, columns, strict=True)) if strings else dict.fromkeys(at, ())
-    codes = real.copy()
-    for position in at:  # each row points to its own text
-        codes[:, position] = np.where(codes[:, position] < 0, codes[:, position], range(len(codes)))
-    real_rows = Table(own, codes, real_texts)
-    return replace(without, corpus=corpus, n_real=n_real), refitted(rules, real_rows)
-
-
-def refitted(rules: ConstraintSet, real_rows: Table) -> ConstraintSet:
-    """Return the constraints of a loaded sampler, fitted to the real rows that are at hand."""
-    for constraint in rules.constraints:
-        constraint.fit(real_rows, rules.layout.join(real_rows))
-    return replace(rules, real_rows=RealRows.of(real_rows) if len(real_rows) else None)
+    real = tensors["real"].copy()
+    at = [position for position, column in enumerate(schema) if column.is_text]
+    if set(tensors) != {"codes", "real"} or not 0 <= record.n_real <= len(corpus):
+        raise ModelError("the saved rows are malformed")
+    if len(real) != len(record.real_texts):
+        raise ModelError("the saved rows have other cells of free text than rows")
+    for position in at:  # the code of each text is then its row
+        real[:, position] = np.where(real[:, position] < 0, real[:, position], np.arange(len(real)))
+    columns = list(zip(*record.real_texts, strict=True)) or [()] * len(at)
+    real_texts = dict(zip(at, columns, strict=True))
+    table = Table(schema, real, real_texts) if len(real) else _empty(schema)
+    _check_cells(table)
+    return replace(rows, corpus=corpus, n_real=record.n_real), table
 
 
 def _check_cells(table: Table) -> None:
@@ -221,287 +435,55 @@ def _check_cells(table: Table) -> None:
         raise ModelError(f"there are cells that column {name!r} cannot have")
 
 
-def _text_of(value: Any) -> str:
-    if type(value) is not str:
-        raise ModelError(f"a text is {value!r}")
-    return value
-
-
-_SAMPLER, _WEIGHTS, _VALUE_COUNTS = "sampler.json", "weights.safetensors", "starts.safetensors"
-_TOKENIZER, _ROWS, _ROW_TEXTS = "tokenizer.json", "rows.safetensors", "rows.json"
-_SELECTION = "judge.safetensors"
-_REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _VALUE_COUNTS})
-_OPTIONAL = frozenset({_TOKENIZER, _ROWS, _ROW_TEXTS, _SELECTION})
-
-_TIMINGS = ("training_s", "training_rows_per_s", "generation_s", "generation_rows_per_s")
-_LONGEST_TEXT = 1_000_000
-"""Characters; a made-up length must not fill the memory."""
-
-_MALFORMED = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What reading a file that was made up can come to."""
-
-
-def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: bool) -> None:
-    """Write a fitted `LLMOverSampler` to a folder; see :meth:`LLMOverSampler.save`."""
-    from counterpoise import __version__
-
-    row_generator: RowGenerator = sampler.generator_
-    if row_generator.labeller is not None:
-        raise ModelError(
-            "a sampler whose rows are labelled by XGBoost cannot be saved: the folder holds "
-            "safetensors and JSON only; use a recipe whose prompt holds the label"
-        )
-    if row_generator.parser is not None:
-        raise ModelError(
-            "a sampler that writes without a grammar cannot be saved: it fills what does not parse "
-            "from real rows; use decoding='grammar'"
-        )
-    record = _describe(sampler)
-    with new_folder(folder, overwrite=overwrite) as unfinished:
-        write_json(unfinished / _SAMPLER, record)
-        weights = {
-            n: t.cpu().contiguous() for n, t in distinct_tensors(row_generator.model).items()
-        }
-        save_weights(weights, unfinished / _WEIGHTS)
-        tensors = value_count_tensors(row_generator.value_counts) | rules_tensors(
-            sampler._constraint_set
-        )
-        save_file(tensors, unfinished / _VALUE_COUNTS)
-        if row_generator.selection_classifier is not None:
-            save_file(
-                selection_tensors(row_generator.selection_classifier), unfinished / _SELECTION
-            )
-        if row_generator.serializer.tokenizer is not None and record["tokenizer"] == "own":
-            text = _tokenizer_text(row_generator.serializer.tokenizer)
-            (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
-        if include_rows:
-            row_tensors, row_texts = rows_to_store(sampler.training_.rows, sampler._constraint_set)
-            save_file(row_tensors, unfinished / _ROWS)
-            write_json(unfinished / _ROW_TEXTS, row_texts)
-        seal(unfinished, __version__)
-
-
-def load_sampler(make: Any, folder: Path, device: str | None) -> Any:
-    """Make the sampler of a folder; `make` is its class. See :meth:`LLMOverSampler.load`."""
-    names = check(folder, _REQUIRED, _OPTIONAL)
-    try:
-        return _load(make, folder, names, device)
-    except ModelError:
-        raise
-    except _MALFORMED as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
-        raise ModelError(
-            f"the sampler saved in {folder} is malformed ({type(error).__name__}: {reason})"
-        ) from error
-
-
-def _describe(sampler: Any) -> dict[str, Any]:
-    """Return what ``sampler.json`` holds."""
-    row_generator: RowGenerator = sampler.generator_
-    parameters = sampler.get_params(deep=False)
-    if callable(parameters["sampling_strategy"]):
-        parameters["sampling_strategy"] = dict(sampler.sampling_strategy_)
-    training: FitResult = sampler.training_
-    serializer = row_generator.serializer
-    return {
-        "parameters": {name: tag_parameter(name, value) for name, value in parameters.items()},
-        "recipe": tag_parameter("recipe", row_generator.recipe),
-        "schema": sampler.schema_.to_dict(),
-        **describe_rules(sampler._constraint_set),
-        "text_parts": {
-            str(position): {
-                "parts": [text for text, _ in cell.parts.parts],
-                "shortest": cell.parts.shortest,
-                "longest": cell.parts.longest,
-            }
-            for position, cell in enumerate(serializer.cells)
-            if cell.parts is not None
-        },
-        "tokenizer": _tokenizer_kind(serializer.tokenizer),
-        "language": _digest(serializer),
-        "model": describe_model(row_generator.model),
-        "has_selection_classifier": row_generator.selection_classifier is not None,
-        "model_name": sampler.model_name_,
-        "model_reason": sampler.model_reason_,
-        "generation_batch_size": sampler._generation_batch_size,
-        "classes": tag_classes(sampler.classes_),
-        "strategy": [[tag_value(c), int(n)] for c, n in sampler.sampling_strategy_.items()],
-        "n_synthetic": int(sampler.n_synthetic_),
-        "n_features_in": int(sampler.n_features_in_),
-        "caller": tag_caller(sampler._caller_types),
-        "history": asdict(training.history),
-        "search": None if training.search is None else asdict(training.search),
-        "refinement": None if training.refinement is None else asdict(training.refinement),
-        "timings": dict(sampler.timings_),
-        "generator": sampler._rng.bit_generator.state,
-    }
-
-
-def _load(make: Any, folder: Path, names: frozenset[str], device: str | None) -> Any:
-    record = read_json(folder, _SAMPLER)
-    fields = Fields(record, "sampler")
-    tagged = Fields(fields.raw("parameters"), "parameters")
-    parameters = {name: untag_parameter(tagged.raw(name)) for name in tagged.names()}
-    if device is not None:
-        parameters["device"] = device
-    sampler = make(**parameters)
-    sampler._validate_params()
-    sampler.recipe_ = untag_recipe(fields.raw("recipe"))
-    sampler.schema_ = Schema.from_dict(fields.raw("schema"))
-    sampler.classes_ = untag_classes(fields.record("classes"))
-    sampler.sampling_strategy_ = {
-        untag_value(class_): _count(n) for class_, n in fields.items("strategy")
-    }
-    sampler.n_synthetic_ = fields.whole("n_synthetic")
-    sampler.n_features_in_ = fields.whole("n_features_in", low=1)
-    feature_names = [column.name for column in sampler.schema_]
-    if all(isinstance(name, str) for name in feature_names):  # as scikit-learn has it
-        sampler.feature_names_in_ = np.array(feature_names, dtype=object)
-    sampler.model_name_, sampler.model_reason_ = (
-        fields.text("model_name"),
-        fields.text("model_reason"),
-    )
-    sampler._generation_batch_size = fields.whole("generation_batch_size", low=1)
-    sampler._caller_types = untag_caller(fields.record("caller"), len(sampler.schema_))
-    timings = fields.record("timings")
-    sampler.timings_ = {name: timings.number(name) for name in _TIMINGS}
-    timings.done()
-    sampler._rng = untag_generator(fields.raw("generator"))
-    sampler.training_ = _load_training(sampler, fields, folder, names)
-    sampler.generator_, sampler.history_ = sampler.training_.generator, sampler.training_.history
-    fields.done()
-    _check_read(record, sampler, device)
-    return sampler
-
-
-def _check_read(record: dict[str, Any], sampler: Any, device: str | None) -> None:
-    """Check that what was read is all that there is: it is described as it was, field by field."""
-    described = _describe(sampler)
-    described["model"] = record["model"]  # another version of transformers may have more settings
-    own = described["parameters"]  # and another of counterpoise more parameters
-    described["parameters"] = {name: own[name] for name in record["parameters"]}
-    if device is not None:
-        described["parameters"]["device"] = record["parameters"]["device"]
-    for name, value in record.items():
-        again, was = (json.dumps(one, sort_keys=True) for one in (described[name], value))
-        if again != was:
-            raise ModelError(f"sampler.{name} is not as it is written: it would be {again[:200]}")
-
-
-def _load_training(sampler: Any, fields: Fields, folder: Path, names: frozenset[str]) -> FitResult:
-    tensors = _read_arrays(folder / _VALUE_COUNTS)
-    sampler._constraint_set = read_rules(fields, tensors, sampler)
-    empty = sampler._constraint_set.layout.join(no_rows(sampler._constraint_set.layout.schema))
-    schema = empty.schema
-    parts = _read_parts(fields.record("text_parts"), schema)
-    tokenizer = _read_tokenizer(fields.one_of("tokenizer", _TOKENIZERS), folder, names)
-    serializer = build_serializer(empty, tokenizer, sampler.recipe_, parts)
-    if _digest(serializer) != fields.text("language"):
-        raise ModelError(
-            "this version of counterpoise writes the rows of this table otherwise than the one "
-            "that saved the sampler"
-        )
-    backbone = get_model(sampler.model)
-    if isinstance(backbone, AutoModel):
-        backbone = backbone.candidate(sampler.model_name_)
-    device = backbone.resolve_device(sampler.device)
-    described = fields.raw("model")
-    Fields(described, "model")
-    model = rebuild_model(described, len(serializer.vocabulary), folder / _WEIGHTS, device)
-    rows = TrainingRows(empty, 0, None, read_value_counts(tensors, schema))
-    if names & {_ROWS, _ROW_TEXTS}:
-        row_tensors = _read_arrays(folder / _ROWS)
-        texts = Fields(read_json(folder, _ROW_TEXTS), "rows")
-        rows, sampler._constraint_set = read_rows(row_tensors, texts, rows, sampler._constraint_set)
-    sampler.constraints_ = list(sampler._constraint_set.constraints)
-    has_selection_classifier = fields.flag("has_selection_classifier")
-    if has_selection_classifier != (_SELECTION in names) or (
-        has_selection_classifier and sampler.recipe_.selection is None
-    ):
-        raise ModelError("sampler.has_judge does not fit the files, or the recipe")
-    selection_classifier = (
-        read_selection_classifier(_read_arrays(folder / _SELECTION), schema)
-        if has_selection_classifier
-        else None
-    )
-    generator = RowGenerator(
-        serializer,
-        model,
-        sampler.recipe_,
-        rows.value_counts,
-        device,
-        selection_classifier=selection_classifier,
-    )
-    return FitResult(
-        generator,
-        rows,
-        untag_history(fields.record("history")),
-        _read_history(fields, "search"),
-        _read_history(fields, "refinement"),
-    )
-
-
-def _read_history(fields: Fields, name: str) -> History | None:
-    record = fields.optional(name, fields.record)
-    return None if record is None else untag_history(record)
-
-
 def _read_arrays(path: Path) -> dict[str, Any]:
     return {name: tensor.numpy() for name, tensor in read_tensors(path).items()}
 
 
-def _read_parts(fields: Fields, schema: Schema) -> dict[int, TextParts]:
+# The serializer
+
+
+def _read_serializer(
+    record: _Sampler, learned: Table, recipe: Recipe, folder: Path, names: frozenset[str]
+) -> Serializer:
+    tokenizer: Tokenizer | None = None
+    if (record.tokenizer == "own") != (_TOKENIZER in names):
+        raise ModelError(f"the tokenizer is {record.tokenizer!r}, which does not fit the files")
+    if record.tokenizer == "own":
+        text = (folder / _TOKENIZER).read_text(encoding="utf-8")
+        tokenizer = HuggingFaceTokenizer.from_json(text)
+    elif record.tokenizer == "characters":
+        tokenizer = CharacterTokenizer()
+    parts = _read_parts(record.text_parts, learned.schema)
+    serializer = build_serializer(learned, tokenizer, recipe, parts)
+    if _digest(serializer) != record.serializer:
+        raise ModelError(
+            "this version of counterpoise serializes the rows of this table otherwise than the "
+            "one that saved the sampler"
+        )
+    return serializer
+
+
+def _read_parts(records: dict[str, _TextParts], schema: Schema) -> dict[int, TextParts]:
     parts = {}
     for position, column in enumerate(schema):
         if isinstance(column, TextColumn):
-            own = fields.record(str(position))
-            texts = tuple((_string(part), ()) for part in own.items("parts"))
-            longest = own.whole("longest", high=min(column.max_length, _LONGEST_TEXT))
-            parts[position] = TextParts(texts, own.whole("shortest", high=longest), longest)
-            own.done()
-    fields.done()
+            own = records[str(position)]
+            if not 0 <= own.shortest <= own.longest <= min(column.max_length, _LONGEST_TEXT):
+                raise ModelError(f"the lengths of the texts of column {column.name!r} are wrong")
+            texts = tuple((part, ()) for part in own.parts)
+            parts[position] = TextParts(texts, own.shortest, own.longest)
     return parts
 
 
-_TOKENIZERS = ("none", "characters", "own")
-
-
-def _tokenizer_kind(tokenizer: Tokenizer | None) -> str:
+def _tokenizer_kind(tokenizer: Tokenizer | None) -> Literal["none", "characters", "own"]:
     if tokenizer is None:
         return "none"
     return "characters" if isinstance(tokenizer, CharacterTokenizer) else "own"
 
 
-def _tokenizer_text(tokenizer: Tokenizer) -> str:
-    from counterpoise.models._huggingface import HuggingFaceTokenizer
-
-    assert isinstance(tokenizer, HuggingFaceTokenizer)
-    return tokenizer.to_json()
-
-
-def _read_tokenizer(kind: str, folder: Path, names: frozenset[str]) -> Tokenizer | None:
-    from counterpoise.models._huggingface import HuggingFaceTokenizer
-
-    if (kind == "own") != (_TOKENIZER in names):
-        raise ModelError(f"sampler.tokenizer is {kind!r}, which does not fit the files")
-    if kind == "own":
-        text = (folder / _TOKENIZER).read_text(encoding="utf-8")
-        return HuggingFaceTokenizer.from_json(text)
-    return CharacterTokenizer() if kind == "characters" else None
-
-
 def _digest(serializer: Serializer) -> str:
-    """Return a digest of everything that a language writes."""
-    digest = hashlib.sha256()
-    texts = [entry.text for entry in serializer.vocabulary.entries]
-    digest.update(json.dumps(texts).encode())
+    """Return a digest of the tokens and the grammar."""
+    digest = hashlib.sha256(to_json([entry.text for entry in serializer.vocabulary.entries]))
     grammar = serializer.grammar
     for array in (
         grammar.column_tokens,
@@ -516,15 +498,3 @@ def _digest(serializer: Serializer) -> str:
     ):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ModelError(f"a number of rows is {value!r}")
-    return value
-
-
-def _string(value: Any) -> str:
-    if type(value) is not str:
-        raise ModelError(f"a text is {value!r}")
-    return value
