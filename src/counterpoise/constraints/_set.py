@@ -13,7 +13,6 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints._base import BoolArray, Constraint
 from counterpoise.constraints._fixed_combinations import Layout, build_layout
-from counterpoise.constraints._no_copies import RealRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,13 @@ class ConstraintSet:
         Which columns are joined for the model.
     constraints : tuple of Constraint
         Fitted.
-    real_rows : RealRows or None
+    real_rows : Table or None
         The real rows in the user's columns; None where they are not at hand.
     """
 
     layout: Layout
     constraints: tuple[Constraint, ...] = ()
-    real_rows: RealRows | None = None
+    real_rows: Table | None = None
 
     def accepts(self) -> dict[str, Callable[[Table], BoolArray]]:
         """Return the tests of a row as the model learns it, by the reason for rejecting it."""
@@ -131,7 +130,7 @@ def apply_constraints(
     learned = layout.join(allowed)
     for constraint in own:
         constraint.fit(allowed, learned)
-    fitted = ConstraintSet(layout, own, RealRows.of(allowed))
+    fitted = ConstraintSet(layout, own, allowed)
     return ConstrainedTable(Schema(allowed.schema.columns[1:]), observed, learned, fitted)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from counterpoise._progress import Progress
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
+from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.generation._condition import Fixed
 from counterpoise.generation._decoding import Generated, Sampling
@@ -102,12 +103,13 @@ def fill(
     seconds = 0.0
     constraints = row_sampler.constraints
     assert constraints.real_rows is not None
+    real_rows = RealRows.of(constraints.real_rows)
     for class_, n in n_rows.items():
         started = time.perf_counter()
         generated, prompts, rejection_stats[class_] = row_sampler.draw(class_, n, rng)
         seconds += time.perf_counter() - started
         made = constraints.layout.split(generated.table)
-        n_copies += int(constraints.real_rows.has(made).sum())
+        n_copies += int(real_rows.has(made).sum())
         rows.append(made.to_frame())
         provenance.append(describe_origin(generated, prompts, made, observed, constraints.layout))
     whole = pd.concat(rows, ignore_index=True)

@@ -18,11 +18,23 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from counterpoise.errors import ModelError
+from counterpoise.errors import MissingDependencyError, ModelError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _KIND = "counterpoise sampler"
+_MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What reading a forged file can raise."""
 T = TypeVar("T")
 
 
@@ -139,8 +151,8 @@ def _digest(path: Path) -> str:
 
 def to_json(content: Any) -> bytes:
     """Return `content` as JSON, the same bytes for the same content."""
-    encoded = msgspec.json.encode(content, order="deterministic")
-    return msgspec.json.format(encoded, indent=1) + b"\n"
+    plain = msgspec.to_builtins(content, str_keys=True)
+    return msgspec.json.format(msgspec.json.encode(plain, order="deterministic"), indent=1) + b"\n"
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -159,6 +171,20 @@ def read_json(path: Path) -> Any:
 def typed(raw: Any, kind: type[T], path: Path) -> T:
     """Return the content of a JSON file as an object of `kind`; a ModelError if it is none."""
     try:
-        return msgspec.convert(raw, kind)
+        return msgspec.convert(raw, kind, str_keys=True)
     except msgspec.ValidationError as error:
         raise ModelError(f"{path} is malformed: {error}") from error
+
+
+@contextmanager
+def refuse_malformed(folder: Path) -> Iterator[None]:
+    """Turn whatever reading a forged file raises into a ModelError."""
+    try:
+        yield
+    except (ModelError, MissingDependencyError):
+        raise
+    except _MALFORMED as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise ModelError(
+            f"the sampler saved in {folder} is malformed ({type(error).__name__}: {reason})"
+        ) from error

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from counterpoise.errors import ModelError
@@ -44,18 +45,6 @@ _NOT_OF_THE_MODEL = frozenset(
     }
 )
 """Settings that name code, places or formats instead of describing the model."""
-_MALFORMED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What building a model from a forged description can raise."""
 
 
 class _Described(Record):
@@ -101,23 +90,15 @@ def rebuild_model(
     Raises
     ------
     ModelError
-        If the description is malformed, or the weights have other names, shapes or dtypes than
-        the model's, or are not finite.
+        If the weights have other names, shapes or dtypes than the model's, or are not finite. A
+        malformed description raises anything (see `_folder.refuse_malformed`).
     """
-    shapes = read_shapes(weights)
-    try:
-        model = _rebuild(description, n_tokens, shapes, device).to(dtype=device.weight_precision)
-    except ModelError:
-        raise
-    except _MALFORMED as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
-        raise ModelError(
-            f"the description of the saved model is malformed ({type(error).__name__}: {reason})"
-        ) from error
     tensors = read_tensors(weights)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"the weights {name} of the saved model are not all finite numbers")
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    model = _rebuild(description, n_tokens, shapes, device).to(dtype=device.weight_precision)
     load_tensors(model, tensors)
     model.eval()
     return model.to(device.device)
@@ -233,20 +214,9 @@ def _network(described: _Described, n_tokens: int) -> Any:
     return make(config, dtype=torch.float32, trust_remote_code=False, attn_implementation="eager")
 
 
-def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the tensors in a safetensors file."""
-    with _opened(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-
-
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the tensors in a safetensors file."""
-    with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-
-
-def _opened(path: Path) -> Any:
     try:
-        return safe_open(path, framework="pt")
+        return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path.name} of the saved model cannot be read ({error})") from error
+        raise ModelError(f"{path.name} of the saved sampler cannot be read ({error})") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
@@ -22,7 +22,6 @@ from counterpoise.columns._table import Table
 from counterpoise.columns._text import TextColumn
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._fixed_combinations import Combination, Layout
-from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
@@ -41,6 +40,7 @@ from counterpoise.persistence._folder import (
     check_folder,
     new_folder,
     read_json,
+    refuse_malformed,
     to_json,
     typed,
     write_json,
@@ -50,7 +50,6 @@ from counterpoise.persistence._model import describe_model, read_tensors, rebuil
 from counterpoise.persistence._values import decode, decode_caller, encode, encode_caller
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.serialization._serializer import Serializer, TextParts
-from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._checkpoint import distinct_tensors
 from counterpoise.training._fit import FitResult
 from counterpoise.training._history import History
@@ -58,23 +57,14 @@ from counterpoise.training._preparation import TrainingRows, build_serializer
 
 _SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_counts.safetensors"
 _TOKENIZER, _SELECTION = "tokenizer.json", "selection.safetensors"
-_ROWS, _ROW_TEXTS = "rows.safetensors", "rows.json"
+_ROWS, _TEXTS = "rows.safetensors", "rows.json"
 _REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _COUNTS})
-_OPTIONAL = frozenset({_TOKENIZER, _SELECTION, _ROWS, _ROW_TEXTS})
+_OPTIONAL = frozenset({_TOKENIZER, _SELECTION, _ROWS, _TEXTS})
 
 _LONGEST_TEXT = 1_000_000
 """Characters; a forged length must not fill the memory."""
 _LARGE_MODEL = 50_000_000
 """Weights from which on `save` does not load the whole folder to check what it wrote."""
-_MALFORMED = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What reading a forged file can raise."""
 
 
 class _Timings(TypedDict):
@@ -82,12 +72,6 @@ class _Timings(TypedDict):
     training_rows_per_s: float
     generation_s: float
     generation_rows_per_s: float
-
-
-class _TextParts(Record):
-    parts: list[str]
-    shortest: int
-    longest: int
 
 
 class _Sampler(Record):
@@ -101,9 +85,8 @@ class _Sampler(Record):
     """The user's columns, label first."""
     combinations: list[list[int]]
     """The positions of the columns of each fixed combination; its values are in the tensors."""
-    text_parts: dict[str, _TextParts]
-    """By the position of the column of free text."""
-    tokenizer: Literal["none", "characters", "own"]
+    text_parts: dict[int, TextParts]
+    """By the position of the column of free text; the pieces of each part are found again."""
     serializer: str
     """SHA-256 of the tokens and the grammar, which are built again from the schema."""
     model: dict[str, Any]
@@ -121,14 +104,13 @@ class _Sampler(Record):
     random_state: dict[str, Any]
 
 
-class _RowTexts(Record):
-    """What ``rows.json`` holds."""
+class _Texts(Record):
+    """What ``rows.json`` holds: beside a number, the strings that codes of free text point to."""
 
     n_real: int
-    texts: dict[str, list[str]]
-    """By the position of the column: the strings that the codes of training rows point to."""
-    real_texts: list[list[str]]
-    """The cells of free text of each real row."""
+    """How many of the training rows are real, not interpolated."""
+    texts: dict[str, dict[int, tuple[str, ...]]]
+    """By "training" or "real", and the position of the column."""
 
 
 def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: bool) -> None:
@@ -159,6 +141,8 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
             text = generator.serializer.tokenizer.to_json()
             (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
         if include_rows:
+            if constraints.real_rows is None:
+                raise ModelError("include_rows=True, but this sampler was loaded without rows")
             _write_rows(unfinished, sampler.training_.rows, constraints.real_rows)
         write_manifest(unfinished, __version__)
         if sum(tensor.numel() for tensor in weights.values()) < _LARGE_MODEL:
@@ -168,15 +152,8 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
 def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:
     """Return the saved sampler, an object of `cls`; see :meth:`LLMOverSampler.load`."""
     names = check_folder(folder, _REQUIRED, _OPTIONAL)
-    try:
+    with refuse_malformed(folder):
         return _load(cls, folder, names, device)
-    except ModelError:
-        raise
-    except _MALFORMED as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
-        raise ModelError(
-            f"the sampler saved in {folder} is malformed ({type(error).__name__}: {reason})"
-        ) from error
 
 
 def _describe(sampler: Any) -> _Sampler:
@@ -193,13 +170,10 @@ def _describe(sampler: Any) -> _Sampler:
         schema=constraints.layout.schema.to_dict(),
         combinations=[list(c.members) for c in constraints.layout.combinations],
         text_parts={
-            str(position): _TextParts(
-                [text for text, _ in cell.parts.parts], cell.parts.shortest, cell.parts.longest
-            )
+            position: replace(cell.parts, parts=tuple((text, ()) for text, _ in cell.parts.parts))
             for position, cell in enumerate(generator.serializer.cells)
             if cell.parts is not None
         },
-        tokenizer=_tokenizer_kind(generator.serializer.tokenizer),
         serializer=_digest(generator.serializer),
         model=describe_model(generator.model),
         model_name=sampler.model_name_,
@@ -262,14 +236,14 @@ def _load_generator(
     layout = Layout(schema, combinations)
     real = _empty(schema)
     learned = layout.join(real)
-    rows = TrainingRows(learned, 0, None, _read_value_counts(tensors, learned.schema))
-    if names & {_ROWS, _ROW_TEXTS}:
-        rows, real = _read_rows(folder, rows, schema)
+    corpus, n_real = learned, 0
+    if names & {_ROWS, _TEXTS}:
+        corpus, real, n_real = _read_rows(folder, learned.schema, schema)
+    value_counts = _read_value_counts(tensors, learned.schema)
     for constraint in constraints:
         constraint.validate(schema)
         constraint.fit(real, layout.join(real))
-    real_rows = RealRows.of(real) if len(real) else None
-    sampler._constraint_set = ConstraintSet(layout, tuple(constraints), real_rows)
+    sampler._constraint_set = ConstraintSet(layout, tuple(constraints), real if len(real) else None)
     sampler.constraints_ = constraints
 
     serializer = _read_serializer(record, learned, sampler.recipe_, folder, names)
@@ -278,13 +252,12 @@ def _load_generator(
         serializer,
         rebuild_model(record.model, len(serializer.vocabulary), folder / _WEIGHTS, device),
         sampler.recipe_,
-        rows.value_counts,
+        value_counts,
         device,
         selection_classifier=_read_selection(sampler.recipe_, learned.schema, folder, names),
     )
-    sampler.training_ = FitResult(
-        generator, rows, record.history, record.search, record.refinement
-    )
+    rows = TrainingRows(corpus, n_real, None, value_counts)
+    sampler.training_ = FitResult(generator, rows, record.history, record.search, record.refinement)
     sampler.generator_, sampler.history_ = generator, record.history
 
 
@@ -297,7 +270,7 @@ def _device(sampler: Any) -> Device:
 
 def _check_same(raw: dict[str, Any], sampler: Any, device: str | None) -> None:
     """Check that a loaded sampler describes itself as its file does: nothing was left out."""
-    described: dict[str, Any] = msgspec.to_builtins(_describe(sampler))
+    described: dict[str, Any] = msgspec.to_builtins(_describe(sampler), str_keys=True)
     described["model"] = raw["model"]  # another version of transformers may have more settings
     own = described["parameters"]  # and another of counterpoise more parameters
     described["parameters"] = {name: own[name] for name in raw["parameters"]}
@@ -342,27 +315,26 @@ def _count_tensors(counts: ValueCounts, constraints: ConstraintSet) -> dict[str,
 
 
 def _read_value_counts(tensors: dict[str, Any], schema: Schema) -> ValueCounts:
-    own = {n: t for n, t in tensors.items() if not n.startswith("combination.")}
-    counts: dict[tuple[int, int], tuple[IntArray, IntArray]] = {}
-    for label in range(schema[0].n_values):
-        for position in range(1, len(schema)):
-            codes = own.pop(f"{label}.{position}.codes", None)
-            if codes is None:
-                continue
-            n_each = own.pop(f"{label}.{position}.counts")
-            column = schema[position]
-            is_right = (
-                not column.is_text
-                and codes.dtype == n_each.dtype == np.int64
-                and codes.ndim == 1
-                and codes.shape == n_each.shape
-                and bool((codes[1:] > codes[:-1]).all() and (n_each > 0).all())
-                and n_each.sum(dtype=np.float64) < 2**62
-                and bool(column.contains(codes).all())
-            )
-            if not is_right:
-                raise ModelError(f"there are value counts that column {column.name!r} cannot have")
-            counts[label, position] = codes, n_each
+    own = {name: t for name, t in tensors.items() if not name.startswith("combination.")}
+    keys = sorted(tuple(map(int, n.split(".")[:2])) for n in own if n.endswith(".codes"))
+    counts = {}
+    for label, position in keys:
+        codes = own.pop(f"{label}.{position}.codes")
+        n_each = own.pop(f"{label}.{position}.counts")
+        is_right = (
+            0 < position < len(schema)
+            and not schema[position].is_text
+            and codes.dtype == n_each.dtype == np.int64
+            and codes.ndim == 1
+            and codes.shape == n_each.shape
+            and bool((codes[1:] > codes[:-1]).all() and (n_each > 0).all())
+            and n_each.sum(dtype=np.float64) < 2**62
+            and bool(schema[position].contains(codes).all())
+            and bool(schema[0].contains(np.array([label])).all())
+        )
+        if not is_right:
+            raise ModelError(f"there are value counts that column {position} cannot have")
+        counts[label, position] = codes, n_each
     if own or not counts:
         raise ModelError(f"there are value counts of no column, {sorted(own)}, or none at all")
     return ValueCounts(schema, counts)
@@ -391,40 +363,24 @@ def _empty(schema: Schema) -> Table:
     return Table(schema, np.empty((0, len(schema)), dtype=np.int64))
 
 
-def _write_rows(folder: Path, rows: TrainingRows, real_rows: RealRows | None) -> None:
-    """Write the rows that the model was trained on, and the real rows that none may copy."""
-    keys = [] if real_rows is None else sorted(map(_split_key, real_rows.keys))
-    codes = [np.frombuffer(key, dtype=np.int64) for key, _ in keys]
-    real = np.stack(codes) if codes else np.empty((0, 0), dtype=np.int64)
-    save_file({"codes": rows.corpus.codes, "real": real}, folder / _ROWS)
-    texts = {str(position): list(strings) for position, strings in rows.corpus.texts.items()}
-    write_json(folder / _ROW_TEXTS, _RowTexts(rows.n_real, texts, [texts for _, texts in keys]))
+def _write_rows(folder: Path, rows: TrainingRows, real_rows: Table) -> None:
+    tables = {"training": rows.corpus, "real": real_rows}
+    save_file({name: table.codes for name, table in tables.items()}, folder / _ROWS)
+    texts = {name: dict(table.texts) for name, table in tables.items()}
+    write_json(folder / _TEXTS, _Texts(rows.n_real, texts))
 
 
-def _split_key(key: Any) -> tuple[bytes, list[str]]:
-    return (key, []) if isinstance(key, bytes) else (key[0], list(key[1:]))
-
-
-def _read_rows(folder: Path, rows: TrainingRows, schema: Schema) -> tuple[TrainingRows, Table]:
-    """Return `rows` with the training rows, and the real rows in the user's columns."""
-    tensors = _read_arrays(folder / _ROWS)
-    record = typed(read_json(folder / _ROW_TEXTS), _RowTexts, folder / _ROW_TEXTS)
-    texts = {int(position): tuple(strings) for position, strings in record.texts.items()}
-    corpus = Table(rows.corpus.schema, tensors["codes"], texts)
-    _check_cells(corpus)
-    real = tensors["real"].copy()
-    at = [position for position, column in enumerate(schema) if column.is_text]
-    if set(tensors) != {"codes", "real"} or not 0 <= record.n_real <= len(corpus):
+def _read_rows(folder: Path, learned: Schema, schema: Schema) -> tuple[Table, Table, int]:
+    """Return the training rows, the real rows, and how many of the former are real."""
+    codes = _read_arrays(folder / _ROWS)
+    record = typed(read_json(folder / _TEXTS), _Texts, folder / _TEXTS)
+    corpus = Table(learned, codes.pop("training"), record.texts["training"])
+    real = Table(schema, codes.pop("real"), record.texts["real"])
+    for table in (corpus, real):
+        _check_cells(table)
+    if codes or len(record.texts) != 2 or not 0 <= record.n_real <= len(corpus):
         raise ModelError("the saved rows are malformed")
-    if len(real) != len(record.real_texts):
-        raise ModelError("the saved rows have other cells of free text than rows")
-    for position in at:  # the code of each text is then its row
-        real[:, position] = np.where(real[:, position] < 0, real[:, position], np.arange(len(real)))
-    columns = list(zip(*record.real_texts, strict=True)) or [()] * len(at)
-    real_texts = dict(zip(at, columns, strict=True))
-    table = Table(schema, real, real_texts) if len(real) else _empty(schema)
-    _check_cells(table)
-    return replace(rows, corpus=corpus, n_real=record.n_real), table
+    return corpus, real, record.n_real
 
 
 def _check_cells(table: Table) -> None:
@@ -445,16 +401,12 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 def _read_serializer(
     record: _Sampler, learned: Table, recipe: Recipe, folder: Path, names: frozenset[str]
 ) -> Serializer:
-    tokenizer: Tokenizer | None = None
-    if (record.tokenizer == "own") != (_TOKENIZER in names):
-        raise ModelError(f"the tokenizer is {record.tokenizer!r}, which does not fit the files")
-    if record.tokenizer == "own":
+    tokenizer = None
+    if _TOKENIZER in names:
         text = (folder / _TOKENIZER).read_text(encoding="utf-8")
         tokenizer = HuggingFaceTokenizer.from_json(text)
-    elif record.tokenizer == "characters":
-        tokenizer = CharacterTokenizer()
-    parts = _read_parts(record.text_parts, learned.schema)
-    serializer = build_serializer(learned, tokenizer, recipe, parts)
+    _check_texts(record.text_parts, learned.schema)
+    serializer = build_serializer(learned, tokenizer, recipe, record.text_parts)
     if _digest(serializer) != record.serializer:
         raise ModelError(
             "this version of counterpoise serializes the rows of this table otherwise than the "
@@ -463,22 +415,15 @@ def _read_serializer(
     return serializer
 
 
-def _read_parts(records: dict[str, _TextParts], schema: Schema) -> dict[int, TextParts]:
-    parts = {}
-    for position, column in enumerate(schema):
-        if isinstance(column, TextColumn):
-            own = records[str(position)]
-            if not 0 <= own.shortest <= own.longest <= min(column.max_length, _LONGEST_TEXT):
-                raise ModelError(f"the lengths of the texts of column {column.name!r} are wrong")
-            texts = tuple((part, ()) for part in own.parts)
-            parts[position] = TextParts(texts, own.shortest, own.longest)
-    return parts
-
-
-def _tokenizer_kind(tokenizer: Tokenizer | None) -> Literal["none", "characters", "own"]:
-    if tokenizer is None:
-        return "none"
-    return "characters" if isinstance(tokenizer, CharacterTokenizer) else "own"
+def _check_texts(parts: dict[int, TextParts], schema: Schema) -> None:
+    longest = {at: c.max_length for at, c in enumerate(schema) if isinstance(c, TextColumn)}
+    is_right = parts.keys() == longest.keys() and all(
+        0 <= own.shortest <= own.longest <= min(longest[at], _LONGEST_TEXT)
+        and not any(pieces for _, pieces in own.parts)
+        for at, own in parts.items()
+    )
+    if not is_right:
+        raise ModelError("the parts of free text do not fit the columns")
 
 
 def _digest(serializer: Serializer) -> str:

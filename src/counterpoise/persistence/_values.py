@@ -112,7 +112,9 @@ def _list(content: Any) -> list[Any]:
 def _index(items: Any, dtype: Any, names: Any) -> pd.Index[Any]:
     if len(names) > 1:
         return pd.MultiIndex.from_tuples(items, names=names)
-    return pd.Index(items, dtype=_decode_dtype(dtype), tupleize_cols=False, name=names[0])
+    own = _decode_dtype(dtype)
+    index: pd.Index[Any] = pd.Index(items, dtype=own, tupleize_cols=False, name=names[0])
+    return index
 
 
 def _encode_dtype(dtype: Any) -> dict[str, Any]:
@@ -135,6 +137,10 @@ def encode_caller(types: CallerTypes) -> dict[str, Any]:
     return {field.name: encode(getattr(types, field.name), field.name) for field in fields(types)}
 
 
+def _has_length(columns: object, n: int) -> bool:
+    return isinstance(columns, pd.Index) and len(columns) == n
+
+
 def decode_caller(encoded: Mapping[str, Any], n_features: int) -> CallerTypes:
     """Return the types that `encode_caller` was given; a ModelError if they contradict."""
     types = CallerTypes(**{name: decode(item) for name, item in encoded.items()})
@@ -150,8 +156,7 @@ def decode_caller(encoded: Mapping[str, Any], n_features: int) -> CallerTypes:
         and (types.array_dtype is not None) == (types.kind in ("array", "list"))
         and (types.target_dtype is not None or types.target_kind != "pandas")
         and (types.columns is not None) == (types.kind == "pandas")
-        and isinstance(types.columns, pd.Index | None)
-        and (types.columns is None or len(types.columns) == n_features)
+        and (types.columns is None or _has_length(types.columns, n_features))
     )
     if not is_right:
         raise ModelError("the types of X and y do not fit the columns")
