@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from counterpoise._progress import SilentProgress
 from counterpoise.models import get_model
@@ -16,7 +17,6 @@ YES = 1
 
 def fitted(monkeypatch, n_rows, recipe, best=0.5):
     """(result, trainings): what `train` was called with; each finds its best at `best`."""
-    table = labelled_table(*mixed_frame(n_rows))
     calls = []
 
     def train(model, corpus, grammar, plan, *, held_out, **rest):
@@ -27,15 +27,7 @@ def fitted(monkeypatch, n_rows, recipe, best=0.5):
         return History([plan.n_samples_seen], [1.0], [], round(best * plan.n_samples_seen), 1.0)
 
     monkeypatch.setattr(fit_module, "train", train)
-    result = fit_generator(
-        table,
-        {YES: 100},
-        get_model("compact").load("cpu"),
-        recipe,
-        rng=np.random.default_rng(0),
-        progress=SilentProgress(),
-    )
-    return result, calls
+    return fit_generator(**{**arguments(n_rows), "recipe": recipe}), calls
 
 
 def test_a_middling_class_is_trained_twice_the_second_time_on_all_rows(monkeypatch):
@@ -81,6 +73,40 @@ def test_what_is_asked_for_is_done(monkeypatch, length, held_out, samples_seen):
     assert n_held_out == held_out
     assert plan.n_samples_seen == samples_seen
     assert result.search is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_fit_runs_on_one_thread_and_leaves_the_count_as_it_was(monkeypatch, fails):
+    seen = []
+
+    def train(*_, **__):
+        seen.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        if fails:
+            monkeypatch.setattr(fit_module, "train", train)
+            with pytest.raises(KeyboardInterrupt):
+                fit_generator(**arguments(95))
+            assert seen == [1]
+        else:
+            fit_generator(**arguments(95, selection="classifier", epochs=1))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def arguments(n_rows, **recipe):
+    return {
+        "table": labelled_table(*mixed_frame(n_rows)),
+        "n_deficit": {YES: 100},
+        "model": get_model("compact").load("cpu"),
+        "recipe": Recipe(**recipe),
+        "rng": np.random.default_rng(0),
+        "progress": SilentProgress(),
+    }
 
 
 def test_samples_seen_are_capped(monkeypatch):

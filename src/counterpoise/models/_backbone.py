@@ -6,7 +6,8 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from counterpoise._parameters import Parameters
 from counterpoise.errors import ModelError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 AUTO, COMPACT, SMOLLM2 = "auto", "compact", "smollm2-135m"
 _PRECISIONS = ("auto", "float32", "float64", "bfloat16")
+
+
+Build: TypeAlias = "Callable[[Sequence[Entry], int], LanguageModel]"
+"""From the tokens of a table and a seed to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,7 @@ class LoadedModel:
     learning_rate: float
     generation_batch_size: int
     max_samples_seen: int
-    build: Callable[[Sequence[Entry], int], LanguageModel]
-    """From the tokens of a table and a seed to the model."""
+    build: Build
 
 
 class Backbone(Parameters, ABC):
@@ -99,38 +103,14 @@ class Backbone(Parameters, ABC):
             If the model can't be loaded, a parameter has a value that it can't have, or the device
             is not on this machine.
         """
-        from counterpoise.serialization._tokenizer import CharacterTokenizer
-
         self.validate()
         on_device = self.resolve_device(device)
-        return self._loaded(
-            reason,
-            on_device,
-            CharacterTokenizer(),
-            lambda entries, seed: self.build(entries, seed, on_device),
-        )
-
-    def resolve_device(self, device: str = "auto") -> Device:
-        """Return the device and precision that the model computes in; see `load`."""
-        from counterpoise.models._device import resolve_device
-
-        precision = self.precision
-        if precision == "auto" and self.is_small:
-            precision = "float32"  # on every machine, so that rows do not depend on it
-        return replace(resolve_device(device, precision), is_single_threaded=self.is_small)
-
-    def _loaded(
-        self,
-        reason: str,
-        device: Device,
-        tokenizer: Tokenizer,
-        build: Callable[[Sequence[Entry], int], LanguageModel],
-    ) -> LoadedModel:
+        tokenizer, build, where = self._open(on_device)
         size, rate, rows = self.batch_size, self.learning_rate, self.generation_batch_size
         return LoadedModel(
             name=self.model_name,
-            reason=reason,
-            device=device,
+            reason=f"{reason}; {where}" if where else reason,
+            device=on_device,
             tokenizer=tokenizer,
             is_pretrained=self.is_pretrained,
             batch_size=self.default_batch_size if size == "auto" else int(size),
@@ -141,6 +121,21 @@ class Backbone(Parameters, ABC):
             max_samples_seen=self.max_samples_seen,
             build=build,
         )
+
+    def _open(self, device: Device) -> tuple[Tokenizer, Build, str]:
+        """Return the tokenizer, what builds the model, and where the weights are from."""
+        from counterpoise.serialization._tokenizer import CharacterTokenizer
+
+        return CharacterTokenizer(), lambda entries, seed: self.build(entries, seed, device), ""
+
+    def resolve_device(self, device: str = "auto") -> Device:
+        """Return the device and precision that the model computes in; see `load`."""
+        from counterpoise.models._device import resolve_device
+
+        precision = self.precision
+        if precision == "auto" and self.is_small:
+            precision = "float32"  # on every machine, so that rows do not depend on it
+        return replace(resolve_device(device, precision), is_single_threaded=self.is_small)
 
     def validate(self) -> None:
         """Raise ModelError where a parameter has a value that it can't have."""
@@ -159,8 +154,6 @@ class Backbone(Parameters, ABC):
 
 
 def _is_number(value: object) -> bool:
-    from numbers import Real
-
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -176,7 +169,8 @@ class CompactModel(Backbone):
     batch_size, learning_rate, generation_batch_size
         As in :class:`Backbone`; ``"auto"``: 32, 2e-3 and 1024.
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
-        ``"auto"``: float32 on every machine, so that rows do not depend on it.
+        ``"auto"``: float32 on every machine. Rows were the same on the instruction sets that we
+        compared; ``"float64"`` makes that surer, and takes two thirds longer (docs/log.md).
     """
 
     is_small = True
@@ -273,29 +267,22 @@ class PretrainedModel(Backbone):
         self._check_count("lora_rank")
         self._check_count("n_layers")
 
-    def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
+    def _open(self, device: Device) -> tuple[Tokenizer, Build, str]:
         """Load the network and its tokenizer."""
         from counterpoise.models import _huggingface as huggingface
 
-        self.validate()
-        on_device = self.resolve_device(device)
         network, tokenizer, where = huggingface.load_pretrained(self.name)
         if self.n_layers is not None:
             huggingface.keep_first_layers(network, self.n_layers, self.name)
-        if self.name == SMOLLM2:
-            reason = f"{reason}; weights from {where}"
-        return self._loaded(
-            reason,
-            on_device,
-            tokenizer,
-            lambda entries, seed: huggingface.adapt(
-                network, entries, seed, self.lora_rank, on_device
-            ),
-        )
+
+        def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
+            return huggingface.adapt(network, entries, seed, self.lora_rank, device)
+
+        return tokenizer, build, f"weights from {where}" if self.name == SMOLLM2 else ""
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
         """Load the network, and give it the vocabulary `entries`."""
-        return self.load(str(device.device)).build(entries, seed)
+        return self._open(device)[1](entries, seed)
 
 
 class AutoModel(Backbone):
