@@ -109,24 +109,23 @@ def generate_rows(
     given = dict(options)
     peer = PEERS[given.pop("peer")]
     python = given.pop("python", peers_python())
-    n_samples_seen = given.pop("n_samples_seen", 50 * len(train[0]))
-    batch_size, limit_s = given.pop("batch_size", 32), given.pop("limit_s", 3000.0)
+    limits = {
+        "n_samples_seen": given.pop("n_samples_seen", 50 * len(train[0])),
+        "batch_size": given.pop("batch_size", 32),
+        "limit_s": given.pop("limit_s", 3000.0),
+    }
     loaded = weights() if peer.needs_weights else contextlib.nullcontext()
     with tempfile.TemporaryDirectory(prefix="benchmark-peer-") as scratch, loaded as folder:
-        write_training_rows(train, Path(scratch))
-        task = Task(
-            folder=scratch,
-            target=table.spec.target,
-            positive=table.positive,
-            numeric=table.numeric,
+        task = prepare_task(
+            Path(scratch),
+            table,
+            train,
+            **limits,
             n_rows=n_rows,
-            n_samples_seen=n_samples_seen,
-            epochs=max(1, round(n_samples_seen / len(train[0]))),
+            epochs=max(1, round(limits["n_samples_seen"] / len(train[0]))),
             n_free_rows=n_rows,
             n_guided_rows=0,
             guided_s=0.0,
-            batch_size=batch_size,
-            limit_s=limit_s,
             seed=seed,
             weights=folder,
             options={**peer.options, **given},
@@ -135,22 +134,23 @@ def generate_rows(
         if result["status"] != "ok":
             raise RuntimeError(f"{options['peer']} {result['status']}: {result['reason']}")
         generation = result["generations"][-1]
-        rows = read_rows(Path(scratch) / generation["csv"], table)
+        frame = read_csv(Path(scratch) / generation["csv"], table.numeric)
+    frame = frame[frame[table.spec.target] == table.positive].reset_index(drop=True)
     timings = {name: generation[name] for name in ("generation_s", "whole_s")}
     figures = {**result["figures"], **timings, "process_peak_memory_mib": result["peak_memory_mib"]}
-    return rows, figures
+    return (frame[list(table.X)], frame[table.spec.target]), figures
 
 
-def write_training_rows(train: Rows, folder: Path) -> None:
-    """Write ``train.csv`` of a task."""
+def prepare_task(folder: Path, table: BenchTable, train: Rows, **options: Any) -> Task:
+    """Write the training rows into the folder of a task, and return the task."""
     pd.concat(train, axis=1).to_csv(folder / "train.csv", index=False)
-
-
-def read_rows(path: Path, table: BenchTable) -> Rows:
-    """Return the rows of a peer that have the label asked for."""
-    frame = read_csv(path, table.numeric)
-    frame = frame[frame[table.spec.target] == table.positive].reset_index(drop=True)
-    return frame[list(table.X)], frame[table.spec.target]
+    return Task(
+        folder=str(folder),
+        target=table.spec.target,
+        positive=table.positive,
+        numeric=table.numeric,
+        **options,
+    )
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.comparison._classifiers import categorical_columns
+from counterpoise.comparison._out_of_fold import take_rows
 from counterpoise.errors import MissingDependencyError
 
 DATA_DIR_VARIABLE = "COUNTERPOISE_DATA_DIR"
@@ -114,8 +115,7 @@ class BenchTable:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Rows:
         """Return some rows and their labels, numbered 0, 1, ..."""
-        X, y = self.X.iloc[rows], self.y.iloc[rows]
-        return X.reset_index(drop=True), y.reset_index(drop=True)
+        return take_rows(self.X, self.y, rows)
 
 
 def stack_rows(one: Rows, other: Rows) -> Rows:

@@ -30,6 +30,7 @@ from benchmarks._protocols import HONEST, split_table
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, Rows, load_table, stack_rows
 from counterpoise.comparison._classifiers import TableClassifier
+from counterpoise.comparison._out_of_fold import take_rows
 from counterpoise.comparison._scores import scores
 
 if TYPE_CHECKING:
@@ -145,20 +146,16 @@ class Selector:
     """
 
     def __init__(self, table: BenchTable, train: Rows, kinds: Sequence[TableClassifier]) -> None:
-        X, y = train
         given = {"categorical": table.categorical, "class_weight": "balanced", "random_state": 0}
-        folds = StratifiedKFold(3, shuffle=True, random_state=0)
+        folds = StratifiedKFold(3, shuffle=True, random_state=0).split(*train)
         self._positive = table.positive
         self._models = [
-            clone(kind)
-            .set_params(**given)
-            .fit(X.iloc[part].reset_index(drop=True), y.iloc[part].reset_index(drop=True))
-            for part, _ in folds.split(X, y)
+            clone(kind).set_params(**given).fit(*take_rows(*train, part))
+            for part, _ in folds
             for kind in kinds
         ]
 
     def __call__(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the probability of each row."""
         found = [model.probability_of(rows, self._positive) for model in self._models]
         return np.asarray(np.mean(found, axis=0))
 
@@ -183,11 +180,9 @@ def _baseline_pool(
 ) -> pd.DataFrame:
     """Return as many rows by a method without a model as a model generates."""
     n_minority = int((train[1] == table.positive).sum())
+    strategy = {table.positive: n_minority + _POOL * n_lacking}
     sampler = BaselineOverSampler(
-        method,
-        sampling_strategy={table.positive: n_minority + _POOL * n_lacking},
-        categorical=table.categorical,
-        random_state=seed,
+        method, sampling_strategy=strategy, categorical=table.categorical, random_state=seed
     )
     whole: pd.DataFrame = sampler.fit_resample(*train)[0]
     rows = whole.iloc[len(train[0]) :].sample(frac=1, random_state=seed)
@@ -264,11 +259,8 @@ def _quantile(
     values: npt.NDArray[np.float64], share: float, weights: npt.NDArray[np.float64] | None
 ) -> float:
     """Return the value that `share` of the weight lies below."""
-    order = np.argsort(values)
-    weight = np.ones(len(values)) if weights is None else weights[order]
-    reached = np.cumsum(weight) / weight.sum()
-    at = min(int(np.searchsorted(reached, share)), len(values) - 1)
-    return float(values[order][at])
+    weights = np.ones(len(values)) if weights is None else weights
+    return float(np.quantile(values, share, weights=weights, method="inverted_cdf"))
 
 
 def summarise(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

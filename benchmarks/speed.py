@@ -27,13 +27,12 @@ from benchmarks._peers import (
     PEERS,
     Peer,
     peers_python,
+    prepare_task,
     run_process,
     weights,
-    write_training_rows,
 )
 from benchmarks._protocols import PAPER, Split, split_table
 from benchmarks._tables import BenchTable, Rows, load_table, read_csv, stack_rows
-from benchmarks.peers.contract import Task
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import scores
 from counterpoise.metrics import check_validity
@@ -125,12 +124,10 @@ def _run(
     if options.get("length") == "published" and weights_folder is not None:
         options["model"] = weights_folder
     with tempfile.TemporaryDirectory(prefix="benchmark-peer-") as scratch:
-        write_training_rows(train, Path(scratch))
-        task = Task(
-            folder=scratch,
-            target=table.spec.target,
-            positive=table.positive,
-            numeric=table.numeric,
+        task = prepare_task(
+            Path(scratch),
+            table,
+            train,
             n_rows=n_lacking,
             n_samples_seen=epochs * n_corpus,
             epochs=epochs,
