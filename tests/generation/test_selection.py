@@ -193,7 +193,7 @@ def test_arrays_must_be_all_there() -> None:
         Trees.from_arrays(arrays, 2, 1)
 
 
-def sampler_of(table: Table, selection: str | None, **changes: object) -> LLMOverSampler:
+def sampler_of(table: Table, selection: object, **changes: object) -> LLMOverSampler:
     frame = table.to_frame()
     sampler = make_sampler(
         model="compact", selection=selection, epochs=2, random_state=0, **changes
@@ -232,3 +232,11 @@ def test_missing_and_absent_cells_are_missing_to_the_classifier() -> None:
     without = Table(table.schema, table.codes.copy(), table.texts)
     without.codes[:, 1] = MISSING
     assert np.isfinite(selection_classifier.margin(without)).all()
+
+
+def test_a_sampler_with_other_classifiers_says_that_it_cannot_be_saved(tmp_path) -> None:
+    sampler = sampler_of(two_sides(120, 30), RandomForestClassifier(5))
+    assert sampler.rejection_stats_["rare"].n_rows == 60
+    with pytest.raises(ModelError, match=r"recipe\.selection cannot be saved"):
+        sampler.save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
