@@ -131,9 +131,9 @@ def build_method(
 def sampler_figures(sampler: Any) -> dict[str, Any]:
     """Return what a sampler measured of its own work."""
     figures: dict[str, Any] = dict(getattr(sampler, "timings_", {}))
-    generator = getattr(sampler, "generator_", None)
-    if generator is not None:
-        figures["n_samples_seen"] = sum(h.n_samples_seen for h in generator.trainings)
+    training = getattr(sampler, "training_", None)
+    if training is not None:
+        figures["n_samples_seen"] = sum(h.n_samples_seen for h in training.trainings)
     if hasattr(sampler, "model_name_"):
         figures["model"] = sampler.model_name_
     if hasattr(sampler, "k_neighbors_"):

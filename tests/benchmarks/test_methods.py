@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks._methods import build_method
@@ -52,3 +53,12 @@ def test_with_several_classes_the_paper_lets_smote_fill_all_of_them(table):
     assert (paper == most).all()
     assert honest["yes"] == most
     assert honest["young"] == (y == "young").sum()
+
+
+def test_a_language_model_fills_the_class_and_says_what_it_cost(table):
+    overrides = {"model": "compact", "max_samples_seen": 32, "width": 32, "selection": None}
+    balanced = balance(build_method("counterpoise", {}, overrides), table)
+    assert balanced.y.value_counts().nunique() == 1
+    assert 0 < balanced.figures["n_samples_seen"] < 1000
+    assert balanced.figures["model"] == "compact"
+    assert np.isfinite(balanced.sampler.score_samples(table.X, table.y)).any()
