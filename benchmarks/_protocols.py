@@ -22,7 +22,7 @@ from sklearn.preprocessing import label_binarize
 
 from benchmarks._tables import BenchTable, Rows
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._out_of_fold import Fold, predict_folds
+from counterpoise.comparison._cross_validation import Fold, predict_folds
 from counterpoise.errors import MissingDependencyError
 
 IntArray = npt.NDArray[np.int64]

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from counterpoise.cli._terminal import aligned
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import scores
-from counterpoise.comparison._smotenc import TableSMOTENC
+from counterpoise.comparison._strategies import TableSMOTENC
 from counterpoise.errors import MissingDependencyError
 from counterpoise.io._files import check_output, write_table
 from counterpoise.metrics import check_validity

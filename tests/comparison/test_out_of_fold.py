@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._out_of_fold import inner_folds, predict_folds, resample_folds
+from counterpoise.comparison._cross_validation import inner_folds, predict_folds, resample_folds
 
 CLASSIFIER = TableClassifier("logistic-regression")
 

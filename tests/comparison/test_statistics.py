@@ -17,3 +17,8 @@ def test_the_corrected_interval_is_wider_by_the_share_of_test_rows():
 def test_holm_keeps_the_order_and_stops_at_one():
     assert holm([0.5, 0.001, 0.6]) == pytest.approx([1.0, 0.003, 1.0])
     assert holm([]) == []
+
+
+def test_holm_adjusts_by_rank_and_leaves_out_what_is_unknown():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([np.nan, 0.04]) == pytest.approx([np.nan, 0.04], nan_ok=True)

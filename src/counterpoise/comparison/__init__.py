@@ -3,14 +3,12 @@
 Start with `_compare.py`, then follow the order in which it works:
 
 _compare.py           `compare` and `Comparison`, what users import
-_strategies.py        the strategies that are tried; add one there
-_cross_validation.py  folds, and the scores of every strategy and classifier on them
-_out_of_fold.py       inner folds, on which the threshold is tuned
+_strategies.py        the strategies that are tried (add one there), SMOTENC on tables as they are
+_cross_validation.py  the scores of every strategy and classifier on the same folds
 _verdict.py           the rule that decides, and the verdict in words
 _statistics.py        corrected resampled t-test, Holm's adjustment
 _scores.py            scores, thresholds, costs of errors
 _classifiers.py       classifiers that take a table as it is
-_smotenc.py           SMOTENC that takes a table as it is
 """
 
 from counterpoise.comparison._compare import Comparison, compare

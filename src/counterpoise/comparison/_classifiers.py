@@ -33,50 +33,26 @@ _MAX_CATEGORIES = 254
 """Histogram gradient boosting has 255 bins, one of them for missing values."""
 
 
-def categorical_columns(X: pd.DataFrame) -> list[Any]:
-    """Return the columns that hold no numbers and no dates; booleans are categories."""
+def categorical_columns(X: pd.DataFrame, *, with_dates: bool = False) -> list[Any]:
+    """Return the columns of booleans and of what is neither a number nor, by default, a date."""
     return [
         name
         for name, dtype in X.dtypes.items()
-        if not is_datetime64_any_dtype(dtype)
-        and (is_bool_dtype(dtype) or not is_numeric_dtype(dtype))
+        if is_bool_dtype(dtype)
+        or not (is_numeric_dtype(dtype) or (is_datetime64_any_dtype(dtype) and not with_dates))
     ]
 
 
 class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier that takes a DataFrame as it is: numbers, categories, dates, missing cells.
 
+    ``"xgboost"`` and ``"hist-gradient-boosting"`` get categories and missing values as such,
+    ``"random-forest"`` ordinal codes. ``"logistic-regression"`` and any scikit-learn classifier
+    get one-hot categories, scaled numbers, and the median with an indicator for missing numbers. A
+    `Pipeline` gets the table itself. `parameters` are those of a named classifier.
+
     A category that is not in the training rows is treated as missing (trees) or as none of the
     known ones (one-hot). A column without any value in the training rows is left out.
-
-    Parameters
-    ----------
-    classifier : str or scikit-learn classifier, default="hist-gradient-boosting"
-        ``"xgboost"`` and ``"hist-gradient-boosting"`` get categories and missing values as such,
-        ``"random-forest"`` ordinal codes. ``"logistic-regression"`` and any other classifier get
-        one-hot categories, scaled numbers, and the median with an indicator for missing numbers.
-        A `Pipeline` gets the table itself.
-    categorical : sequence of column names, default=None
-        See `categorical_columns` for the default.
-    class_weight : {"balanced", None}, default=None
-    parameters : dict, default=None
-        Arguments of the named classifier.
-    random_state : int, default=None
-        Seed of the named classifier.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-    pipeline_ : Pipeline
-        Encoder and classifier; the latter knows labels as 0 .. n_classes - 1.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame({"a": [1.0, 2.0, None, 4.0] * 10, "b": ["x", "y", "x", None] * 10})
-    >>> y = ["no", "yes", "no", "yes"] * 10
-    >>> model = TableClassifier("logistic-regression").fit(X, y)
-    >>> model.predict(pd.DataFrame({"a": [2.0, 1.0], "b": ["y", "unseen"]})).tolist()
-    ['yes', 'no']
     """
 
     def __init__(
@@ -104,11 +80,9 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = X[self.columns_]
         given = categorical_columns(X) if self.categorical is None else self.categorical
         categorical = [name for name in self.columns_ if name in set(given)]
-        if isinstance(self.classifier, str):
-            classifier = self._named_classifier(X, categorical)
-        else:
-            classifier = clone(self.classifier)
-        one_hot = not isinstance(self.classifier, str) or self.classifier == "logistic-regression"
+        is_named = isinstance(self.classifier, str)
+        classifier = self._named_classifier(X, categorical) if is_named else clone(self.classifier)
+        one_hot = not is_named or self.classifier == "logistic-regression"
         encoder = "passthrough" if is_pipeline else _encoder(X, categorical, one_hot=one_hot)
         self.pipeline_ = Pipeline([("encoder", encoder), ("classifier", classifier)])
         weights = {}
@@ -134,7 +108,6 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.predict_proba(X)[:, position[0]]
 
     def _named_classifier(self, X: pd.DataFrame, categorical: list[Any]) -> Any:
-        """Return the untrained classifier; the encoder puts the categorical columns first."""
         arguments = {"random_state": self.random_state, **(self.parameters or {})}
         n_numeric = X.shape[1] - len(categorical)
         if self.classifier == "logistic-regression":
@@ -171,24 +144,20 @@ def check_classifier(classifier: Any) -> None:
 
 
 def _encoder(X: pd.DataFrame, categorical: list[Any], *, one_hot: bool) -> ColumnTransformer:
-    """Categories first, then numbers.
+    """Return the encoder, which puts the categories before the numbers.
 
-    One-hot, a missing category is one more, and numbers are imputed and scaled. Otherwise
-    categories are codes, and NaN is what is missing or unknown.
+    One-hot, a missing category is one more. As codes, NaN is what is missing or unknown.
     """
-    categories: list[Any] = [FunctionTransformer(_as_text)]
+    categories: Any = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
+    )
     numbers: list[Any] = [FunctionTransformer(_as_numbers)]
     if one_hot:
-        categories.append(OneHotEncoder(handle_unknown="ignore", sparse_output=False))
+        categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
         numbers += [SimpleImputer(strategy="median", add_indicator=True), StandardScaler()]
-    else:
-        codes = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
-        )
-        categories.append(codes)
     return ColumnTransformer(
         [
-            ("categories", make_pipeline(*categories), categorical),
+            ("categories", make_pipeline(FunctionTransformer(_as_text), categories), categorical),
             ("numbers", make_pipeline(*numbers), list(X.columns.drop(categorical))),
         ]
     )
@@ -202,12 +171,11 @@ def _as_text(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
 
 def _as_numbers(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return numbers, and dates as days since 1970; NaN for what is missing."""
-    columns = {}
-    for name, column in frame.items():
-        if is_datetime64_any_dtype(column):
-            start = pd.Timestamp("1970-01-01", tz=getattr(column.dtype, "tz", None))
-            columns[name] = (column - start) / pd.Timedelta(days=1)
-        else:
-            columns[name] = column
-    numbers = pd.DataFrame(columns, index=frame.index)
-    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def days(column: pd.Series[Any]) -> pd.Series[Any]:
+        if not is_datetime64_any_dtype(column):
+            return column
+        start = pd.Timestamp("1970-01-01", tz=getattr(column.dtype, "tz", None))
+        return (column - start) / pd.Timedelta(days=1)
+
+    return frame.apply(days).to_numpy(dtype=np.float64, na_value=np.nan)

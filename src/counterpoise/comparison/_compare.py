@@ -20,6 +20,7 @@ from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
+from counterpoise.report._summary import Run
 from counterpoise.report._verdict import Verdict
 
 
@@ -76,9 +77,7 @@ def compare(
     Parameters
     ----------
     X : DataFrame or array-like of shape (n_rows, n_features)
-        Real rows.
     y : Series or array-like of shape (n_rows,)
-        Labels.
     sampler : over-sampler, default=None
         ``LLMOverSampler()`` by default. Cloned and seeded anew for each split.
     classifiers : str, classifier, sequence or mapping, default="hist-gradient-boosting"
@@ -127,7 +126,10 @@ def compare(
     -----
     A strategy is worth using if it beats doing nothing by `smallest_difference` on average, and the
     corrected resampled t-test [1]_, adjusted by Holm over strategies and classifiers, is
-    significant at the level 0.05.
+    significant at the level 0.05. Of these, the verdict takes the simplest that is less than
+    `smallest_difference` behind the best. If there is none and every interval ends below
+    `smallest_difference`, it is *don't*, else *can't tell*. It is about the classifier that does
+    best without balancing.
 
     .. [1] Nadeau, Bengio, "Inference for the generalization error", Machine Learning 52 (2003).
 
@@ -175,13 +177,18 @@ def compare(
         progress=make_progress(verbose),
     )
     verdict = reach_verdict(cv, score, smallest_difference=smallest_difference)
-    seconds = time.perf_counter() - started
-    report = _report(cv, verdict, LabelledRows(frame, labels), schema, sampler, title, seconds)
+    run = describe_run(
+        sampler.get_params(deep=False),
+        type(sampler)().get_params(deep=False),
+        model=str(getattr(sampler, "model", type(sampler).__name__)),
+        model_reason="as asked for",
+        seconds={"Comparing": time.perf_counter() - started},
+    )
+    report = _report(cv, verdict, LabelledRows(frame, labels), schema, run, title)
     return Comparison(verdict, cv, report)
 
 
 def _by_name(classifiers: Any) -> dict[str, Any]:
-    """Return classifiers by name."""
     if isinstance(classifiers, Mapping):
         named = dict(classifiers)
     else:
@@ -201,33 +208,20 @@ def _by_name(classifiers: Any) -> dict[str, Any]:
 
 
 def _report(
-    cv: CrossValidation,
-    verdict: Verdict,
-    rows: LabelledRows,
-    schema: Schema,
-    sampler: Any,
-    title: str,
-    seconds: float,
+    cv: CrossValidation, verdict: Verdict, rows: LabelledRows, schema: Schema, run: Run, title: str
 ) -> Report:
     """Show the verdict, and the rows of the first split."""
-    example, notes = cv.example, list(cv.warnings)
-    if example is None:
+    notes = list(cv.warnings)
+    if cv.example is None:
         real, synthetic, holdout = rows, LabelledRows(rows.X[:0], rows.y[:0]), None
     else:
-        real, synthetic = LabelledRows(*example.train), LabelledRows(*example.synthetic)
-        holdout = LabelledRows(*example.test)
+        real, synthetic = LabelledRows(*cv.example.train), LabelledRows(*cv.example.synthetic)
+        holdout = LabelledRows(*cv.example.test)
         notes.insert(
             0,
             f"The synthetic rows shown here are those of the first of {cv.n_splits} splits: they "
             "were generated from its training rows, and are compared with its test rows.",
         )
-    run = describe_run(
-        sampler.get_params(deep=False),
-        type(sampler)().get_params(deep=False),
-        model=str(getattr(sampler, "model", type(sampler).__name__)),
-        model_reason="as asked for",
-        seconds={"Comparing": seconds},
-    )
     summary = summarize(
         real,
         synthetic,

@@ -1,7 +1,9 @@
 """Repeated stratified cross-validation of all strategies, on the same splits of one table.
 
 Over-samplers, encoders and thresholds see training rows only. For every strategy alike, the
-threshold is tuned on the training rows out of fold.
+threshold is tuned out of fold: the training part of every inner fold is over-sampled by itself, so
+no synthetic row comes from a row that it helps to score. There is no cheaper way that is right for
+a generator that was trained on all rows.
 """
 
 from __future__ import annotations
@@ -15,21 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import clone
 from sklearn.metrics import brier_score_loss
-from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
 from counterpoise._progress import Progress, SilentProgress
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._out_of_fold import (
-    XY,
-    Fold,
-    predict_folds,
-    resample_folds,
-    take_rows,
-)
 from counterpoise.comparison._scores import Costs, best_threshold, scores
-from counterpoise.comparison._strategies import NOTHING, Strategy
+from counterpoise.comparison._strategies import NOTHING, XY, Resample, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +60,20 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Balanced:
-    """The training rows of a split as a strategy changes them, for all classifiers."""
+class Fold:
+    """An inner fold: the over-sampled rows to train on, and the positions of the held-out rows."""
 
+    X: pd.DataFrame
+    y: pd.Series[Any]
+    held_out: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """A split whose training rows a strategy has changed, for all classifiers."""
+
+    split: Split
+    strategy: Strategy
     rows: XY  # the real training rows, then the synthetic ones
     folds: list[Fold]
     seconds: float
@@ -145,18 +152,17 @@ def cross_validate(
         for split in _splits(X, y, n_folds, settings):
             for strategy in strategies:
                 try:
-                    balanced = _balance(split, strategy, settings.n_inner_folds)
+                    balanced = _balance(split, strategy, settings)
                     for name, classifier in classifiers.items():
-                        run = _run(split, strategy, balanced, classifier, positive, settings.costs)
                         key = {"classifier": name, "strategy": strategy.name, "split": split.number}
-                        runs.append({**key, **run})
+                        runs.append(key | _run(balanced, classifier, positive, settings.costs))
                 except Exception as error:
                     if strategy.name == NOTHING:
                         raise  # there is nothing to compare with: the classifier is at fault
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
                     if split.number == 0 and strategy is strategies[-1]:
-                        example = _example(split, balanced)
+                        example = _example(balanced)
                 advance()
     return CrossValidation(
         runs=pd.DataFrame(runs),
@@ -167,7 +173,9 @@ def cross_validate(
         n_splits=split.number + 1,
         test_to_train=1 / (n_folds - 1),
         failures=failures,
-        warnings=_own_messages(caught),
+        warnings=tuple(
+            dict.fromkeys(str(w.message) for w in caught if "counterpoise" in w.filename)
+        ),
         example=example,
     )
 
@@ -205,42 +213,38 @@ def _splits(
         expected_s = elapsed_s * (number + 1) / max(number, 1)
         if settings.max_time is not None and number and expected_s > settings.max_time:
             return
-        yield Split(number, take_rows(X, y, train), take_rows(X, y, test), int(seeds[number]))
+        yield Split(number, _take_rows(X, y, train), _take_rows(X, y, test), int(seeds[number]))
 
 
-def _balance(split: Split, strategy: Strategy, n_inner_folds: int) -> Balanced:
+def _balance(split: Split, strategy: Strategy, settings: Settings) -> Balanced:
     """Over-sample the training rows, and each inner fold of them by itself."""
     started = time.perf_counter()
     X, y = split.train
     rows = (X, y) if strategy.resample is None else strategy.resample(X, y, split.seed)
-    folds = resample_folds(X, y, strategy.resample, n_folds=n_inner_folds, random_state=split.seed)
-    return Balanced(rows, folds, time.perf_counter() - started)
+    folds = resample_folds(
+        X, y, strategy.resample, n_folds=settings.n_inner_folds, random_state=split.seed
+    )
+    return Balanced(split, strategy, rows, folds, time.perf_counter() - started)
 
 
 def _run(
-    split: Split,
-    strategy: Strategy,
-    balanced: Balanced,
-    classifier: Any,
-    positive: Any,
-    costs: Costs | None,
+    balanced: Balanced, classifier: Any, positive: Any, costs: Costs | None
 ) -> dict[str, float]:
     """Train one classifier on the balanced rows, and score it on the test rows."""
     started = time.perf_counter()
-    model = TableClassifier(classifier, class_weight=strategy.class_weight, random_state=split.seed)
+    split = balanced.split
+    model = TableClassifier(
+        classifier, class_weight=balanced.strategy.class_weight, random_state=split.seed
+    )
     (X_train, y_train), (X_test, y_test) = split.train, split.test
     out_of_fold = predict_folds(model, balanced.folds, X_train, positive=positive)
     probability = model.fit(*balanced.rows).probability_of(X_test, positive)
-    tuned = scores(
-        y_test,
-        probability,
-        best_threshold(y_train, out_of_fold, positive=positive),
-        positive=positive,
-    )
+    threshold = best_threshold(y_train, out_of_fold, positive=positive)
+    tuned = scores(y_test, probability, threshold, positive=positive)
     run = {
         **scores(y_test, probability, positive=positive),
         **{f"{name}_tuned": value for name, value in tuned.items()},
-        **_calibration(split, strategy, balanced, probability, positive),
+        **_calibration(balanced, probability, positive),
     }
     if costs is not None:
         threshold = costs.best_threshold(y_train, out_of_fold, positive=positive)
@@ -250,36 +254,72 @@ def _run(
 
 
 def _calibration(
-    split: Split,
-    strategy: Strategy,
-    balanced: Balanced,
-    probability: npt.NDArray[np.float64],
-    positive: Any,
+    balanced: Balanced, probability: npt.NDArray[np.float64], positive: Any
 ) -> dict[str, float]:
     """Return how far off probabilities are, before and after the correction for class shares."""
-    y_train = split.train[1]
+    y_train, y_test = balanced.split.train[1], balanced.split.test[1]
     true_share = float((y_train == positive).mean())
     share = float((balanced.rows[1] == positive).mean())
-    if strategy.class_weight == "balanced":  # as if all classes had the same number of rows
+    if balanced.strategy.class_weight == "balanced":  # as if all classes had as many rows
         share = 1 / y_train.nunique()
-    corrected = shift_priors(
-        np.column_stack([1 - probability, probability]),
-        [1 - share, share],
-        [1 - true_share, true_share],
-    )[:, 1]
+    both = np.column_stack([1 - probability, probability])
+    corrected = shift_priors(both, [1 - share, share], [1 - true_share, true_share])[:, 1]
     return {
-        "brier_corrected": float(brier_score_loss(split.test[1] == positive, corrected)),
+        "brier_corrected": float(brier_score_loss(y_test == positive, corrected)),
         "mean_probability": float(probability.mean()),
         "mean_probability_corrected": float(corrected.mean()),
     }
 
 
-def _example(split: Split, balanced: Balanced) -> Example | None:
-    X, y = balanced.rows
+def _example(balanced: Balanced) -> Example | None:
+    (X, y), split = balanced.rows, balanced.split
     added = np.arange(len(split.train[1]), len(y))
-    return Example(split.train, take_rows(X, y, added), split.test) if len(added) else None
+    return Example(split.train, _take_rows(X, y, added), split.test) if len(added) else None
 
 
-def _own_messages(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
-    own = [warning for warning in caught if "counterpoise" in warning.filename]
-    return tuple(dict.fromkeys(str(warning.message) for warning in own))
+def inner_folds(
+    y: Any, n_folds: int, seed: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Return stratified folds, at most one per row of the smallest class: train, held out."""
+    labels = np.asarray(y)
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"class {str(classes[counts.argmin()])!r} has one row; a threshold needs two or more"
+        )
+    folds = StratifiedKFold(min(n_folds, int(counts.min())), shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros(len(labels)), labels))
+
+
+def resample_folds(
+    X: pd.DataFrame,
+    y: pd.Series[Any],
+    resample: Resample | None,
+    *,
+    n_folds: int = 3,
+    random_state: int = 0,
+) -> list[Fold]:
+    """Over-sample the training part of each inner fold, with a seed of its own."""
+    folds = []
+    seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds)
+    for (train, held_out), seed in zip(inner_folds(y, n_folds, random_state), seeds, strict=False):
+        X_train, y_train = _take_rows(X, y, train)
+        if resample is not None:
+            X_train, y_train = resample(X_train, y_train, int(seed))
+        folds.append(Fold(X_train, y_train, held_out))
+    return folds
+
+
+def predict_folds(
+    classifier: TableClassifier, folds: list[Fold], X: pd.DataFrame, *, positive: Any
+) -> npt.NDArray[np.float64]:
+    """Return each row's probability of `positive` by a classifier that was not trained on it."""
+    probability = np.full(len(X), np.nan)
+    for fold in folds:
+        fitted = clone(classifier).fit(fold.X, fold.y)
+        probability[fold.held_out] = fitted.probability_of(X.iloc[fold.held_out], positive)
+    return probability
+
+
+def _take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> XY:
+    return X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True)

@@ -33,12 +33,6 @@ def scores(
     A row is predicted positive where its probability is not below the threshold, which ``f1``,
     ``precision``, ``recall`` and ``balanced_accuracy`` depend on. ``pr_auc`` is average precision,
     ``log_loss`` is in nats; of it and of ``brier``, less is better.
-
-    Examples
-    --------
-    >>> found = scores(["a", "b", "b", "a"], [0.1, 0.9, 0.4, 0.2], positive="b")
-    >>> found["recall"], found["precision"], found["pr_auc"]
-    (0.5, 1.0, 1.0)
     """
     truth = np.asarray(y_true) == positive
     p = np.asarray(probability, dtype=np.float64)
@@ -71,32 +65,15 @@ def best_threshold(y_true: Any, probability: npt.ArrayLike, *, positive: Any) ->
 
     It lies halfway between two probabilities, so that new rows close to either fall on the same
     side. Give it probabilities of rows that the classifier was not trained on.
-
-    Examples
-    --------
-    >>> best_threshold(["a", "a", "b", "b"], [0.1, 0.2, 0.3, 0.9], positive="b")
-    0.25
     """
     truth, p = _by_falling_probability(y_true, probability, positive)
-    n_predicted = np.arange(1, len(p) + 1)
-    f1 = 2 * np.cumsum(truth) / (n_predicted + truth.sum())
-    is_last_of_value = np.append(p[1:] != p[:-1], True)
-    best = int(np.argmax(np.where(is_last_of_value, f1, -1.0)))
-    return _threshold_after(p, best + 1)
+    f1 = 2 * np.cumsum(truth) / (np.arange(1, len(p) + 1) + truth.sum())
+    return _best_cut(p, np.append(-1.0, f1))
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs of the two kinds of error, in any unit.
-
-    Examples
-    --------
-    >>> costs = Costs(false_negative=100, false_positive=5)
-    >>> costs.of(["b", "a", "a", "a"], [0.2, 0.1, 0.6, 0.3], 0.5, positive="b")
-    26.25
-    >>> costs.best_threshold(["b", "a", "a", "a"], [0.2, 0.1, 0.6, 0.3], positive="b")
-    0.15000000000000002
-    """
+    """Costs of the two kinds of error, in any unit."""
 
     false_negative: float
     false_positive: float
@@ -124,12 +101,10 @@ class Costs:
         that the classifier was not trained on.
         """
         truth, p = _by_falling_probability(y, probability, positive)
-        # the cost of predicting the first k rows positive, for k from 0 to all
         cost = self.false_negative * truth.sum() + np.append(
             0.0, np.cumsum(np.where(truth, -self.false_negative, self.false_positive))
         )
-        can_cut = np.concatenate([[True], p[1:] != p[:-1], [True]])
-        return _threshold_after(p, int(np.argmin(np.where(can_cut, cost, np.inf))))
+        return _best_cut(p, -cost)
 
 
 def _by_falling_probability(
@@ -141,8 +116,10 @@ def _by_falling_probability(
     return (np.asarray(y) == positive)[order], p[order]
 
 
-def _threshold_after(p: npt.NDArray[np.float64], n_predicted: int) -> float:
-    """Return the threshold that predicts the first `n_predicted` rows positive."""
+def _best_cut(p: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> float:
+    """Return the best threshold; value[k] is the value of predicting the first k rows positive."""
+    can_cut = np.concatenate([[True], p[1:] != p[:-1], [True]])
+    n_predicted = int(np.argmax(np.where(can_cut, value, -np.inf)))
     if n_predicted == 0:
         return float("inf")
     below = p[n_predicted] if n_predicted < len(p) else 0.0

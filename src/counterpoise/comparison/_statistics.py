@@ -3,7 +3,7 @@
 The corrected resampled t-test of Nadeau and Bengio ("Inference for the generalization error",
 Machine Learning 52, 2003): splits share training rows, so the plain variance of a mean is too
 small, and 1/n is replaced by 1/n + n_test/n_train. With ``test_to_train=0``, for independent units,
-it is Student's t-test.
+it is Student's t-test. All are NaN with fewer than two differences.
 """
 
 from __future__ import annotations
@@ -18,41 +18,18 @@ from scipy import stats
 def corrected_interval(
     differences: npt.ArrayLike, test_to_train: float = 0.0, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return the confidence interval of a mean difference; NaN with fewer than two differences."""
+    """Return the confidence interval of a mean difference."""
     mean, error, n = _mean_and_error(differences, test_to_train)
-    if n < 2:
-        return float("nan"), float("nan")
     half = stats.t.ppf((1 + confidence) / 2, n - 1) * error
     return float(mean - half), float(mean + half)
 
 
 def corrected_p_value(differences: npt.ArrayLike, test_to_train: float = 0.0) -> float:
-    """Return the two-sided p-value of no mean difference; NaN with fewer than two differences."""
+    """Return the two-sided p-value of no mean difference."""
     mean, error, n = _mean_and_error(differences, test_to_train)
-    if n < 2:
-        return float("nan")
     if error == 0:
         return 1.0 if mean == 0 else 0.0
     return float(2 * stats.t.sf(abs(mean / error), n - 1))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number by Holm's procedure, which scipy does not have.
-
-    NaN stays NaN, and does not count.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    n = int((~np.isnan(p)).sum())
-    order = np.argsort(p)[:n]  # NaN comes last
-    adjusted = np.full_like(p, np.nan)
-    factors = np.arange(n, 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
-    return [float(value) for value in adjusted]
 
 
 def _mean_and_error(differences: npt.ArrayLike, test_to_train: float) -> tuple[float, float, int]:
@@ -62,3 +39,16 @@ def _mean_and_error(differences: npt.ArrayLike, test_to_train: float) -> tuple[f
     if n < 2:
         return float("nan"), float("nan"), n
     return values.mean(), np.sqrt((1 / n + test_to_train) * values.var(ddof=1)), n
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number by Holm's procedure, which scipy does not have.
+
+    NaN stays NaN, and does not count.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
+    adjusted = np.full_like(p, np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return [float(value) for value in adjusted]

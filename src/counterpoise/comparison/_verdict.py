@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from counterpoise.comparison._cross_validation import CrossValidation, Settings
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value, holm
@@ -33,7 +30,6 @@ class Score:
     sign: int = 1  # -1 where less is better
 
     def interval(self, ends: tuple[float, float]) -> str:
-        """Write the interval of a gain."""
         of = self.gain or "difference"
         return f"95 % interval of the {of} {_wording.interval(ends, is_difference=True)}"
 
@@ -75,14 +71,7 @@ def reach_verdict(
 ) -> Verdict:
     """Say which strategy to use, that none is worth it, or that the data can't tell.
 
-    A strategy is worth it if it is better than doing nothing by at least `smallest_difference` on
-    average (0.01 by default; of costs, a hundredth of what doing nothing costs), and by more than
-    chance explains: corrected resampled t-test, adjusted by Holm over all strategies and
-    classifiers, at the level 0.05. Of these, the verdict takes the simplest that is less than
-    `smallest_difference` behind the best. If there is none and every interval ends below
-    `smallest_difference`, the verdict is *don't*, else *can't tell*.
-
-    It is about the classifier that does best without balancing.
+    The rule is that of `compare`, for the classifier that does best without balancing.
     """
     chosen_score = choose_score(score, cv.settings)
     results = compare_with_nothing(cv, chosen_score)
@@ -114,47 +103,36 @@ def compare_with_nothing(
         for classifier in cv.runs["classifier"].unique()
     }
     gains = {
-        (classifier, strategy): (table[strategy] - table[NOTHING]).dropna().to_numpy()
+        (classifier, str(strategy)): (table[strategy] - table[NOTHING]).dropna().to_numpy()
         for classifier, table in tables.items()
         for strategy in table.columns.drop(NOTHING)
     }
     raw = [corrected_p_value(gain, cv.test_to_train) for gain in gains.values()]
     p_values = dict(zip(gains, holm(raw), strict=True))
+
+    def result(classifier: str, strategy: str) -> StrategyResult:
+        is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] == strategy)
+        mean = cv.runs[is_own].mean(numeric_only=True).to_dict()
+        difference = interval = None
+        if strategy != NOTHING:
+            gain = gains[classifier, strategy]
+            difference = float(gain.mean())
+            interval = corrected_interval(gain, cv.test_to_train) if len(gain) > 1 else None
+        return StrategyResult(
+            name=strategy,
+            scores={title: mean[column] for title, column in _REPORTED.items() if column in mean},
+            value=mean[score.column],
+            difference=difference,
+            interval=interval,
+            p_value=p_values.get((classifier, strategy)),
+            seconds=mean["seconds"],
+        )
+
     order = sorted(tables, key=lambda classifier: -tables[classifier][NOTHING].mean())
     return {
-        classifier: tuple(
-            _result(cv, score, classifier, str(strategy), gains, p_values)
-            for strategy in tables[classifier]
-        )
+        classifier: tuple(result(classifier, str(strategy)) for strategy in tables[classifier])
         for classifier in order
     }
-
-
-def _result(
-    cv: CrossValidation,
-    score: Score,
-    classifier: str,
-    strategy: str,
-    gains: Mapping[tuple[str, str], npt.NDArray[np.float64]],
-    p_values: Mapping[tuple[str, str], float],
-) -> StrategyResult:
-    """Summarize the runs of one strategy with one classifier."""
-    is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] == strategy)
-    mean = cv.runs[is_own].mean(numeric_only=True).to_dict()
-    difference = interval = None
-    if strategy != NOTHING:
-        gain = gains[classifier, strategy]
-        difference = float(gain.mean())
-        interval = corrected_interval(gain, cv.test_to_train) if len(gain) > 1 else None
-    return StrategyResult(
-        name=strategy,
-        scores={title: mean[column] for title, column in _REPORTED.items() if column in mean},
-        value=mean[score.column],
-        difference=difference,
-        interval=interval,
-        p_value=p_values.get((classifier, strategy)),
-        seconds=mean["seconds"],
-    )
 
 
 def decide(
@@ -196,11 +174,9 @@ class _Words:
 
     @property
     def own(self) -> Sequence[StrategyResult]:
-        """The results of the classifier that the verdict is about."""
         return self.results[self.classifier]
 
     def sentence(self) -> str:
-        """Return the verdict itself."""
         if self.strategy is not None:
             return f"Use {self.strategy.name}: {self._beside_nothing(self.strategy)}."
         if self.decision == "don't":
@@ -222,21 +198,17 @@ class _Words:
             "cheap."
         )
 
-    def evidence(self) -> list[str]:
-        """Return the paragraphs that support the verdict, or limit it."""
-        return [
-            self._threshold_alone(),
-            *self._other_strategies(),
-            *self._other_classifiers(),
-            *self._calibration(),
-            *(
-                f"{name} is left out because it failed: {error}"
-                for name, error in self.cv.failures.items()
-            ),
-        ]
+    def evidence(self) -> Iterator[str]:
+        """Yield the paragraphs that support the verdict, or limit it."""
+        yield self._threshold_alone()
+        yield from self._other_strategies()
+        if len(self.results) > 1:
+            yield self._other_classifiers()
+        yield from self._calibration()
+        for name, error in self.cv.failures.items():
+            yield f"{name} is left out because it failed: {error}"
 
     def method(self) -> str:
-        """Say how the results were obtained."""
         cv, settings = self.cv, self.cv.settings
         n_folds = round(1 / cv.test_to_train) + 1
         is_complete = cv.n_splits >= n_folds * settings.n_repeats
@@ -272,60 +244,53 @@ class _Words:
         ends = corrected_interval(score.sign * (after - before), self.cv.test_to_train)
         return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."
 
-    def _other_strategies(self) -> list[str]:
+    def _other_strategies(self) -> Iterator[str]:
         """Say which strategies are as good as the chosen one, and which do harm."""
-        paragraphs = []
+        tried = [(result, result.difference or 0.0) for result in self.own[1:]]
         if self.strategy is not None:
             bound = (self.strategy.difference or 0.0) - self.smallest_difference
             as_good = [
                 result.name
-                for result in self.own[1:]
-                if result is not self.strategy and (result.difference or 0.0) > bound
+                for result, gain in tried
+                if result is not self.strategy and gain > bound
             ]
             if as_good:
-                paragraphs.append(
+                yield (
                     f"{', '.join(as_good)} did as well, or better by less than is relevant; "
                     f"{self.strategy.name} is the simplest of them that is shown to help."
                 )
         harmful = [
             result.name
-            for result in self.own
-            if result.p_value is not None
-            and result.p_value < LEVEL
-            and (result.difference or 0.0) < 0
+            for result, gain in tried
+            if result.p_value is not None and result.p_value < LEVEL and gain < 0
         ]
         if harmful:
-            paragraphs.append(
-                f"Worse than doing nothing in {self.score.title}: {', '.join(harmful)}."
-            )
-        return paragraphs
+            yield f"Worse than doing nothing in {self.score.title}: {', '.join(harmful)}."
 
-    def _other_classifiers(self) -> list[str]:
+    def _other_classifiers(self) -> str:
         """Say what the verdict would be about each classifier."""
-        if len(self.results) < 2:
-            return []
         parts = []
         for name, results in self.results.items():
             decision, strategy = decide(results, self.smallest_difference)
             parts.append(f"{name}: {decision if strategy is None else f'use {strategy.name}'}")
-        return [
+        return (
             f"The verdict is about {self.classifier}, which does best without balancing. "
             f"By classifier: {'; '.join(parts)}."
-        ]
+        )
 
-    def _calibration(self) -> list[str]:
+    def _calibration(self) -> Iterator[str]:
         """Warn of what balancing does to probabilities."""
         runs = self.cv.runs
         own = runs[(runs["classifier"] == self.classifier) & (runs["strategy"] != NOTHING)]
         if own.empty:
-            return []
+            return
         means = own.groupby("strategy")[["mean_probability", "mean_probability_corrected"]].mean()
         worst = means.sort_values("mean_probability").iloc[-1]
         true_share = self.cv.n_positive / self.cv.n_rows
-        return [
+        yield (
             f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
             f"{worst['mean_probability']:.0%} on average where {true_share:.0%} are "
             f"{self.cv.positive!r}; corrected for the class shares, "
             f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
             "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
-        ]
+        )
