@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.comparison._classifiers import categorical_columns
-from counterpoise.comparison._out_of_fold import take_rows
+from counterpoise.comparison._cross_validation import take_rows
 from counterpoise.errors import MissingDependencyError
 
 DATA_DIR_VARIABLE = "COUNTERPOISE_DATA_DIR"

@@ -213,7 +213,7 @@ def _splits(
         expected_s = elapsed_s * (number + 1) / max(number, 1)
         if settings.max_time is not None and number and expected_s > settings.max_time:
             return
-        yield Split(number, _take_rows(X, y, train), _take_rows(X, y, test), int(seeds[number]))
+        yield Split(number, take_rows(X, y, train), take_rows(X, y, test), int(seeds[number]))
 
 
 def _balance(split: Split, strategy: Strategy, settings: Settings) -> Balanced:
@@ -274,7 +274,7 @@ def _calibration(
 def _example(balanced: Balanced) -> Example | None:
     (X, y), split = balanced.rows, balanced.split
     added = np.arange(len(split.train[1]), len(y))
-    return Example(split.train, _take_rows(X, y, added), split.test) if len(added) else None
+    return Example(split.train, take_rows(X, y, added), split.test) if len(added) else None
 
 
 def inner_folds(
@@ -303,7 +303,7 @@ def resample_folds(
     folds = []
     seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds)
     for (train, held_out), seed in zip(inner_folds(y, n_folds, random_state), seeds, strict=False):
-        X_train, y_train = _take_rows(X, y, train)
+        X_train, y_train = take_rows(X, y, train)
         if resample is not None:
             X_train, y_train = resample(X_train, y_train, int(seed))
         folds.append(Fold(X_train, y_train, held_out))
@@ -321,5 +321,5 @@ def predict_folds(
     return probability
 
 
-def _take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> XY:
+def take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> XY:
     return X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True)
