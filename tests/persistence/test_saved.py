@@ -14,6 +14,9 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
@@ -397,6 +400,50 @@ def assert_refused(outcomes, n):
     assert len(outcomes) == n
     harmless = [what for result, what in outcomes if result != "refused"]
     assert not harmless, "\n".join(harmless)
+
+
+def test_a_rewritten_folder_that_says_the_same_is_read(folder, expected):
+    document = json.loads((folder / "sampler.json").read_text())
+    (folder / "sampler.json").write_text(json.dumps(document))
+    for path in folder.glob("*.safetensors"):
+        save_file(load_file(path), path)
+    resealed(folder)
+    assert outcome(folder, expected) == "equal"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(number, folder):
+    weights = load_file(folder / "weights.safetensors")
+    weights["embedding"][0, 0] = number
+    save_file(weights, folder / "weights.safetensors")
+    resealed(folder)
+    with pytest.raises(ModelError, match=r"weights embedding .* not all finite"):
+        LLMOverSampler.load(folder)
+
+
+def test_what_could_not_be_loaded_is_not_saved(sampler, tmp_path):
+    weight = sampler.generator_.model.embedding.data
+    before = weight[0, 0].item()
+    weight[0, 0] = float("nan")
+    try:
+        with pytest.raises(ModelError, match="not all finite"):
+            sampler.save(tmp_path / "saved")
+    finally:
+        weight[0, 0] = before
+    assert not list(tmp_path.iterdir())
+
+
+def test_given_classifiers_select_the_same_rows(tmp_path):
+    sampler = fitted(selection=[RandomForestClassifier(3), LogisticRegression()])
+    sampler.save(tmp_path / "saved")
+    assert (tmp_path / "saved" / "selection.skops").is_file()
+    assert_writes_the_same(sampler, LLMOverSampler.load(tmp_path / "saved"))
+
+
+def test_a_classifier_that_cannot_be_checked_is_refused(tmp_path):
+    sampler = fitted(selection=SVC())
+    with pytest.raises(ModelError, match=r"recipe\.selection cannot be saved: SVC"):
+        sampler.save(tmp_path / "saved")
 
 
 @pytest.mark.parametrize(

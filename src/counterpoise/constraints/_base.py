@@ -100,11 +100,6 @@ def register_constraint(cls: type[Constraint]) -> type[Constraint]:
     return cls
 
 
-def constraint_class(name: str) -> type[Constraint]:
-    """Return the registered class of that name; a KeyError if there is none."""
-    return _CONSTRAINTS[name]
-
-
 def feature_position(schema: Schema, name: Hashable) -> int:
     """Return the position of a feature in a schema whose label is in column 0."""
     return Schema(schema.columns[1:]).position(name) + 1

@@ -1,4 +1,4 @@
-"""A fitted sampler as a folder, and back: safetensors and JSON.
+"""A fitted sampler as a folder, and back: safetensors and JSON (and skops for given classifiers).
 
 - ``_sampler.py``: `save_sampler` and `load_sampler`; start here
 - ``_model.py``: the language model
@@ -15,6 +15,7 @@
                              the combinations of values of `FixedCombinations`
 ``selection.safetensors``    the trees that say which generated rows are kept, where a recipe
                              selects
+``selection.skops``          other scikit-learn classifiers given as ``Recipe(selection=...)``
 ``tokenizer.json``           the tokenizer of a pre-trained model
 ``rows.safetensors``,        the training rows and the real rows, only with ``include_rows=True``
 ``rows.json``

@@ -26,14 +26,15 @@ from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
-from counterpoise.generation._selection import SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import AutoModel, get_model
 from counterpoise.models._device import Device
 from counterpoise.models._huggingface import HuggingFaceTokenizer
 from counterpoise.persistence._classifiers import (
-    read_selection_classifier,
-    write_selection_classifier,
+    ESTIMATORS_FILE,
+    TREES,
+    read_selection,
+    write_selection,
 )
 from counterpoise.persistence._folder import (
     Record,
@@ -56,10 +57,10 @@ from counterpoise.training._history import History
 from counterpoise.training._preparation import TrainingRows, build_serializer
 
 _SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_counts.safetensors"
-_TOKENIZER, _SELECTION = "tokenizer.json", "selection.safetensors"
+_TOKENIZER = "tokenizer.json"
 _ROWS, _TEXTS = "rows.safetensors", "rows.json"
 _REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _COUNTS})
-_OPTIONAL = frozenset({_TOKENIZER, _SELECTION, _ROWS, _TEXTS})
+_OPTIONAL = frozenset({_TOKENIZER, TREES, ESTIMATORS_FILE, _ROWS, _TEXTS})
 
 _LONGEST_TEXT = 1_000_000
 """Characters; a forged length must not fill the memory."""
@@ -136,7 +137,7 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
         save_weights({n: t.cpu().contiguous() for n, t in weights.items()}, unfinished / _WEIGHTS)
         save_file(_count_tensors(generator.value_counts, constraints), unfinished / _COUNTS)
         if generator.selection_classifier is not None:
-            write_selection_classifier(generator.selection_classifier, unfinished / _SELECTION)
+            write_selection(generator.selection_classifier, unfinished)
         if isinstance(generator.serializer.tokenizer, HuggingFaceTokenizer):
             text = generator.serializer.tokenizer.to_json()
             (unfinished / _TOKENIZER).write_text(text, encoding="utf-8")
@@ -247,6 +248,9 @@ def _load_generator(
     sampler.constraints_ = constraints
 
     serializer = _read_serializer(record, learned, sampler.recipe_, folder, names)
+    selection = sampler.recipe_.selection
+    if selection is None and names & {TREES, ESTIMATORS_FILE}:
+        raise ModelError("there is a selection classifier, and the recipe selects no rows")
     device = _device(sampler)
     generator = RowGenerator(
         serializer,
@@ -254,7 +258,9 @@ def _load_generator(
         sampler.recipe_,
         value_counts,
         device,
-        selection_classifier=_read_selection(sampler.recipe_, learned.schema, folder, names),
+        selection_classifier=read_selection(folder, names, learned.schema, selection)
+        if TREES in names
+        else None,
     )
     rows = TrainingRows(corpus, n_real, None, value_counts)
     sampler.training_ = FitResult(generator, rows, record.history, record.search, record.refinement)
@@ -288,16 +294,6 @@ def _read_recipe(encoded: Any) -> Recipe:
         raise ModelError(f"the recipe is a {type(recipe).__name__}")
     recipe.validate()
     return recipe
-
-
-def _read_selection(
-    recipe: Recipe, schema: Schema, folder: Path, names: frozenset[str]
-) -> SelectionClassifier | None:
-    if _SELECTION not in names:
-        return None
-    if recipe.selection is None:
-        raise ModelError("there is a selection classifier, and the recipe selects no rows")
-    return read_selection_classifier(_read_arrays(folder / _SELECTION), schema)
 
 
 # Value counts, fixed combinations and rows

@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from counterpoise._parameters import Parameters
 from counterpoise.columns._frames import CallerTypes
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
-from counterpoise.constraints._base import _CONSTRAINTS
+from counterpoise.constraints import _base as constraints
 from counterpoise.errors import ModelError, SchemaError
-from counterpoise.models._backbone import _MODELS
+from counterpoise.models import _backbone as backbones
+from counterpoise.persistence._classifiers import ESTIMATORS
 from counterpoise.recipes import Recipe
 
 _FRAME_LIBRARIES = ("polars", "pyarrow", "modin", "cudf")
@@ -35,6 +37,15 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
             _check_registered(type(value), name)
             encoded = {key: encode(item, f"{name}.{key}") for key, item in params.items()}
             return {"object": [type(value).__name__, encoded]}
+        case BaseEstimator():
+            if ESTIMATORS.get(type(value).__name__) is not type(value):
+                raise ModelError(
+                    f"the parameter {name} cannot be saved: {type(value).__name__} is not one of "
+                    f"{sorted(ESTIMATORS)}"
+                )
+            params = value.get_params(deep=False)
+            encoded = {key: encode(item, f"{name}.{key}") for key, item in params.items()}
+            return {"estimator": [type(value).__name__, encoded]}
         case np.random.RandomState():
             return {"none": None}  # the sampler's own generator has its state
         case PathLike():
@@ -61,9 +72,10 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
 def decode(encoded: Any) -> Any:
     """Return the value that `encode` was given; other input raises TypeError, ValueError, ..."""
     ((tag, content),) = encoded.items()
-    if tag == "object":
+    if tag in ("object", "estimator"):
         name, params = content
-        return _registered(name)(**{key: decode(item) for key, item in params.items()})
+        cls: Any = _registered(name) if tag == "object" else ESTIMATORS[name]
+        return cls(**{key: decode(item) for key, item in params.items()})
     if tag in ("list", "tuple"):
         items = [decode(item) for item in _list(content)]
         return items if tag == "list" else tuple(items)
@@ -81,8 +93,8 @@ def decode(encoded: Any) -> Any:
 
 
 def _known() -> dict[str, type[Parameters]]:
-    models = {cls.__name__: cls for cls in _MODELS.values()}
-    return {"Recipe": Recipe, **models, **_CONSTRAINTS}
+    models = {cls.__name__: cls for cls in backbones._MODELS.values()}
+    return {"Recipe": Recipe, **models, **constraints._CONSTRAINTS}
 
 
 def _check_registered(cls: type, name: str) -> None:
