@@ -1,11 +1,7 @@
 """What every synthetic row satisfies; one file per constraint.
 
-- ``_base.py``: :class:`Constraint`, what a constraint can say and when it is asked
-- ``_range.py``, ``_categories.py``: what a single column may hold
-- ``_fixed_combinations.py``: combinations of values that occur in the real rows
-- ``_inequality.py``: an order of two columns
-- ``_no_copies.py``: no synthetic row equals a real one
-- ``_set.py``: all constraints of a sampler, and the table under them
+``_base``   `Constraint`: what a constraint can say, and when it is asked
+``_set``    all constraints of a sampler, and the table under them
 
 A new constraint is one file with one subclass of `Constraint` and ``@register_constraint``.
 """

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._cells import distinct
-from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.constraints._base import Constraint, feature_position, register_constraint
+from counterpoise.constraints._base import (
+    Constraint,
+    feature_position,
+    register_constraint,
+    with_column,
+)
 
 
 @register_constraint
@@ -33,18 +35,13 @@ class Categories(Constraint):
         self.values = values
 
     def overrides(self, X: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:
-        """Ask for a column of the allowed categories, and of the observed ones behind them."""
         observed = distinct(X[self.column])[1] if self.column in X else []
         known = {(type(value), value) for value in self.values}
         others = [value for value in observed if (type(value), value) not in known]
         return {self.column: {"categories": [*self.values, *others]}}
 
     def restrict(self, table: Table) -> Table:
-        """Leave the allowed categories, which come first and so keep their codes."""
         at = feature_position(table.schema, self.column)
-        columns, codes = list(table.schema), table.codes.copy()
-        columns[at], kept = columns[at].restrict_categories(self.values)
+        column, kept = table.schema[at].restrict_categories(self.values)
         assert kept == list(range(len(kept))), "allowed categories come first, see `overrides`"
-        inside = (codes[:, at] < len(kept)) | (codes[:, at] == MISSING)
-        codes[:, at] = np.where(inside, codes[:, at], ABSENT)
-        return Table(Schema(tuple(columns)), codes, table.texts)
+        return with_column(table, at, column, table.codes[:, at] < len(kept))

@@ -1,12 +1,12 @@
 """Columns whose combinations of values are held to those that the table shows.
 
 Inside, such columns are a single one, whose categories are the observed combinations; nothing else
-has to know. Rows are joined before training and split again when they are written.
+has to know. Rows are joined before training and split again once generated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,31 +23,24 @@ from counterpoise.grammar._grammar import IntArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Combination:
-    """One joint column.
+    """One joint column."""
 
-    Attributes
-    ----------
-    members : tuple of int
-        Positions of the columns that it joins, in the user's table (the label is at 0).
-    codes : ndarray of shape (n_combinations, n_members), int64
-        The observed combinations; a row's position is its code in the joint column.
-    """
-
-    members: tuple[int, ...]
-    codes: IntArray
+    members: tuple[int, ...]  # positions of its columns in the user's table (the label is at 0)
+    codes: IntArray  # the observed combinations, shape (n_combinations, n_members), by joint code
 
     def column(self, schema: Schema) -> CategoricalColumn:
-        """Return the joint column."""
+        """Return the joint column, whose categories are the combinations as text."""
         columns = [schema[member] for member in self.members]
-        parts = [_texts(column, self.codes[:, at].copy()) for at, column in enumerate(columns)]
-        name = _unlike(" and ".join(str(column.name) for column in columns), _names(schema))
-        categories: list[str] = []
-        seen: set[Hashable] = set()
+        names = {column.name for column in schema}
+        name = _unlike(" and ".join(str(column.name) for column in columns), names)
+        parts = []
+        for column, codes in zip(columns, self.codes.T, strict=True):
+            cells = column.decode(codes.copy()).tolist()
+            parts.append(["missing" if pd.isna(cell) is True else str(cell) for cell in cells])
+        categories: dict[str, None] = {}
         for texts in zip(*parts, strict=True):
-            categories.append(_unlike(", ".join(texts), seen))
-            seen.add(categories[-1])
-        dtype = np.dtype(object)
-        return CategoricalColumn(name, "categorical", dtype, False, tuple(categories))
+            categories[_unlike(", ".join(texts), categories)] = None
+        return CategoricalColumn(name, "categorical", np.dtype(object), False, tuple(categories))
 
     def join(self, codes: IntArray) -> IntArray:
         """Return the joint code of each row of the members' `codes`; ABSENT where one is."""
@@ -66,18 +59,10 @@ class Combination:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """From the user's table (label first) to the one that is learned, and back.
+    """From the user's table (label first) to the one that is learned, and back."""
 
-    Attributes
-    ----------
-    schema : Schema
-        The user's columns, label first.
-    combinations : tuple of Combination
-        Disjoint; each takes the place of its first member.
-    """
-
-    schema: Schema
-    combinations: tuple[Combination, ...] = ()
+    schema: Schema  # the user's columns
+    combinations: tuple[Combination, ...] = ()  # disjoint; each takes its first member's place
 
     @property
     def members(self) -> list[tuple[int, ...]]:
@@ -120,11 +105,8 @@ class Layout:
         codes = np.empty((len(table), len(self.schema)), dtype=np.int64)
         texts = {}
         for position, members in enumerate(self.members):
-            combination = self.combination(members[0])
-            written = table.codes[:, position]
-            codes[:, members] = (
-                written[:, None] if combination is None else combination.codes[written]
-            )
+            combination, own = self.combination(members[0]), table.codes[:, position]
+            codes[:, members] = own[:, None] if combination is None else combination.codes[own]
             if position in table.texts:
                 texts[members[0]] = table.texts[position]
         return Table(self.schema, codes, texts)
@@ -173,13 +155,7 @@ class FixedCombinations(Constraint):
 
 
 def build_layout(table: Table, constraints: Iterable[Constraint]) -> Layout:
-    """Return the layout of `table` (label first) with the columns of each combination joined.
-
-    Raises
-    ------
-    SchemaError
-        If two combinations share a column, or one cannot be built.
-    """
+    """Return the layout of `table` (label first) with the columns of each combination joined."""
     combinations = [c.combination(table) for c in constraints if isinstance(c, FixedCombinations)]
     taken = [member for combination in combinations for member in combination.members]
     for member in taken:
@@ -191,16 +167,7 @@ def build_layout(table: Table, constraints: Iterable[Constraint]) -> Layout:
     return Layout(table.schema, tuple(combinations))
 
 
-def _texts(column: Column, codes: IntArray) -> list[str]:
-    cells = column.decode(codes).tolist()
-    return ["missing" if pd.isna(cell) is True else str(cell) for cell in cells]
-
-
-def _names(schema: Schema) -> set[Hashable]:
-    return {column.name for column in schema}
-
-
-def _unlike(text: str, taken: set[Hashable]) -> str:
+def _unlike(text: str, taken: Container[Hashable]) -> str:
     """Return `text`, with as many marks behind it as make it differ from what is `taken`."""
     while text in taken:
         text = f"{text}'"

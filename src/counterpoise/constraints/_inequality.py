@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes, Column
+from counterpoise.columns._base import ABSENT, MISSING, Codes
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints._base import (
@@ -47,7 +47,6 @@ class Inequality(Constraint):
         self.right = right
 
     def validate(self, schema: Schema) -> None:
-        """Check that some pair of values within the columns' ranges satisfies it."""
         if self.operator not in _OPERATORS:
             raise SchemaError(
                 f"{self!r}: the operator must be one of {', '.join(_OPERATORS)}, as in "
@@ -56,9 +55,9 @@ class Inequality(Constraint):
         left, right, scales = self._columns(schema)
         is_less = self.operator.startswith("<")
         best = (left.code_range[not is_less], right.code_range[is_less])
-        if not self._compare(np.array(best[:1]), np.array(best[1:]), scales)[0]:
+        if not self._compare(np.array([best]), scales).all():
             raise SchemaError(
-                f"{self.reason[4:]!r} cannot be satisfied: no values within the ranges of the two "
+                f"{self._text!r} cannot be satisfied: no values within the ranges of the two "
                 "columns do. Turn it around, or widen their ranges.",
                 column=self.left,
             )
@@ -68,7 +67,7 @@ class Inequality(Constraint):
         n_broken = int((~self.accepts(table)).sum())
         message = (
             f"{n_broken} of the {len(table)} real rows of class {class_!r} break the inequality "
-            f"{self.reason[4:]!r}"
+            f"{self._text!r}"
         )
         if n_broken > TOLERATED_SHARE * len(table):
             raise SchemaError(f"{message}. Turn it around, leave it out, or correct the rows.")
@@ -80,43 +79,41 @@ class Inequality(Constraint):
             )
 
     def accepts(self, table: Table) -> BoolArray:
-        """Compare the two columns in every row."""
         *_, scales = self._columns(table.schema)
-        left, right = (
-            table.codes[:, feature_position(table.schema, name)] for name in (self.left, self.right)
-        )
-        known = ~np.isin(left, [MISSING, ABSENT]) & ~np.isin(right, [MISSING, ABSENT])
-        accepted = np.ones(len(table), dtype=bool)
-        accepted[known] = self._compare(left[known], right[known], scales)
+        at = [feature_position(table.schema, name) for name in (self.left, self.right)]
+        codes = table.codes[:, at]
+        is_known = ~np.isin(codes, [MISSING, ABSENT]).any(axis=1)
+        accepted = np.ones(len(codes), dtype=bool)
+        accepted[is_known] = self._compare(codes[is_known], scales)
         return accepted
 
     @property
     def reason(self) -> str:
-        """As the user would write it."""
-        return f"not {self.left} {self.operator} {self.right}"
+        return f"not {self._text}"
 
     def advice(self, label: int) -> str:  # noqa: ARG002
-        """Advise to look at its direction."""
         return "check that the inequalities are the right way round, or leave one out"
 
-    def _compare(self, left: Codes, right: Codes, scales: tuple[int, int]) -> BoolArray:
+    @property
+    def _text(self) -> str:
+        return f"{self.left} {self.operator} {self.right}"
+
+    def _compare(self, pairs: Codes, scales: tuple[int, int]) -> BoolArray:
         # as Python's integers: codes of 64 bits overflow when they are brought to one unit
         scaled = [
             codes if scale == 1 else codes.astype(object) * scale
-            for codes, scale in zip((left, right), scales, strict=True)
+            for codes, scale in zip(pairs.T, scales, strict=True)
         ]
         return np.asarray(_OPERATORS[self.operator](*scaled), dtype=bool)
 
     def _columns(self, schema: Schema) -> tuple[Any, Any, tuple[int, int]]:
         """Return both columns, and what their codes are multiplied with to be in one unit."""
         left, right = (schema[feature_position(schema, name)] for name in (self.left, self.right))
-        return left, right, self._scales(left, right)
-
-    def _scales(self, left: Column, right: Column) -> tuple[int, int]:
-        if (scales := left.common_scales(right)) is not None:
-            return scales
-        raise SchemaError(
-            f"The inequality {self.reason[4:]!r} compares {left.kind} with {right.kind}: it takes "
-            "two columns of numbers, two of instants (both with a zone, or both without) or two of "
-            "durations."
-        )
+        scales = left.common_scales(right)
+        if scales is None:
+            raise SchemaError(
+                f"The inequality {self._text!r} compares {left.kind} with {right.kind}: it takes "
+                "two columns of numbers, two of instants (both with a zone, or both without) or "
+                "two of durations."
+            )
+        return left, right, scales

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.constraints._base import Constraint, feature_position, register_constraint
+from counterpoise.constraints._base import (
+    Constraint,
+    feature_position,
+    register_constraint,
+    with_column,
+)
 
 
 @register_constraint
@@ -34,13 +36,9 @@ class Range(Constraint):
         self.high = high
 
     def restrict(self, table: Table) -> Table:
-        """Narrow or widen the column."""
         at = feature_position(table.schema, self.column)
-        columns, codes = list(table.schema), table.codes.copy()
-        columns[at] = columns[at].restrict_range(self.low, self.high)
-        inside = columns[at].contains(codes[:, at]) | (codes[:, at] == MISSING)
-        codes[:, at] = np.where(inside, codes[:, at], ABSENT)
-        return Table(Schema(tuple(columns)), codes, table.texts)
+        column = table.schema[at].restrict_range(self.low, self.high)
+        return with_column(table, at, column, column.contains(table.codes[:, at]))
 
 
 @register_constraint
@@ -59,5 +57,4 @@ class RangeMargin(Constraint):
         self.share = share
 
     def overrides(self, X: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:
-        """Ask for wider columns."""
         return {name: {"range_margin": self.share} for name in X.columns}

@@ -17,21 +17,11 @@ from counterpoise.constraints._fixed_combinations import Layout, build_layout
 
 @dataclass(frozen=True, slots=True)
 class ConstraintSet:
-    """What is needed to generate further rows that satisfy the constraints.
+    """What is needed to generate further rows that satisfy the constraints."""
 
-    Attributes
-    ----------
-    layout : Layout
-        Which columns are joined for the model.
-    constraints : tuple of Constraint
-        Fitted.
-    real_rows : Table or None
-        The real rows in the user's columns; None where they are not at hand.
-    """
-
-    layout: Layout
-    constraints: tuple[Constraint, ...] = ()
-    real_rows: Table | None = None
+    layout: Layout  # which columns are joined for the model
+    constraints: tuple[Constraint, ...] = ()  # fitted
+    real_rows: Table | None = None  # in the user's columns; None where they are not at hand
 
     def accepts(self) -> dict[str, Callable[[Table], BoolArray]]:
         """Return the tests of a row as the model learns it, by the reason for rejecting it."""
@@ -48,33 +38,15 @@ class ConstraintSet:
 
 @dataclass(frozen=True, slots=True)
 class ConstrainedTable:
-    """A labelled table, ready to be learned.
+    """A labelled table, ready to be learned; the label is the first column."""
 
-    Attributes
-    ----------
-    schema : Schema
-        The features, as they may be generated.
-    observed : Table
-        The real rows as they are, label first.
-    table : Table
-        The real rows as the model learns them: cells that may not be generated are ``ABSENT``,
-        and fixed combinations are one column.
-    constraints : ConstraintSet
-    """
-
-    schema: Schema
-    observed: Table
-    table: Table
+    schema: Schema  # the features, as they may be generated
+    observed: Table  # the real rows as they are
+    table: Table  # as the model learns them: what may not be generated is ABSENT
     constraints: ConstraintSet
 
     def check(self, classes: Mapping[Any, int]) -> None:
-        """Check the real rows of the classes to be filled, label codes by class.
-
-        Raises
-        ------
-        SchemaError
-            If no rows of a class can satisfy a constraint.
-        """
+        """Check the real rows of the classes to be filled, label codes by class."""
         for class_, label in classes.items():
             of_class = self.observed.take(self.observed.codes[:, 0] == label)
             for constraint in self.constraints.constraints:
@@ -90,25 +62,10 @@ def apply_constraints(
     column_types: Mapping[Hashable, str],
     constraints: Iterable[Constraint],
 ) -> ConstrainedTable:
-    """Read a table under constraints.
+    """Read a table under copies of unfitted constraints.
 
-    Parameters
-    ----------
-    X : DataFrame of shape (n_rows, n_features)
-    labels : ndarray of shape (n_rows,)
-    target_name : object
-        Name of the labels, or None.
-    is_named : bool
-        Whether the names of columns are the user's own.
-    column_types : mapping of column to str
-        Types where inference is wrong.
-    constraints : iterable of Constraint
-        Unfitted; they are copied.
-
-    Raises
-    ------
-    SchemaError
-        If a column cannot be used, or a constraint names an unknown column or cannot be met.
+    `is_named` says whether the names of columns are the user's own. A SchemaError says that a
+    column cannot be used, or that a constraint names an unknown column or cannot be met.
     """
     own = tuple(constraint.copy() for constraint in constraints)
     categories: dict[Hashable, Any] = {}
@@ -136,7 +93,7 @@ def apply_constraints(
 
 def constraint_list(constraints: Any) -> list[Constraint]:
     """Return the constraints to use; ``"auto"`` stands for those found in the table: none yet."""
-    given = [constraints] if isinstance(constraints, str) else list(constraints or ())
+    given = [constraints] if isinstance(constraints, str) else constraints or ()
     own: list[Any] = [one for one in given if not (isinstance(one, str) and one == "auto")]
     for one in own:
         if not isinstance(one, Constraint):
