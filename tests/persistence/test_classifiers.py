@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import random
 import zipfile
 from pathlib import Path
 
@@ -201,3 +202,63 @@ def test_another_file_is_refused(folder, how):
     assert (folder / TREES).is_file()
     with pytest.raises(ModelError):
         read(folder, selection)
+
+
+def nodes_of(node):
+    """Every dict within a description."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from nodes_of(item)
+
+
+def damage(name: str, content: bytes, chance: random.Random) -> bytes:
+    """Change one place of a file of the archive, or none."""
+    if name == "schema.json":
+        description = json.loads(content)
+        node = chance.choice([n for n in nodes_of(description) if n])
+        key = chance.choice(sorted(node))
+        node[key] = chance.choice([None, 0, "1", [], {}, "numpy", "tuple", "ListNode", 10**30])
+        return json.dumps(description).encode()
+    if chance.random() < 0.1:
+        return content[: chance.randrange(len(content))]
+    array = np.load(io.BytesIO(content)).copy()
+    if array.size:
+        flat = array.reshape(-1)
+        row = chance.randrange(flat.size)
+        number = chance.choice([0, -1, -(2**40), 2**20, 2**60])
+        if array.dtype.names:
+            field = chance.choice(["left_child", "right_child", "feature", "threshold"])
+            flat[field][row] = number
+        else:
+            flat[row] = np.int64(number).astype(array.dtype)
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("is_description", [True, False])
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_archives_are_refused_or_predict(is_description, tmp_path):
+    chance = random.Random(0)
+    selection = [FOREST, make_pipeline(StandardScaler(), LogisticRegression()), GaussianNB()]
+    classifier = fitted(selection)
+    write_selection(classifier, tmp_path)
+    original = (tmp_path / ESTIMATORS_FILE).read_bytes()
+    n_refused = 0
+    for _ in range(150):
+        (tmp_path / ESTIMATORS_FILE).write_bytes(original)
+        with zipfile.ZipFile(tmp_path / ESTIMATORS_FILE) as archive:
+            names = archive.namelist()
+        arrays = [name for name in names if name.endswith(".npy")]
+        one = "schema.json" if is_description else chance.choice(arrays)
+        rewrite(tmp_path, lambda n, c, one=one: damage(n, c, chance) if n == one else c)
+        try:
+            again = read(tmp_path, selection)
+        except ModelError:
+            n_refused += 1
+        else:
+            assert again.margin(TABLE).shape == (len(TABLE),)
+    assert n_refused > 20

@@ -18,6 +18,7 @@ from counterpoise import constraints
 from counterpoise.constraints import Constraint
 from counterpoise.errors import ModelError
 from counterpoise.models import AutoModel, Backbone, CompactModel, PretrainedModel
+from counterpoise.persistence._folder import read_json, write_json
 from counterpoise.persistence._values import decode, encode
 from counterpoise.recipes import Recipe, get_recipe, recipe_names
 
@@ -62,6 +63,14 @@ def test_arrays_round_trip(array):
     again = decode(json.loads(json.dumps(encode(array))))
     assert again.dtype == array.dtype
     np.testing.assert_array_equal(again, array)
+
+
+def test_text_that_is_no_utf_8_and_large_numbers_are_written(tmp_path):
+    content = {"\ud800": ["\udfff", 2**127]}
+    write_json(tmp_path / "file.json", content)
+    assert read_json(tmp_path / "file.json") == content
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "file.json", {"loss": float("nan")})
 
 
 def test_scikit_learn_estimators_keep_their_parameters():

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from safetensors.numpy import save_file
 from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
@@ -111,17 +110,21 @@ def write_selection(selection: SelectionClassifier, folder: Path) -> None:
             others[str(number)] = classifier
     save_file(tensors, folder / TREES)
     if others:
-        skops.io.dump(others, folder / ESTIMATORS_FILE)
+        from skops.io import dump  # takes a third of a second
+
+        dump(others, folder / ESTIMATORS_FILE)
         _read_estimators(folder / ESTIMATORS_FILE, len(selection.columns), len(selection.labels))
 
 
 def read_selection(
     folder: Path, names: frozenset[str], schema: Schema, selection: Any
-) -> SelectionClassifier:
-    """Read the selection classifier of rows of `schema`, label first.
+) -> SelectionClassifier | None:
+    """Read the selection classifier of rows of `schema`, label first; None if there is none.
 
     `selection` is the parameter of the recipe; it says how many classifiers there are.
     """
+    if TREES not in names:
+        return None
     tensors = {name: tensor.numpy() for name, tensor in read_tensors(folder / TREES).items()}
     labels, columns = tensors.pop("labels"), tensors.pop("columns")
     features = classifier_columns(schema)
@@ -151,22 +154,28 @@ def read_selection(
 
 
 def _read_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, Any]:
-    """Read fitted classifiers by number: what they are made of is checked before it is made."""
+    """Read fitted classifiers by number; a ModelError if they are not what they should be."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            is_compressed = any(i.compress_type != zipfile.ZIP_STORED for i in archive.infolist())
-            description = json.loads(archive.read("schema.json"))
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path.name} cannot be read ({error})") from error
+        return _checked_estimators(path, n_features, n_classes)
+    except ModelError:
+        raise
+    except Exception as error:  # other libraries read the file, and raise anything
+        raise ModelError(f"{path.name} is malformed ({type(error).__name__}: {error})") from error
+
+
+def _checked_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, Any]:
+    from skops.io import load
+
+    with zipfile.ZipFile(path) as archive:
+        is_compressed = any(i.compress_type != zipfile.ZIP_STORED for i in archive.infolist())
+        description = json.loads(archive.read("schema.json"))
     types = set(_named_types(description))
     if is_compressed or not types <= _TYPES:
         raise ModelError(
             f"a selection classifier cannot be saved or loaded: {sorted(types - _TYPES)} are not "
             f"among what can be checked. Use one of {sorted(ESTIMATORS)}, or pipelines of them"
         )
-    classifiers = skops.io.load(path, trusted=sorted(types))
-    if type(classifiers) is not dict:
-        raise ModelError(f"{path.name} holds no selection classifiers")
+    classifiers = load(path, trusted=sorted(types))
     for part in _parts(classifiers, set()):
         if hasattr(part, "tree_") and not _is_sound(part):
             raise ModelError(f"{path.name} holds a tree whose nodes are malformed")
@@ -177,7 +186,7 @@ def _read_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, A
         scores = score(np.zeros((2, n_features)))
         if scores.shape not in ((2,), (2, n_classes)) or not np.isfinite(scores).all():
             raise ModelError(f"{path.name} holds a classifier of another table")
-    return classifiers
+    return dict(classifiers)
 
 
 def _named_types(node: Any) -> Iterator[str]:

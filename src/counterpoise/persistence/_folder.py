@@ -8,6 +8,7 @@ whoever changes files on purpose can write a new manifest, so each reader checks
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -150,9 +151,13 @@ def _digest(path: Path) -> str:
 
 
 def to_json(content: Any) -> bytes:
-    """Return `content` as JSON, the same bytes for the same content."""
+    """Return `content` as JSON, the same bytes for the same content.
+
+    msgspec checks types. The text is Python's own JSON, which escapes what is no UTF-8 (a category
+    may have it) and refuses NaN.
+    """
     plain = msgspec.to_builtins(content, str_keys=True)
-    return msgspec.json.format(msgspec.json.encode(plain, order="deterministic"), indent=1) + b"\n"
+    return (json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -163,8 +168,8 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds; a ModelError if it can't be read."""
     try:
-        return msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read ({error})") from error
 
 

@@ -252,15 +252,14 @@ def _load_generator(
     if selection is None and names & {TREES, ESTIMATORS_FILE}:
         raise ModelError("there is a selection classifier, and the recipe selects no rows")
     device = _device(sampler)
+    model = rebuild_model(record.model, len(serializer.vocabulary), folder / _WEIGHTS, device)
     generator = RowGenerator(
         serializer,
-        rebuild_model(record.model, len(serializer.vocabulary), folder / _WEIGHTS, device),
+        model,
         sampler.recipe_,
         value_counts,
         device,
-        selection_classifier=read_selection(folder, names, learned.schema, selection)
-        if TREES in names
-        else None,
+        selection_classifier=read_selection(folder, names, learned.schema, selection),
     )
     rows = TrainingRows(corpus, n_real, None, value_counts)
     sampler.training_ = FitResult(generator, rows, record.history, record.search, record.refinement)
