@@ -1,10 +1,7 @@
-"""What a cell can be as a sequence of symbols: a small immutable automaton.
+"""Small immutable automata over what a cell can be as a sequence of symbols.
 
-An :class:`Automaton` is a deterministic, acyclic transducer. The sequences that it accepts are the
-values of one column; reading one accumulates the cell's integer code, edge by edge:
-``code = code * scale + add``. Every accepted sequence carries its own end (a terminator, a full
-width, a leaf of a prefix tree), so no accepted sequence is a prefix of another.
-
+An :class:`Automaton` is a deterministic, acyclic transducer: it accepts the values of one column,
+and reading one accumulates the cell's integer code. No accepted sequence is a prefix of another.
 Symbols are any hashable values: characters or fields while a column is described, integer tokens
 once its grammar is compiled.
 """
@@ -12,8 +9,8 @@ once its grammar is compiled.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 END = -1
 """Target of the edge that completes a cell."""
@@ -21,7 +18,7 @@ END = -1
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One permitted symbol: where it leads and what it adds to the code."""
+    """One permitted symbol: where it leads, and ``code = code * scale + add``."""
 
     symbol: Hashable
     target: int
@@ -58,11 +55,12 @@ class Automaton:
         return code if state == END else None
 
 
-Step = tuple[Hashable, Hashable | None, int, int]
+State = TypeVar("State", bound=Hashable)
+Step = tuple[Hashable, State | None, int, int]
 """(symbol, next state or None for the end, scale, add): an edge while states are still keys."""
 
 
-def from_steps(start: Hashable, steps: Callable[[Hashable], Iterable[Step]]) -> Automaton:
+def from_steps(start: State, steps: Callable[[State], Iterable[Step[State]]]) -> Automaton:
     """Build the automaton of the states reachable from `start` by `steps`."""
     index = {start: 0}
     queue = [start]
@@ -92,10 +90,7 @@ class AmbiguousSequencesError(ValueError):
 def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
     """Build the prefix tree of `sequences` (code -> symbols); its leaves yield the codes.
 
-    Raises
-    ------
-    AmbiguousSequencesError
-        If a sequence equals another or is a prefix of it.
+    An `AmbiguousSequencesError` is raised if a sequence equals another or is a prefix of it.
     """
     tree: list[dict[Hashable, int]] = [{}]
     leaf: dict[int, int] = {}
@@ -114,8 +109,8 @@ def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
             raise AmbiguousSequencesError(leaf.get(node, owner[node]), code)
         leaf[node] = code
 
-    def steps(node: Hashable) -> Iterable[Step]:
-        for symbol, child in tree[cast(int, node)].items():
+    def steps(node: int) -> Iterable[Step[int]]:
+        for symbol, child in tree[node].items():
             yield (symbol, None, 0, leaf[child]) if child in leaf else (symbol, child, 1, 0)
 
     return from_steps(0, steps)
@@ -128,10 +123,11 @@ def union(*automata: Automaton) -> Automaton:
     the code, and they must not end together. Both hold for numbers of different lengths and for
     words beside numbers.
     """
+    Members = tuple[tuple[int, int], ...]  # (which automaton, its state)
 
-    def steps(members: Hashable) -> Iterable[Step]:
+    def steps(members: Members) -> Iterable[Step[Members]]:
         merged: dict[Hashable, list[tuple[int, Edge]]] = {}
-        for which, state in cast(tuple[tuple[int, int], ...], members):
+        for which, state in members:
             for edge in automata[which].edges[state]:
                 merged.setdefault(edge.symbol, []).append((which, edge))
         for symbol, options in merged.items():
@@ -148,14 +144,11 @@ def union(*automata: Automaton) -> Automaton:
 def multiplied(automaton: Automaton, factor: int) -> Automaton:
     """Accept the same with codes that are `factor` times as large."""
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        for edge in automaton.edges[cast(int, state)]:
-            if edge.target == END:
-                yield edge.symbol, None, edge.scale * factor, edge.add * factor
-            else:
-                yield edge.symbol, edge.target, edge.scale, edge.add
+    def scaled(edge: Edge) -> Edge:
+        is_last = edge.target == END
+        return replace(edge, scale=edge.scale * factor, add=edge.add * factor) if is_last else edge
 
-    return from_steps(0, steps)
+    return Automaton(tuple(tuple(map(scaled, out)) for out in automaton.edges))
 
 
 def expand(
@@ -163,13 +156,11 @@ def expand(
 ) -> Automaton:
     """Replace each symbol by a sequence, sharing common prefixes.
 
-    Raises
-    ------
-    ValueError
-        If a sequence equals another that is possible in the same state, or is a prefix of it.
+    A ValueError is raised if a sequence equals, or begins with, another one that is possible in
+    the same state.
     """
-    # (state, prefix so far) -> what may follow: the edge that ends there, or None inside
-    trees: dict[Hashable, dict[Hashable, Edge | None]] = {}
+    Prefix = tuple[int, tuple[Hashable, ...]]  # a state, and the symbols read since
+    trees: dict[Prefix, dict[Hashable, Edge | None]] = {}  # None inside a sequence
 
     def plant(at: int) -> None:
         trees[at, ()] = {}
@@ -182,8 +173,8 @@ def expand(
                     raise ValueError(f"{whole} begins with another sequence that is possible there")
                 tree[symbol] = edge if is_last else None
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        at, prefix = cast(tuple[int, tuple[Hashable, ...]], state)
+    def steps(state: Prefix) -> Iterable[Step[Prefix]]:
+        at, prefix = state
         if not prefix:
             plant(at)
         for symbol, edge in trees[state].items():
@@ -193,30 +184,29 @@ def expand(
                 target = None if edge.target == END else (edge.target, ())
                 yield symbol, target, edge.scale, edge.add
 
-    return from_steps((0, ()), steps)
+    start: Prefix = (0, ())
+    return from_steps(start, steps)
 
 
 def framed(
     automaton: Automaton, before: Sequence[Hashable] = (), after: Sequence[Hashable] = ()
 ) -> Automaton:
     """Accept what `automaton` accepts, between `before` and `after`."""
+    first = len(before)
+    end = first + len(automaton.edges)  # first state of `after`
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        part, at = cast(tuple[str, int], state)
-        target: Hashable
-        if part == "before":
-            target = ("before", at + 1) if at + 1 < len(before) else ("inside", 0)
-            yield before[at], target, 1, 0
-        elif part == "inside":
-            for edge in automaton.edges[at]:
-                target = ("inside", edge.target)
-                if edge.target == END:
-                    target = ("after", 0) if after else None
-                yield edge.symbol, target, edge.scale, edge.add
-        else:
-            yield after[at], (("after", at + 1) if at + 1 < len(after) else None), 1, 0
+    def moved(edge: Edge) -> Edge:
+        target = first + edge.target
+        if edge.target == END:
+            target = end if after else END
+        return replace(edge, target=target)
 
-    return from_steps(("before", 0) if before else ("inside", 0), steps)
+    edges: list[tuple[Edge, ...]]
+    edges = [(Edge(symbol, at + 1),) for at, symbol in enumerate(before)]
+    edges += [tuple(map(moved, out)) for out in automaton.edges]
+    edges += [(Edge(symbol, at + 1),) for at, symbol in enumerate(after[:-1], end)]
+    edges += [(Edge(symbol, END),) for symbol in after[-1:]]
+    return Automaton(tuple(edges))
 
 
 def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
@@ -226,9 +216,9 @@ def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
     past the end of the cell.
     """
 
-    def steps(state: Hashable) -> Iterable[Step]:
+    def steps(state: int) -> Iterable[Step[int]]:
         for token, text in tokens.items():
-            at, scale, add = cast(int, state), 1, 0
+            at, scale, add = state, 1, 0
             for character in text:
                 edge = automaton.follow(at, character) if at != END else None
                 if edge is None:
@@ -254,8 +244,7 @@ def repeat(
             n + length <= longest and can_end[n + length] for length in sizes
         )
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        n = cast(int, state)
+    def steps(n: int) -> Iterable[Step[int]]:
         for symbol, length in lengths.items():
             if n + length <= longest and can_end[n + length]:
                 yield symbol, n + length, 1, 0

@@ -1,8 +1,4 @@
-"""Instants in a closed range as calendar fields: year, month, day, hour, ...
-
-The automaton permits exactly the instants from `low` to `high` on the proleptic Gregorian
-calendar: no 30 February, and no hour past the last instant of the range.
-"""
+"""Instants in a closed range as fields of the proleptic Gregorian calendar: year, month, ..."""
 
 from __future__ import annotations
 
@@ -29,14 +25,6 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _N_FRACTION_DIGITS = {"ms": 3, "us": 6, "ns": 9}
 
 
-class _Field(NamedTuple):
-    """One field of the clock: its name, how many values it has, and units in one of them."""
-
-    name: str
-    n_values: int
-    size: int
-
-
 class _Prefix(NamedTuple):
     """The fields so far."""
 
@@ -45,17 +33,17 @@ class _Prefix(NamedTuple):
     detail: int  # whether the year is a leap year, or the number of days of the month
 
 
-def clock_fields(unit: str) -> list[_Field]:
-    """Return the fields below the day that `unit` distinguishes, longest first."""
-    size = UNITS_PER_DAY[unit]
+def _clock_fields(unit: str) -> list[tuple[str, int, int]]:
+    """Return the fields below the day, longest first: name, number of values, units in each."""
     fields = [("hour", 24), ("minute", 60), ("second", 60)]
     fields += [(f"fraction{i}", 10) for i in range(_N_FRACTION_DIGITS.get(unit, 0))]
+    size = UNITS_PER_DAY[unit]
     found = []
     for name, n_values in fields:
         if size == 1:
             break
         size //= n_values
-        found.append(_Field(name, n_values, size))
+        found.append((name, n_values, size))
     return found
 
 
@@ -67,13 +55,12 @@ def covers(low: int, high: int, unit: str) -> bool:
 
 
 def instants(low: int, high: int, unit: str) -> Automaton:
-    """Accept the instants of ``[low, high]``, in whole `unit` since 1970.
+    """Accept exactly the instants of ``[low, high]``, in whole `unit` since 1970.
 
-    Symbols are ``(field, value)`` with the fields ``year``, ``month``, ``day``, then those of
-    :func:`clock_fields`.
+    Symbols are ``(field, value)``: ``year``, ``month``, ``day``, ``hour`` ... ``fraction0`` ...
     """
     per_day = UNITS_PER_DAY[unit]
-    clock = clock_fields(unit)
+    clock = _clock_fields(unit)
     n_fields = 3 + len(clock)
 
     def children(prefix: _Prefix) -> Iterable[tuple[str, int, int, int, int]]:
@@ -95,20 +82,18 @@ def instants(low: int, high: int, unit: str) -> Automaton:
             for day in range(detail):
                 yield "day", day + 1, day * per_day, per_day, 0
         else:
-            field = clock[depth - 3]
-            for value in range(field.n_values):
-                yield field.name, value, value * field.size, field.size, 0
+            name, n_values, size = clock[depth - 3]
+            for value in range(n_values):
+                yield name, value, value * size, size, 0
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        prefix = cast(_Prefix, state)
+    def steps(prefix: _Prefix) -> Iterable[Step[_Prefix]]:
         for field, value, offset, size, detail in children(prefix):
             base = None
             if prefix.base is not None:
-                first = prefix.base + offset
-                if first > high or first + size - 1 < low:
+                first, last = prefix.base + offset, prefix.base + offset + size - 1
+                if first > high or last < low:
                     continue
-                inside = low <= first and first + size - 1 <= high
-                base = None if inside else first
+                base = None if low <= first and last <= high else first
             depth = prefix.depth + 1
             target = None if depth == n_fields else _Prefix(depth, base, detail)
             yield (field, value), target, 1, offset
@@ -121,9 +106,9 @@ def instant_symbols(code: int, unit: str) -> list[Hashable]:
     days, rest = divmod(code, UNITS_PER_DAY[unit])
     day = date.fromordinal(_EPOCH + days)
     symbols: list[Hashable] = [("year", day.year), ("month", day.month), ("day", day.day)]
-    for field in clock_fields(unit):
-        value, rest = divmod(rest, field.size)
-        symbols.append((field.name, value))
+    for name, _, size in _clock_fields(unit):
+        value, rest = divmod(rest, size)
+        symbols.append((name, value))
     return symbols
 
 

@@ -30,14 +30,13 @@ FORCED = -1
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Token sequences of different lengths: run i is ``tokens[offsets[i]:offsets[i + 1]]``."""
+    """Token sequences laid end to end: run i is ``tokens[offsets[i]:offsets[i + 1]]``."""
 
     tokens: IntArray
     offsets: IntArray
 
     @classmethod
     def of(cls, runs: Sequence[Sequence[int]]) -> Runs:
-        """Lay `runs` end to end."""
         lengths = [len(run) for run in runs]
         tokens = np.fromiter((t for run in runs for t in run), np.int64, sum(lengths))
         return cls(tokens, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
@@ -86,7 +85,6 @@ class Grammar:
 
     @property
     def n_tokens(self) -> int:
-        """Number of tokens of the vocabulary."""
         return int(self.allowed.shape[1])
 
     def edges(self, states: IntArray, tokens: IntArray) -> IntArray:

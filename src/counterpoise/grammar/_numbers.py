@@ -8,7 +8,7 @@ decimals, an end character. Both permit exactly the numbers from `low` to `high`
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from counterpoise.grammar._automaton import (
     Automaton,
@@ -59,9 +59,6 @@ def exponent(step: int) -> int:
     return len(str(step)) - 1
 
 
-# Fixed notation
-
-
 def fixed_number(low: int, high: int) -> Automaton:
     """Accept the integers of ``[low, high]``, zero-padded to the width of the longest.
 
@@ -71,25 +68,24 @@ def fixed_number(low: int, high: int) -> Automaton:
     ranges = _magnitudes(low, high)
     start = _Prefix(width(low, high), True, True)
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        if state == "start":
+    def steps(state: tuple[int, _Prefix]) -> Iterable[Step[tuple[int, _Prefix]]]:
+        sign, prefix = state
+        if not sign:
             for sign in ranges:
-                yield ("sign", "+" if sign > 0 else "-"), (sign, start), 1, 0
+                yield ("sign", "+" if sign > 0 else "-"), (sign, prefix), 1, 0
             return
-        sign, prefix = cast(tuple[int, _Prefix], state)
         for digit, rest in _digits(*ranges[sign], prefix):
             yield (rest.left, digit), ((sign, rest) if rest.left else None), 10, sign * digit
 
-    return from_steps("start" if low < 0 else (1, start), steps)
+    return from_steps((0 if low < 0 else 1, start), steps)
 
 
 def fixed_number_symbols(code: int, low: int, high: int) -> list[Hashable]:
     """Return the symbols of `code` in ``fixed_number(low, high)``."""
     digits = str(abs(code)).zfill(width(low, high))
-    places: list[Hashable] = [
-        (len(digits) - 1 - position, int(digit)) for position, digit in enumerate(digits)
-    ]
-    return [("sign", "-" if code < 0 else "+"), *places] if low < 0 else places
+    places = range(len(digits) - 1, -1, -1)
+    symbols: list[Hashable] = list(zip(places, map(int, digits), strict=True))
+    return [("sign", "-" if code < 0 else "+"), *symbols] if low < 0 else symbols
 
 
 def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) -> Automaton:
@@ -114,9 +110,6 @@ def fixed_symbols(
     return fixed_number_symbols(code // step, multiples[0], multiples[-1])
 
 
-# Plain notation
-
-
 def plain_number(low: int, high: int, decimals: int, end: str) -> Automaton:
     """Accept the numbers of ``[low, high]``, in units of ``10**-decimals``, over characters.
 
@@ -137,21 +130,18 @@ def plain_number(low: int, high: int, decimals: int, end: str) -> Automaton:
 def _plain_of_length(
     low: int, high: int, sign: int, n_digits: int, decimals: int, end: str
 ) -> Automaton:
-    def steps(state: Hashable) -> Iterable[Step]:
-        if isinstance(state, _Prefix):
-            for digit, rest in _digits(low, high, state):
-                target: Hashable = rest
-                if rest.left == 0:
-                    target = "end"
-                elif rest.left == decimals:
-                    target = ("point", rest)
-                yield str(digit), target, 10, sign * digit
-        elif state == "end":
+    def steps(state: tuple[str, _Prefix]) -> Iterable[Step[tuple[str, _Prefix]]]:
+        place, prefix = state
+        if place == "point":
+            yield ".", ("digit", prefix), 1, 0
+        elif not prefix.left:
             yield end, None, 1, 0
         else:
-            yield ".", cast(tuple[str, _Prefix], state)[1], 1, 0
+            for digit, rest in _digits(low, high, prefix):
+                place = "point" if decimals and rest.left == decimals else "digit"
+                yield str(digit), (place, rest), 10, sign * digit
 
-    return from_steps(_Prefix(n_digits, True, True), steps)
+    return from_steps(("digit", _Prefix(n_digits, True, True)), steps)
 
 
 def plain_numbers(
@@ -173,8 +163,7 @@ def plain_numbers(
 def _plain_exactly(texts: Sequence[str], end: str) -> Automaton:
     """Accept `texts`, digit by digit, so that it can be united with `plain_number`."""
 
-    def steps(state: Hashable) -> Iterable[Step]:
-        prefix = cast(str, state)
+    def steps(prefix: str) -> Iterable[Step[str]]:
         sign = -1 if prefix.startswith("-") else 1
         for mark in sorted({text[len(prefix)] for text in texts if text.startswith(prefix)}):
             scale, add = (10, sign * int(mark)) if mark.isdigit() else (1, 0)
