@@ -14,9 +14,7 @@ from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
 from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.serialization._serializer import serialize
-from counterpoise.serialization._table_serializer import table_serializer
-from counterpoise.serialization._text_serializer import text_serializer
+from counterpoise.serialization._serializer import serialize, table_serializer, text_serializer
 from counterpoise.serialization._tokenizer import START
 from tests.small_models import labelled_table, mixed_frame, save_gpt2
 

@@ -17,8 +17,7 @@ from counterpoise.generation._free_decoding import (
     parse_sentence,
 )
 from counterpoise.generation._rejection_sampling import RejectionStats
-from counterpoise.serialization._serializer import draw_orders, serialize
-from counterpoise.serialization._text_serializer import text_serializer
+from counterpoise.serialization._serializer import draw_orders, serialize, text_serializer
 from counterpoise.serialization._tokenizer import START, CharacterTokenizer
 from tests.small_models import labelled_table, mixed_frame
 

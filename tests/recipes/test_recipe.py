@@ -18,8 +18,7 @@ from counterpoise.models import CompactModel, get_model
 from counterpoise.models._device import resolve_device
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
 from counterpoise.sampler import LLMOverSampler
-from counterpoise.serialization._serializer import draw_orders, serialize
-from counterpoise.serialization._table_serializer import table_serializer
+from counterpoise.serialization._serializer import draw_orders, serialize, table_serializer
 from counterpoise.training._preparation import build_serializer, training_rows
 from tests.small_models import labelled_table, mixed_frame
 

@@ -16,9 +16,7 @@ from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import FORCED, NO_COLUMN_TOKEN
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization._serializer import serialize
-from counterpoise.serialization._table_serializer import table_serializer
-from counterpoise.serialization._text_serializer import text_serializer
+from counterpoise.serialization._serializer import serialize, table_serializer, text_serializer
 from counterpoise.serialization._tokenizer import START, CharacterTokenizer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 

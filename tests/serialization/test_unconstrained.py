@@ -4,8 +4,8 @@ import numpy as np
 
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization._serializer import serialize
-from counterpoise.serialization._text_serializer import (
+from counterpoise.serialization._serializer import (
+    serialize,
     text_serializer,
 )
 from counterpoise.serialization._tokenizer import START, CharacterTokenizer

@@ -11,8 +11,7 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.serialization._serializer import serialize
-from counterpoise.serialization._table_serializer import table_serializer
+from counterpoise.serialization._serializer import serialize, table_serializer
 from counterpoise.training import _loop as training
 from counterpoise.training._loop import TrainingPlan, train
 from tests.small_models import labelled_table, mixed_frame

@@ -3,19 +3,17 @@
 A serialized row is the start token and, for each cell in turn, a *segment* of tokens. Segments are
 self-contained, so that the columns can come in any order. Two serializers:
 
-- `table_serializer` (``_table_serializer``), the default: one token per column, category and digit.
-  ``age = 39`` is the tokens ``3 9``; which column they belong to is told by the embedding of the
-  column token, which is added to that of the token before the cell.
-- `text_serializer` (``_text_serializer``): the published text, ``age is 39,``, in the pieces of a
-  model's own tokenizer.
+- `table_serializer`, the default: one token per column, category and digit. ``age = 39`` is the
+  tokens ``3 9``; which column they belong to is told by the embedding of the column token, which is
+  added to that of the token before the cell.
+- `text_serializer`: the published text, ``age is 39,``, in the pieces of a model's own tokenizer.
 
-Building one asks each column of the table for an automaton of its possible values, gives each
-symbol a token, and compiles the automata into one `Grammar`. `serialize` then encodes the rows of
-a table: each distinct cell once (`SerializedTable`), from which `token_batch` assembles rows as
-arrays (`TokenBatch`). Back is the grammar's work: the tokens that are chosen in a cell add up to
-its code (``code = code * scale + add``), and the column decodes that.
+Building one asks each column for an automaton of its possible values, gives each symbol a token,
+and compiles the automata into one `Grammar`. `serialize` then encodes each distinct cell of a table
+once (`SerializedTable`), from which `token_batch` assembles rows as arrays (`TokenBatch`). Back is
+the grammar's work: the tokens chosen in a cell add up to its code, and the column decodes that.
 
-- ``_serializer``: `Serializer`, `SerializedTable`, `TokenBatch`, and the order of the columns.
+- ``_serializer``: all of this, and the order of the columns.
 - ``_tokenizer``: the tokens of a table, and what is asked of a model's own tokenizer.
 """
 
@@ -26,9 +24,9 @@ from counterpoise.serialization._serializer import (
     Serializer,
     TokenBatch,
     serialize,
+    table_serializer,
+    text_serializer,
 )
-from counterpoise.serialization._table_serializer import table_serializer
-from counterpoise.serialization._text_serializer import text_serializer
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 
 __all__ = [

@@ -1,28 +1,44 @@
-"""What a serializer is, and rows as arrays of tokens."""
+"""What a serializer is, the two there are, and rows as arrays of tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from counterpoise.columns._base import ABSENT, MISSING
+from counterpoise.columns._base import ABSENT, MISSING, MISSING_WORD, TEXT_END, Column
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.errors import SchemaError
-from counterpoise.grammar._automaton import Automaton, from_sequences, repeat, union
+from counterpoise.errors import ModelError, SchemaError
+from counterpoise.grammar._automaton import (
+    AmbiguousSequencesError,
+    Automaton,
+    expand,
+    from_sequences,
+    lift,
+    repeat,
+    union,
+)
 from counterpoise.grammar._grammar import (
     FORCED,
     NO_COLUMN_TOKEN,
+    NO_TOKEN,
     Grammar,
     IntArray,
     Runs,
     compile_grammar,
 )
-from counterpoise.serialization._tokenizer import START, Tokenizer, Vocabulary
+from counterpoise.serialization._tokenizer import (
+    START,
+    CharacterTokenizer,
+    Tokenizer,
+    Vocabulary,
+)
+
+_NUMERALS = " -.:0123456789"
 
 Encode = Callable[[int], Sequence[int]]
 """From a cell's code to the tokens of its value; of module functions, so that it pickles."""
@@ -58,76 +74,48 @@ def _encode_or_missing(encode: Encode, missing: tuple[int, ...], code: int) -> S
     return missing if code == MISSING else encode(code)
 
 
-def text_cell(
-    texts: Sequence[str] | TextParts,
-    tokenizer: Tokenizer,
-    token: Callable[[str, tuple[int, ...]], int],
-    end: int,
-) -> Cell:
+def _text_cell(texts: Sequence[str] | TextParts, encoder: _Encoder, end: int) -> Cell:
     """Accept any of the parts seen in `texts`, no shorter or longer in all than these are.
 
-    `token` numbers a part, given its text and its pieces; `end` differs from all of them, so that
-    the end of a cell cannot be mistaken. Where only the parts are known, no code can be encoded.
+    Parts have tokens of their own, none of which is `end`. Where only they are known, no code can
+    be encoded.
     """
     encoded = []
     if isinstance(texts, TextParts):
         known = texts
     else:
-        cut = [tokenizer.cut(text) for text in texts]
+        cut = [encoder.tokenizer.cut(text) for text in texts]
         distinct = dict.fromkeys(part for parts in cut for part in parts)
         known = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
-        encoded = [[*(token(part, pieces) for part, pieces in parts), end] for parts in cut]
-    lengths: dict[Hashable, int] = {token(part, pieces): len(part) for part, pieces in known.parts}
+        encoded = [[*(encoder.part(*part) for part in parts), end] for parts in cut]
+    lengths: dict[Hashable, int] = {encoder.part(*part): len(part[0]) for part in known.parts}
     automaton = repeat(lengths, end, known.shortest, known.longest)
     return Cell(automaton, encoded.__getitem__, parts=known)
 
 
 @dataclass(frozen=True, slots=True)
 class Serializer:
-    """Encodes the rows of one table as tokens.
+    """Encodes the rows of one table as tokens."""
 
-    Attributes
-    ----------
-    schema : Schema
-        The columns, the label first.
-    vocabulary : Vocabulary
-        Every token that can occur, and no other.
-    cells : tuple of Cell
-        How each column is encoded.
-    grammar : Grammar
-        What may follow what, compiled from the cells.
-    tokenizer : Tokenizer or None
-        The model's own, where rows are published text.
-    """
+    schema: Schema  # the label first
+    vocabulary: Vocabulary  # every token that can occur, and no other
+    cells: tuple[Cell, ...]  # by column
+    tokenizer: Tokenizer | None = None  # the model's own, where rows are published text
+    grammar: Grammar = field(init=False)  # compiled from the cells
 
-    schema: Schema
-    vocabulary: Vocabulary
-    cells: tuple[Cell, ...]
-    grammar: Grammar
-    tokenizer: Tokenizer | None = None
-
-    @classmethod
-    def compile(
-        cls,
-        schema: Schema,
-        vocabulary: Vocabulary,
-        cells: Sequence[Cell],
-        tokenizer: Tokenizer | None = None,
-    ) -> Serializer:
-        """Compile the grammar of `cells`, one per column."""
+    def __post_init__(self) -> None:
         grammar = compile_grammar(
-            [cell.name for cell in cells],
-            [cell.column_token for cell in cells],
-            [cell.automaton for cell in cells],
-            len(vocabulary),
+            [cell.name for cell in self.cells],
+            [cell.column_token for cell in self.cells],
+            [cell.automaton for cell in self.cells],
+            len(self.vocabulary),
         )
-        return cls(schema, vocabulary, tuple(cells), grammar, tokenizer)
+        object.__setattr__(self, "grammar", grammar)
 
     def encode_cell(self, column: int, code: int) -> list[int]:
         """Return the tokens of one cell, its name first where names are written.
 
-        For free text the code is the position of the string among ``Table.texts[column]`` of the
-        table that the serializer was built for.
+        Codes of free text are those of the table that the serializer was built for.
         """
         cell = self.cells[column]
         return [*cell.name, *cell.encode(code)]
@@ -148,47 +136,222 @@ class Serializer:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenBatch:
-    """A batch of serialized rows, padded at the end.
+class _Encoder:
+    """Numbers the tokens of a table as they are first needed."""
 
-    Attributes
+    tokenizer: Tokenizer
+    is_pretrained: bool  # whether a model has embeddings of the tokenizer's pieces
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+
+    def __post_init__(self) -> None:
+        start = self.tokenizer.start
+        self.token("start", "", () if start is None else (start,))
+
+    def token(self, key: Hashable, text: str, pieces: Sequence[int]) -> int:
+        return self.vocabulary.token(key, text, tuple(pieces) if self.is_pretrained else ())
+
+    def word(self, key: Hashable, text: str, meaning: str) -> int:
+        """Return a token of its own that starts from what the pieces of `meaning` mean."""
+        return self.token(key, text, self.tokenizer.encode(meaning))
+
+    def part(self, text: str, pieces: tuple[int, ...]) -> int:
+        """Return the token of a part of free text, apart from those of everything else."""
+        return self.token(("part", text), text, pieces)
+
+    def piece(self, piece: int, text: str = "") -> int:
+        return self.token(piece, text, (piece,))
+
+    def encode(self, text: str) -> list[int]:
+        return [self.piece(piece) for piece in self.tokenizer.encode(text)]
+
+
+def table_serializer(
+    table: Table,
+    tokenizer: Tokenizer | None = None,
+    parts: Mapping[int, TextParts] | None = None,
+) -> Serializer:
+    """Build the serializer with a vocabulary of the table's own: per column, category and digit.
+
+    Numbers are zero-padded to the width of their column, so that the rows of a batch stay in step.
+
+    Parameters
     ----------
-    tokens : ndarray of shape (n_rows, longest), int64
-        Each row begins with the start token; what lies past its length has no meaning.
-    column_tokens : ndarray of shape (n_rows, longest), int64
-        The token whose embedding is added to each token's: the column whose cell follows, else
-        ``NO_COLUMN_TOKEN``.
-    states : ndarray of shape (n_rows, longest), int64
-        The grammar's state that each token is chosen in, ``FORCED`` where there is no choice
-        and in the padding.
-    lengths : ndarray of shape (n_rows,), int64
-        Number of tokens of each row, the start token included.
+    table : Table
+        The rows, label first. Only the schema matters, and the strings of free-text columns.
+    tokenizer : Tokenizer, optional
+        The pre-trained model's, to know which of its embeddings each new token starts from.
+    parts : mapping of int to TextParts, optional
+        By position of each column of free text, what takes the place of its strings.
     """
+    encoder = _Encoder(tokenizer or CharacterTokenizer(), tokenizer is not None)
+    cells = []
+    for position, column in enumerate(table.schema):
 
-    tokens: IntArray
+        def word(key: Hashable, text: str, position: int = position) -> int:
+            return encoder.word((position, key), text, " " + text)
+
+        column_token = word("name", str(column.name))
+        if column.is_text:
+            cell = _text_cell((parts or table.texts)[position], encoder, word("end", "\n"))
+        else:
+            cell = _symbol_cell(column, word)
+        if column.has_missing:
+            cell = cell.or_missing((word("missing", MISSING_WORD),))
+        cells.append(replace(cell, column_token=column_token))
+    return Serializer(table.schema, encoder.vocabulary, tuple(cells))
+
+
+def _symbol_cell(column: Column, word: Callable[[Hashable, str], int]) -> Cell:
+    automaton = column.symbol_automaton()
+    tokens = {symbol: word(symbol, column.symbol_text(symbol)) for symbol in automaton.symbols}
+    encode = partial(_encode_symbols, column, tokens)
+    return Cell(expand(automaton, lambda symbol: (tokens[symbol],)), encode)
+
+
+def _encode_symbols(column: Column, tokens: Mapping[Hashable, int], code: int) -> Sequence[int]:
+    return [tokens.get(symbol, NO_TOKEN) for symbol in column.symbols(code)]
+
+
+def text_serializer(
+    table: Table,
+    tokenizer: Tokenizer,
+    *,
+    digit_tokens: bool = False,
+    unconstrained: bool = False,
+    parts: Mapping[int, TextParts] | None = None,
+) -> Serializer:
+    """Build the serializer of the published text, ``age is 39, workclass is State-gov,``.
+
+    Values that could be mistaken for something else (they contain a comma, a quotation mark or a
+    line break, begin or end with a space, or read ``missing``) are written as JSON strings.
+
+    Parameters
+    ----------
+    table : Table
+        The rows, label first. Only the schema matters, and the strings of free-text columns.
+    tokenizer : Tokenizer
+        The model's own.
+    digit_tokens : bool, default=False
+        Whether numbers have a space before each digit, point and sign, ``is 1 2 . 5,``, so that
+        each is a token of its own, rather than being cut by the tokenizer, ``is 12.5,``.
+    unconstrained : bool, default=False
+        Whether the vocabulary has all pieces of the model's own, used or not.
+    parts : mapping of int to TextParts, optional
+        By position of each column of free text, what takes the place of its strings.
+
+    Raises
+    ------
+    SchemaError
+        If the tokenizer encodes two categories of a column alike.
+    ModelError
+        If the tokenizer has no pieces for a character that is needed.
+    """
+    encoder = _Encoder(tokenizer, is_pretrained=True)
+    cells = []
+    for position, column in enumerate(table.schema):
+        if column.is_text:
+            end = encoder.word(("sign", "end"), "\n", "\n")
+            cell = _text_cell((parts or table.texts)[position], encoder, end)
+            word = " " + MISSING_WORD
+            missing = [encoder.word(("sign", MISSING_WORD), word, word)]
+        else:
+            cell = _value_cell(column, encoder, digit_tokens)
+            missing = encoder.encode(" " + MISSING_WORD) + encoder.encode(TEXT_END)
+        cell = replace(cell, name=tuple(encoder.encode(f" {column.name} is")))
+        cells.append(cell.or_missing(missing) if column.has_missing else cell)
+    if unconstrained:
+        for piece in tokenizer.pieces():
+            encoder.piece(piece)
+    return Serializer(table.schema, encoder.vocabulary, tuple(cells), tokenizer)
+
+
+def _value_cell(column: Column, encoder: _Encoder, digit_tokens: bool) -> Cell:
+    if (choices := column.text_choices()) is not None:
+        return _choice_cell(column, encoder, choices)
+    if digit_tokens and (digits := column.digit_automaton()) is not None:
+        # each character of a number is encoded apart, behind a space
+        end = tuple(encoder.encode(TEXT_END))
+        tokens = {mark: tuple(encoder.encode(f" {mark}")) for mark in "-.0123456789"}
+        tokens[TEXT_END] = end
+        automaton = expand(digits, lambda mark: tokens[str(mark)])
+        return Cell(automaton, partial(_encode_digits, column, tokens))
+    return _character_cell(column, encoder)
+
+
+def _encode_digits(
+    column: Column, tokens: Mapping[str, tuple[int, ...]], code: int
+) -> Sequence[int]:
+    return [token for mark in column.text(code) + TEXT_END for token in tokens[mark]]
+
+
+def _choice_cell(column: Column, encoder: _Encoder, choices: Sequence[str]) -> Cell:
+    """Encode each value as a whole."""
+    end = encoder.encode(TEXT_END)
+    encoded = [encoder.encode(f" {text}") + end for text in choices]
+    try:
+        return Cell(from_sequences(dict(enumerate(encoded))), encoded.__getitem__)
+    except AmbiguousSequencesError as error:
+        one, other = column.decode(np.array(error.codes)).tolist()
+        raise SchemaError(
+            f"the model's tokenizer encodes the categories {one!r} and {other!r} of column "
+            f"{column.name!r} alike; rename one of them, or use serialization='table'",
+            column=column.name,
+        ) from error
+
+
+def _character_cell(column: Column, encoder: _Encoder) -> Cell:
+    """Encode a value in whatever pieces its characters can be cut into."""
+    characters = column.text_automaton()
+    further = sorted(set(map(str, characters.symbols)) - {*_NUMERALS, TEXT_END})
+    pieces = encoder.tokenizer.pieces_over(_NUMERALS + "".join(further))
+    texts = {encoder.piece(piece, text): text for piece, text in pieces.items()}
+    end = encoder.encode(TEXT_END)
+    single = {text: token for token, text in texts.items() if len(text) == 1}
+    lifted = lift(characters, {**texts, -1: TEXT_END})
+    automaton = expand(lifted, lambda token: end if token == -1 else (token,))
+    return Cell(automaton, partial(_encode_characters, column, automaton, encoder, single, end))
+
+
+def _encode_characters(
+    column: Column,
+    automaton: Automaton,
+    encoder: _Encoder,
+    single: Mapping[str, int],
+    end: list[int],
+    code: int,
+) -> Sequence[int]:
+    text = " " + column.text(code)
+    tokens = encoder.encode(text) + end
+    if automaton.read(tokens) == code:
+        return tokens
+    try:  # the tokenizer adds or merges something: encode character by character
+        return [single[character] for character in text] + end
+    except KeyError as error:
+        raise ModelError(
+            f"the model's tokenizer has no token for {error.args[0]!r}, which column "
+            f"{column.name!r} needs; use serialization='table'"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """A batch of serialized rows, padded at the end; shapes (n_rows, longest)."""
+
+    tokens: IntArray  # each row begins with the start token; the padding has no meaning
+    # whose embedding is added to each token's: the column whose cell follows, or NO_COLUMN_TOKEN
     column_tokens: IntArray
-    states: IntArray
-    lengths: IntArray
+    states: IntArray  # that each token is chosen in; FORCED without a choice and in the padding
+    lengths: IntArray  # (n_rows,): number of tokens, the start token included
 
 
 @dataclass(frozen=True, slots=True)
 class SerializedTable:
-    """The rows of a table, each distinct cell encoded once as a *segment* of tokens.
+    """The rows of a table, each distinct cell encoded once as a *segment* of tokens."""
 
-    Attributes
-    ----------
-    segments : ndarray of shape (n_rows, n_columns), int64
-        Which segment each cell is; -1 where the cell is not part of the row.
-    tokens, states : Runs
-        The tokens of each segment and the states they are chosen in.
-    column_tokens : ndarray of shape (n_columns,), int64
-        By column: the token added to the token before its cells.
-    """
-
-    segments: IntArray
-    tokens: Runs
-    states: Runs
-    column_tokens: IntArray
+    segments: IntArray  # (n_rows, n_columns); -1 where the cell is not part of the row
+    tokens: Runs  # of each segment
+    states: Runs  # that they are chosen in
+    column_tokens: IntArray  # (n_columns,): added to the token before the cells of a column
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -208,7 +371,6 @@ class SerializedTable:
         return 1 + int(self.lengths(self.segments).sum(axis=1).max(initial=0))
 
     def take(self, rows: IntArray) -> SerializedTable:
-        """Select rows, by position."""
         return replace(self, segments=self.segments[rows])
 
     def unconstrained(self) -> SerializedTable:
@@ -241,11 +403,8 @@ class SerializedTable:
 def serialize(table: Table, serializer: Serializer) -> SerializedTable:
     """Encode the rows of a table.
 
-    Raises
-    ------
-    SchemaError
-        If the grammar does not allow a cell: the table has other categories or ranges than the
-        one the serializer was built for.
+    A `SchemaError` is raised if the grammar does not allow a cell: the table has other categories
+    or ranges than the one the serializer was built for.
     """
     segments = np.full(table.codes.shape, -1, dtype=np.int64)
     tokens: list[list[int]] = []
@@ -260,9 +419,8 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
             chosen_in = serializer.grammar.states_along(column, encoded)
             if chosen_in is None:
                 name = serializer.schema[column].name
-                raise SchemaError(
-                    f"column {name!r}: its grammar does not allow a cell", column=name
-                )
+                problem = f"column {name!r}: its grammar does not allow a cell"
+                raise SchemaError(problem, column=name)
             numbers[position] = len(tokens)
             tokens.append(encoded)
             states.append(chosen_in)
@@ -275,19 +433,11 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
 def draw_orders(
     n_rows: int, n_columns: int, permutation: str, rng: np.random.Generator
 ) -> IntArray:
-    """Draw the order of the columns for each of `n_rows` rows; column 0 is the label.
+    """Draw the order of the columns for each row, shape (n_rows, n_columns); 0 is the label.
 
-    Parameters
-    ----------
-    permutation : {"label-first", "label-last", "no-label", "all", "none"}
-        ``"label-first"``: the label, then the features shuffled (as published). ``"label-last"``:
-        behind them; ``"no-label"``: without it. ``"all"``: everything shuffled. ``"none"``: the
-        order of the table.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns), int64
-        One column less with ``"no-label"``.
+    ``"label-first"``: the label, then the features shuffled (as published). ``"label-last"``:
+    behind them; ``"no-label"``: without it, one column less. ``"all"``: everything shuffled.
+    ``"none"``: the order of the table.
     """
     if permutation == "none":
         return np.tile(np.arange(n_columns), (n_rows, 1))
@@ -295,9 +445,9 @@ def draw_orders(
 
 
 def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
-    """Return the columns by ascending key, and the label (column 0) where `permutation` has it.
+    """Return the columns by ascending key (n_rows, n_columns), the label where it belongs.
 
-    `keys` has the shape (n_rows, n_columns); those of the label are changed.
+    The keys of the label (column 0) are changed.
     """
     place = {"label-first": -np.inf, "label-last": np.inf, "no-label": -np.inf}.get(permutation)
     if place is not None:

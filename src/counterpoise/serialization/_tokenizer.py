@@ -12,13 +12,10 @@ START = 0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One token of a table: its text, and the pieces of a pre-trained vocabulary for it.
-
-    A pre-trained model's embedding of the token is the mean of the embeddings of its pieces.
-    """
+    """One token of a table."""
 
     text: str
-    pieces: tuple[int, ...] = ()
+    pieces: tuple[int, ...] = ()  # of a pre-trained vocabulary: it starts from their mean embedding
 
 
 @dataclass(slots=True)
@@ -72,26 +69,21 @@ class Tokenizer(Protocol):
 
 
 class CharacterTokenizer:
-    """One piece per character: the tokenizer of models that are trained from scratch."""
+    """One piece per character, its code point: for models that are trained from scratch."""
 
     start = None
 
     def encode(self, text: str) -> list[int]:
-        """Return the code points of `text`."""
         return [ord(character) for character in text]
 
     def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Return the characters of `text`, each with its code point."""
         return [(character, (ord(character),)) for character in text]
 
     def pieces_over(self, alphabet: str) -> dict[int, str]:
-        """Return the code points of `alphabet`."""
         return {ord(character): character for character in alphabet}
 
     def pieces(self) -> list[int]:
-        """Return none: a model from scratch knows the characters of its table."""
-        return []
+        return []  # a model from scratch knows the characters of its table, and no others
 
     def decode(self, pieces: Sequence[int]) -> str:
-        """Return the characters of these code points."""
         return "".join(map(chr, pieces))

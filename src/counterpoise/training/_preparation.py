@@ -20,9 +20,12 @@ from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._backbone import LoadedModel
 from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import Serializer, TextParts
-from counterpoise.serialization._table_serializer import table_serializer
-from counterpoise.serialization._text_serializer import text_serializer
+from counterpoise.serialization._serializer import (
+    Serializer,
+    TextParts,
+    table_serializer,
+    text_serializer,
+)
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 from counterpoise.training._interpolation import interpolate
 
