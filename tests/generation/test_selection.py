@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,9 +17,9 @@ from counterpoise import LLMOverSampler
 from counterpoise.columns._base import MISSING
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.errors import ModelError
 from counterpoise.generation._rejection_sampling import NOT_SELECTED
-from counterpoise.generation._selection import SelectionClassifier, Trees
+from counterpoise.generation._selection import SelectionClassifier
+from counterpoise.persistence._trees import Trees
 from tests.small_models import labelled_table
 
 
@@ -122,77 +120,6 @@ def test_there_is_no_classifier_without_usable_features_or_a_second_class() -> N
     assert SelectionClassifier.fit(one_class, np.random.default_rng(0)) is None
 
 
-@pytest.mark.parametrize("n_classes", [2, 4])
-def test_trees_score_as_the_classifier_itself_bit_for_bit(n_classes: int) -> None:
-    rng = np.random.default_rng(n_classes)
-    X = rng.normal(size=(600, 5))
-    X[rng.random(X.shape) < 0.2] = np.nan
-    X[:, 4] = np.where(rng.random(600) < 0.5, np.nan, 1.0)  # only missing or not tells
-    y = (np.nan_to_num(X[:, 0]) + np.isnan(X[:, 4]) * 2 + rng.normal(size=600) * 0.1) * n_classes
-    classes = np.digitize(y, np.quantile(y, np.linspace(0, 1, n_classes + 1)[1:-1]))
-    classifier = HistGradientBoostingClassifier(class_weight="balanced", random_state=0)
-    classifier.fit(X, classes)
-    new = rng.normal(size=(500, 5))
-    new[rng.random(new.shape) < 0.3] = np.nan
-    trees = Trees.of(classifier)
-    np.testing.assert_array_equal(trees.decision_function(new), classifier.decision_function(new))
-    n_outputs = 1 if n_classes == 2 else n_classes
-    again = Trees.from_arrays(trees.to_arrays(), 5, n_outputs)
-    np.testing.assert_array_equal(again.decision_function(new), trees.decision_function(new))
-
-
-def a_tree() -> Trees:
-    return Trees(
-        baseline=np.array([0.5]),
-        roots=np.array([0, 3]),
-        feature=np.array([1, -1, -1, -1]),
-        threshold=np.array([2.0, 0, 0, 0]),
-        missing_left=np.array([True, False, False, False]),
-        left=np.array([1, 1, 2, 3]),
-        right=np.array([2, 1, 2, 3]),
-        value=np.array([0, -1.0, 1.0, 0.25]),
-    )
-
-
-def test_trees_are_walked_from_their_roots() -> None:
-    X = np.array([[9.0, 2.0], [0.0, 2.1], [0.0, np.nan]])
-    assert a_tree().decision_function(X).tolist() == [-0.25, 1.75, -0.25]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"left": np.array([0, 1, 2, 3])},  # walks in a circle
-        {"right": np.array([3, 1, 2, 3])},  # into another tree
-        {"right": np.array([9, 1, 2, 3])},  # out of all
-        {"feature": np.array([2, -1, -1, -1])},
-        {"feature": np.array([-2, -1, -1, -1])},
-        {"roots": np.array([1, 3])},
-        {"roots": np.array([0])},  # nodes that no walk comes to
-        {"right": np.array([1, 1, 2, 3])},
-        {"roots": np.array([0, 4])},
-        {"baseline": np.array([0.5, 0.5])},
-        {"baseline": np.array([np.inf])},
-        {"value": np.array([0, -1.0, np.nan, 0.25])},
-        {"value": np.array([0, -1.0, 1.0])},
-        {"threshold": np.array([np.nan, 0, 0, 0])},
-        {"threshold": np.array([2, 0, 0, 0])},
-        {"missing_left": np.array([[True, False, False, False]])},
-    ],
-)
-def test_arrays_that_are_no_trees_are_refused(changes: dict[str, np.ndarray]) -> None:
-    arrays = dataclasses.replace(a_tree(), **changes).to_arrays()
-    with pytest.raises(ModelError, match="malformed"):
-        Trees.from_arrays(arrays, 2, 1)
-
-
-def test_arrays_must_be_all_there() -> None:
-    arrays = a_tree().to_arrays()
-    del arrays["value"]
-    with pytest.raises(ModelError, match="stored as"):
-        Trees.from_arrays(arrays, 2, 1)
-
-
 def sampler_of(table: Table, selection: object, **changes: object) -> LLMOverSampler:
     frame = table.to_frame()
     sampler = make_sampler(
@@ -232,11 +159,3 @@ def test_missing_and_absent_cells_are_missing_to_the_classifier() -> None:
     without = Table(table.schema, table.codes.copy(), table.texts)
     without.codes[:, 1] = MISSING
     assert np.isfinite(selection_classifier.margin(without)).all()
-
-
-def test_a_sampler_with_other_classifiers_says_that_it_cannot_be_saved(tmp_path) -> None:
-    sampler = sampler_of(two_sides(120, 30), RandomForestClassifier(5))
-    assert sampler.rejection_stats_["rare"].n_rows == 60
-    with pytest.raises(ModelError, match=r"recipe\.selection cannot be saved"):
-        sampler.save(tmp_path / "saved")
-    assert not (tmp_path / "saved").exists()

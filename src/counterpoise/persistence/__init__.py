@@ -2,7 +2,7 @@
 
 - ``_sampler.py``: `save_sampler` and `load_sampler`; start here
 - ``_model.py``: the language model
-- ``_classifiers.py``: the selection classifier
+- ``_classifiers.py``: the selection classifier; ``_trees.py``: the default one as arrays
 - ``_values.py``: parameters and other values as JSON
 - ``_folder.py``: the folder: whole or not at all, its manifest, JSON files
 

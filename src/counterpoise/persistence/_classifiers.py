@@ -44,10 +44,10 @@ from counterpoise.errors import ModelError
 from counterpoise.generation._selection import (
     N_CLASSIFIERS,
     SelectionClassifier,
-    Trees,
     classifier_columns,
 )
 from counterpoise.persistence._model import read_tensors
+from counterpoise.persistence._trees import Trees
 
 TREES, ESTIMATORS_FILE = "selection.safetensors", "selection.skops"
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
