@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import torch
@@ -28,6 +28,9 @@ from counterpoise.training._checkpoint import distinct_tensors, load_tensors
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Shapes of weights by name."""
+Scalar: TypeAlias = bool | int | float | str | None
+_Short = msgspec.Meta(max_length=999)
+Setting: TypeAlias = Scalar | Annotated[list[Scalar], _Short] | Annotated[dict[str, Scalar], _Short]
 _NOT_OF_THE_MODEL = frozenset(
     {
         "_attn_implementation",
@@ -52,7 +55,7 @@ class _Described(Record):
 
     kind: str
     model_type: str
-    settings: dict[str, Any]
+    settings: dict[str, Setting]
     lora_rank: int | None
 
 
@@ -166,7 +169,7 @@ def _check_network(described: _Described, n_tensors: int) -> None:
         raise ValueError(f"lora_rank is {rank!r}")
     allowed = _allowed_settings(described.model_type)
     for name, value in described.settings.items():
-        if name not in allowed or not _is_plain(value) or not _is_like(value, allowed[name]):
+        if name not in allowed or not _is_like(value, allowed[name]):
             raise ValueError(f"{name} is no setting of {described.model_type}")
         is_many = any(part in name for part in ("layer", "expert", "block", "head"))
         if is_many and type(value) is int and value > max(n_tensors, 1024):
@@ -193,16 +196,12 @@ def _allowed_settings(model_type: str) -> dict[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether `value` is a number, a string, or a short list or dict of these."""
-    if isinstance(value, list):
-        return len(value) < 1000 and all(_is_scalar(item) for item in value)
-    if isinstance(value, dict):
-        return len(value) < 1000 and all(type(k) is str and _is_scalar(v) for k, v in value.items())
-    return _is_scalar(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    return value is None or type(value) in (bool, int, float, str)
+    """Whether `value` can be a setting: a number, a string, or a short list or dict of these."""
+    try:
+        msgspec.convert(value, Setting)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _network(described: _Described, n_tokens: int) -> Any:

@@ -121,8 +121,8 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
     generator: RowGenerator = sampler.generator_
     if generator.labeller is not None:
         raise ModelError(
-            "a sampler whose rows are labelled by XGBoost cannot be saved: the folder holds "
-            "safetensors and JSON only; use a recipe whose prompt holds the label"
+            "a sampler whose rows are labelled by XGBoost cannot be saved: a file of XGBoost "
+            "can't be checked; use a recipe whose prompt holds the label"
         )
     if generator.parser is not None:
         raise ModelError(

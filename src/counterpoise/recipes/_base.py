@@ -42,8 +42,10 @@ class Recipe(Parameters):
         find no other class likelier; otherwise it is rejected and another one generated, up to
         eight per row, after which the likeliest of the rejected ones are taken. ``"classifier"``
         is an ensemble of three histogram gradient boostings. Any scikit-learn classifier with
-        ``predict_proba`` or ``decision_function``, or a list of them, can be given. None keeps
-        every row, as published.
+        ``predict_proba`` or ``decision_function``, or a list of them, can be given; `save` refuses
+        those that it cannot check, such as support vector machines and nearest neighbours (trees,
+        forests, linear models, networks and pipelines of them can be saved). None keeps every
+        row, as published.
     refinement : {"auto", "always", None}, default=None
         Whether the model is trained further on rows of its own, about 300 per class, that
         `selection` accepted (rejection-sampling fine-tuning); it then needs a half to a quarter of
