@@ -207,7 +207,7 @@ def _is_plain(value: Any) -> bool:
 def _network(described: _Described, n_tokens: int) -> Any:
     import transformers
 
-    settings = {**described.settings, "vocab_size": n_tokens}
+    settings: dict[str, Any] = {**described.settings, "vocab_size": n_tokens}
     config = transformers.CONFIG_MAPPING[described.model_type](**settings)
     make: Any = transformers.AutoModelForCausalLM.from_config
     return make(config, dtype=torch.float32, trust_remote_code=False, attn_implementation="eager")
