@@ -86,7 +86,7 @@ def perform(
     }
     if balanced.n_synthetic:
         real = X.assign(**{table.spec.target: y})
-        report["valid_share"] = check_validity(synthetic, real).share_of_rows
+        report["valid_share"] = float(check_validity(synthetic, real).all(axis="columns").mean())
     started = time.perf_counter()
     scored, predictions = _classify(method, balanced, folds, table, split, protocol, seed, tune)
     seconds["classify"] = time.perf_counter() - started

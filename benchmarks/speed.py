@@ -162,7 +162,7 @@ def check_rows(
     rows = read_csv(folder / generation["csv"], table.numeric)
     has_label = (rows[table.spec.target] == table.positive).to_numpy(dtype=bool)
     features = rows[list(table.X)]
-    is_valid = check_validity(features, train[0]).rows.to_numpy(dtype=bool) & has_label
+    is_valid = check_validity(features, train[0]).all(axis="columns").to_numpy() & has_label
     n_valid = int(is_valid.sum())
     checked = {name: value for name, value in generation.items() if name != "csv"}
     checked |= {

@@ -58,5 +58,5 @@ def test_exactly_the_rows_asked_for_and_every_cell_valid(name, tmp_path):
     counts = result[target].value_counts()
     assert (counts == frame[target].value_counts().max()).all()
     features = synthetic.drop(columns=target)
-    assert check_validity(features, frame.drop(columns=target)).cells.all(axis=None)
+    assert check_validity(features, frame.drop(columns=target)).all(axis=None)
     assert (features.dtypes == frame.drop(columns=target).dtypes).all()

@@ -146,7 +146,7 @@ def _try_sampler(
         scores=scores(test[_TARGET], probability, positive=_MINORITY),
         synthetic=synthetic,
         seconds=seconds,
-        valid_share=check_validity(synthetic, train).share_of_rows,
+        valid_share=float(check_validity(synthetic, train).all(axis="columns").mean()),
     )
 
 

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from benchmarks._samplers import make_sampler
 from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
 from counterpoise.metrics import _distance as distance
-from counterpoise.metrics._distance import distances, encode, encode_tables, nearest
+from counterpoise.metrics._distance import distances, encode, nearest
 from tests.metrics.frames import made_rows
-from tests.small_models import QUICK, labelled_table, mixed_frame
+from tests.small_models import QUICK, mixed_frame
 
 
 def plain_position(real: list[float], value: float) -> float:
@@ -148,33 +147,17 @@ def test_beyond_the_real_rows_the_difference_grows_up_to_one() -> None:
     assert distances(others, rows)[1].tolist() == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_tables_are_encoded_as_frames_are(seed: int) -> None:
-    frame, labels = mixed_frame(30, seed)
-    level = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
-    frame["level"] = pd.Series(["low", "high", "mid", None, "low"] * 6, dtype=level)
-    frame["note"] = [f"note {i % 7} with some words in it" for i in range(30)]
-    frame["wait"] = pd.to_timedelta(np.arange(30) % 11, "h")
-    labelled = frame.assign(churn=labels)[["churn", *frame]]
-    schema = Schema.infer(labelled, kinds={"note": "text"})
-    table = Table.from_frame(labelled, schema)
-    real, made = encode_tables(table.take(range(20)), table.take(range(20, 30)), skip=1)
-    expected = encode(Schema(schema.columns[1:]), [frame[:20]], [frame[20:]])
-    assert distances(made, real) == pytest.approx(distances(expected[1], expected[0]), abs=1e-6)
-
-
 def test_an_equal_row_is_at_no_distance_and_the_first_of_several_is_named() -> None:
-    table = labelled_table(*mixed_frame(20))
-    twice, rows = encode_tables(table.take([*range(20), *range(20)]), table, skip=1)
+    frame, _ = mixed_frame(20)
+    twice, rows = encode(Schema.infer(frame), [pd.concat([frame, frame])], [frame])
     distance_, position = nearest(rows, twice)
     assert (distance_ == 0).all()
     assert position.tolist() == list(range(20))
 
 
 def test_long_integers_have_a_distance() -> None:
-    frame = pd.DataFrame({"class": list("aab"), "id": [2**60, 2**60 + 2**40, 2**60 + 2**41]})
-    table = Table.from_frame(frame, Schema.infer(frame))
-    real, made = encode_tables(table.take([0, 1]), table.take([2]), skip=1)
+    frame = pd.DataFrame({"id": [2**60, 2**60 + 2**40, 2**60 + 2**41]})
+    real, made = encode(Schema.infer(frame), [frame[:2]], [frame[2:]])
     assert distances(made, real).tolist() == [[1.0, 1.0]]
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics._distance import encode
 from counterpoise.metrics._diversity import chow_liu_entropy, entropy
-from counterpoise.metrics._sample import bin_rows
+from counterpoise.metrics._metric import bin_rows
 
 
 @settings(max_examples=50, deadline=None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from counterpoise.metrics._estimate import auc_estimate, share_estimate
+from counterpoise.metrics._metric import auc_estimate, share_estimate
 
 
 @settings(max_examples=60, deadline=None)

@@ -44,7 +44,7 @@ def test_it_trains_and_writes_in_both_serialisations(patients, serialization, mo
     )
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     assert y_resampled.value_counts().to_dict() == {"high": 40, "low": 40}
-    assert check_validity(X_resampled.iloc[60:], X).cells.all(axis=None)
+    assert check_validity(X_resampled.iloc[60:], X).all(axis=None)
     assert sampler.model_name_ == "smollm2-135m"
 
 

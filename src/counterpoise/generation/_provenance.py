@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.generation._decoding import Generated
 from counterpoise.generation._prompts import LABEL_ONLY, Prompts
-from counterpoise.metrics._distance import encode_tables, nearest
+from counterpoise.metrics._distance import encode, nearest
 
 
 def describe_origin(
@@ -53,7 +54,8 @@ def describe_origin(
     distance, row = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
     if len(made):
         of_class = np.flatnonzero(observed.codes[:, 0] == made.codes[0, 0])
-        real, synthetic = encode_tables(observed.take(of_class), made, skip=1)  # not the label
+        features = Schema(made.schema.columns[1:])  # not the label
+        real, synthetic = encode(features, [observed.take(of_class).to_frame()], [frame])
         distance, row = nearest(synthetic, real)
         row = of_class[row]
     origin = pd.DataFrame(

@@ -1,6 +1,6 @@
-"""The one distance between rows of mixed types, and rows encoded for it.
+"""Rows of mixed types, encoded to be compared: the one distance, and associations of columns.
 
-It is Gower's distance [1]_ with numbers replaced by their ranks [2]_: the mean over the columns of
+The distance is Gower's [1]_ with numbers replaced by their ranks [2]_: the mean over the columns of
 a difference between 0 and 1.
 
 - Two categories, booleans or texts: 0 if equal, else 1.
@@ -23,24 +23,20 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import MISSING, Column
+from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
 from counterpoise.errors import SchemaError
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Distances: TypeAlias = npt.NDArray[np.float32]
-
-_Values: TypeAlias = tuple[Column, npt.NDArray[Any]]
-"""A column, and its cells in all rows."""
 
 _PAIRS_PER_CHUNK = 250_000
 """Pairs of rows compared at a time: 1 MB in float32, which stays in a processor's cache."""
@@ -62,7 +58,7 @@ class Rows:
     def take(self, chosen: npt.NDArray[Any] | slice) -> Rows:
         """Select rows by position, in the order given and as often as given."""
         numbers, positions, codes = self.numbers[chosen], self.positions[chosen], self.codes[chosen]
-        return Rows(self.columns, numbers, positions, codes, self.values)
+        return replace(self, numbers=numbers, positions=positions, codes=codes)
 
     def keys(self) -> list[bytes]:
         """One key per row, equal for rows whose cells are all equal, numbers to their decimals."""
@@ -84,7 +80,7 @@ def encode(
     from the schema, and values may lie outside its domains, as those of other generators do. A
     `SchemaError` if a column is absent or a value has no place in the order of its column.
     """
-    frames = [*reference, *others]
+    frames, n_real = [*reference, *others], sum(map(len, reference))
     names = [column.name for column in schema]
     for frame in frames:
         absent = [name for name in names if name not in frame.columns]
@@ -93,30 +89,29 @@ def encode(
                 f"The table lacks the columns {absent!r}; the schema has {names!r}.",
                 column=absent[0],
             )
-    numbers: list[_Values] = []
-    cells: list[_Values] = []
-    for column in schema:
-        parts = [frame[column.name] for frame in frames]
-        if column.is_ordered:
-            values = [_floats(column, part) for part in parts]
-            numbers.append((column, np.concatenate(values)))
-        else:
-            cells.append((column, np.concatenate([_objects(part) for part in parts])))
-    return _encoded(numbers, cells, [len(frame) for frame in frames], sum(map(len, reference)))
-
-
-def encode_tables(real: Table, *others: Table, skip: int = 0) -> list[Rows]:
-    """Encode tables of one schema as `encode` does, except the first `skip` columns."""
-    tables = [real, *others]
-    numbers: list[_Values] = []
-    cells: list[_Values] = []
-    for at, column in enumerate(real.schema):
-        if at < skip:
-            continue
-        read = _strings if column.is_text else _code_floats
-        values = np.concatenate([read(table, at) for table in tables])
-        (numbers if column.is_ordered else cells).append((column, values))
-    return _encoded(numbers, cells, [len(table) for table in tables], len(real))
+    if n_real == 0:
+        raise SchemaError("There is no real row to compare with.")
+    ordered = [column for column in schema if column.is_ordered]
+    unordered = [column for column in schema if not column.is_ordered]
+    numbers = [
+        np.concatenate([_numbers(column, frame[column.name]) for frame in frames])
+        for column in ordered
+    ]
+    positions = [_mid_ranks(column[:n_real], column) for column in numbers]
+    factorized = [
+        pd.factorize(np.concatenate([_objects(frame[column.name]) for frame in frames]))
+        for column in unordered
+    ]
+    sizes = [len(frame) for frame in frames]
+    rows = Rows(
+        (*ordered, *unordered),
+        _as_columns(numbers, sum(sizes), np.float64),
+        _as_columns(positions, sum(sizes), np.float32),
+        _as_columns([codes for codes, _ in factorized], sum(sizes), np.int64),
+        tuple(values for _, values in factorized),
+    )
+    ends = np.cumsum(sizes).tolist()
+    return [rows.take(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
 
 
 def distances(rows: Rows, others: Rows) -> Distances:
@@ -140,36 +135,13 @@ def nearest(rows: Rows, others: Rows) -> tuple[Distances, IntArray]:
     return distance, position
 
 
-def _encoded(
-    numbers: Sequence[_Values],
-    cells: Sequence[_Values],
-    sizes: Sequence[int],
-    n_real: int,
-) -> list[Rows]:
-    """Split columns of all rows, the `n_real` real ones first, into one `Rows` per size."""
-    if n_real == 0:
-        raise SchemaError("There is no real row to compare with.")
-    n_rows = sum(sizes)
-    positions = [_mid_ranks(values[:n_real], values) for _, values in numbers]
-    factorized = [pd.factorize(values) for _, values in cells]
-    whole = Rows(
-        tuple(column for column, _ in [*numbers, *cells]),
-        _as_columns([values for _, values in numbers], n_rows, np.float64),
-        _as_columns(positions, n_rows, np.float32),
-        _as_columns([codes for codes, _ in factorized], n_rows, np.int64),
-        tuple(values for _, values in factorized),
-    )
-    ends = np.cumsum(sizes).tolist()
-    return [whole.take(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
-
-
 def _as_columns(arrays: Sequence[npt.NDArray[Any]], n_rows: int, dtype: Any) -> npt.NDArray[Any]:
     return np.array(arrays, dtype=dtype).reshape(len(arrays), n_rows).T  # also if there are none
 
 
-def _floats(column: Column, series: pd.Series[Any]) -> FloatArray:
-    values = column.to_floats(series)
-    without_place = np.isnan(values) & series.notna().to_numpy(dtype=bool)
+def _numbers(column: Column, series: pd.Series[Any]) -> FloatArray:
+    numbers = column.to_floats(series)
+    without_place = np.isnan(numbers) & series.notna().to_numpy(dtype=bool)
     if without_place.any():
         value = series.iloc[int(without_place.argmax())]
         raise SchemaError(
@@ -178,25 +150,13 @@ def _floats(column: Column, series: pd.Series[Any]) -> FloatArray:
             column=column.name,
             value=value,
         )
-    return values
+    return numbers
 
 
 def _objects(series: pd.Series[Any]) -> npt.NDArray[Any]:
     cells = series.astype(object).to_numpy(dtype=object, copy=True)
     cells[series.isna().to_numpy(dtype=bool)] = None
     return cells
-
-
-def _code_floats(table: Table, at: int) -> FloatArray:
-    codes = table.codes[:, at]
-    return np.where(codes == MISSING, np.nan, codes.astype(np.float64))
-
-
-def _strings(table: Table, at: int) -> npt.NDArray[Any]:
-    codes = table.codes[:, at]
-    strings = np.array([*table.texts[at], None], dtype=object)
-    result: npt.NDArray[Any] = strings[np.where(codes == MISSING, -1, codes)]
-    return result
 
 
 def _mid_ranks(real: FloatArray, numbers: FloatArray) -> FloatArray:
@@ -207,9 +167,7 @@ def _mid_ranks(real: FloatArray, numbers: FloatArray) -> FloatArray:
     ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
     span = values[-1] - values[0]
     positions = np.interp(numbers, values, ranks)  # a NaN stays one
-    below = np.minimum(numbers - values[0], 0.0)
-    above = np.maximum(numbers - values[-1], 0.0)
-    beyond = below + above
+    beyond = numbers - np.clip(numbers, values[0], values[-1])
     ranked: FloatArray = positions + (beyond / span if span > 0 else np.sign(beyond))
     return ranked
 
@@ -237,3 +195,68 @@ def _all_pairs(rows: Rows, others: Rows) -> Distances:
         total += rows.codes[:, at, None] != others.codes[None, :, at]
     total /= max(1, len(rows.columns))
     return total
+
+
+def association_matrix(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Strength of the association of each pair of columns.
+
+    - Two numbers: Spearman's rank correlation, in [-1, 1], of the rows that have both.
+    - Two categories: Cramer's V, in [0, 1]; a missing cell is a category.
+    - A number and a category: the correlation ratio of the number's ranks, in [0, 1].
+
+    With a constant column, it is 0.
+
+    Returns
+    -------
+    DataFrame of shape (n_columns, n_columns)
+        Symmetric, 1 on the diagonal, rows and columns named and ordered as the schema.
+    """
+    (rows,) = encode(schema, [frame])
+    encoded = pd.Index([column.name for column in rows.columns], tupleize_cols=False)
+    order = pd.Index([column.name for column in schema], tupleize_cols=False)
+    matrix = associations(rows, np.arange(len(encoded)))
+    return pd.DataFrame(matrix, encoded, encoded).reindex(index=order, columns=order)
+
+
+def associations(rows: Rows, columns: IntArray) -> FloatArray:
+    """As `association_matrix`, for the columns at these ascending positions of ``rows.columns``."""
+    n_ordered = rows.numbers.shape[1]
+    numbers = pd.DataFrame(rows.numbers[:, columns[columns < n_ordered]])
+    codes = rows.codes[:, columns[columns >= n_ordered] - n_ordered].T
+    categories = [np.unique(column, return_inverse=True)[1] for column in codes]
+    ranks = numbers.rank().to_numpy()
+    n_numbers = ranks.shape[1]
+    matrix = np.eye(len(columns))
+    spearman = numbers.corr(method="spearman", min_periods=2).fillna(0.0).to_numpy()
+    matrix[:n_numbers, :n_numbers] = spearman
+    for at, category in enumerate(categories, start=n_numbers):
+        found = [_correlation_ratio(column, category) for column in ranks.T]
+        found += [_cramers_v(category, other) for other in categories[: at - n_numbers]]
+        matrix[at, :at] = matrix[:at, at] = found
+    np.fill_diagonal(matrix, 1.0)
+    return matrix
+
+
+def _correlation_ratio(ranks: FloatArray, categories: IntArray) -> float:
+    known = ~np.isnan(ranks)
+    if known.sum() < 2:
+        return 0.0
+    centred = ranks[known] - ranks[known].mean()
+    groups = categories[known]
+    counts = np.bincount(groups)
+    sums = np.bincount(groups, weights=centred)
+    between = (sums[counts > 0] ** 2 / counts[counts > 0]).sum()
+    within = centred @ centred
+    return float(np.sqrt(min(1.0, between / within))) if within > 0 else 0.0
+
+
+def _cramers_v(one: IntArray, other: IntArray) -> float:
+    """Own code: scipy's also computes a test, and a table of all pairs of values."""
+    n_one, n_other = int(one.max()) + 1, int(other.max()) + 1
+    smaller = min(n_one, n_other) - 1
+    if smaller == 0:
+        return 0.0
+    pairs, counts = np.unique(one * n_other + other, return_counts=True)
+    expected = np.bincount(one)[pairs // n_other] * np.bincount(other)[pairs % n_other]
+    mean_square = (counts**2 / expected).sum() - 1  # chi-squared per row
+    return float(np.sqrt(np.clip(mean_square / smaller, 0.0, 1.0)))

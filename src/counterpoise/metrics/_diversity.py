@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pandas as pd
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from counterpoise.metrics._distance import FloatArray, IntArray
-from counterpoise.metrics._metric import register_metric
-from counterpoise.metrics._sample import Sample
+from counterpoise.metrics._metric import Sample, register_metric
 
+LEVELS = np.arange(1, 21) / 20
+"""Shares of the rows that are in the core, in `beta_recall` and `alpha_precision`."""
 _N_NEIGHBORS = 5
-_LEVELS = np.arange(1, 21) / 20
 
 
 @register_metric("Distinct rows", aspect="diversity", better="higher", equal_size=False)
 def distinct_row_rate(sample: Sample) -> float:
     """Share of distinct rows among all rows."""
-    keys = sample.rows.keys()
-    return len(set(keys)) / len(keys)
+    return len(set(sample.keys)) / len(sample)
 
 
 @register_metric("Entropy of the columns", aspect="diversity", better="higher")
@@ -85,12 +81,12 @@ def beta_recall(sample: Sample, k: int = _N_NEIGHBORS) -> float:
     ----------
     .. [1] Alaa et al., "How faithful is your synthetic data?", ICML 2022.
     """
-    centrality = mean_distances(sample.distances)
+    centrality = sample.centrality
     nearest = sample.to_real.argmin(axis=1)
     is_covered = sample.to_real.min(axis=1) <= sample.real.radii(k)
-    cores = np.quantile(centrality, _LEVELS)
+    cores = np.quantile(centrality, LEVELS)
     recall = np.array([(is_covered & (centrality[nearest] <= core)).mean() for core in cores])
-    return float(1 - np.abs(recall - _LEVELS).sum() / _LEVELS.sum())
+    return float(1 - np.abs(recall - LEVELS).sum() / LEVELS.sum())
 
 
 @register_metric("Distance between rows", aspect="diversity", better="real")
@@ -104,60 +100,25 @@ def mean_pairwise_distance(sample: Sample) -> float:
 def subgroup_coverage(sample: Sample) -> float:
     """Share of the training rows' clusters that get at least half of their share.
 
-    See `subgroup_shares`.
+    A row belongs to the cluster of the real row nearest to it, see `Sample.groups`.
     """
-    shares = subgroup_shares(sample)
-    return float((shares["sample"] >= shares["real"] / 2).mean())
+    real = sample.real.groups
+    n_real = np.bincount(real)
+    n_rows = np.bincount(real[sample.to_real.argmin(axis=0)], minlength=len(n_real))
+    return float((n_rows / len(sample) >= n_real / len(real) / 2).mean())
 
 
-def subgroup_shares(sample: Sample) -> pd.DataFrame:
-    """Share of the real and of the sample's rows in each sub-group of the real ones.
-
-    Sub-groups are clusters of the real rows (Ward linkage of the square roots of the distances; one
-    for every ten rows, 2 to 10 of them). A row belongs to the group of the real row nearest to it.
-
-    Returns
-    -------
-    DataFrame of shape (n_groups, 2)
-        Columns ``real`` and ``sample``; each sums to 1.
-    """
-    groups = sample.real.groups
-    n_groups = int(groups.max()) + 1
-    parts = {"real": groups, "sample": groups[sample.to_real.argmin(axis=0)]}
-    return pd.DataFrame(
-        {name: np.bincount(part, minlength=n_groups) / len(part) for name, part in parts.items()}
-    )
+def column_entropies(sample: Sample) -> FloatArray:
+    """Entropy of each column, in nats; numbers in bins, and a missing cell is a value."""
+    return np.array([entropy(column) for column in sample.bins.T])
 
 
-def column_entropies(sample: Sample) -> pd.Series[float]:
-    """Entropy of each column, in nats, by name.
-
-    Numbers are counted in bins that hold equal shares of the real values (2 to 10 bins, depending
-    on the number of real rows); a missing cell is a value of its own. See `entropy`.
-    """
-    return by_column(sample, [entropy(column) for column in sample.bins.T])
-
-
-def column_support_coverage(sample: Sample) -> pd.Series[float]:
-    """Share of each column's real values, in bins as in `column_entropies`, that occur, by name."""
-    found = []
+def column_support_coverage(sample: Sample) -> FloatArray:
+    """Share of each column's real values, numbers in bins, that occur."""
+    shares = []
     for real, bins in zip(sample.real.bins.T, sample.bins.T, strict=True):
-        occurs = np.bincount(bins, minlength=int(real.max()) + 1) > 0
-        found.append(occurs[np.unique(real)].mean())
-    return by_column(sample, found)
-
-
-def by_column(sample: Sample, values: Any) -> pd.Series[float]:
-    """Name figures in the order of ``sample.rows.columns``."""
-    names = [column.name for column in sample.rows.columns]
-    return pd.Series(values, index=pd.Index(names, tupleize_cols=False), dtype=float)
-
-
-def mean_distances(matrix: FloatArray) -> FloatArray:
-    """Mean distance of each row to the others, from a matrix whose diagonal is infinite."""
-    finite = np.where(np.isinf(matrix), 0.0, matrix)
-    means: FloatArray = finite.sum(axis=1, dtype=np.float64) / (len(matrix) - 1)
-    return means
+        shares.append(np.isin(np.unique(real), bins).mean())
+    return np.array(shares)
 
 
 def entropy(codes: IntArray) -> float:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
-from counterpoise.metrics._associations import associations
 from counterpoise.metrics._distance import FloatArray, IntArray
-from counterpoise.metrics._diversity import by_column, mean_distances
-from counterpoise.metrics._estimate import Estimate, auc_estimate, share_estimate
-from counterpoise.metrics._metric import register_metric
-from counterpoise.metrics._sample import Sample
+from counterpoise.metrics._diversity import LEVELS
+from counterpoise.metrics._metric import (
+    Estimate,
+    Sample,
+    auc_estimate,
+    register_metric,
+    share_estimate,
+)
 
-_LEVELS = np.arange(1, 21) / 20
-_MIN_ROWS_TO_LEARN = 10
+_MIN_ROWS = 10
 _N_FOLDS = 5
 _N_TREES = 50
 _WIDENED = float(np.sqrt(1 + _N_FOLDS / (_N_FOLDS - 1)))
@@ -35,12 +36,10 @@ def association_error(sample: Sample) -> float:
     Over all pairs of columns (of at most 64, evenly spaced), of the values of
     `association_matrix`; 0 where there is one column.
     """
-    columns = sample.real.paired_columns
-    if len(columns) < 2:
+    differences = sample.real.associations - sample.associations
+    if len(differences) < 2:
         return 0.0
-    pairs = np.tril_indices(len(columns), -1)
-    differences = sample.real.associations - associations(sample.rows, columns)
-    return float(np.abs(differences)[pairs].mean())
+    return float(np.abs(differences)[np.tril_indices(len(differences), -1)].mean())
 
 
 @register_metric("Alpha-precision", aspect="fidelity", better="higher")
@@ -59,18 +58,14 @@ def alpha_precision(sample: Sample) -> float:
     ----------
     .. [1] Alaa et al., "How faithful is your synthetic data?", ICML 2022.
     """
-    cores = np.quantile(mean_distances(sample.real.distances), _LEVELS)
+    cores = np.quantile(sample.real.centrality, LEVELS)
     centrality = sample.to_real.mean(axis=0, dtype=np.float64)
     precision = np.array([(centrality <= core).mean() for core in cores])
-    return float(1 - np.abs(precision - _LEVELS).sum() / _LEVELS.sum())
+    return float(1 - np.abs(precision - LEVELS).sum() / LEVELS.sum())
 
 
 @register_metric(
-    "Two-sample test",
-    aspect="fidelity",
-    better="real",
-    equal_size=False,
-    min_rows=_MIN_ROWS_TO_LEARN,
+    "Two-sample test", aspect="fidelity", better="real", equal_size=False, min_rows=_MIN_ROWS
 )
 def two_sample_test(sample: Sample) -> Estimate:
     """Accuracy of a classifier that tells the rows from training rows; 0.5 is guessing.
@@ -87,8 +82,7 @@ def two_sample_test(sample: Sample) -> Estimate:
     X, y = _balanced(sample)
     n_train = len(y) // 4  # of each kind
     train = [sample.rng.permutation(np.flatnonzero(y == kind))[:n_train] for kind in (0, 1)]
-    is_train = np.zeros(len(y), dtype=bool)
-    is_train[np.concatenate(train)] = True
+    is_train = np.isin(np.arange(len(y)), np.concatenate(train))
     scores = _forest_scores(X[is_train], y[is_train], X[~is_train], sample.rng)
     n = int((~is_train).sum())
     # a score of exactly one half is decided at random, so that guessing is right half the time
@@ -100,11 +94,7 @@ def two_sample_test(sample: Sample) -> Estimate:
 
 
 @register_metric(
-    "Detection AUC",
-    aspect="fidelity",
-    better="real",
-    equal_size=False,
-    min_rows=_MIN_ROWS_TO_LEARN,
+    "Detection AUC", aspect="fidelity", better="real", equal_size=False, min_rows=_MIN_ROWS
 )
 def detection_auc(sample: Sample) -> Estimate:
     """ROC AUC of a classifier that tells the rows from training rows; less than 0.5: copies.
@@ -130,8 +120,8 @@ def detection_auc(sample: Sample) -> Estimate:
     return auc_estimate(scores[y == 1], scores[y == 0], widened=_WIDENED)
 
 
-def marginal_distances(sample: Sample) -> pd.Series[float]:
-    """How far each column's distribution is from the real one's, in [0, 1], by name.
+def marginal_distances(sample: Sample) -> FloatArray:
+    """How far each column's distribution is from the real one's, in [0, 1].
 
     Categories: the total variation distance, half the sum of the differences of their shares; a
     missing cell is a category. Numbers: the Kolmogorov-Smirnov distance, the largest difference of
@@ -140,14 +130,14 @@ def marginal_distances(sample: Sample) -> pd.Series[float]:
     real, rows = sample.real.rows, sample.rows
     found = list(map(_kolmogorov_smirnov, real.numbers.T, rows.numbers.T))
     found += list(map(_total_variation, real.codes.T, rows.codes.T))
-    return by_column(sample, found)
+    return np.array(found)
 
 
 def _kolmogorov_smirnov(real: FloatArray, numbers: FloatArray) -> float:
     """Own code: scipy's also computes a p-value, which takes ten times as long."""
-    one, other = (np.sort(np.where(np.isnan(part), -np.inf, part)) for part in (real, numbers))
-    values = np.concatenate([one, other])
-    shares = [np.searchsorted(part, values, side="right") / len(part) for part in (one, other)]
+    parts = [np.sort(np.where(np.isnan(part), -np.inf, part)) for part in (real, numbers)]
+    values = np.concatenate(parts)
+    shares = [np.searchsorted(part, values, side="right") / len(part) for part in parts]
     return float(np.abs(shares[0] - shares[1]).max())
 
 
@@ -160,9 +150,9 @@ def _total_variation(real: IntArray, codes: IntArray) -> float:
 def _balanced(sample: Sample) -> tuple[FloatArray, IntArray]:
     """Draw as many real rows as rows of the sample; return features, and 1 for the sample."""
     n = min(len(sample.real), len(sample))
-    if n < _MIN_ROWS_TO_LEARN:
+    if n < _MIN_ROWS:
         raise ValueError(
-            f"at least {_MIN_ROWS_TO_LEARN} real and as many synthetic rows are needed to train a "
+            f"at least {_MIN_ROWS} real and as many synthetic rows are needed to train a "
             f"classifier; got {len(sample.real)} and {len(sample)}"
         )
     parts = [
@@ -186,5 +176,4 @@ def _forest_scores(
     forest = RandomForestClassifier(
         _N_TREES, min_samples_leaf=2, random_state=int(rng.integers(2**31))
     )
-    scores: FloatArray = forest.fit(X, y).predict_proba(X_test)[:, 1]
-    return scores
+    return np.asarray(forest.fit(X, y).predict_proba(X_test)[:, 1])

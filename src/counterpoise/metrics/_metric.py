@@ -1,67 +1,299 @@
-"""What a metric is, and the list of all of them: to add one, decorate a function."""
+"""What a metric is: a function of a `Sample` of rows; its value; and the list of all metrics."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from counterpoise.metrics._estimate import Estimate
-from counterpoise.metrics._sample import Sample
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
+from counterpoise.columns._schema import Schema
+from counterpoise.metrics._distance import (
+    Distances,
+    FloatArray,
+    IntArray,
+    Rows,
+    associations,
+    distances,
+    encode,
+)
+
+_MAX_BINS = 10
+_ROWS_PER_GROUP = 10
+_MAX_GROUPS = 10
+_MAX_PAIRED_COLUMNS = 64
+"""Columns of which all pairs are measured: time grows with the square of their number."""
+_SUSPICIOUS = 0.1
+"""How far above chance a value gives a warning."""
+_Z = float(stats.norm.ppf(0.975))
+
+Interval: TypeAlias = tuple[float, float]
+
+
+class Sample:
+    """Rows to measure, beside the real rows that they are compared with.
+
+    What metrics have in common is computed when it is first used, and once.
+
+    Attributes
+    ----------
+    rows : Rows
+        The rows to measure: synthetic ones or, for comparison, real ones.
+    real : Sample
+        The real rows that the generator was trained on; they are their own `real`.
+    holdout : Rows or None
+        Real rows that the generator has not seen.
+    rng : numpy.random.Generator
+        For what is drawn at random.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        rng: np.random.Generator,
+        *,
+        real: Sample | None = None,
+        holdout: Rows | None = None,
+    ) -> None:
+        if len(rows) < 2:
+            purpose = "rows are needed to be measured"
+            if real is None:
+                purpose = "real rows are needed to compare with"
+            raise ValueError(f"at least 2 {purpose}; got {len(rows)}")
+        self.rows = rows
+        self.rng = rng
+        self.holdout = holdout
+        self._real = real
+
+    @classmethod
+    def from_frames(
+        cls,
+        real: pd.DataFrame,
+        synthetic: pd.DataFrame,
+        schema: Schema,
+        *,
+        holdout: pd.DataFrame | None = None,
+        random_state: int = 0,
+    ) -> Sample:
+        """Prepare frames, at least two rows each, to be measured.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"a": [1, 2, 3, 4], "b": ["x", "y", "x", "y"]})
+        >>> METRICS["coverage"].function(Sample.from_frames(frame, frame, Schema.infer(frame)))
+        1.0
+        """
+        rng = np.random.default_rng(random_state)
+        reference = [real] if holdout is None else [real, holdout]
+        rows = encode(schema, reference, [synthetic])
+        held = None if holdout is None else rows[1]
+        return cls(rows[-1], rng, real=cls(rows[0], rng), holdout=held)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def real(self) -> Sample:
+        """The real rows."""
+        return self if self._real is None else self._real
+
+    @cached_property
+    def distances(self) -> Distances:
+        """Between these rows, shape (n_rows, n_rows); infinite from a row to itself."""
+        matrix = distances(self.rows, self.rows)
+        np.fill_diagonal(matrix, np.inf)
+        return matrix
+
+    @cached_property
+    def to_real(self) -> Distances:
+        """Distances of the real rows to these, shape (n_real, n_rows)."""
+        return self.distances if self._real is None else distances(self._real.rows, self.rows)
+
+    @cached_property
+    def to_holdout(self) -> Distances:
+        """Distances of the held-out rows to these, shape (n_holdout, n_rows)."""
+        if self.holdout is None:
+            raise ValueError("this metric takes held-out rows; there are none")
+        return distances(self.holdout, self.rows)
+
+    @cached_property
+    def centrality(self) -> FloatArray:
+        """Mean distance of each row to the other ones."""
+        finite = np.where(np.isinf(self.distances), 0.0, self.distances)
+        means: FloatArray = finite.sum(axis=1, dtype=np.float64) / (len(self) - 1)
+        return means
+
+    @cached_property
+    def bins(self) -> IntArray:
+        """Cells as bins, as `bin_rows` returns them."""
+        # about five real rows per cell of two columns
+        n_bins = int(np.clip(np.sqrt(len(self.real) / 5), 2, _MAX_BINS))
+        return bin_rows(self.real.rows, self.rows, n_bins)
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """One key per row, equal for equal rows."""
+        return self.rows.keys()
+
+    @cached_property
+    def paired_columns(self) -> IntArray:
+        """Positions of the columns whose pairs are measured: all, or 64 evenly spaced ones."""
+        n_columns = len(self.rows.columns)
+        spaced = np.linspace(0, n_columns - 1, min(n_columns, _MAX_PAIRED_COLUMNS))
+        return spaced.round().astype(np.int64)
+
+    @cached_property
+    def associations(self) -> FloatArray:
+        """Association of each pair of `paired_columns`."""
+        return associations(self.rows, self.paired_columns)
+
+    @cached_property
+    def groups(self) -> IntArray:
+        """Sub-group of each row, from 0: Ward clusters, one for every ten rows, 2 to 10 of them."""
+        n_groups = int(np.clip(len(self) // _ROWS_PER_GROUP, 2, _MAX_GROUPS))
+        # Ward's method needs Euclidean distances, which the square roots of these are
+        condensed = squareform(np.sqrt(self.distances, dtype=np.float64), checks=False)
+        tree = hierarchy.linkage(condensed, method="ward")
+        groups: IntArray = hierarchy.fcluster(tree, n_groups, criterion="maxclust").astype(np.int64)
+        return groups - 1
+
+    def radii(self, k: int) -> Distances:
+        """Distance of each row to its `k`-th nearest other one (or to the farthest)."""
+        k = min(k, len(self) - 1)
+        radii: Distances = np.partition(self.distances, k - 1, axis=1)[:, k - 1]
+        return radii
+
+    def take(self, chosen: npt.NDArray[Any]) -> Sample:
+        """Return a sample of some of the rows, by position; distances are not computed again."""
+        part = Sample(self.rows.take(chosen), self.rng, real=self.real, holdout=self.holdout)
+        part.bins = self.bins[chosen]
+        part.to_real = self.to_real[:, chosen]
+        part.distances = self.distances[np.ix_(chosen, chosen)]
+        # a row that was taken twice is two rows without distance
+        part.distances[chosen[:, None] == chosen[None, :]] = 0.0
+        np.fill_diagonal(part.distances, np.inf)
+        return part
+
+    def halved(self) -> Sample:
+        """Return a random half of the rows, with the other half for its held-out rows."""
+        other, chosen = np.array_split(self.rng.permutation(len(self)), 2)
+        half = self.take(chosen)
+        half.holdout = self.rows.take(other)
+        half.to_holdout = self.distances[np.ix_(other, chosen)]
+        return half
+
+
+def bin_rows(real: Rows, rows: Rows, n_bins: int) -> IntArray:
+    """Give the cells of every column bins from 0 up, numbers by quantiles of the real rows.
+
+    Shape (n_rows, n_columns), in the order of ``rows.columns``; a missing cell has its own bin.
+    """
+    columns = []
+    shares = np.arange(1, n_bins) / n_bins
+    for real_numbers, numbers in zip(real.numbers.T, rows.numbers.T, strict=True):
+        known = real_numbers[~np.isnan(real_numbers)]
+        values = np.unique(known)
+        if len(values) <= n_bins:
+            edges: FloatArray = (values[1:] + values[:-1]) / 2
+        else:
+            edges = np.unique(np.quantile(known, shares))
+        bins = np.searchsorted(edges, numbers, side="right")
+        columns.append(np.where(np.isnan(numbers), len(edges) + 1, bins))
+    columns += list(rows.codes.T + 1)
+    return np.column_stack(columns).astype(np.int64)
+
+
+def at_most(frame: pd.DataFrame, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the frame, or `n_rows` of its rows drawn at random, in their order."""
+    if len(frame) <= n_rows:
+        return frame
+    return frame.iloc[np.sort(rng.choice(len(frame), n_rows, replace=False))]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value, with a 95 % interval and the p-value of a test where there are such."""
+
+    value: float
+    interval: Interval | None = None
+    p_value: float | None = None
+    column: Any = None  # name of the column that it is about; None for whole rows
+
+
+def share_estimate(n_hits: float, n: float) -> Estimate:
+    """Return a share with its Wilson score interval; scipy's takes whole numbers only."""
+    share = n_hits / n
+    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return Estimate(float(share), (max(0.0, float(middle - half)), min(1.0, float(middle + half))))
+
+
+def auc_estimate(
+    positives: npt.ArrayLike, negatives: npt.ArrayLike, *, widened: float = 1.0
+) -> Estimate:
+    """Return the area under the ROC curve of scores, at least two each, with DeLong's interval.
+
+    `widened` is a factor of its width, where scores are not independent. DeLong, DeLong and
+    Clarke-Pearson, Biometrics 44 (1988).
+    """
+    high, low = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
+    above = _placements(high, low)
+    below = 1 - _placements(low, high)
+    auc = float(above.mean())
+    error = widened * np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))
+    return Estimate(auc, (max(0.0, float(auc - _Z * error)), min(1.0, float(auc + _Z * error))))
+
+
+def _placements(scores: FloatArray, others: FloatArray) -> FloatArray:
+    """Share of `others` below each score, with half of those equal to it."""
+    ordered = np.sort(others)
+    left = np.searchsorted(ordered, scores, side="left")
+    right = np.searchsorted(ordered, scores, side="right")
+    placements: FloatArray = (left + right) / (2 * len(others))
+    return placements
+
+
+def as_estimate(value: float | Estimate | None) -> Estimate | None:
+    """Wrap a plain number."""
+    return value if value is None or isinstance(value, Estimate) else Estimate(float(value))
+
 
 MetricFunction: TypeAlias = Callable[[Sample], float | Estimate | None]
 Anchor: TypeAlias = Callable[[MetricFunction, Sample, Sample | None], float | Estimate | None]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_SUSPICIOUS = 0.1
-"""How far above chance a value gives a warning."""
-
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A function of a sample of rows, and how to read its value.
+    """A function of a sample of rows, and how to read its value."""
 
-    Attributes
-    ----------
-    name, meaning : str
-        Name of the function, and the first line of its docstring.
-    function : callable
-        Takes a `Sample`; returns a float, an `Estimate`, or None where the metric does not apply.
-    label : str
-        What reports call it.
-    aspect : str
-        What it is about: ``"diversity"``, ``"fidelity"``, ``"privacy"``, or an aspect of your own.
-    better : {"higher", "lower", "real"}
-        Which values are good: high ones, low ones, or those near that of held-out real rows.
-    equal_size : bool, default=True
-        Measure samples of equal size, as the value depends on the number of rows: the value is the
-        mean over samples, the interval the middle 95 % of them. False: measure all rows once.
-    min_rows, min_holdout : int, default=2, 0
-        Real and synthetic rows, and held-out rows, that it takes at least.
-    real_anchor : callable, default=None
-        Computes the value of real rows from the function, the synthetic sample and the held-out
-        one (or None). By default, it is the function's value for the held-out rows.
-    warning : str, default=None
-        Template, of ``value`` and ``real``, of a warning where the value is surely too high: its
-        interval is above that of real rows or, with `chance`, above `chance`, and the value is
-        above it by 0.1 or more.
-    chance : float, default=None
-        Value without leakage, where it is known.
-    """
-
-    name: str
-    meaning: str
-    function: MetricFunction
-    label: str
-    aspect: str
-    better: Literal["higher", "lower", "real"]
+    name: str  # of the function
+    meaning: str  # first line of the function's docstring
+    function: MetricFunction  # returns None where the metric does not apply
+    label: str  # what reports call it
+    aspect: str  # "diversity", "fidelity", "privacy", or an aspect of your own
+    better: Literal["higher", "lower", "real"]  # "real": near the value of held-out real rows
+    # True: the value depends on the number of rows, so samples of equal size are measured: their
+    # mean is the value, the middle 95 % of them the interval. False: all rows are measured once.
     equal_size: bool = True
-    min_rows: int = 2
-    min_holdout: int = 0
+    min_rows: int = 2  # real and synthetic rows that it needs, each
+    min_holdout: int = 0  # held-out rows that it needs
+    # computes the value of real rows from the function, the synthetic sample and the held-out one
+    # (or None); by default, it is the function's value for the held-out rows
     real_anchor: Anchor | None = None
+    # template, of `value`, `real` and `column`, of a warning where the value is surely too high:
+    # its interval is above that of real rows or, with `chance`, above `chance`, and the value is
+    # above it by 0.1 or more
     warning: str | None = None
-    chance: float | None = None
+    chance: float | None = None  # value without leakage, where it is known
 
     def lack(self, sample: Sample) -> str:
         """Return which rows `sample` has too few of to be measured; "" if it has enough."""
@@ -102,10 +334,7 @@ METRICS: dict[str, Metric] = {}
 def register_metric(label: str, **attributes: Any) -> Callable[[_Function], _Function]:
     """Decorate a function to add it to what `measure_quality` measures and a report shows.
 
-    Parameters
-    ----------
-    label, **attributes
-        As in `Metric`; at least `aspect` and `better`.
+    `attributes` are those of a `Metric`; at least `aspect` and `better`.
 
     Examples
     --------
@@ -124,8 +353,3 @@ def register_metric(label: str, **attributes: Any) -> Callable[[_Function], _Fun
         return function
 
     return register
-
-
-def as_estimate(value: float | Estimate | None) -> Estimate | None:
-    """Wrap a plain number."""
-    return value if value is None or isinstance(value, Estimate) else Estimate(float(value))

@@ -9,14 +9,21 @@ holdout as to its training rows.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics._distance import Rows
-from counterpoise.metrics._estimate import Estimate, auc_estimate, share_estimate
-from counterpoise.metrics._metric import MetricFunction, as_estimate, register_metric
-from counterpoise.metrics._sample import Sample
+from counterpoise.metrics._metric import (
+    Estimate,
+    MetricFunction,
+    Sample,
+    as_estimate,
+    auc_estimate,
+    register_metric,
+    share_estimate,
+)
 
 _NEAR_QUANTILE = 0.05
 """A near copy is nearer to a training row than all but this share of training rows are."""
@@ -26,13 +33,14 @@ _TEXTS_PER_CHUNK = 500
 _MIN_HOLDOUT = 4
 """Held-out rows that can be cut in two: one half stands for the synthetic rows."""
 _N_HALVINGS = 10
+_privacy_metric = partial(register_metric, aspect="privacy", better="lower", equal_size=False)
 
 
 def _held_out_or_training(
     function: MetricFunction, synthetic: Sample, held_out: Sample | None
 ) -> float | Estimate | None:
     """Anchor: held-out rows or, without any, training rows compared with the other ones."""
-    return function(synthetic.training_rows() if held_out is None else held_out)
+    return function(synthetic.real if held_out is None else held_out)
 
 
 def _mean_over_halvings(
@@ -47,11 +55,18 @@ def _mean_over_halvings(
     return float(np.mean([estimate.value for estimate in found if estimate is not None]))
 
 
-@register_metric(
+def _texts_of_real_rows(
+    function: MetricFunction, synthetic: Sample, held_out: Sample | None
+) -> Estimate | None:
+    """Anchor: held-out rows, in the column that the synthetic rows' share is of."""
+    found = as_estimate(function(synthetic))
+    if found is None or held_out is None:
+        return None
+    return _near_copies_by_column(held_out).get(found.column)
+
+
+@_privacy_metric(
     "Exact copies",
-    aspect="privacy",
-    better="lower",
-    equal_size=False,
     real_anchor=_held_out_or_training,
     warning="{value:.1%} of the synthetic rows equal a training row in every cell; of real rows "
     "that the generator has not seen, {real:.1%} do.",
@@ -62,16 +77,12 @@ def exact_copies(sample: Sample) -> Estimate:
     Numbers are compared to the column's decimals. Interval: Wilson's.
     """
     n_rows = Counter(sample.real.keys)
-    n_own = int(sample.rows is sample.real.rows)  # a training row is no copy of itself
-    keys = sample.rows.keys()
-    return share_estimate(sum(n_rows[key] > n_own for key in keys), len(keys))
+    n_own = int(sample is sample.real)  # a training row is no copy of itself
+    return share_estimate(sum(n_rows[key] > n_own for key in sample.keys), len(sample))
 
 
-@register_metric(
+@_privacy_metric(
     "Near copies",
-    aspect="privacy",
-    better="lower",
-    equal_size=False,
     real_anchor=_held_out_or_training,
     warning="{value:.1%} of the synthetic rows are nearly equal to a training row; of real rows "
     "that the generator has not seen, {real:.1%} are.",
@@ -86,11 +97,8 @@ def near_copies(sample: Sample) -> Estimate:
     return share_estimate(int(((nearest < radius) | (nearest == 0)).sum()), len(nearest))
 
 
-@register_metric(
+@_privacy_metric(
     "Closer to training than to held-out rows",
-    aspect="privacy",
-    better="lower",
-    equal_size=False,
     min_holdout=_MIN_HOLDOUT,
     real_anchor=_mean_over_halvings,
     chance=0.5,
@@ -128,11 +136,8 @@ def closer_to_training(sample: Sample) -> Estimate:
     return Estimate(as_if_equal(found.value), (as_if_equal(low), as_if_equal(high)))
 
 
-@register_metric(
+@_privacy_metric(
     "Membership inference",
-    aspect="privacy",
-    better="lower",
-    equal_size=False,
     min_holdout=_MIN_HOLDOUT,
     real_anchor=_mean_over_halvings,
     chance=0.5,
@@ -149,21 +154,8 @@ def membership_inference(sample: Sample) -> Estimate:
     return auc_estimate(-sample.to_real.min(axis=1), -sample.to_holdout.min(axis=1))
 
 
-def _texts_of_real_rows(
-    function: MetricFunction, synthetic: Sample, held_out: Sample | None
-) -> Estimate | None:
-    """Anchor: held-out rows, in the column that the synthetic rows' share is of."""
-    found = as_estimate(function(synthetic))
-    if found is None or held_out is None:
-        return None
-    return column_text_near_copies(held_out).get(found.column)
-
-
-@register_metric(
+@_privacy_metric(
     "Near copies of texts",
-    aspect="privacy",
-    better="lower",
-    equal_size=False,
     real_anchor=_texts_of_real_rows,
     warning="{value:.1%} of the texts in column {column!r} nearly equal the text of a training "
     "row.",
@@ -171,23 +163,14 @@ def _texts_of_real_rows(
 def text_near_copies(sample: Sample) -> Estimate | None:
     """Share of the texts that are at least 90 % similar to a training row's; highest column.
 
-    See `column_text_near_copies`; None where the table has no text column.
+    By a normalised insertion-deletion similarity; missing cells are left out. None where the table
+    has no text column. Interval: Wilson's.
     """
-    shares = column_text_near_copies(sample).values()
+    shares = _near_copies_by_column(sample).values()
     return max(shares, key=lambda share: share.value, default=None)
 
 
-def column_text_near_copies(sample: Sample) -> dict[object, Estimate]:
-    """For each text column, the share of texts that nearly equal a training text, by name.
-
-    From a normalised insertion-deletion similarity of 0.9 on. Missing cells are left out.
-    Interval: Wilson's.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the table has a text column and rapidfuzz is not installed.
-    """
+def _near_copies_by_column(sample: Sample) -> dict[object, Estimate]:
     found = {}
     for at, column in enumerate(sample.rows.columns):
         if column.is_text:

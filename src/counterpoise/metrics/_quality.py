@@ -1,4 +1,4 @@
-"""Every metric of synthetic rows at once, each beside what real and what repeated rows reach."""
+"""Every metric of synthetic rows at once, beside their anchors; and whether cells are possible."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 from sklearn.utils import check_random_state
 
 from counterpoise.columns._schema import Schema
 from counterpoise.errors import MissingDependencyError
-from counterpoise.metrics import _privacy  # noqa: F401 - registers its metrics
+from counterpoise.metrics import _diversity, _fidelity, _privacy  # noqa: F401 - register metrics
 from counterpoise.metrics._distance import encode
-from counterpoise.metrics._diversity import column_entropies, column_support_coverage
-from counterpoise.metrics._estimate import Estimate, Interval
-from counterpoise.metrics._fidelity import marginal_distances
-from counterpoise.metrics._metric import METRICS, Metric
-from counterpoise.metrics._sample import RealRows, Sample, at_most
+from counterpoise.metrics._metric import METRICS, Estimate, Interval, Metric, Sample, at_most
 
-_SHOWN = ("name", "label", "aspect", "better", "meaning")
-_COLUMN_FIGURES = (column_entropies, column_support_coverage, marginal_distances)
+_COLUMN_FIGURES = (
+    _diversity.column_entropies,
+    _diversity.column_support_coverage,
+    _fidelity.marginal_distances,
+)
+_Estimates = tuple[Estimate, Estimate | None, Estimate | None]
+"""Of the synthetic rows, of held-out real ones and of repeated training rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """The value of a metric for synthetic rows, and what to compare it with.
 
-    `name` to `meaning` are those of the `Metric`; `interval` is a 95 % interval (see
+    The first five fields are those of the `Metric`; `interval` is a 95 % interval (see
     `measure_quality`). The anchors are the values of held-out real rows (None where there are none,
     or too few) and of training rows repeated at random.
     """
@@ -49,43 +53,25 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Diversity, fidelity and privacy of synthetic rows.
+    """Diversity, fidelity and privacy of synthetic rows."""
 
-    Attributes
-    ----------
-    n_train, n_holdout, n_synthetic : int
-        Rows given; `n_holdout` is 0 where there was no holdout.
-    n_compared : int
-        Rows per sample of equal size.
-    measures : tuple of Measure
-        In the order in which metrics are registered.
-    columns : dict of str to dict of str to float
-        By column: the mean over samples of `column_entropies` (in nats), `column_support_coverage`
-        and `marginal_distances`. None where only metrics of all rows were asked for.
-    warnings : tuple of str
-        Signs of leakage in plain words; none where there is no sign of any.
-    notes : tuple of str
-        What was not measured, and why.
-    """
-
-    n_train: int
-    n_holdout: int
+    n_train: int  # rows given, as the next two
+    n_holdout: int  # 0 where there was no holdout
     n_synthetic: int
-    n_compared: int
-    measures: tuple[Measure, ...]
+    n_compared: int  # rows per sample of equal size
+    measures: tuple[Measure, ...]  # in the order in which metrics are registered
+    # by column: the mean over samples of `column_entropies` (in nats), `column_support_coverage`
+    # and `marginal_distances`; empty where only metrics of all rows were asked for
     columns: dict[str, dict[str, float]]
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]  # signs of leakage in plain words; none where there is no sign of any
+    notes: tuple[str, ...]  # what was not measured, and why
 
     def __iter__(self) -> Iterator[Measure]:
         return iter(self.measures)
 
     def __getitem__(self, name: str) -> Measure:
         """Return the measure called `name`; KeyError if it was not taken."""
-        for measure in self.measures:
-            if measure.name == name:
-                return measure
-        raise KeyError(name)
+        return {measure.name: measure for measure in self.measures}[name]
 
     def __contains__(self, name: object) -> bool:
         return any(measure.name == name for measure in self.measures)
@@ -108,14 +94,10 @@ class Quality:
         """Return the measures as a table, one per row, indexed by name."""
         return pd.DataFrame([asdict(measure) for measure in self.measures]).set_index("name")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures in JSON types only; a value that is not finite becomes None."""
-        record: dict[str, Any] = json_types(asdict(self))
-        return record | {"leaks": self.leaks}
-
     def to_json(self, *, indent: int | None = None) -> str:
-        """Return :meth:`to_dict` as JSON."""
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+        """Return the figures as JSON; a value that is not finite becomes null."""
+        record = json_types(asdict(self)) | {"leaks": self.leaks}
+        return json.dumps(record, indent=indent, allow_nan=False)
 
 
 def json_types(value: Any) -> Any:
@@ -167,16 +149,10 @@ def measure_quality(
     random_state : int, RandomState instance or None, default=None
         Draws the samples.
 
-    Returns
-    -------
-    Quality
-        The figures.
-
     Raises
     ------
     ValueError
-        If there are fewer than two training or synthetic rows, a frame lacks a column, or an
-        aspect is unknown.
+        If there are too few rows, a frame lacks a column, or an aspect is unknown.
 
     Notes
     -----
@@ -207,12 +183,12 @@ def measure_quality(
     frames = [at_most(frame, max_rows, rng) for frame in frames]
     rows = encode(schema, frames[:-1], frames[-1:])
     held = rows[1] if has_holdout else None
-    real = RealRows(rows[0])
-    repeated = rows[0].take(rng.integers(len(rows[0]), size=len(rows[-1])))
+    real = Sample(rows[0], rng)
+    repeated = rows[0].take(rng.integers(len(real), size=len(rows[-1])))
     origins = _Origins(
-        Sample(real, rows[-1], held, rng),
-        Sample(real, repeated, held, rng),
-        None if held is None else Sample(real, held, None, rng),
+        Sample(rows[-1], rng, real=real, holdout=held),
+        Sample(repeated, rng, real=real, holdout=held),
+        None if held is None else Sample(held, rng, real=real),
     )
     found: dict[str, _Estimates] = {}
     n_compared = 0
@@ -242,10 +218,6 @@ def _chosen(aspects: Collection[str] | None) -> list[Metric]:
     if not chosen or not set(chosen) <= set(known):
         raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
     return [metric for metric in METRICS.values() if metric.aspect in chosen]
-
-
-_Estimates = tuple[Estimate, Estimate | None, Estimate | None]
-"""Of the synthetic rows, of held-out real ones and of repeated training rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,12 +317,87 @@ def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
 def _as_measure(
     metric: Metric, ours: Estimate, real: Estimate | None, repeated: Estimate | None
 ) -> Measure:
-    shown = {name: getattr(metric, name) for name in _SHOWN}
     return Measure(
-        **shown,
+        metric.name,
+        metric.label,
+        metric.aspect,
+        metric.better,
+        metric.meaning,
         value=ours.value,
         interval=ours.interval,
         real_anchor=None if real is None else real.value,
         duplicate_anchor=None if repeated is None else repeated.value,
         p_value=ours.p_value,
     )
+
+
+def check_validity(synthetic: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
+    """Compare every cell of `synthetic` with the column of `real` that has its name.
+
+    A category must be one that the real column holds. A number must be within the real column's
+    range, and have no more decimals than the real column's longest; a date must be within the
+    range. A missing value must be in a column that has some. A generator's own schema is not used:
+    the check can disagree with one.
+
+    Returns
+    -------
+    DataFrame of bool, with the index and columns of `synthetic`
+        Whether each cell is possible.
+
+    Raises
+    ------
+    ValueError
+        If the two tables do not have the same columns, or `real` has no row.
+
+    Examples
+    --------
+    >>> real = pd.DataFrame({"price": [1.5, 2.25, 9.0], "colour": ["red", "blue", "red"]})
+    >>> made = pd.DataFrame({"price": [2.0, 3.333], "colour": ["blue", "red"]})
+    >>> check_validity(made, real).all(axis="columns").tolist()
+    [True, False]
+    """
+    if set(synthetic.columns) != set(real.columns):
+        differing = sorted(map(str, set(synthetic.columns) ^ set(real.columns)))
+        raise ValueError(f"The tables differ in their columns: only one has {differing}.")
+    if real.empty:
+        raise ValueError("The real table has no row to compare with.")
+    cells = {name: _valid_cells(synthetic[name], real[name]) for name in synthetic.columns}
+    return pd.DataFrame(cells, index=synthetic.index, columns=synthetic.columns)
+
+
+def _valid_cells(synthetic: pd.Series[Any], real: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    missing = synthetic.isna().to_numpy()
+    valid = np.full(len(synthetic), bool(real.isna().any()))
+    present, known = synthetic[~missing], real.dropna()
+    if is_numeric_dtype(real) and not is_bool_dtype(real):
+        valid[~missing] = _possible_numbers(present, known)
+    elif is_datetime64_any_dtype(real):
+        valid[~missing] = present.between(known.min(), known.max()).to_numpy(dtype=bool)
+    else:
+        valid[~missing] = present.isin(set(known)).to_numpy(dtype=bool)
+    return valid
+
+
+def _possible_numbers(synthetic: pd.Series[Any], real: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    if real.empty:
+        return np.zeros(len(synthetic), dtype=bool)
+    numbers = pd.to_numeric(synthetic, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    known = real.to_numpy(dtype=float)
+    within = (numbers >= known.min()) & (numbers <= known.max())
+    n_decimals = max(_n_decimals(value) for value in real.unique())
+    tolerance = 10.0 ** -(n_decimals + 4)
+    fits = np.isclose(numbers, numbers.round(n_decimals), rtol=1e-12, atol=tolerance)
+    valid: npt.NDArray[np.bool_] = within & fits
+    return valid
+
+
+def _n_decimals(value: object) -> int:
+    """Return how many decimals the shortest text of a number has.
+
+    Examples
+    --------
+    >>> [_n_decimals(value) for value in (12, 0.25, 3.0, 1e-05, np.float32(0.1))]
+    [0, 2, 0, 5, 1]
+    """
+    exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -14,7 +14,7 @@ import pandas as pd
 
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
-from counterpoise.metrics._sample import at_most
+from counterpoise.metrics._metric import at_most
 from counterpoise.report._columns import column_facts, compare_columns, draw_map
 from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
 from counterpoise.report._verdict import Verdict

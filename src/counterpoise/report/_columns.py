@@ -13,7 +13,7 @@ import pandas as pd
 from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics._distance import FloatArray, IntArray, encode
-from counterpoise.metrics._sample import at_most
+from counterpoise.metrics._metric import at_most
 from counterpoise.report._summary import ColumnComparison, ColumnFacts, Layer, RowMap, Share
 
 _MAX_BARS = 12
