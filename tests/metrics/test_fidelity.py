@@ -65,7 +65,7 @@ def test_marginal_distances_at_their_ends() -> None:
 
 
 def test_columns_agree_with_sdmetrics() -> None:
-    single = pytest.importorskip("sdsingle_column")
+    single = pytest.importorskip("sdmetrics.single_column")
     found = gaps(sample(REAL, MADE))
     ours = 1 - found["visits"], 1 - found["member"]
     theirs = (
