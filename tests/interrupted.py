@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.training import _checkpoint as checkpoint
-from counterpoise.training._checkpoint import Checkpoint, distinct_tensors
+from counterpoise.training._checkpoint import Checkpoint, TrainingState, distinct_tensors
 from tests.small_models import mixed_frame
 
 _SAVE = Checkpoint.save_now_and_then
@@ -39,12 +40,12 @@ def stop_at_step(step: int, stop: Any) -> None:
     checkpoint._SHARE_OF_TIME = math.inf
     n_steps = 0
 
-    def counted(self: Checkpoint, training: checkpoint.Training) -> None:
+    def counted(self: Checkpoint, state: TrainingState) -> None:
         nonlocal n_steps
         n_steps += 1
         if n_steps == step:
             stop()
-        _SAVE(self, training)
+        _SAVE(self, state)
 
     Checkpoint.save_now_and_then = counted
 
@@ -58,15 +59,15 @@ def kill_at(moment: str) -> None:
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def write_half(tensors: Any, path: Path, metadata: Any) -> None:
-        save_file(tensors, path, metadata)
+    def write_half(saved: Any, path: Path) -> None:
+        save(saved, path)
         if moment == "while it writes":
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         kill()
 
     if moment == "before it writes":
         kill()
-    checkpoint.save_file = write_half
+    save, torch.save = torch.save, write_half
 
 
 def main(folder: str, output: str, step: str, moment: str) -> None:

@@ -34,15 +34,14 @@ from counterpoise.generation._scoring import score_rows
 from counterpoise.models import AutoModel, Backbone, get_model
 from counterpoise.models._backbone import LoadedModel
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._auto_model import ModelChoice
-from counterpoise.training._checkpoint import Checkpoint, fingerprint, read_facts
-from counterpoise.training._checks import (
+from counterpoise.training._checkpoint import Checkpoint, fingerprint, read_checkpoint
+from counterpoise.training._fit import fit_generator
+from counterpoise.training._rows import (
     check_class_size,
     warn_about_identifiers,
     warn_about_unseen,
 )
-from counterpoise.training._fit import fit_generator
-from counterpoise.training._runtime_estimate import TimeBudget, warn_about_stopped_training
+from counterpoise.training._runtime import ModelChoice, TimeBudget, warn_about_stopped_training
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -643,7 +642,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Load the model that was asked for, or for "auto" the one that fits the budget."""
         if not isinstance(model, AutoModel):
             return model.load(self.device)
-        begun = read_facts(Path(self.checkpoint_dir)) if self.checkpoint_dir is not None else None
+        folder = self.checkpoint_dir
+        begun = None if folder is None else read_checkpoint(Path(folder))
         if begun is not None:  # is resumed with its model, however fast the machine is now
             return model.candidate(begun["model_name"]).load(self.device, "the checkpoint is of it")
         return ModelChoice(table, self._n_rows, self.recipe_, model, self.device).choose(budget)

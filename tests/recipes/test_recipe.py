@@ -19,7 +19,8 @@ from counterpoise.models._device import resolve_device
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
 from counterpoise.sampler import LLMOverSampler
 from counterpoise.serialization._serializer import draw_orders, serialize, table_serializer
-from counterpoise.training._preparation import build_serializer, training_rows
+from counterpoise.training._plan import build_serializer
+from counterpoise.training._rows import training_rows
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
@@ -95,7 +96,7 @@ def test_predllm_writes_the_label_last_and_taptap_not_at_all():
 def test_great_is_trained_on_every_row_and_writes_the_label_anywhere():
     table = labelled_table(*mixed_frame(100))
     rng = np.random.default_rng(0)
-    rows = training_rows(table, {1: 60}, get_recipe("great"), lambda n_rows: 0.0, rng)
+    rows = training_rows(table, {1: 60}, get_recipe("great"), rng, holds_out=False)
     np.testing.assert_array_equal(rows.corpus.codes, table.codes)
     orders = draw_orders(2000, 7, get_recipe("great").permutation, rng)
     place_of_label = np.argmax(orders == 0, axis=1)

@@ -14,8 +14,7 @@ from counterpoise.generation._prompts import (
     draw_prompts,
 )
 from counterpoise.recipes._base import Recipe
-from counterpoise.training._interpolation import interpolate
-from counterpoise.training._preparation import training_rows
+from counterpoise.training._rows import interpolate, training_rows
 from tests.small_models import labelled_table, mixed_frame
 
 NUMERIC = [1, 2, 5]  # age, price, since, behind the label
@@ -32,7 +31,8 @@ YES = 1
 
 def rows_of(table, method, *, deficit=50, held_out=0.0, seed=0):
     rng = np.random.default_rng(seed)
-    return training_rows(table, {YES: deficit}, method, lambda n_rows: held_out, rng)
+    recipe = method.copy(validation_fraction=held_out)
+    return training_rows(table, {YES: deficit}, recipe, rng)
 
 
 def test_the_published_corpus(table):

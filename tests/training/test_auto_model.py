@@ -8,9 +8,8 @@ from counterpoise.models import AutoModel, CompactModel, PretrainedModel
 from counterpoise.models import _smollm2 as smollm2
 from counterpoise.models._backbone import COMPACT, SMOLLM2
 from counterpoise.recipes import Recipe
-from counterpoise.training import _auto_model as auto_model
-from counterpoise.training._auto_model import ModelChoice
-from counterpoise.training._runtime_estimate import RuntimeEstimate, TimeBudget
+from counterpoise.training import _runtime as runtime
+from counterpoise.training._runtime import ModelChoice, RuntimeEstimate, TimeBudget
 from tests.doubles import TickingClock
 from tests.small_models import labelled_table, mixed_frame
 
@@ -35,7 +34,7 @@ def loaded(monkeypatch) -> list[str]:
     monkeypatch.setattr(AutoModel, "candidate", lambda _, name: Stand(name))
     monkeypatch.setattr(smollm2, "is_installed", lambda: True)
     monkeypatch.setattr(smollm2, "conversion_s", lambda: 0.0)
-    monkeypatch.setattr(auto_model, "free_memory", lambda _: 2**40)
+    monkeypatch.setattr(runtime, "free_memory", lambda _: 2**40)
     return names
 
 
@@ -49,11 +48,11 @@ def budget(max_time: float | None) -> TimeBudget:
 
 
 def estimated(monkeypatch, estimate: RuntimeEstimate) -> None:
-    monkeypatch.setattr(ModelChoice, "estimate_runtime", lambda *_: estimate)
+    monkeypatch.setattr(runtime, "estimate_runtime", lambda *_: estimate)
 
 
 def test_what_fits_is_taken(loaded, monkeypatch):
-    monkeypatch.setattr(auto_model, "measure_matrix_rate", lambda *_: 1e15)
+    monkeypatch.setattr(runtime, "measure_matrix_rate", lambda *_: 1e15)
     estimated(monkeypatch, RuntimeEstimate(20.0, 5.0, 2**20, 0.1))
     model = choice().choose(budget(None))
     assert model.name == SMOLLM2
@@ -63,7 +62,7 @@ def test_what_fits_is_taken(loaded, monkeypatch):
 
 
 def test_what_cannot_fit_is_not_even_loaded(loaded, monkeypatch):
-    monkeypatch.setattr(auto_model, "measure_matrix_rate", lambda *_: 1e9)
+    monkeypatch.setattr(runtime, "measure_matrix_rate", lambda *_: 1e9)
     model = choice(50).choose(budget(10.0))
     assert model.name == COMPACT
     assert SMOLLM2 not in loaded
@@ -71,8 +70,8 @@ def test_what_cannot_fit_is_not_even_loaded(loaded, monkeypatch):
 
 
 def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):
-    monkeypatch.setattr(auto_model, "measure_matrix_rate", lambda *_: 1e15)
-    monkeypatch.setattr(auto_model, "free_memory", lambda _: 2**30)
+    monkeypatch.setattr(runtime, "measure_matrix_rate", lambda *_: 1e15)
+    monkeypatch.setattr(runtime, "free_memory", lambda _: 2**30)
     estimated(monkeypatch, RuntimeEstimate(1.0, 1.0, 2**31, 0.1))
     model = choice().choose(budget(None))
     assert model.name == COMPACT
@@ -81,7 +80,7 @@ def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):
 
 def test_it_is_measured_by_the_clock(loaded, monkeypatch):
     """With the compact model in place of SmolLM2, all the way."""
-    monkeypatch.setattr(auto_model, "measure_matrix_rate", lambda *_: 1e15)
+    monkeypatch.setattr(runtime, "measure_matrix_rate", lambda *_: 1e15)
     assert choice().choose(budget(100.0)).name == SMOLLM2
     assert choice(10_000).choose(budget(10.0)).name == COMPACT
 

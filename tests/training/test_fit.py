@@ -8,8 +8,8 @@ from counterpoise._progress import SilentProgress
 from counterpoise.models import get_model
 from counterpoise.recipes import Recipe
 from counterpoise.training import _fit as fit_module
+from counterpoise.training._checkpoint import History
 from counterpoise.training._fit import fit_generator
-from counterpoise.training._history import History
 from tests.small_models import labelled_table, mixed_frame
 
 YES = 1

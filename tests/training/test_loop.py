@@ -13,7 +13,8 @@ from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
 from counterpoise.serialization._serializer import serialize, table_serializer
 from counterpoise.training import _loop as training
-from counterpoise.training._loop import TrainingPlan, train
+from counterpoise.training._loop import train
+from counterpoise.training._plan import TrainingPlan
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")

@@ -10,13 +10,11 @@ import pytest
 import torch
 
 from counterpoise import LLMOverSampler
-from counterpoise.generation._decoding import Sampling
 from counterpoise.models import CompactModel, get_model
 from counterpoise.models._device import resolve_device
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._loop import TrainingPlan
-from counterpoise.training._preparation import PreparedTraining, prepare_training
-from counterpoise.training._runtime_estimate import (
+from counterpoise.training._plan import PreparedTraining, prepare_training
+from counterpoise.training._runtime import (
     RuntimeEstimate,
     TimeBudget,
     estimate_runtime,
@@ -29,7 +27,6 @@ from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
 YES = 1
-PLAN = TrainingPlan(6400, batch_size=32, learning_rate=1e-3)
 
 
 def prepared() -> PreparedTraining:
@@ -44,14 +41,14 @@ def test_it_leaves_no_trace():
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state, is_training = torch.get_rng_state(), model.training
     clock = TickingClock(1.0)
-    estimate = estimate_runtime(training, PLAN, {YES: 36}, Sampling(), clock)
+    estimate = estimate_runtime(training, {YES: 36}, clock)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training == is_training
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert all(parameter.grad is None for parameter in model.parameters())
     assert estimate.s_per_sample == 1 / 32, "each step takes a second of this clock"
-    assert estimate.training_s == 200
+    assert estimate.training_s == 100 * 48 / 32, "100 epochs of 12 real and 36 interpolated rows"
     assert estimate.generation_s == 1
     n_bytes = sum(p.numel() * 4 for p in model.parameters())
     assert 6 * n_bytes < estimate.n_bytes < 6 * n_bytes + 2**30
@@ -59,7 +56,10 @@ def test_it_leaves_no_trace():
 
 def test_what_the_backward_pass_keeps_grows_with_the_batch():
     training = prepared()
-    few, many = (measure_step(training, replace(PLAN, batch_size=n))[1] for n in (8, 64))
+    few, many = (
+        measure_step(replace(training, plan=replace(training.plan, batch_size=n)))[1]
+        for n in (8, 64)
+    )
     assert many > 3 * few
 
 

@@ -51,10 +51,10 @@ from counterpoise.persistence._model import describe_model, read_tensors, rebuil
 from counterpoise.persistence._values import decode, decode_caller, encode, encode_caller
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.serialization._serializer import Serializer, TextParts
-from counterpoise.training._checkpoint import distinct_tensors
+from counterpoise.training._checkpoint import History, distinct_tensors
 from counterpoise.training._fit import FitResult
-from counterpoise.training._history import History
-from counterpoise.training._preparation import TrainingRows, build_serializer
+from counterpoise.training._plan import build_serializer
+from counterpoise.training._rows import TrainingRows
 
 _SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_counts.safetensors"
 _TOKENIZER = "tokenizer.json"

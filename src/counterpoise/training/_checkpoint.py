@@ -1,8 +1,9 @@
-"""Training that survives being killed: its whole state in one file, replaced at once or not at all.
+"""What happened in a training, where it stands, and the checkpoint that resumes a killed one.
 
-The file is safetensors, whose header holds the rest as JSON: reading it executes nothing. What a
-run computes again from its seed (the first weights, which rows are held out) is not in it; the
-random generator is set to its state at the start of the killed run, and the rest follows.
+A checkpoint is one file of `torch.save`, replaced at once or not at all, and read with
+``weights_only``: tensors and plain values, no code. What a run computes again from its seed (the
+first weights, which rows are held out) is not in it; the random generator is set to its state at
+the start of the killed run, and the rest follows.
 """
 
 from __future__ import annotations
@@ -11,61 +12,101 @@ import hashlib
 import json
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from counterpoise.columns._table import Table
 from counterpoise.errors import ModelError
-from counterpoise.training._history import Clock, History, TrainingState
 
-FILE_NAME = "training.safetensors"
-SECONDS_BETWEEN = 30.0
-"""Between two checkpoints, at least."""
-_SHARE_OF_TIME = 0.05
-"""Of a training that may go into writing checkpoints, at most."""
-_FORMAT = 1
-_KEY = "counterpoise_checkpoint"
+Clock: TypeAlias = Callable[[], float]
+"""Returns seconds since some moment, as ``time.perf_counter``."""
+
+FILE_NAME = "training.pt"
+SECONDS_BETWEEN = 30.0  # between two checkpoints, at least
+_SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at most
+_FORMAT = 2
+_SAVED = ("n_batches", "n_samples_seen", "next_evaluation", "losses", "best_loss", "best_weights")
+_WITHOUT_EFFECT = frozenset(
+    {
+        "checkpoint_dir",
+        "generation_batch_size",
+        "max_time",
+        "random_state",
+        "sampling_strategy",
+        "temperature",
+        "top_p",
+        "verbose",
+    }
+)
+"""Parameters that may change between a killed fit and its repetition: training is the same, or (for
+the strategy and the seed) what they come to is compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """The objects whose state is a training's."""
+@dataclass(slots=True)
+class History:
+    """What happened in a training.
+
+    Attributes
+    ----------
+    samples_seen : list of int
+        Training samples seen at each evaluation.
+    train_loss : list of float
+        Mean negative log-likelihood per chosen token since the evaluation before, in nats.
+    held_out_loss : list of float
+        Negative log-likelihood per held-out row, in nats; empty without held-out rows.
+    best_n_samples_seen : int
+        Training samples seen by the weights that were kept.
+    seconds, best_seconds : float
+        Wall time in all, and until the weights that were kept.
+    stopped_by : {"length", "held-out rows", "max_time"}
+        What ended it: all samples were seen; held-out rows got no likelier; time was up.
+    """
+
+    samples_seen: list[int] = field(default_factory=list)
+    train_loss: list[float] = field(default_factory=list)
+    held_out_loss: list[float] = field(default_factory=list)
+    best_n_samples_seen: int = 0
+    seconds: float = 0.0
+    best_seconds: float = 0.0
+    stopped_by: str = "length"
+
+    @property
+    def n_samples_seen(self) -> int:
+        """Training samples seen in all, repeats included."""
+        return self.samples_seen[-1] if self.samples_seen else 0
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """Where a training stands between two steps."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     rng: np.random.Generator
-    state: TrainingState
+    next_evaluation: int  # at so many training samples seen
+    n_batches: int = 0
+    n_samples_seen: int = 0
+    losses: list[Tensor] = field(default_factory=list)  # of each step since the last evaluation
+    best_loss: float = math.inf  # the lowest held-out loss so far, of `best_weights`
+    best_weights: dict[str, Tensor] | None = None
+    history: History = field(default_factory=History)
 
 
 class Checkpoint:
     """The checkpoint of one run, which may train more than once: phase after phase.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the file is; made if it isn't there.
-    fingerprint : mapping of str to str
-        What the run depends on, by name: its table, its parameters.
-    rng : numpy.random.Generator
-        The run's generator, before it has drawn anything. Where there is a checkpoint, it is set
-        to the state in which the run that wrote it began.
-    model_name : str
-        The model, which a run that chooses it by measurement has to go on with.
-
-    Raises
-    ------
-    ModelError
-        If the folder has a checkpoint that can't be read, or of a run with another fingerprint.
+    `fingerprint` is what the run depends on, by name. `rng` is the run's generator before it has
+    drawn anything: where there is a checkpoint, it is set to the state in which the run that wrote
+    it began. A run that chooses its model by measurement has to go on with `model_name`.
     """
 
     def __init__(
@@ -77,29 +118,34 @@ class Checkpoint:
         clock: Clock = time.perf_counter,
     ) -> None:
         self._path = folder / FILE_NAME
-        self._fingerprint = dict(fingerprint)
-        self._model_name = model_name
         self._clock = clock
-        self._phase = 0
-        self._done: list[dict[str, Any]] = []
-        self._unfinished: dict[str, Any] | None = None
-        self._first: dict[str, Tensor] = {}
         self._written = clock()
         self._interval = SECONDS_BETWEEN
-        facts = read_facts(folder)
-        if facts is None:
+        self._phase = 0
+        self._first_weights: dict[str, Tensor] | None = None
+        # what goes into the file beside the state of the present phase
+        self._run: dict[str, Any] = {
+            "format": _FORMAT,
+            "fingerprint": dict(fingerprint),
+            "model_name": model_name,
+            "rng_at_start": rng.bit_generator.state,
+            "done": [],
+        }
+        saved = read_checkpoint(folder)
+        # of the phase that was interrupted; weights that the last finished phase ended with
+        self._unfinished: dict[str, Any] | None = None
+        self._final_weights: dict[str, Tensor] | None = None
+        if saved is None:
             folder.mkdir(parents=True, exist_ok=True)
-            self._rng_at_start = rng.bit_generator.state
             return
-        self._check(facts)
-        self._rng_at_start = facts["rng_at_start"]
-        self._done, self._unfinished = facts["done"], facts["unfinished"]
-        rng.bit_generator.state = self._rng_at_start
+        self._check(saved["fingerprint"])
+        self._unfinished, self._final_weights = saved["unfinished"], saved["final_weights"]
+        self._run["rng_at_start"], self._run["done"] = saved["rng_at_start"], saved["done"]
+        rng.bit_generator.state = saved["rng_at_start"]
 
-    def _check(self, facts: Mapping[str, Any]) -> None:
-        theirs: Mapping[str, str] = facts["fingerprint"]
-        names = sorted({*theirs, *self._fingerprint})
-        other = [name for name in names if theirs.get(name) != self._fingerprint.get(name)]
+    def _check(self, theirs: Mapping[str, str]) -> None:
+        own = self._run["fingerprint"]
+        other = [n for n in sorted({*theirs, *own}) if theirs.get(n) != own.get(n)]
         if other:
             raise ModelError(
                 f"{self._path} is the checkpoint of another run: it differs in "
@@ -115,13 +161,14 @@ class Checkpoint:
         Then `rng` is set to where the phase left it, and `model` gets the weights that it ended
         with, if no later phase has begun.
         """
-        if self._phase >= len(self._done):
+        done = self._run["done"]
+        if self._phase >= len(done):
             return None
-        record = self._done[self._phase]
+        record = done[self._phase]
         self._phase += 1
         rng.bit_generator.state = record["rng"]
-        if self._phase == len(self._done) and self._unfinished is None:
-            load_tensors(model, _part(self._tensors(), "model"))
+        if self._phase == len(done) and self._final_weights is not None:
+            load_tensors(model, self._final_weights)
         return History(**record["history"])
 
     def begin_with(self, model: nn.Module) -> None:
@@ -129,115 +176,92 @@ class Checkpoint:
 
         They are kept beside the weights of the phase; if it has begun before, `model` gets them.
         """
-        if self._unfinished is not None and self._phase == len(self._done):
-            load_tensors(model, _part(self._tensors(), "first"))
-        self._first = {name: t.clone() for name, t in distinct_tensors(model).items()}
+        if self._unfinished is not None and self._phase == len(self._run["done"]):
+            load_tensors(model, self._unfinished["first_weights"])
+        self._first_weights = {name: t.clone() for name, t in distinct_tensors(model).items()}
 
-    def resume(self, training: Training, batches: Iterator[object]) -> None:
-        """Set `training` to where the checkpoint has this phase, if it has; skip its `batches`."""
-        facts, self._unfinished = self._unfinished, None
-        if facts is None:
+    def resume(self, state: TrainingState, batches: Iterator[object]) -> None:
+        """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`."""
+        saved, self._unfinished = self._unfinished, None
+        if saved is None:
             return
-        tensors, state = self._tensors(), training.state
-        load_tensors(training.model, _part(tensors, "model"))
-        _load_optimizer(training.optimizer, _part(tensors, "optimizer"), facts["optimizer"])
-        training.schedule.load_state_dict(facts["schedule"])
-        state.history = History(**facts["history"])
-        state.n_batches = facts["n_batches"]
-        state.n_samples_seen = facts["n_samples_seen"]
-        state.next_evaluation = facts["next_evaluation"]
-        if "losses" in tensors:
-            state.losses = list(tensors["losses"].to(_device(training.model)))
-        if facts["best_loss"] is not None:
-            state.best_loss = facts["best_loss"]
-            state.best_weights = _part(tensors, "best")
+        device = _device(state.model)
+        load_tensors(state.model, saved["model"])
+        state.optimizer.load_state_dict(saved["optimizer"])
+        state.schedule.load_state_dict(saved["schedule"])
+        state.history = History(**saved["history"])
+        for name in _SAVED:
+            setattr(state, name, saved[name])
+        state.losses = [loss.to(device) for loss in state.losses]
         for _ in range(state.n_batches):
             next(batches)
-        if training.rng.bit_generator.state != facts["rng"]:
+        if state.rng.bit_generator.state != saved["rng"]:
             raise ModelError(
                 f"{self._path} cannot be resumed: this version of counterpoise or NumPy presents "
                 "rows in another order than the one that wrote it. Delete the file to start afresh",
                 path=str(self._path),
             )
-        _set_torch_rng(tensors, _device(training.model))
+        torch.set_rng_state(saved["torch_rng"])
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(saved["cuda_rng"], device)
 
-    def save_now_and_then(self, training: Training) -> None:
-        """Write a checkpoint of `training` between two steps, if the last one is long ago."""
+    def save_now_and_then(self, state: TrainingState) -> None:
+        """Write a checkpoint of a training between two steps, if the last one is long ago."""
         if self._clock() - self._written < self._interval:
             return
-        state = training.state
-        tensors = _prefixed("model", distinct_tensors(training.model))
-        optimizer_tensors, groups = _optimizer_state(training.optimizer)
-        tensors |= _prefixed("optimizer", optimizer_tensors)
-        tensors |= _prefixed("best", state.best_weights or {})
-        tensors |= _prefixed("first", self._first)
-        tensors |= _torch_rng(_device(training.model))
-        if state.losses:
-            tensors["losses"] = torch.stack(state.losses)
-        facts = {
+        device = _device(state.model)
+        unfinished = {
+            "model": distinct_tensors(state.model),
+            "first_weights": self._first_weights,
+            "optimizer": state.optimizer.state_dict(),
+            "schedule": state.schedule.state_dict(),
             "history": asdict(state.history),
-            "n_batches": state.n_batches,
-            "n_samples_seen": state.n_samples_seen,
-            "next_evaluation": state.next_evaluation,
-            "best_loss": state.best_loss if math.isfinite(state.best_loss) else None,
-            "optimizer": groups,
-            "schedule": _plain(training.schedule.state_dict()),
-            "rng": training.rng.bit_generator.state,
+            "rng": state.rng.bit_generator.state,
+            "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         }
-        self._write(tensors, facts)
+        unfinished |= {name: getattr(state, name) for name in _SAVED}
+        self._write(unfinished=unfinished, final_weights=None)
 
     def finish(self, model: nn.Module, history: History, rng: np.random.Generator) -> None:
         """Write that the phase has ended, and the weights that it ended with."""
         self._phase += 1
-        self._done.append({"history": asdict(history), "rng": rng.bit_generator.state})
-        self._first = {}
-        self._write(_prefixed("model", distinct_tensors(model)), None)
+        self._run["done"].append({"history": asdict(history), "rng": rng.bit_generator.state})
+        self._first_weights = None
+        self._write(unfinished=None, final_weights=distinct_tensors(model))
 
     def remove(self) -> None:
         """Delete the file: what it was for is done."""
         self._path.unlink(missing_ok=True)
 
-    def _write(self, tensors: Mapping[str, Tensor], unfinished: Mapping[str, Any] | None) -> None:
+    def _write(self, **state: Any) -> None:
         started = self._clock()
-        facts = {
-            "format": _FORMAT,
-            "fingerprint": self._fingerprint,
-            "model_name": self._model_name,
-            "rng_at_start": self._rng_at_start,
-            "done": self._done,
-            "unfinished": unfinished,
-        }
-        on_processor = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
-        whole = {name: tensor.contiguous() for name, tensor in on_processor.items()}
-        metadata = {_KEY: json.dumps(facts)}
-        replace_file(self._path, lambda path: save_file(whole, path, metadata))
+        replace_file(self._path, lambda path: torch.save({**self._run, **state}, path))
         self._written = self._clock()
         # a large model's takes seconds: then write more rarely
         self._interval = max(SECONDS_BETWEEN, (self._written - started) / _SHARE_OF_TIME)
 
-    def _tensors(self) -> dict[str, Tensor]:
-        with _opened(self._path) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
-
-def read_facts(folder: Path) -> dict[str, Any] | None:
-    """Return what the checkpoint in `folder` says beside its tensors; None without one."""
+def read_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """Return what the checkpoint in `folder` holds; None without one."""
     path = folder / FILE_NAME
     if not path.is_file():
         return None
-    with _opened(path) as file:
-        metadata = file.metadata() or {}
     try:
-        facts: dict[str, Any] = json.loads(metadata[_KEY])
-        version = facts["format"]
-    except (KeyError, TypeError, ValueError) as error:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        version = saved["format"]
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"{path} cannot be read as a checkpoint ({error}); delete it to start afresh"
+        ) from error
+    except (KeyError, TypeError) as error:
         raise ModelError(f"{path} is no checkpoint of counterpoise; delete it") from error
     if version != _FORMAT:
         raise ModelError(
             f"{path} has the checkpoint format {version!r}, and this version of counterpoise "
             f"reads {_FORMAT}; delete it to start afresh"
         )
-    return facts
+    return saved
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -272,13 +296,7 @@ def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy `tensors` into the weights of `module`, which must have these names and shapes.
-
-    Raises
-    ------
-    ModelError
-        If a name, a shape or a dtype differs.
-    """
+    """Copy `tensors` into the weights of `module`, which must have these names and shapes."""
     own = distinct_tensors(module)
     if set(own) != set(tensors):
         name = min(set(own) ^ set(tensors))
@@ -294,86 +312,8 @@ def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         own[name].copy_(tensor)
 
 
-def _opened(path: Path) -> Any:
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path} cannot be read as a checkpoint ({error}); delete it to start afresh"
-        ) from error
-
-
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], Any]:
-    """Return the tensors of an optimizer, named ``parameter.key``, and its groups as JSON."""
-    whole = optimizer.state_dict()
-    tensors = {
-        f"{index}.{key}": torch.as_tensor(value)
-        for index, state in whole["state"].items()
-        for key, value in state.items()
-    }
-    return tensors, _plain(whole["param_groups"])
-
-
-def _load_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: Any
-) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _plain(value: Any) -> Any:
-    """Return the state of an optimizer's groups or of a schedule as JSON has it."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.item() if isinstance(value, Tensor) else value
-
-
-def _torch_rng(device: torch.device) -> dict[str, Tensor]:
-    states = {"rng.cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["rng.cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _set_torch_rng(tensors: Mapping[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(tensors["rng.cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["rng.cuda"], device)
-
-
 def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
-
-
-def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose name begins with `prefix` and a dot, without them."""
-    start = f"{prefix}."
-    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
-
-
-_WITHOUT_EFFECT = frozenset(
-    {
-        "checkpoint_dir",
-        "generation_batch_size",
-        "max_time",
-        "random_state",
-        "sampling_strategy",
-        "temperature",
-        "top_p",
-        "verbose",
-    }
-)
-"""Parameters that may change between a killed fit and its repetition: training is the same, or (for
-the strategy and the seed) what they come to is compared."""
 
 
 def fingerprint(
@@ -391,15 +331,14 @@ def fingerprint(
     parts: dict[str, Any] = {
         "the rows": [hashlib.sha256(table.codes.tobytes()).hexdigest(), texts],
         "the columns": table.schema.to_dict(),
-        "the rows to write": sorted((int(label), int(n)) for label, n in n_deficit.items()),
+        "the rows to generate": sorted((int(label), int(n)) for label, n in n_deficit.items()),
     }
     parts |= {
         name: repr(value) for name, value in parameters.items() if name not in _WITHOUT_EFFECT
     }
     if rng is not None:
         parts["random_state"] = repr(rng.bit_generator.state)
-    return {name: _digest(part) for name, part in parts.items()}
-
-
-def _digest(part: Any) -> str:
-    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+    return {
+        name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+        for name, part in parts.items()
+    }

@@ -10,24 +10,18 @@ import numpy as np
 
 from counterpoise._progress import Progress
 from counterpoise.columns._table import Table
-from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.models._backbone import LoadedModel
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import SerializedTable, serialize
-from counterpoise.training._checkpoint import Checkpoint
-from counterpoise.training._history import History, TimeLimit
-from counterpoise.training._loop import TrainingPlan, train
-from counterpoise.training._preparation import (
-    PreparedTraining,
-    TrainingRows,
-    prepare_training,
-    training_rows,
-)
+from counterpoise.training._checkpoint import Checkpoint, History
+from counterpoise.training._loop import train
+from counterpoise.training._plan import TrainingPlan, prepare_training
 from counterpoise.training._refinement import N_EPOCHS, draw_selected, refines, rows_to_learn
-from counterpoise.training._runtime_estimate import TimeBudget
+from counterpoise.training._rows import TrainingRows, training_rows
+from counterpoise.training._runtime import TimeBudget, TimeLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +66,27 @@ def fit_generator(
 ) -> FitResult:
     """Train `model` to generate rows of `table`.
 
-    Parameters
-    ----------
-    table : Table
-        All rows, label first.
-    n_deficit : mapping of int to int
-        Rows to generate for each label code.
-    recipe : Recipe
-        What to train on, for how long, and how rows are generated.
-    checkpoint : Checkpoint, optional
-        Where a killed training is resumed from.
-    budget : TimeBudget, optional
-        How long training and generation may take.
+    `table` has all rows, label first; `n_deficit` says how many rows to generate for each label
+    code. A killed training is resumed from the `checkpoint`; the `budget` is for training and
+    generation together.
     """
+    budget = budget or TimeBudget(None, 0.0)
     with model.device.threads():
         prepared = prepare_training(table, n_deficit, model, recipe, rng)
         generator, rows = prepared.row_generator, prepared.rows
-        trainer = _Trainer(
-            generator, model, rng, progress, checkpoint, budget or TimeBudget(None, 0.0)
-        )
+        trainer = _Trainer(generator, model, rng, progress, checkpoint, budget)
+        limit = budget.limit(prepared, n_deficit, progress)
         # before the time that is left is shared out: on a large table it takes a good part of it
         if recipe.selection is not None:
             classifier = SelectionClassifier.fit(table, rng, recipe.selection)
             generator = replace(generator, selection_classifier=classifier)
         first_weights = copy.deepcopy(generator.model.state_dict()) if prepared.n_repeats else None
-        limit = trainer.limit(prepared, n_deficit)
-        search, history = None, trainer.train(rows, prepared.n_samples_seen, limit)
+        search, history = None, trainer.train(rows, prepared.plan.n_samples_seen, limit)
         generator = _completed(generator, table, rows, model, rng)
         limit = limit and replace(limit, repeats=0.0)
         if first_weights is not None:
             generator.model.load_state_dict(first_weights)
-            every = training_rows(table, n_deficit, recipe, lambda _: 0.0, rng)
+            every = training_rows(table, n_deficit, recipe, rng, holds_out=False)
             n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
             search, rows = history, every
             history = trainer.train(rows, n_best, limit)
@@ -128,14 +112,14 @@ class _Trainer:
     def train(self, rows: TrainingRows, n_samples_seen: int, limit: TimeLimit | None) -> History:
         """Train on `rows`."""
         network, serializer = self.generator.model, self.generator.serializer
-        is_free = self.generator.recipe.decoding == "free"
+        recipe = self.generator.recipe
         corpus = self._serialized(rows.corpus)
         network.check_length(corpus.longest)
         return train(
             network,
             corpus,
-            serializer.unconstrained_grammar() if is_free else serializer.grammar,
-            self._plan(rows, n_samples_seen),
+            serializer.unconstrained_grammar() if recipe.decoding == "free" else serializer.grammar,
+            TrainingPlan.of(rows, n_samples_seen, self.model, recipe),
             device=self.model.device,
             rng=self.rng,
             progress=self.progress,
@@ -145,10 +129,10 @@ class _Trainer:
             clock=self.budget.clock,
         )
 
-    def limit(self, prepared: PreparedTraining, n_deficit: Mapping[int, int]) -> TimeLimit | None:
-        """Estimate what the fit will take, warn, and return when training has to end."""
-        plan = self._plan(prepared.rows, prepared.n_samples_seen)
-        return self.budget.limit(prepared, plan, n_deficit, self._sampling(), self.progress)
+    def _serialized(self, rows: Table) -> SerializedTable:
+        serialized = serialize(rows, self.generator.serializer)
+        is_free = self.generator.recipe.decoding == "free"
+        return serialized.unconstrained() if is_free else serialized
 
     def refine(
         self, fitted: FitResult, n_deficit: Mapping[int, int], limit: TimeLimit | None
@@ -171,26 +155,6 @@ class _Trainer:
             return None
         rows = rows_to_learn(selected, fitted.rows, self.rng)
         return self.train(rows, N_EPOCHS * len(rows.corpus), limit)
-
-    def _serialized(self, rows: Table) -> SerializedTable:
-        serialized = serialize(rows, self.generator.serializer)
-        return (
-            serialized.unconstrained() if self.generator.recipe.decoding == "free" else serialized
-        )
-
-    def _plan(self, rows: TrainingRows, n_samples_seen: int) -> TrainingPlan:
-        return TrainingPlan(
-            n_samples_seen=n_samples_seen,
-            batch_size=self.model.batch_size,
-            learning_rate=self.model.learning_rate,
-            permutation=self.generator.recipe.permutation,
-            evaluate_every=max(min(len(rows.corpus), 500), 4 * rows.n_held_out),
-            patience=self.generator.recipe.patience,
-        )
-
-    def _sampling(self) -> Sampling:
-        recipe = self.generator.recipe
-        return Sampling(recipe.temperature, recipe.top_p, self.model.generation_batch_size)
 
 
 def _completed(

@@ -19,7 +19,7 @@ from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._rejection_sampling import SELECTION_DRAWS_PER_ROW, expected_draws
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes._base import Recipe
-from counterpoise.training._preparation import TrainingRows
+from counterpoise.training._rows import TrainingRows
 
 N_EPOCHS = 5
 """Passes over the rows that were kept, at most."""

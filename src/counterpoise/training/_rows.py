@@ -1,0 +1,240 @@
+"""Which rows are trained on: real rows, interpolated rows, and rows held out for early stopping.
+
+Steps 1 and 2 of the paper, and what a table makes impossible or cannot promise.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from imblearn.over_sampling import SMOTE, SMOTENC
+
+from counterpoise.columns._base import ABSENT, MISSING
+from counterpoise.columns._table import Table
+from counterpoise.generation._prompts import ValueCounts
+from counterpoise.grammar._grammar import IntArray
+from counterpoise.recipes._base import Recipe
+
+N_NEIGHBORS = 5
+LARGE_CLASS = 200  # from this many rows on, a class can do without its held-out rows in training
+_MIN_CLASS_SIZE_FOR_HOLDOUT = 20  # below this, a few held-out rows would tell nothing
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """What the model learns from.
+
+    Attributes
+    ----------
+    corpus : Table
+        Real rows, then interpolated ones (categories ``ABSENT``); none in a loaded model that was
+        saved without them.
+    n_real : int
+        How many of them are real.
+    held_out : Table or None
+        Real rows kept aside for early stopping.
+    value_counts : ValueCounts
+        What prompts are drawn from: the values of all real rows and the interpolated ones.
+    """
+
+    corpus: Table
+    n_real: int
+    held_out: Table | None
+    value_counts: ValueCounts
+
+    @property
+    def n_held_out(self) -> int:
+        """How many rows are kept aside."""
+        return 0 if self.held_out is None else len(self.held_out)
+
+
+def training_rows(
+    table: Table,
+    n_deficit: Mapping[int, int],
+    recipe: Recipe,
+    rng: np.random.Generator,
+    *,
+    holds_out: bool = True,
+) -> TrainingRows:
+    """Choose the rows to learn from; step 2 of the paper: the corpus.
+
+    `table` has all rows, label first; `n_deficit` says how many rows each class that is to be
+    filled lacks; without `holds_out` every row is trained on.
+    """
+    labels = table.codes[:, 0]
+    trained = np.unique(labels) if recipe.train_on == "all" else np.array(sorted(n_deficit))
+    held_out = np.empty(0, dtype=np.int64)
+    if holds_out:
+        held_out = _draw_held_out(labels, trained, recipe, rng)
+    is_held_out = np.zeros(len(labels), dtype=bool)
+    is_held_out[held_out] = True
+    is_trained = np.isin(labels, trained)
+    real = table.take(np.flatnonzero(is_trained & ~is_held_out))
+    interpolated = table.take(np.empty(0, dtype=np.int64))
+    if recipe.interpolation is not None:
+        # from the rows that are trained on: held-out rows must not leak into the corpus
+        interpolated = interpolate(table.take(np.flatnonzero(~is_held_out)), n_deficit, rng)
+    every = table.take(np.flatnonzero(is_trained))
+    return TrainingRows(
+        corpus=_stack(real, interpolated),
+        n_real=len(real),
+        held_out=table.take(held_out) if len(held_out) else None,
+        value_counts=ValueCounts.of(_stack(every, interpolated)),
+    )
+
+
+def _stack(one: Table, other: Table) -> Table:
+    return Table(one.schema, np.concatenate([one.codes, other.codes]), one.texts)
+
+
+def _draw_held_out(
+    labels: IntArray, classes: IntArray, recipe: Recipe, rng: np.random.Generator
+) -> IntArray:
+    parts = [np.empty(0, dtype=np.int64)]
+    for label in classes:
+        rows = np.flatnonzero(labels == label)
+        n = min(round(_held_out_share(len(rows), recipe) * len(rows)), len(rows) - 2)
+        parts.append(rng.choice(rows, max(n, 0), replace=False))
+    return np.sort(np.concatenate(parts))
+
+
+def _held_out_share(n_rows: int, recipe: Recipe) -> float:
+    """Return the share of a class of `n_rows` rows that is held out."""
+    if recipe.validation_fraction != "auto":
+        return float(recipe.validation_fraction)
+    if n_rows >= LARGE_CLASS:
+        return 0.1
+    is_search = recipe.epochs == "auto"  # a second training then uses all rows
+    return 0.2 if is_search and n_rows >= _MIN_CLASS_SIZE_FOR_HOLDOUT else 0.0
+
+
+def interpolate(table: Table, n_rows: Mapping[int, int], rng: np.random.Generator) -> Table:
+    """Return interpolated rows: a label and numeric features, everything else ``ABSENT``.
+
+    Step 1 of the paper, the first idea.
+
+    SMOTE-NC (k = 5) between rows of one class, on all features; only the numeric ones are kept,
+    rounded to their columns' precision, because an interpolated category would be invented. A
+    class of 5 rows or fewer is duplicated instead.
+
+    `table` has the label first and two or more classes; `n_rows` says how many rows to return for
+    each label code. There are none if no feature is numeric.
+
+    NOTE[DIFF] Dates and times count as numeric. A cell that is missing in most neighbours is
+    missing in the interpolated row, where the published code has no missing values.
+    """
+    numeric = [position for position, column in enumerate(table.schema) if column.is_numeric]
+    parts = [np.empty((0, len(table.schema)), dtype=np.int64)]
+    for label, n in n_rows.items():
+        if not numeric or n == 0:
+            continue
+        rows = np.full((n, len(table.schema)), ABSENT, dtype=np.int64)
+        rows[:, 0] = label
+        rows[:, numeric] = _interpolate_class(table, numeric, label, n, rng)
+        parts.append(rows)
+    return Table(table.schema, np.concatenate(parts), table.texts)
+
+
+def _interpolate_class(
+    table: Table, numeric: list[int], label: int, n: int, rng: np.random.Generator
+) -> IntArray:
+    """Return the codes of the numeric columns of `n` new rows of class `label`."""
+    is_class = table.codes[:, 0] == label
+    if is_class.sum() <= N_NEIGHBORS:
+        duplicates: IntArray = table.codes[rng.choice(np.flatnonzero(is_class), n)][:, numeric]
+        return duplicates
+    categorical = [
+        position
+        for position in range(1, len(table.schema))
+        if position not in numeric and position not in table.texts
+    ]
+    columns = [table.schema[position] for position in numeric]
+    sizes = np.array([column.unit_size for column in columns])
+    numbers = table.codes[:, numeric] * sizes  # distances are between values, not codes
+    gaps = table.codes[:, numeric] == MISSING
+    numbers[gaps | (table.codes[:, numeric] == ABSENT)] = np.nan
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        medians = np.nan_to_num(np.nanmedian(numbers, axis=0))  # of columns without a number too
+    numbers = np.where(np.isnan(numbers), medians, numbers)
+    has_gaps = gaps.any(axis=0)
+    # gaps are categories too; as ranks, since SMOTENC would take sentinels for large numbers
+    categories = np.column_stack([table.codes[:, categorical], gaps[:, has_gaps]])
+    ranks = [np.unique(column, return_inverse=True)[1] for column in categories.T]
+    X = np.column_stack([numbers, *ranks])
+    arguments = {
+        "sampling_strategy": {True: is_class.sum() + n},
+        "k_neighbors": N_NEIGHBORS,
+        "random_state": int(rng.integers(2**31)),
+    }
+    if ranks:
+        nominal = list(range(len(numeric), X.shape[1]))
+        smote = SMOTENC(categorical_features=nominal, **arguments)
+    else:
+        smote = SMOTE(**arguments)
+    new = smote.fit_resample(X, is_class)[0][len(X) :]
+    scaled = new[:, : len(numeric)] / sizes
+    codes = np.column_stack([c.nearest(scaled[:, at]) for at, c in enumerate(columns)])
+    new_gaps = np.zeros(codes.shape, dtype=bool)
+    new_gaps[:, has_gaps] = new[:, X.shape[1] - has_gaps.sum() :] > 0.5
+    codes[new_gaps] = MISSING
+    return codes
+
+
+def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
+    """Refuse a class with a single row, and warn of what a tiny one can't be promised."""
+    if n_rows < 2:
+        raise ValueError(
+            f"class {class_!r} has 1 row; at least 2 are needed to learn from: collect more rows "
+            "of it, or leave it out with sampling_strategy"
+        )
+    if n_rows >= _MIN_CLASS_SIZE_FOR_HOLDOUT:
+        return
+    fallback = (
+        f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
+        if interpolates and n_rows <= N_NEIGHBORS
+        else ""
+    )
+    warnings.warn(
+        f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
+        f"the model has learned enough, and its rows may be near copies{fallback}",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def warn_about_identifiers(features: Table) -> None:
+    """Warn of columns with another value in every row, and say what happens to them."""
+    for position, column in enumerate(features.schema):
+        fewest = column.min_rows_of_identifier
+        if fewest is None or len(features) < fewest:
+            continue
+        texts = features.texts.get(position)
+        values = features.codes[:, position].tolist() if texts is None else texts
+        if texts is not None and any(" " in text for text in texts):
+            continue  # no identifiers, but words
+        if len(set(values)) == len(features):
+            warnings.warn(
+                f"column {column.name!r} has another value in every row, like an identifier; "
+                f"generated rows get {column.generated_values()}. If it means nothing, drop the "
+                "column before resampling",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
+    """Warn of columns for which no row of a class (label first) has an allowed value."""
+    of_class = table.codes[table.codes[:, 0] == label]
+    for position in np.flatnonzero((of_class == ABSENT).all(axis=0)):
+        name = table.schema[int(position)].name
+        warnings.warn(
+            f"no row of class {class_!r} has a value of column {name!r} "
+            "that ranges, categories and fixed_combinations allow: the model has seen none, and "
+            "its choice among the allowed ones will be arbitrary",
+            UserWarning,
+            stacklevel=2,
+        )

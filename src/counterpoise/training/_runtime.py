@@ -1,0 +1,348 @@
+"""How long a fit takes: the estimate, the time limit, and what ``model="auto"`` takes.
+
+The estimate is from a few steps that leave no trace. They have a learning rate of zero and
+generators of their own: weights, gradients, the run's random numbers and torch's are as before.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from counterpoise._progress import Progress, SilentProgress
+from counterpoise.columns._table import Table
+from counterpoise.generation._scoring import Scorer
+from counterpoise.models import _smollm2 as smollm2
+from counterpoise.models._backbone import COMPACT, SMOLLM2, AutoModel, LoadedModel, PretrainedModel
+from counterpoise.models._device import Device
+from counterpoise.recipes._base import Recipe
+from counterpoise.serialization._serializer import draw_orders, serialize
+from counterpoise.training._checkpoint import Clock, History
+from counterpoise.training._plan import PreparedTraining, prepare_training
+
+AUTO_BUDGET_S = 60.0
+"""Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
+_SHARE_OF_BUDGET = 0.7  # what a measured fit may take of it: a machine is not always as fast
+_N_INNER = 106_203_456  # parameters of SmolLM2-135M outside its embedding, all 30 layers
+_N_LAYERS = 30
+_MATRIX_SIZE = 1024
+_QUICK_S = 0.2  # a step that takes longer is timed once, a shorter one three times
+_FEW_STEPS = 50  # a shorter training is not estimated: it is over as soon as the estimate
+_MARGIN = 1.3  # generation gets this much of the time that it is estimated to take
+# how many rows are generated to time a batch of any size, and each further row
+_SOME_ROWS = (4, 16)
+# draws per row where a classifier selects; they were 1.1 to 8 on eight tables (docs/log.md)
+_SELECTION_DRAWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeEstimate:
+    """What a fit will take.
+
+    Attributes
+    ----------
+    training_s : float
+        At most; training may stop earlier where held-out rows get no likelier.
+    generation_s : float
+        Where no row is rejected but by selection, which is taken to draw each four times.
+    n_bytes : int
+        Weights, what the optimizer and the backward pass keep, copies of the weights.
+    s_per_sample : float
+        Of training, a second training included.
+    """
+
+    training_s: float
+    generation_s: float
+    n_bytes: int
+    s_per_sample: float
+
+    def __str__(self) -> str:
+        return (
+            f"training up to {_duration(self.training_s)}, generation about "
+            f"{_duration(self.generation_s)}, memory about {self.n_bytes / 2**20:,.0f} MiB"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """When training has to stop: at `deadline`, in seconds on the `clock`.
+
+    Before it, the training up to its best weights is still to be repeated `repeats` times: about
+    once after a search.
+    """
+
+    deadline: float
+    repeats: float = 0.0
+    clock: Clock = time.perf_counter
+
+    def is_over(self, best_seconds: float) -> bool:
+        """Whether to stop now, where the best weights took `best_seconds` to reach."""
+        return self.clock() + self.repeats * best_seconds >= self.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBudget:
+    """How many seconds a fit may take from `started` on the `clock`; None is no limit."""
+
+    max_time: float | None
+    started: float
+    clock: Clock = time.perf_counter
+
+    def limit(
+        self, prepared: PreparedTraining, n_deficit: Mapping[int, int], progress: Progress
+    ) -> TimeLimit | None:
+        """Estimate the runtime, report it, warn, and return when training has to end."""
+        plan, generation_s = prepared.plan, 0.0
+        is_silent = isinstance(progress, SilentProgress)
+        is_short = plan.n_samples_seen / plan.batch_size < _FEW_STEPS
+        if not is_short and not (is_silent and self.max_time is None):
+            estimate = estimate_runtime(prepared, n_deficit, self.clock)
+            if not is_silent:
+                with progress.stage("estimate", total=1, unit="fits") as advance:
+                    advance.note(str(estimate))
+                    advance()
+            self.warn(estimate, free_memory(prepared.row_generator.device))
+            generation_s = estimate.generation_s
+        if self.max_time is None:
+            return None
+        deadline = self.started + self.max_time - _MARGIN * generation_s
+        return TimeLimit(deadline, prepared.n_repeats, self.clock)
+
+    def warn(self, estimate: RuntimeEstimate, n_free: int | None) -> None:
+        """Warn where the fit takes more time or memory than there is."""
+        if n_free is not None and estimate.n_bytes > n_free:
+            warnings.warn(
+                f"training takes about {estimate.n_bytes / 2**30:.1f} GiB of memory, and "
+                f"{n_free / 2**30:.1f} are free. A smaller batch_size, n_layers or lora_rank with "
+                "a pre-trained model, or model='compact' reduce it",
+                UserWarning,
+                stacklevel=2,
+            )
+        if self.max_time is None:
+            return
+        left = self.max_time - (self.clock() - self.started) - _MARGIN * estimate.generation_s
+        if left <= 0:
+            warnings.warn(
+                f"generating the rows alone takes about {_duration(estimate.generation_s)}, and "
+                f"max_time is {_duration(self.max_time)}: there is no time to train in. "
+                "model='compact', fewer rows (sampling_strategy) or a larger "
+                "generation_batch_size reduce it",
+                UserWarning,
+                stacklevel=2,
+            )
+        elif left < estimate.training_s:
+            most = int(left / estimate.s_per_sample)
+            warnings.warn(
+                f"training may take up to {_duration(estimate.training_s)}, and max_time leaves "
+                f"{_duration(left)}: it will then be stopped. max_samples_seen={most} fits; "
+                "model='compact', n_layers with a pre-trained model, or fewer epochs reduce it",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def warn_about_stopped_training(trainings: Sequence[History], max_time: float | None) -> None:
+    """Warn where training was stopped before its end."""
+    stopped = [one for one in trainings if one.stopped_by == "max_time"]
+    if stopped:
+        warnings.warn(
+            f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
+            f"max_time={max_time:g}; history_ has how far it came",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def estimate_runtime(
+    prepared: PreparedTraining, n_deficit: Mapping[int, int], clock: Clock = time.perf_counter
+) -> RuntimeEstimate:
+    """Estimate what training, and generating `n_deficit` rows by label code, take."""
+    s_per_sample, bytes_kept = measure_step(prepared, clock)
+    s_per_sample *= 1 + prepared.n_repeats
+    n_copies = 2  # the best so far, and the start of a second training
+    n_bytes = bytes_kept + sum(
+        p.numel() * p.element_size() * (1 + n_copies + 3 * p.requires_grad)
+        for p in prepared.row_generator.model.parameters()
+    )
+    generation_s = sum(
+        _generation_s(prepared, label, n, clock) for label, n in n_deficit.items() if n > 0
+    )
+    training_s = s_per_sample * prepared.plan.n_samples_seen
+    return RuntimeEstimate(training_s, generation_s, n_bytes, s_per_sample)
+
+
+def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -> tuple[float, int]:
+    """Return the seconds per row of a training step, and the bytes kept for its backward pass."""
+    generator, plan = prepared.row_generator, prepared.plan
+    model, device = generator.model, generator.device
+    corpus = serialize(prepared.rows.corpus, generator.serializer)
+    rng = np.random.default_rng(0)
+    scorer = Scorer(model, generator.serializer.grammar, device)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0, fused=True)
+    rows = rng.integers(len(corpus), size=plan.batch_size)
+    was_training = model.training
+
+    def step() -> float:
+        started = clock()
+        orders = draw_orders(len(rows), corpus.segments.shape[1], plan.permutation, rng)
+        log_likelihood, _ = scorer.log_likelihood(corpus.token_batch(rows, orders))
+        if len(log_likelihood):
+            (-log_likelihood.mean()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        _wait(device)
+        return clock() - started
+
+    with torch.random.fork_rng():
+        model.train()
+        with _counting_kept() as kept:
+            first = step()
+        seconds = [step() for _ in range(1 if first > _QUICK_S else 3)]
+    model.train(was_training)
+    return min(seconds) / plan.batch_size, sum(kept.values())
+
+
+@contextmanager
+def _counting_kept() -> Iterator[dict[int, int]]:
+    """Count the bytes that are kept for the backward pass, by where they lie."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield kept
+
+
+def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Clock) -> float:
+    generator, sampling = prepared.row_generator, prepared.sampling
+    if generator.recipe.labelled_by == "xgboost":
+        return 0.0  # it has not been trained yet, and rows are not whole without it
+    few, more = _SOME_ROWS
+    seconds = {}
+    was_training = generator.model.training
+    for n in (few, few, more):  # the first of all is not counted
+        started = clock()
+        rng = np.random.default_rng(0)
+        generator.generate(label, n, sampling, rng=rng, progress=SilentProgress())
+        seconds[n] = clock() - started
+    generator.model.train(was_training)
+    each = max(0.0, seconds[more] - seconds[few]) / (more - few)
+    fixed = max(0.0, seconds[few] - few * each)
+    n_draws = n_rows * (1 if generator.recipe.selection is None else _SELECTION_DRAWS)
+    return math.ceil(n_draws / sampling.batch_size) * fixed + n_draws * each
+
+
+def _wait(device: Device) -> None:
+    if device.device.type == "cuda":
+        torch.cuda.synchronize(device.device)
+
+
+def free_memory(device: Device) -> int | None:
+    """Return how many bytes can still be taken on `device`; None where that is not known."""
+    if device.device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device.device)[0])
+    if device.device.type != "cpu":
+        return None
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - no path of ours
+            sizes = dict(line.split(":", 1) for line in file)
+        return int(sizes["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def measure_matrix_rate(device: Device, clock: Clock = time.perf_counter) -> float:
+    """Return how many floating-point operations per second matrix products reach here."""
+    one = torch.ones(_MATRIX_SIZE, _MATRIX_SIZE, dtype=device.precision, device=device.device)
+    seconds = []
+    for _ in range(4):
+        started = clock()
+        torch.mm(one, one)
+        _wait(device)
+        seconds.append(clock() - started)
+    return 2.0 * _MATRIX_SIZE**3 / min(seconds[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A fit with ``model="auto"``, which takes the strongest model that ends within its budget.
+
+    Weights are loaded only where they may pay: the work per row is counted from its tokens and the
+    size of the model, and compared with the rate of matrix products. What is left is timed.
+    """
+
+    table: Table
+    n_deficit: Mapping[int, int]
+    recipe: Recipe
+    model: AutoModel
+    device: str
+
+    def choose(self, budget: TimeBudget) -> LoadedModel:
+        """Load SmolLM2 where its fit ends well within the budget, else the compact model."""
+        if not smollm2.is_installed():
+            return self._load(COMPACT, "the SmolLM2 weights are not on this machine")
+        seconds, stated = budget.max_time, f"{budget.max_time:.3g} s" if budget.max_time else ""
+        if seconds is None:
+            seconds, stated = AUTO_BUDGET_S, f"{AUTO_BUDGET_S:.3g} s; max_time changes it"
+        device = self.model.candidate(SMOLLM2).resolve_device(self.device)
+        rate = measure_matrix_rate(device, budget.clock)
+        least = self.n_operations(self.model.n_layers or _N_LAYERS) / rate + smollm2.conversion_s()
+        if least > seconds * _SHARE_OF_BUDGET:
+            return self._load(
+                COMPACT,
+                f"SmolLM2 would take {least:.0f} s or more, by its work and the {rate / 1e9:.0f} "
+                f"GFLOP/s of matrix products here, and the budget is {stated}",
+            )
+        before = budget.clock()
+        candidate = self._load(SMOLLM2, "")
+        loading_s = budget.clock() - before  # which is done once more, since timing uses it up
+        estimate = estimate_runtime(self._prepare(candidate), self.n_deficit, budget.clock)
+        spent_s = budget.clock() - budget.started
+        expected_s = spent_s + loading_s + estimate.training_s + estimate.generation_s
+        n_free = free_memory(device)
+        if n_free is not None and estimate.n_bytes > n_free * _SHARE_OF_BUDGET:
+            return self._load(COMPACT, f"SmolLM2 would take {estimate.n_bytes / 2**30:.1f} GiB")
+        measured = (
+            f"up to {expected_s:.0f} s, by a few steps of it here, and the budget is {stated}"
+        )
+        if expected_s > seconds * _SHARE_OF_BUDGET:
+            return self._load(COMPACT, f"SmolLM2 would take {measured}")
+        return self._load(SMOLLM2, f"it takes {measured}")
+
+    def n_operations(self, n_layers: int) -> float:
+        """Return the floating-point operations of a fit of SmolLM2, at least, without loading it.
+
+        Rows are taken to be as short as in the table vocabulary; as text they are longer.
+        """
+        compact = self._load(COMPACT, "")
+        alike = replace(compact, max_samples_seen=PretrainedModel.max_samples_seen)
+        prepared = self._prepare(alike, serialization="table", decoding="grammar")
+        corpus = serialize(prepared.rows.corpus, prepared.row_generator.serializer)
+        n_tokens = float(1 + corpus.lengths(corpus.segments).sum(axis=1).mean())
+        n_samples_seen = prepared.plan.n_samples_seen * (1 + prepared.n_repeats)
+        n_inner = _N_INNER * n_layers / _N_LAYERS
+        return n_tokens * n_inner * (6 * n_samples_seen + 2 * sum(self.n_deficit.values()))
+
+    def _load(self, name: str, reason: str) -> LoadedModel:
+        return self.model.candidate(name).load(self.device, reason)
+
+    def _prepare(self, model: LoadedModel, **changes: str) -> PreparedTraining:
+        recipe = self.recipe.copy(**changes)
+        rng = np.random.default_rng(0)  # the run's own is not touched
+        return prepare_training(self.table, self.n_deficit, model, recipe, rng)
