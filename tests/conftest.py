@@ -41,11 +41,6 @@ def no_weights_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sampler_class() -> type[CopyingSampler]:
-    return CopyingSampler
-
-
-@pytest.fixture
 def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:

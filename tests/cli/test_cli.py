@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from counterpoise import LLMOverSampler
 from counterpoise.cli._files import check_column
 from counterpoise.cli._resample import resample
 from counterpoise.errors import DecodingError, MissingDependencyError, ModelError, SchemaError
@@ -180,8 +180,6 @@ def test_provenance_of_nothing_is_an_empty_table(shell: Shell) -> None:
 def test_parameters_of_the_sampler_are_options_with_their_defaults(
     shell: Shell, table: str
 ) -> None:
-    from counterpoise import LLMOverSampler
-
     parameters = inspect.signature(LLMOverSampler).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     shell("resample", table, "--target", "left")
@@ -476,36 +474,6 @@ def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     assert process.wait(timeout=60) == 141
     assert process.stderr.read() == ""
     process.stderr.close()
-
-
-# --- the demo --------------------------------------------------------------------------------
-
-
-def test_demo_writes_its_report_to_standard_output(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: dict[str, Any] = {}
-
-    def run_demo(**options: Any) -> str:
-        seen.update(options)
-        return "the report"
-
-    monkeypatch.setattr("counterpoise.demo.run_demo", run_demo)
-    assert shell("demo", "--seed", "5", "--model", "compact", "--force") == (0, "the report\n", "")
-    assert json.loads(json.dumps(seen, default=str)) == {
-        "output": "churn-balanced.csv",
-        "overwrite": True,
-        "model": "compact",
-        "random_state": 5,
-        "verbose": True,
-    }
-
-
-def test_demo_writes_its_table_to_a_file_only(shell: Shell) -> None:
-    code, out, err = shell("demo", "-o", "-")
-    assert (code, out) == (2, "")
-    assert "name a file" in err
-    assert "for -" not in shell("demo", "--help")[1]
 
 
 # --- the real sampler ------------------------------------------------------------------------
