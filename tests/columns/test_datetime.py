@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._duration import DurationColumn
+from counterpoise.columns._datetime import DatetimeColumn, DurationColumn
 from counterpoise.errors import SchemaError
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from counterpoise.columns import _decimal_grid as grid
+from counterpoise.columns import _number as grid
 
 
 @pytest.mark.parametrize(
@@ -105,8 +107,8 @@ def test_numbers_of_codes_print_short(code: int, decimals: int) -> None:
     ],
 )
 def test_bounds_are_rounded_inwards(bound: float, decimals: int, low: int, high: int) -> None:
-    assert grid.ceil_to_grid(bound, decimals) == low
-    assert grid.floor_to_grid(bound, decimals) == high
+    assert math.ceil(grid.grid_units(bound, decimals)) == low
+    assert math.floor(grid.grid_units(bound, decimals)) == high
 
 
 def test_a_value_that_repeats_off_a_coarse_grid_is_an_exception() -> None:

@@ -2,10 +2,9 @@
 
 Start with ``_base``: the class `Column`, and how to register a type of your own.
 
-- ``_categorical``, ``_number``, ``_datetime``, ``_duration``, ``_text``: the types.
-- ``_ranged``: what numbers, instants and durations share. ``_decimal_grid``: how many decimals.
-- ``_inference``: which type describes a pandas column. ``_cells``: reading pandas columns.
-- ``_schema``, ``_table``: the columns of a table, and its cells as codes.
+- ``_categorical``, ``_number``, ``_datetime`` (durations too), ``_text``: the types.
+- ``_schema``: the columns of a table, and which type describes each.
+- ``_table``: the cells of a table as codes.
 - ``_frames``: what X and y came in as, and how to return the same.
 - ``_json``: names, categories and dtypes as JSON.
 """
@@ -20,8 +19,7 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._duration import DurationColumn
+from counterpoise.columns._datetime import DatetimeColumn, DurationColumn
 from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table

@@ -6,10 +6,13 @@ one subclass of :class:`Column` and register it with :func:`register_column_type
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
@@ -17,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._cells import MARKERS, Dtype, column_error, missing_marker
-from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
+from counterpoise.columns._json import Dtype, tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._automaton import Automaton, expand, framed
 
@@ -28,10 +30,12 @@ MISSING: Final[int] = int(np.iinfo(np.int64).min)
 ABSENT: Final[int] = MISSING + 1
 """Code of a cell that is not part of the row, or is still to be generated."""
 
-Codes: TypeAlias = npt.NDArray[np.int64]
-"""Codes of cells: any int64 array, MISSING and ABSENT among them."""
+Codes: TypeAlias = npt.NDArray[np.int64]  # MISSING and ABSENT among them
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+
+MARKERS: Final[dict[str, Any]] = {"nan": float("nan"), "none": None, "na": pd.NA, "nat": pd.NaT}
+"""What an object column can hold in place of a value, by the name that a schema gives it."""
 
 TEXT_END: Final = ","
 """What follows each value in a row as text."""
@@ -39,28 +43,86 @@ TEXT_END: Final = ","
 MISSING_WORD: Final = "missing"
 """What a missing cell is in a row as text."""
 
+_ARROW_STRINGS = ("string[pyarrow]", "large_string[pyarrow]", "string_view[pyarrow]")
+
+
+def column_error(name: Hashable, problem: str, value: Any = None) -> SchemaError:
+    return SchemaError(f"Column {name!r} {problem}", column=name, value=value)
+
+
+def is_object(dtype: Dtype) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+
+
+def is_string(dtype: Dtype) -> bool:
+    return isinstance(dtype, pd.StringDtype) or (
+        not isinstance(dtype, np.dtype) and str(dtype) in _ARROW_STRINGS
+    )
+
+
+def missing_marker(series: pd.Series[Any]) -> str:
+    """Name of the first missing marker of an object column ("nan" where there is none)."""
+    missing = series.isna().to_numpy()
+    if not is_object(series.dtype) or not missing.any():
+        return "nan"
+    marker = series.iloc[int(missing.argmax())]
+    return next((name for name, value in MARKERS.items() if marker is value), "nan")
+
+
+def present_types(series: pd.Series[Any]) -> dict[type, npt.NDArray[np.intp]]:
+    """Rows of the cells that are not missing in an object column, by exact Python type."""
+    rows = np.flatnonzero(series.notna().to_numpy())
+    types = np.frompyfunc(type, 1, 1)(series.to_numpy(dtype=object)[rows])
+    codes, found = pd.factorize(types)
+    return {kind: rows[codes == position] for position, kind in enumerate(found)}
+
+
+def distinct(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[Hashable]]:
+    """Return which distinct value each cell is (-1 if missing), and these, by first appearance.
+
+    Values of different Python types are different, also where they compare equal: an object
+    column can hold 1, 1.0 and True.
+    """
+    if not is_object(series.dtype):
+        is_numpy = isinstance(series.dtype, np.dtype)
+        codes, found = pd.factorize(series.to_numpy() if is_numpy else series.array)
+        return codes.astype(np.int64), _python_values(found)
+    cells = series.to_numpy(dtype=object)
+    positions = np.full(len(cells), -1, dtype=np.int64)
+    values: list[Hashable] = []
+    for kind, rows in present_types(series).items():
+        try:
+            codes, found = pd.factorize(cells[rows])
+        except TypeError as error:
+            raise column_error(
+                series.name,
+                f"holds a {kind.__name__}, {cells[rows[0]]!r}, which cannot be compared as one "
+                "value. Spread it over columns of its own, or drop it.",
+            ) from error
+        positions[rows] = codes + len(values)
+        values.extend(found)
+    present = positions >= 0
+    positions[present], order = pd.factorize(positions[present])
+    return positions, [values[position] for position in order]
+
+
+def _python_values(found: Any) -> list[Hashable]:
+    """Python objects for an array of one dtype; short floats stay short (0.1 in float32)."""
+    dtype = getattr(found.dtype, "numpy_dtype", found.dtype)
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8:
+        return [float(str(number)) for number in np.asarray(found, dtype=dtype)]
+    values: list[Hashable] = list(pd.Series(found).tolist())
+    return values
+
 
 @dataclass(frozen=True)
 class Column(ABC):
     """One column of a table: what its cells can be, and all that is done with them.
 
-    A subclass is a frozen dataclass, whose further fields say which values there are. It sets
-    `kinds`, and it defines `recognizes`, `infer`, `encode`, `decode`, `contains`, `n_values`,
-    `domain`, `symbol_automaton` and `symbols`. All other methods have defaults that suit values
-    without an order.
-
-    Parameters
-    ----------
-    name : Hashable
-        Name of the column.
-    kind : str
-        What the values are: one of the class's `kinds`.
-    dtype : numpy dtype or pandas ExtensionDtype
-        Dtype of the pandas column.
-    has_missing : bool
-        Whether cells may be missing.
-    marker : {"nan", "none", "na", "nat"}, default="nan"
-        What an object column holds in a missing cell.
+    A subclass is a frozen dataclass, whose further fields say which values there are: numbers,
+    strings, Hashables (JSON keeps their types), or tuples of these. It sets `kinds`, and it defines
+    the abstract methods, `symbol_automaton` and `symbols`. All other methods have defaults that
+    suit values without an order.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -73,16 +135,14 @@ class Column(ABC):
     """Whether codes lie on a scale, so that values can be averaged and interpolated."""
 
     name: Hashable
-    kind: str
-    dtype: Dtype
-    has_missing: bool
-    marker: str = field(default="nan", kw_only=True)
+    kind: str  # what the values are: one of the class's `kinds`
+    dtype: Dtype  # of the pandas column
+    has_missing: bool  # whether cells may be missing
+    marker: str = field(default="nan", kw_only=True)  # of MARKERS, in an object column
 
     def __post_init__(self) -> None:
         if self.kind not in self.kinds or self.marker not in MARKERS:
             raise self._error(f"cannot be {self.kind!r} with the missing marker {self.marker!r}.")
-
-    # Inference
 
     @classmethod
     @abstractmethod
@@ -94,10 +154,7 @@ class Column(ABC):
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Make the column that describes `series`, which was declared `kind`, if any.
 
-        Raises
-        ------
-        SchemaError
-            If the cells cannot be what was declared.
+        A `SchemaError` is raised if the cells cannot be what was declared.
         """
 
     def widened(self, margin: float) -> Column:  # noqa: ARG002
@@ -108,16 +165,12 @@ class Column(ABC):
         """Return the column with the categories `values`, the observed ones among them."""
         raise self._error(f"is {self.kind}: it has no categories. Declare it categorical.")
 
-    # Cells and codes
-
     @abstractmethod
     def encode(self, series: pd.Series[Any]) -> Codes:
         """Code each cell of a pandas column of this column's dtype; shape (n_rows,).
 
-        Raises
-        ------
-        SchemaError
-            If a cell is not one of the column's values, or is missing where none may be.
+        A `SchemaError` is raised if a cell is not one of the column's values, or is missing where
+        none may be.
         """
 
     @abstractmethod
@@ -144,8 +197,6 @@ class Column(ABC):
         if not (pd.isna(value) if pd.isna(back) else back == value):
             raise ValueError(f"column {self.name!r} has no {value!r}")
         return int(code[0])
-
-    # Domain
 
     def restrict_range(self, low: Any, high: Any) -> Column:  # noqa: ARG002
         """Return the column with another range; None leaves that end as it is."""
@@ -222,8 +273,6 @@ class Column(ABC):
         present = codes[codes != MISSING]
         return int(Counter(present.tolist()).most_common(1)[0][0]) if len(present) else MISSING
 
-    # Distances
-
     @property
     def code_range(self) -> tuple[int, int] | None:
         """Lowest and highest code of values that have an order; None for those that have none."""
@@ -262,21 +311,20 @@ class Column(ABC):
         """Write a number that `to_floats` could return as a value, for the axis of a chart."""
         return f"{number:.4g}" if abs(number) < 1e4 or number % 1 else f"{number:.6g}"
 
-    # JSON
-
     def to_dict(self) -> dict[str, Any]:
-        """Describe the column with JSON types only; fields must be numbers, strings or tuples."""
-        record = {}
-        for own in fields(self):
-            value = getattr(self, own.name)
-            record[own.name] = list(value) if isinstance(value, tuple) else value
-        return record | {"name": tag_value(self.name), "dtype": tag_dtype(self.dtype)}
+        """Describe the column with JSON types only."""
+        types = get_type_hints(type(self))
+        return {f.name: _to_json(getattr(self, f.name), types[f.name]) for f in fields(self)}
 
     @classmethod
     def from_dict(cls, record: Any) -> Column:
         """Make the column that `to_dict` described; a `SchemaError` if it is malformed."""
         try:
-            return column_type(record["kind"]).read_fields(record)
+            known = column_type(record["kind"])
+            types = get_type_hints(known)
+            return known(
+                **{f.name: _from_json(record[f.name], types[f.name]) for f in fields(known)}
+            )
         except SchemaError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -284,25 +332,6 @@ class Column(ABC):
                 f"The description of a column is malformed ({type(error).__name__}: {error}). "
                 "Write it with `Schema.to_dict`."
             ) from error
-
-    @classmethod
-    def read_fields(cls, record: Any) -> Self:
-        """As `from_dict`, for a column of this class."""
-        types = get_type_hints(cls)
-        return cls(
-            **{
-                own.name: cls._read_field(own.name, record[own.name], types[own.name])
-                for own in fields(cls)
-            }
-        )
-
-    @classmethod
-    def _read_field(cls, name: str, value: Any, expected: Any) -> Any:
-        if name == "name":
-            return untag_value(value)
-        return untag_dtype(value) if name == "dtype" else of_type(value, expected)
-
-    # For subclasses
 
     @classmethod
     def describing(cls, series: pd.Series[Any], kind: str, **values: Any) -> Self:
@@ -336,13 +365,157 @@ class Column(ABC):
             )
 
 
-def of_type(value: Any, expected: Any) -> Any:
-    """Check a JSON value against the type of a field: int, str, bool, ... or a tuple of one."""
-    if items := get_args(expected):
-        return tuple(of_type(item, items[0]) for item in of_type(value, list))
+@dataclass(frozen=True)
+class RangedColumn(Column):
+    """A column whose codes lie in a range: numbers, instants and durations."""
+
+    is_numeric = True
+    stays_non_negative: ClassVar[bool] = True
+    """Whether a range that is nowhere negative is not widened below 0."""
+
+    low: int  # smallest and largest code, both allowed
+    high: int
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        return self.low, self.high
+
+    @property
+    def n_values(self) -> float:
+        return self.high - self.low + 1
+
+    def contains(self, codes: Codes) -> Mask:
+        inside = (codes >= self.low) & (codes <= self.high)
+        return inside | (codes == MISSING) if self.has_missing else inside
+
+    def nearest(self, codes: npt.NDArray[Any]) -> Codes:
+        if codes.dtype.kind == "f":
+            codes = np.clip(np.rint(codes), self.low, self.high).astype(np.int64)
+        # also after that: floats do not hold every long integer
+        inside: Codes = np.clip(codes, self.low, self.high)
+        return inside
+
+    def typical_code(self, codes: Codes) -> int:
+        present = codes[codes != MISSING]
+        return round(float(present.mean())) if len(present) else MISSING
+
+    def read_text(self, text: str) -> tuple[int | None, bool]:
+        """Return the code nearest to a cell of unconstrained text, and whether it is exactly that.
+
+        NOTE[DIFF]: the published code keeps numbers outside the column's range or between its
+        decimals, for which a column has no codes.
+        """
+        try:
+            units = self._units_of_text(text)
+        except ValueError:
+            return ABSENT, False
+        if not math.isfinite(units):
+            return None, False
+        code = round(min(max(units, self.low), self.high))
+        code = int(self.nearest(np.array([code]))[0])
+        return code, abs(code - units) < 1e-6 * max(1.0, abs(units))
+
+    def _units_of_text(self, text: str) -> float:
+        """Read a number in units of the codes; a ValueError if it is none."""
+        return float(text.replace(" ", ""))
+
+    def domain(self) -> str:
+        ends = self.decode(np.array([self.low, self.high]))
+        return f"{ends.iloc[0]} to {ends.iloc[1]}"
+
+    def generated_values(self) -> str:
+        return "any values in its range, and some may occur twice"
+
+    def restrict_range(self, low: Any, high: Any) -> Self:
+        try:
+            lowest = self.low if low is None else math.ceil(self._units(low))
+            highest = self.high if high is None else math.floor(self._units(high))
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise self._error(
+                f"was given the range {(low, high)!r}, which must be two finite numbers, two "
+                "points in time or two durations."
+            ) from error
+        limited = self._between(lowest, highest)
+        if limited is None:
+            raise self._error(
+                f"was given the range {(low, high)!r}, in which there is no {self._one_value}. "
+                "Give the smaller end first."
+            )
+        return limited
+
+    def widened(self, margin: float) -> Self:
+        added = round(margin * (self.high - self.low))
+        lowest, highest = self._limits()
+        if self.stays_non_negative and self.low >= 0:
+            lowest = 0
+        widened = self._between(max(self.low - added, lowest), min(self.high + added, highest))
+        assert widened is not None
+        return widened
+
+    def _between(self, low: int, high: int) -> Self | None:
+        """Return the column with the codes from `low` to `high`; None if there are none."""
+        return replace(self, low=low, high=high) if low <= high else None
+
+    def _check_range(self) -> None:
+        lowest, highest = self._limits()
+        if not lowest <= self.low <= self.high <= highest:
+            raise self._error(
+                f"(dtype {self.dtype}) has the codes {self.low} to {self.high}; they must lie in "
+                f"{lowest} to {highest}."
+            )
+
+    def _outside(self, value: Any) -> SchemaError:
+        shown = repr(value) if isinstance(value, str) else str(value)
+        return self._error(
+            f"holds {shown}, which is outside its range {self._span()}. Infer the schema from a "
+            "table with this value, or widen the range.",
+            value,
+        )
+
+    def _placed(self, series: pd.Series[Any], codes: Codes, missing: Mask, outside: Mask) -> Codes:
+        """Return the codes of cells; a `SchemaError` if one that is not missing is outside."""
+        if (outside := outside & ~missing).any():
+            raise self._outside(series.iloc[int(outside.argmax())])
+        return np.where(missing, MISSING, self.nearest(codes))
+
+    @property
+    @abstractmethod
+    def _one_value(self) -> str:
+        """What a value is, for messages."""
+
+    @abstractmethod
+    def _limits(self) -> tuple[int, int]:
+        """Lowest and highest code that the dtype can restore."""
+
+    @abstractmethod
+    def _units(self, bound: Any) -> Decimal | Fraction:
+        """How many units of the codes a bound is that the user gave."""
+
+    @abstractmethod
+    def _span(self) -> str:
+        """Say from where to where the range goes."""
+
+
+def _to_json(value: Any, field_type: Any) -> Any:
+    if field_type == Dtype:
+        return tag_dtype(value)
+    if field_type is Hashable:
+        return tag_value(value)
+    if items := get_args(field_type):
+        return [_to_json(item, items[0]) for item in value]
+    return value
+
+
+def _from_json(value: Any, field_type: Any) -> Any:
+    if field_type == Dtype:
+        return untag_dtype(value)
+    if field_type is Hashable:
+        return untag_value(value)
+    items = get_args(field_type)
+    expected = list if items else field_type
     if type(value) is not expected:
         raise TypeError(f"expected {expected.__name__}, got {value!r}")
-    return value
+    return tuple(_from_json(item, items[0]) for item in value) if items else value
 
 
 _types: dict[str, type[Column]] = {}
@@ -353,20 +526,7 @@ _ColumnType = TypeVar("_ColumnType", bound=type[Column])
 def register_column_type(column_class: _ColumnType) -> _ColumnType:
     """Make a subclass of `Column` known, so that columns are inferred and loaded as such.
 
-    Parameters
-    ----------
-    column_class : type
-        The subclass. Can be used as a decorator.
-
-    Returns
-    -------
-    type
-        The same class.
-
-    Raises
-    ------
-    ValueError
-        If one of its `kinds` is that of another class.
+    A class decorator; a ValueError is raised if one of its `kinds` is that of another class.
     """
     for kind in column_class.kinds:
         known = _types.get(kind)

@@ -7,30 +7,26 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns._base import (
+    MARKERS,
     MISSING,
     MISSING_WORD,
     Codes,
     Column,
     Mask,
-    of_type,
-    register_column_type,
-)
-from counterpoise.columns._cells import (
-    MARKERS,
-    Dtype,
     distinct,
     is_object,
     is_string,
     present_types,
+    register_column_type,
 )
-from counterpoise.columns._json import is_supported, tag_value, untag_value
+from counterpoise.columns._json import Dtype, is_supported
 from counterpoise.grammar._automaton import Automaton, from_sequences
 
 
@@ -42,8 +38,8 @@ class CategoricalColumn(Column):
     Parameters
     ----------
     categories : tuple of Hashable
-        The values, as Python objects; the code of a cell is a position in this tuple. Two
-        values of different types are two categories, also where they compare equal.
+        The values, as Python objects; a code is a position among them. Two values of different
+        types are two categories, also where they compare equal.
     """
 
     kinds = ("categorical", "ordered", "boolean")
@@ -62,205 +58,7 @@ class CategoricalColumn(Column):
                 f"has {len(self.categories)} distinct values, {_shorten(self.categories)}, so it "
                 "is not boolean. Declare it categorical."
             )
-
-    @classmethod
-    def recognizes(cls, series: pd.Series[Any]) -> bool:
-        """Whether `series` holds categories, truth values, strings, or objects of any type."""
-        dtype = series.dtype
-        return (
-            isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
-            or is_string(dtype)
-            or is_object(dtype)
-            or getattr(dtype, "kind", "O") == "b"
-        )
-
-    @classmethod
-    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        """Take the categories from the cells.
-
-        Ordered Categoricals keep their own order; others are sorted, or by first appearance where
-        they cannot be sorted.
-        """
-        _, observed = distinct(series)
-        categories = _in_order(observed, series.dtype)
-        column = cls.describing(series, kind or _kind_of(series), categories=categories)
-        column._check_categories()
-        return column
-
-    def with_categories(self, values: Sequence[Any]) -> Self:
-        """Return the column with the categories `values`, the present ones among them.
-
-        Raises
-        ------
-        SchemaError
-            If `values` leave one out, or hold one that is no value of the dtype.
-        """
-        given = set(_keys(values))
-        for category in self.categories:
-            if (type(category), category) not in given:
-                raise self._error(
-                    f"holds {category!r} ({type(category).__name__}), which is not among the "
-                    f"categories given for it, {_shorten(values)}. Name it there too.",
-                    category,
-                )
-        column = replace(self, categories=tuple(values))
-        column._check_categories()
-        return column
-
-    def encode(self, series: pd.Series[Any]) -> Codes:
-        """Code each cell: its position in `categories`.
-
-        Raises
-        ------
-        SchemaError
-            If a cell holds another value, or is missing where no cell may be.
-        """
-        self.check_dtype(series)
-        self.check_missing(series.isna().to_numpy())
-        cells, values = distinct(series)
-        positions = _positions(self.categories)
-        codes = np.empty(len(values) + 1, dtype=np.int64)
-        codes[-1] = MISSING  # the position of a missing cell is -1
-        for position, value in enumerate(values):
-            code = positions.get((type(value), value))
-            if code is None:
-                raise self._error(
-                    f"holds {value!r}, which is none of its {len(self.categories)} categories, "
-                    f"{_shorten(self.categories)}. Infer the schema from a table with this value, "
-                    "or name it in its categories.",
-                    value,
-                )
-            codes[position] = code
-        return codes[cells]
-
-    def decode(self, codes: Codes) -> pd.Series[Any]:
-        """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
-        assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
-        cells = self._cells(np.where(codes == MISSING, -1, codes))
-        return pd.Series(cells, name=self.name, dtype=self.dtype)
-
-    def _cells(self, positions: Codes) -> Any:
-        """Cells in the column's dtype; position -1 is a missing cell."""
-        if isinstance(self.dtype, pd.CategoricalDtype):
-            found = _positions(self.dtype.categories.tolist())
-            levels = np.array([*(found[key] for key in _keys(self.categories)), -1])
-            return pd.Categorical.from_codes(levels[positions], dtype=self.dtype)
-        if is_object(self.dtype):
-            pool = np.empty(len(self.categories) + 1, dtype=object)
-            # a plain np.array would spread tuples over a second axis
-            pool[:] = (*self.categories, MARKERS[self.marker])
-            return pool[positions]
-        values = pd.Series(list(self.categories), dtype=self.dtype).array
-        return values.take(positions, allow_fill=bool((positions < 0).any()))
-
-    def contains(self, codes: Codes) -> Mask:
-        """Whether each of an array of codes stands for a cell that this column can have."""
-        inside = (codes >= 0) & (codes < len(self.categories))
-        return inside | (codes == MISSING) if self.has_missing else inside
-
-    def code_of(self, value: Any) -> int:
-        """Return the code of a category; the truth values of a boolean column are no numbers."""
-        is_boolean = isinstance(value, bool | np.bool_) or pd.isna(value) is True
-        if self.kind == "boolean" and not is_boolean:
-            raise ValueError(f"column {self.name!r} has no {value!r}")
-        return super().code_of(value)
-
-    @property
-    def n_values(self) -> float:
-        """How many values a cell that is not missing can have."""
-        return len(self.categories)
-
-    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:
-        """Return the column with the categories `values`, and the code of each in this one."""
-        positions = _positions(self.categories)
-        try:
-            kept = [positions[key] for key in _keys(values)]
-        except KeyError as error:
-            raise self._error(f"has no category {error.args[0][1]!r}.") from None
-        return replace(self, categories=tuple(self.categories[at] for at in kept)), kept
-
-    def domain(self) -> str:
-        """Say which values a cell can have."""
-        names = [str(category) for category in self.categories]
-        shown = ", ".join(names[:6])
-        return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
-
-    @property
-    def min_rows_of_identifier(self) -> int | None:
-        """In a smaller table, strings may well be all different by chance."""
-        return 30 if self.kind == "categorical" else None
-
-    def generated_values(self) -> str:
-        """Say which values generated rows get."""
-        return "the values of real rows"
-
-    # Grammar
-
-    @cached_property
-    def _texts(self) -> list[str]:
-        """Each category as text; those that would read alike (1 and "1") say their type."""
-        texts = [str(category) for category in self.categories]
-        n_alike = Counter(texts)
-        return [
-            f"{text} ({type(category).__name__})" if n_alike[text] > 1 else text
-            for text, category in zip(texts, self.categories, strict=True)
-        ]
-
-    def symbol_automaton(self) -> Automaton:
-        """Accept each category as one symbol."""
-        return from_sequences({code: self.symbols(code) for code in range(len(self.categories))})
-
-    def symbols(self, code: int) -> list[Hashable]:
-        """Return the one symbol of the category."""
-        return [("category", code)]
-
-    def symbol_text(self, symbol: Hashable) -> str:
-        """Return the category as text."""
-        _, code = cast(tuple[str, int], symbol)
-        return self._texts[code]
-
-    def text_choices(self) -> list[str]:
-        """Return each category as text, quoted where it could be mistaken."""
-        return [_quoted(text) for text in self._texts]
-
-    @cached_property
-    def _code_of_text(self) -> dict[str, int]:
-        return {text: code for code, text in enumerate(self.text_choices())}
-
-    def read_text(self, text: str) -> tuple[int | None, bool]:
-        """Return the code of a category as text; None for an unknown one."""
-        return self._code_of_text.get(text), text in self._code_of_text
-
-    # Distances
-
-    @property
-    def code_range(self) -> tuple[int, int] | None:
-        """First and last code of ordered categories."""
-        return (0, len(self.categories) - 1) if self.kind == "ordered" else None
-
-    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        """Return the position of each category; NaN for a cell that is missing or unknown."""
-        ranks = {category: float(rank) for rank, category in enumerate(self.categories)}
-        return np.array([ranks.get(value, np.nan) for value in series.tolist()], dtype=float)
-
-    # JSON
-
-    def to_dict(self) -> dict[str, Any]:
-        """Describe the column with JSON types only."""
-        return super().to_dict() | {"categories": [tag_value(value) for value in self.categories]}
-
-    @classmethod
-    def read_fields(cls, record: Any) -> Self:
-        """Make the column that `to_dict` described."""
-        column = super().read_fields(record)
-        column._check_categories()
-        return column
-
-    @classmethod
-    def _read_field(cls, name: str, value: Any, expected: Any) -> Any:
-        if name == "categories":
-            return tuple(map(untag_value, of_type(value, list)))
-        return super()._read_field(name, value, expected)
+        self._check_categories()
 
     def _check_categories(self) -> None:
         """Raise a `SchemaError` unless each category can be stored, and restored in the dtype."""
@@ -281,6 +79,145 @@ class CategoricalColumn(Column):
                 f"dtype {self.dtype}."
             )
 
+    @classmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        dtype = series.dtype
+        return (
+            isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
+            or is_string(dtype)
+            or is_object(dtype)
+            or getattr(dtype, "kind", "O") == "b"
+        )
+
+    @classmethod
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        _, observed = distinct(series)
+        categories = _in_order(observed, series.dtype)
+        return cls.describing(series, kind or _kind_of(series), categories=categories)
+
+    def with_categories(self, values: Sequence[Any]) -> Self:
+        given = set(_keys(values))
+        for category in self.categories:
+            if (type(category), category) not in given:
+                raise self._error(
+                    f"holds {category!r} ({type(category).__name__}), which is not among the given "
+                    f"categories {_shorten(values)}. Name it there too.",
+                    category,
+                )
+        return replace(self, categories=tuple(values))
+
+    def encode(self, series: pd.Series[Any]) -> Codes:
+        self.check_dtype(series)
+        self.check_missing(series.isna().to_numpy())
+        cells, values = distinct(series)
+        positions = _positions(self.categories)
+        codes = np.empty(len(values) + 1, dtype=np.int64)
+        codes[-1] = MISSING  # the position of a missing cell is -1
+        for position, value in enumerate(values):
+            code = positions.get((type(value), value))
+            if code is None:
+                raise self._error(
+                    f"holds {value!r}, which is none of its categories "
+                    f"{_shorten(self.categories)}. Infer the schema from a table with this value, "
+                    "or name it in its categories.",
+                    value,
+                )
+            codes[position] = code
+        return codes[cells]
+
+    def decode(self, codes: Codes) -> pd.Series[Any]:
+        assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
+        cells = self._cells(np.where(codes == MISSING, -1, codes))
+        return pd.Series(cells, name=self.name, dtype=self.dtype)
+
+    def _cells(self, positions: Codes) -> Any:
+        """Cells in the column's dtype; position -1 is a missing cell."""
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            found = _positions(self.dtype.categories.tolist())
+            levels = np.array([*(found[key] for key in _keys(self.categories)), -1])
+            return pd.Categorical.from_codes(levels[positions], dtype=self.dtype)
+        if is_object(self.dtype):
+            pool = np.empty(len(self.categories) + 1, dtype=object)
+            # a plain np.array would spread tuples over a second axis
+            pool[:] = (*self.categories, MARKERS[self.marker])
+            return pool[positions]
+        values = pd.Series(list(self.categories), dtype=self.dtype).array
+        return values.take(positions, allow_fill=bool((positions < 0).any()))
+
+    def contains(self, codes: Codes) -> Mask:
+        inside = (codes >= 0) & (codes < len(self.categories))
+        return inside | (codes == MISSING) if self.has_missing else inside
+
+    def code_of(self, value: Any) -> int:
+        # the truth values of a boolean column are no numbers
+        is_boolean = isinstance(value, bool | np.bool_) or pd.isna(value) is True
+        if self.kind == "boolean" and not is_boolean:
+            raise ValueError(f"column {self.name!r} has no {value!r}")
+        return super().code_of(value)
+
+    @property
+    def n_values(self) -> float:
+        return len(self.categories)
+
+    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:
+        positions = _positions(self.categories)
+        try:
+            kept = [positions[key] for key in _keys(values)]
+        except KeyError as error:
+            raise self._error(f"has no category {error.args[0][1]!r}.") from None
+        return replace(self, categories=tuple(self.categories[at] for at in kept)), kept
+
+    def domain(self) -> str:
+        names = [str(category) for category in self.categories]
+        shown = ", ".join(names[:6])
+        return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+
+    @property
+    def min_rows_of_identifier(self) -> int | None:
+        return 30 if self.kind == "categorical" else None
+
+    def generated_values(self) -> str:
+        return "the values of real rows"
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """Each category as text; those that would read alike (1 and "1") say their type."""
+        texts = [str(category) for category in self.categories]
+        n_alike = Counter(texts)
+        return [
+            f"{text} ({type(category).__name__})" if n_alike[text] > 1 else text
+            for text, category in zip(texts, self.categories, strict=True)
+        ]
+
+    def symbol_automaton(self) -> Automaton:
+        return from_sequences({code: self.symbols(code) for code in range(len(self.categories))})
+
+    def symbols(self, code: int) -> list[Hashable]:
+        return [("category", code)]
+
+    def symbol_text(self, symbol: Hashable) -> str:
+        _, code = cast(tuple[str, int], symbol)
+        return self._texts[code]
+
+    def text_choices(self) -> list[str]:
+        """Return each category as text, quoted where it could be mistaken."""
+        return [_quoted(text) for text in self._texts]
+
+    @cached_property
+    def _code_of_text(self) -> dict[str, int]:
+        return {text: code for code, text in enumerate(self.text_choices())}
+
+    def read_text(self, text: str) -> tuple[int | None, bool]:
+        return self._code_of_text.get(text), text in self._code_of_text
+
+    @property
+    def code_range(self) -> tuple[int, int] | None:
+        return (0, len(self.categories) - 1) if self.kind == "ordered" else None
+
+    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        ranks = {category: float(rank) for rank, category in enumerate(self.categories)}
+        return np.array([ranks.get(value, np.nan) for value in series.tolist()], dtype=float)
+
 
 def _keys(values: Sequence[Hashable]) -> list[tuple[type, Hashable]]:
     return [(type(value), value) for value in values]  # 1 == True, but (int, 1) != (bool, True)
@@ -290,7 +227,7 @@ def _positions(values: Sequence[Hashable]) -> dict[tuple[type, Hashable], int]:
     return {key: position for position, key in enumerate(_keys(values))}
 
 
-def _is_ordered(dtype: Dtype) -> bool:
+def _is_ordered(dtype: Dtype) -> TypeGuard[pd.CategoricalDtype]:
     return isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
 
 
@@ -305,7 +242,8 @@ def _kind_of(series: pd.Series[Any]) -> str:
 
 
 def _in_order(observed: list[Hashable], dtype: Dtype) -> tuple[Hashable, ...]:
-    if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
+    """In the order of the dtype, or sorted, or by first appearance where that is impossible."""
+    if _is_ordered(dtype):
         positions = _positions(dtype.categories.tolist())
         return tuple(sorted(observed, key=lambda value: positions[type(value), value]))
     try:

@@ -1,4 +1,4 @@
-"""Columns of instants, and what they share with columns of durations."""
+"""Columns of instants and of durations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime
 from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -14,21 +15,19 @@ import pandas as pd
 
 from counterpoise.columns._base import (
     ABSENT,
+    MARKERS,
     MISSING,
     TEXT_END,
     Codes,
     Column,
     Mask,
-    register_column_type,
-)
-from counterpoise.columns._cells import (
-    MARKERS,
-    Dtype,
+    RangedColumn,
     column_error,
     is_object,
     present_types,
+    register_column_type,
 )
-from counterpoise.columns._ranged import RangedColumn
+from counterpoise.columns._json import Dtype
 from counterpoise.grammar import _calendar as calendar
 from counterpoise.grammar import _numbers as numbers
 from counterpoise.grammar._automaton import Automaton, expand, framed
@@ -37,35 +36,29 @@ from counterpoise.grammar._calendar import NANOSECONDS
 _PYTHON_TYPES: Final[dict[type, str]] = {datetime.date: "D", datetime.datetime: "us"}
 """Resolution of what an object column can hold."""
 
-Ticks = tuple[npt.NDArray[np.int64], Mask, str]
+Ticks = tuple[Codes, Mask, str]
 """Integers that cells stand for (any where missing), which are missing, and their unit."""
 
 
 @dataclass(frozen=True)
 class TimeColumn(RangedColumn):
-    """A column of instants or durations, in whole units of time.
+    """A column of instants or durations.
 
-    Parameters
-    ----------
-    unit : {"D", "h", "m", "s", "ms", "us", "ns"}
-        The code of an instant is its number of whole units since 1970-01-01, in UTC for a
-        column with a zone; that of a duration is its number of whole units.
+    A code is a number of whole units: since 1970-01-01, in UTC for a column with a zone, or long.
     """
 
     priority = 40
-    letter: ClassVar[str]
-    """Of numpy's dtypes: "M" for instants, "m" for durations."""
-    converter: ClassVar[str]
-    """The function of pandas that makes other cells such ones."""
+    letter: ClassVar[str]  # of numpy's dtypes
+    converter: ClassVar[str]  # the function of pandas that makes other cells such ones
 
-    unit: str
+    unit: str  # of NANOSECONDS
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self._can_be(self.dtype):
             raise self._error(
-                f"has dtype {self.dtype}, which cannot be {self.kind}. Convert it with "
-                f"`pandas.{self.converter}`."
+                f"has dtype {self.dtype}, which cannot be {self.kind}. "
+                f"Convert it with `pandas.{self.converter}`."
             )
         if self.unit not in NANOSECONDS or self._factor < 1:
             raise self._error(f"has dtype {self.dtype}, which has no unit {self.unit!r}.")
@@ -73,8 +66,7 @@ class TimeColumn(RangedColumn):
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
-        """Whether the dtype is of such times."""
-        return getattr(series.dtype, "kind", "O") == cls.letter
+        return cls._can_be(series.dtype)
 
     @classmethod
     def _can_be(cls, dtype: Dtype) -> bool:
@@ -82,13 +74,12 @@ class TimeColumn(RangedColumn):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        """Take range and unit from the cells: the coarsest unit that represents all of them."""
         kind = kind or cls.kinds[0]
         if not cls._can_be(series.dtype):
             raise column_error(
                 series.name,
-                f"is declared {kind}, but has dtype {series.dtype}, which "
-                f"holds no {kind}s. Convert it with `pandas.{cls.converter}`.",
+                f"is declared {kind}, but has dtype {series.dtype}, which holds no {kind}s. "
+                f"Convert it with `pandas.{cls.converter}`.",
             )
         ticks, missing, resolution = cls._read_ticks(series)
         present = ticks[~missing]
@@ -104,17 +95,7 @@ class TimeColumn(RangedColumn):
     def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
         """Return the integers that the cells of a column of such times stand for."""
 
-    # Cells and codes
-
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Code each cell: its number of whole units.
-
-        Raises
-        ------
-        SchemaError
-            If a cell lies outside the range or between two units, or is missing where no cell
-            may be.
-        """
         self.check_dtype(series)
         ticks, missing, resolution = self._read_ticks(series)
         self.check_missing(missing)
@@ -124,12 +105,9 @@ class TimeColumn(RangedColumn):
         factor = _ratio(self.unit, resolution)
         codes = ticks // factor
         outside = (codes < self.low) | (codes > self.high) | (ticks % factor != 0)
-        if (outside := outside & ~missing).any():
-            raise self._outside(series.iloc[int(outside.argmax())])
-        return np.where(missing, MISSING, codes)
+        return self._placed(series, codes, missing, outside)
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
-        """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
         ticks = np.where(missing, MISSING, np.where(missing, 0, codes) * self._factor)
@@ -143,14 +121,12 @@ class TimeColumn(RangedColumn):
             restored = restored.dt.tz_localize("UTC").dt.tz_convert(zone)
         return restored.astype(self.dtype)
 
-    # Domain
-
     @property
     def _resolution(self) -> str:
         """Unit of the integers that cells of this column's dtype keep."""
         if is_object(self.dtype):
             return "D" if self.unit == "D" else "us"
-        return resolution_of(self.dtype)
+        return _resolution_of(self.dtype)
 
     @property
     def _factor(self) -> int:
@@ -170,65 +146,42 @@ class TimeColumn(RangedColumn):
             return int(years.astype(np.int64)[0]), int(years.astype(np.int64)[1])
         return -(-(ABSENT + 1) // self._factor), int(np.iinfo(np.int64).max) // self._factor
 
-    def _code_above(self, bound: Any) -> int:
-        return -(-self._nanoseconds(bound) // NANOSECONDS[self.unit])
-
-    def _code_below(self, bound: Any) -> int:
-        return self._nanoseconds(bound) // NANOSECONDS[self.unit]
+    def _units(self, bound: Any) -> Fraction:
+        time = self._time(bound)
+        nanoseconds = int(time.asm8.astype(np.int64)) * NANOSECONDS[time.unit]
+        return Fraction(nanoseconds, NANOSECONDS[self.unit])
 
     @abstractmethod
-    def _nanoseconds(self, bound: Any) -> int:
-        """Exact nanoseconds, since the epoch or long, of a bound that the user gave."""
+    def _time(self, bound: Any) -> pd.Timestamp | pd.Timedelta:
+        """Read a bound that the user gave."""
 
     # Grammar: the number of units, where the values are no instants that the calendar can name
 
     def symbol_automaton(self) -> Automaton:
-        """Accept numbers of units, zero-padded."""
         return numbers.fixed_number(self.low, self.high)
 
     def symbols(self, code: int) -> list[Hashable]:
-        """Return sign and digits of the number of units."""
         return numbers.fixed_number_symbols(code, self.low, self.high)
 
     def text_automaton(self) -> Automaton:
-        """Accept a space, the number of units and a comma."""
         return framed(numbers.plain_number(self.low, self.high, 0, TEXT_END), " ")
 
     def text(self, code: int) -> str:
-        """Return the number of units."""
         return numbers.plain_text(code, 0)
-
-    def read_text(self, text: str) -> tuple[int | None, bool]:
-        """Return the code of a time as text; one outside the range is put to its nearest end."""
-        try:
-            units = self._units_of_text(text)
-        except ValueError:
-            return ABSENT, False
-        return self._nearest_to(units)
-
-    def _units_of_text(self, text: str) -> float:
-        return float(text.replace(" ", ""))
-
-    # Distances
 
     @property
     def unit_size(self) -> float:
-        """By how many days the values of two neighbouring codes differ."""
         return 1.0 / calendar.UNITS_PER_DAY[self.unit]
 
     def common_scales(self, other: Column) -> tuple[int, int] | None:
-        """Return the factors that bring both columns' codes to one unit of time."""
-        is_alike = type(other) is type(self) and (_zone(self.dtype) is None) == (
-            _zone(other.dtype) is None
-        )
-        if not is_alike:
+        if not isinstance(other, TimeColumn) or type(other) is not type(self):
             return None
-        assert isinstance(other, TimeColumn)
+        if (_zone(self.dtype) is None) != (_zone(other.dtype) is None):
+            return None
         finest = min(self.unit, other.unit, key=NANOSECONDS.__getitem__)
         return _ratio(self.unit, finest), _ratio(other.unit, finest)
 
     def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        """Return the times in microseconds; NaN for a cell that is missing or no time."""
         times = pd.Index(self._parsed(series)).as_unit("us")
         return np.where(times.isna(), np.nan, times.asi8.astype(float))
 
@@ -253,7 +206,6 @@ class DatetimeColumn(TimeColumn):
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
-        """Whether the cells are instants, by dtype or by Python type."""
         if not is_object(series.dtype):
             return super().recognizes(series)
         types = set(present_types(series))
@@ -270,7 +222,7 @@ class DatetimeColumn(TimeColumn):
         missing = series.isna().to_numpy(dtype=bool)
         if is_object(series.dtype):
             return cls._read_objects(series, missing)
-        resolution = resolution_of(series.dtype)
+        resolution = _resolution_of(series.dtype)
         zone = _zone(series.dtype)
         dtype: Any = np.dtype(f"M8[{resolution}]") if zone is None else series.dtype
         if isinstance(zone, str):
@@ -286,9 +238,8 @@ class DatetimeColumn(TimeColumn):
             names = ", ".join(kind.__name__ for kind in types)
             raise column_error(
                 series.name,
-                f"holds objects of type {names}; a column of times must "
-                "hold datetime.date or datetime.datetime throughout. Convert it with "
-                "`pandas.to_datetime`.",
+                f"holds objects of type {names}; a column of times must hold datetime.date or "
+                "datetime.datetime throughout. Convert it with `pandas.to_datetime`.",
             )
         if any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing]):
             raise column_error(
@@ -303,14 +254,14 @@ class DatetimeColumn(TimeColumn):
         """Return the code of an instant, or of what `pandas.Timestamp` reads as one."""
         return super().code_of(value if pd.isna(value) else pd.Timestamp(value))
 
-    def _nanoseconds(self, bound: Any) -> int:
+    def _time(self, bound: Any) -> pd.Timestamp:
         moment = pd.Timestamp(bound)
         zone = _zone(self.dtype)
         if zone is not None and moment.tz is None:
             moment = moment.tz_localize(zone)
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
-        return int(moment.to_datetime64().astype(np.int64)) * NANOSECONDS[moment.unit]
+        return moment
 
     @property
     def _is_calendar(self) -> bool:
@@ -318,25 +269,21 @@ class DatetimeColumn(TimeColumn):
         return calendar.covers(self.low, self.high, self.unit)
 
     def symbol_automaton(self) -> Automaton:
-        """Accept year, month, day, hour, ..., down to the unit."""
         if not self._is_calendar:
             return super().symbol_automaton()
         return calendar.instants(self.low, self.high, self.unit)
 
     def symbols(self, code: int) -> list[Hashable]:
-        """Return year, month, day, hour, ..., down to the unit."""
         if not self._is_calendar:
             return super().symbols(code)
         return calendar.instant_symbols(code, self.unit)
 
     def text_automaton(self) -> Automaton:
-        """Accept instants as ISO 8601 has them, a space between date and time."""
         if not self._is_calendar:
             return super().text_automaton()
         return framed(expand(self.symbol_automaton(), calendar.iso_text), " ", TEXT_END)
 
     def text(self, code: int) -> str:
-        """Return the instant as ISO 8601 has it."""
         if not self._is_calendar:
             return super().text(code)
         return "".join(map(calendar.iso_text, self.symbols(code)))
@@ -351,8 +298,32 @@ class DatetimeColumn(TimeColumn):
         return pd.to_datetime(series, errors="coerce", utc=True)
 
     def label(self, number: float) -> str:
-        """Write an instant as its day."""
         return f"{pd.Timestamp(number, unit='us'):%Y-%m-%d}"
+
+
+@register_column_type
+@dataclass(frozen=True)
+class DurationColumn(TimeColumn):
+    """A column of durations, generated as numbers of whole units."""
+
+    kinds = ("duration",)
+    letter = "m"
+    converter = "to_timedelta"
+
+    @classmethod
+    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
+        resolution = _resolution_of(series.dtype)
+        lengths = pd.TimedeltaIndex(series.astype(np.dtype(f"m8[{resolution}]")))
+        return np.asarray(lengths.asi8), series.isna().to_numpy(dtype=bool), resolution
+
+    def _time(self, bound: Any) -> pd.Timedelta:
+        return pd.Timedelta(bound)
+
+    def _parsed(self, series: pd.Series[Any]) -> Any:
+        return pd.to_timedelta(series, errors="coerce")
+
+    def label(self, number: float) -> str:
+        return str(pd.Timedelta(microseconds=number))
 
 
 def _ratio(unit: str, resolution: str) -> int:
@@ -360,7 +331,7 @@ def _ratio(unit: str, resolution: str) -> int:
     return NANOSECONDS[unit] // NANOSECONDS[resolution]
 
 
-def resolution_of(dtype: Dtype) -> str:
+def _resolution_of(dtype: Dtype) -> str:
     """Name the unit of the integers that cells of a dtype of times keep."""
     if isinstance(dtype, pd.DatetimeTZDtype):
         return dtype.unit

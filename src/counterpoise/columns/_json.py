@@ -8,27 +8,24 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 
-from counterpoise.columns._cells import Dtype
 from counterpoise.errors import SchemaError
 
+Dtype: TypeAlias = np.dtype[Any] | ExtensionDtype
+"""A dtype that a pandas column can have."""
 
-class _Codec(NamedTuple):
-    """How values of exactly one type become JSON, and how they are read."""
-
-    type: type
-    to_json: Callable[[Any], Any]
-    from_json: Callable[[Any], Any]
+_NUMPY = (np.number, np.bool_, np.str_)
 
 
 def is_supported(value: object) -> bool:
     """Whether a value of this type can be a category or a name."""
-    return isinstance(value, (np.number, np.bool_, np.str_)) or type(value) in _TAGS
+    return isinstance(value, _NUMPY) or type(value) in _TAGS
 
 
 def tag_value(value: object) -> dict[str, Any]:
@@ -39,7 +36,7 @@ def tag_value(value: object) -> dict[str, Any]:
     >>> untag_value(tag_value(("a", 0.1)))
     ('a', 0.1)
     """
-    if isinstance(value, (np.number, np.bool_, np.str_)):
+    if isinstance(value, _NUMPY):
         return {"numpy": [value.dtype.str, tag_value(value.item())]}
     if type(value) not in _TAGS:
         raise SchemaError(
@@ -48,33 +45,21 @@ def tag_value(value: object) -> dict[str, Any]:
             value=value,
         )
     tag = _TAGS[type(value)]
-    return {tag: _CODECS[tag].to_json(value)}
+    return {tag: _CODECS[tag][1](value)}
 
 
 def untag_value(tagged: Any) -> Hashable:
     """Read what `tag_value` returned; malformed input raises ValueError, TypeError or KeyError."""
     ((tag, content),) = tagged.items()
-    value: Hashable = _read_numpy(content) if tag == "numpy" else _CODECS[tag].from_json(content)
-    return value
-
-
-def _exactly(expected: type) -> Callable[[Any], Any]:
-    def check(content: Any) -> Any:
-        if type(content) is not expected:
-            raise TypeError(f"expected {expected.__name__}, got {content!r}")
-        return content
-
-    return check
-
-
-def _same(value: Any) -> Any:
+    from_json = _read_numpy if tag == "numpy" else _CODECS[tag][2]
+    value: Hashable = from_json(content)
     return value
 
 
 def _read_numpy(content: Any) -> np.generic:
     dtype, item = content
     number = np.dtype(str(dtype)).type(untag_value(item))
-    if not isinstance(number, (np.number, np.bool_, np.str_)):
+    if not isinstance(number, _NUMPY):
         raise TypeError(f"{dtype} is no numpy number")
     return number
 
@@ -89,20 +74,11 @@ def _read_timestamp(content: Any) -> pd.Timestamp:
     return moment if zone is None else moment.tz_localize("UTC").tz_convert(untag_zone(zone))
 
 
-def _write_timedelta(value: pd.Timedelta) -> list[Any]:
-    return [int(value.to_timedelta64().astype(np.int64)), value.unit]
-
-
-def _read_timedelta(content: Any) -> pd.Timedelta:
-    length, unit = content
-    return pd.Timedelta(np.timedelta64(int(length), unit))
-
-
 def _read_interval(content: Any) -> pd.Interval[Any]:
-    left, right, closed = content
-    low: Any = untag_value(left)
-    high: Any = untag_value(right)
-    return pd.Interval(low, high, closed=closed)
+    low, high, closed = content
+    left: Any = untag_value(low)
+    right: Any = untag_value(high)
+    return pd.Interval(left, right, closed=closed)
 
 
 def _write_datetime(value: datetime.datetime) -> list[Any]:
@@ -121,40 +97,59 @@ def _write_time(value: datetime.time) -> str:
     return value.isoformat()
 
 
-_CODECS: dict[str, _Codec] = {
-    "none": _Codec(type(None), _same, _exactly(type(None))),
-    "str": _Codec(str, _same, _exactly(str)),
-    "bool": _Codec(bool, _same, _exactly(bool)),
-    "int": _Codec(int, _same, _exactly(int)),
-    "float": _Codec(float, repr, lambda c: float(_exactly(str)(c))),  # JSON has no infinity
-    "tuple": _Codec(tuple, lambda v: list(map(tag_value, v)), lambda c: tuple(map(untag_value, c))),
-    "bytes": _Codec(bytes, bytes.hex, bytes.fromhex),
-    "number": _Codec(decimal.Decimal, str, lambda c: decimal.Decimal(str(c))),
-    "date": _Codec(datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
-    "time": _Codec(datetime.time, _write_time, datetime.time.fromisoformat),
-    "datetime": _Codec(datetime.datetime, _write_datetime, _read_datetime),
-    "duration": _Codec(
+def _exactly(kind: type) -> Callable[[Any], Any]:
+    def check(content: Any) -> Any:
+        if type(content) is not kind:
+            raise TypeError(f"expected {kind.__name__}, got {content!r}")
+        return content
+
+    return check
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# by tag: a type, how its values become JSON, and how they are read
+_CODECS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "none": (type(None), _same, _exactly(type(None))),
+    "str": (str, _same, _exactly(str)),
+    "bool": (bool, _same, _exactly(bool)),
+    "int": (int, _same, _exactly(int)),
+    "float": (float, repr, lambda c: float(_exactly(str)(c))),  # JSON has no infinity
+    "tuple": (tuple, lambda v: list(map(tag_value, v)), lambda c: tuple(map(untag_value, c))),
+    "bytes": (bytes, bytes.hex, bytes.fromhex),
+    "number": (decimal.Decimal, str, lambda c: decimal.Decimal(str(c))),
+    "date": (datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
+    "time": (datetime.time, _write_time, datetime.time.fromisoformat),
+    "datetime": (datetime.datetime, _write_datetime, _read_datetime),
+    "duration": (
         datetime.timedelta,
         lambda v: [v.days, v.seconds, v.microseconds],
         lambda c: datetime.timedelta(*map(int, c)),
     ),
-    "timestamp": _Codec(pd.Timestamp, _write_timestamp, _read_timestamp),
-    "timedelta": _Codec(pd.Timedelta, _write_timedelta, _read_timedelta),
-    "period": _Codec(
+    "timestamp": (pd.Timestamp, _write_timestamp, _read_timestamp),
+    "timedelta": (
+        pd.Timedelta,
+        lambda v: [int(v.to_timedelta64().astype(np.int64)), v.unit],
+        lambda c: pd.Timedelta(np.timedelta64(int(c[0]), c[1])),
+    ),
+    "period": (
         pd.Period,
         lambda v: [v.ordinal, v.freqstr],
         lambda c: pd.Period(ordinal=int(c[0]), freq=str(c[1])),
     ),
-    "interval": _Codec(
-        pd.Interval, lambda v: [tag_value(v.left), tag_value(v.right), v.closed], _read_interval
+    "interval": (
+        pd.Interval,
+        lambda v: [tag_value(v.left), tag_value(v.right), v.closed],
+        _read_interval,
     ),
 }
-
-_TAGS: dict[type, str] = {codec.type: tag for tag, codec in _CODECS.items()}
+_TAGS: dict[type, str] = {kind: tag for tag, (kind, _, _) in _CODECS.items()}
 
 
 def tag_zone(zone: datetime.tzinfo | None) -> dict[str, Any] | None:
-    """Describe a time zone by its name, or by its fixed offset in seconds."""
+    """Describe a time zone by its name, or by its fixed offset."""
     if zone is None:
         return None
     if isinstance(zone, ZoneInfo) and zone.key is not None:
@@ -171,7 +166,6 @@ def tag_zone(zone: datetime.tzinfo | None) -> dict[str, Any] | None:
 
 
 def untag_zone(tagged: Any) -> datetime.tzinfo | None:
-    """Read what `tag_zone` returned."""
     if tagged is None:
         return None
     if "offset_s" in tagged:
@@ -183,11 +177,7 @@ def untag_zone(tagged: Any) -> datetime.tzinfo | None:
 
 
 def tag_dtype(dtype: Dtype) -> dict[str, Any]:
-    """Describe a dtype, with JSON types only, well enough to make it again.
-
-    >>> tag_dtype(np.dtype("int64"))
-    {'numpy': '<i8'}
-    """
+    """Describe a dtype with JSON types only, such as ``{"numpy": "<i8"}``."""
     if isinstance(dtype, np.dtype):
         return {"numpy": dtype.str}
     if isinstance(dtype, pd.CategoricalDtype):
@@ -208,7 +198,7 @@ def tag_dtype(dtype: Dtype) -> dict[str, Any]:
 
 
 def untag_dtype(tagged: Any) -> Dtype:
-    """Read what `tag_dtype` returned; malformed input raises ValueError, TypeError or KeyError."""
+    """Read what `tag_dtype` returned; errors as for `untag_value`."""
     if "numpy" in tagged:
         dtype = np.dtype(str(tagged["numpy"]))
         if dtype.kind not in "biufmMO":

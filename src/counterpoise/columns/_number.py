@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final, NamedTuple, Self
 
@@ -12,37 +14,45 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns import _decimal_grid as grid
 from counterpoise.columns._base import (
     ABSENT,
+    MARKERS,
     MISSING,
+    TEXT_END,
     Codes,
     Column,
     Mask,
-    register_column_type,
-)
-from counterpoise.columns._cells import (
-    MARKERS,
-    Dtype,
+    RangedColumn,
     column_error,
     distinct,
     is_object,
     is_string,
     present_types,
+    register_column_type,
 )
-from counterpoise.columns._ranged import RangedColumn
+from counterpoise.columns._json import Dtype
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import _numbers as numbers
 from counterpoise.grammar._automaton import Automaton, framed
 
-_FLOAT_LIMIT: Final = 2**62
-"""Codes of floats stay below this, so that no rounding takes them out of int64."""
-
+MAX_DECIMALS: Final = 22  # 10**22 is the largest power of ten that float64 holds exactly
+_LARGEST_POWER: Final = 18  # of ten that an int64 holds
+_FLOAT_LIMIT: Final = 2**62  # codes of floats stay below, so that none is rounded out of int64
 _INT64_MAX: Final = int(np.iinfo(np.int64).max)
 
-_NUMERAL: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
+_SIGNIFICANT_DIGITS: Final = 6  # kept, from the first digit of the largest number, if nothing fits
+_NOISE_EPSILONS: Final = 4  # rounding errors, in units of the column's largest number, are noise
+_NOISE_SHARE: Final = 0.01  # up to this share of a grid unit; finer grids must fit exactly
+_BOUND_NOISE: Final = Decimal("1e-15")  # relative error of a computed bound, such as 0.1 + 0.2
 
+_FEWEST_SAVED: Final = 3  # decimals that a coarser grid with exceptions must save
+_MAX_EXCEPTIONS: Final = 16  # values that may lie off the coarser grid
+_REPEATED: Final = 10  # cells per exception, on average: it came from elsewhere, such as a mean
+
+_NUMERAL: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _NUMBER_TYPES = (int, float, np.integer, np.floating)
+
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @register_column_type
@@ -52,34 +62,24 @@ class NumericColumn(RangedColumn):
 
     An object column of kind integer holds Python ints, one of kind decimal Python floats; a string
     column holds numerals with `decimals` decimals; a float column can be of kind integer.
-
-    Parameters
-    ----------
-    decimals : int
-        The code of a value is its multiple of ``10**-decimals``; 0 for kind integer.
-    step : int, default=1
-        A power of ten. Codes are its multiples, apart from the exceptions.
-    exceptions : tuple of int, default=()
-        Further codes, ascending, that are no multiples of `step`: where nearly all values have far
-        fewer decimals than a few that repeat, such as a mean that gaps were filled with.
     """
 
     kinds = ("integer", "decimal")
     priority = 30
 
-    decimals: int
-    step: int = 1
-    exceptions: tuple[int, ...] = ()
+    decimals: int  # a code is a multiple of 10**-decimals; 0 for kind integer
+    step: int = 1  # a power of ten; codes are its multiples, apart from the exceptions
+    exceptions: tuple[int, ...] = ()  # ascending, such as a mean that gaps were filled with
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if _number_dtype(self.dtype) is None and not (
-            is_object(self.dtype) or is_string(self.dtype)
-        ):
+        native = _number_dtype(self.dtype)
+        if native is None and not (is_object(self.dtype) or is_string(self.dtype)):
             raise self._error(
                 f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
             )
-        most = 0 if self._is_whole or _holds_integers(self.dtype) else grid.MAX_DECIMALS
+        is_integer = self._is_whole or (native is not None and native.kind != "f")
+        most = 0 if is_integer else MAX_DECIMALS
         if not 0 <= self.decimals <= most:
             raise self._error(
                 f"(kind {self.kind}, dtype {self.dtype}) has {self.decimals} decimals, and can "
@@ -94,7 +94,7 @@ class NumericColumn(RangedColumn):
             )
 
     def _has_possible_step(self) -> bool:
-        most = min(self.decimals, grid.LARGEST_POWER)
+        most = min(self.decimals, _LARGEST_POWER)
         return (
             self.step in [10**power for power in range(most + 1)]
             and list(self.exceptions) == sorted(set(self.exceptions))
@@ -104,7 +104,6 @@ class NumericColumn(RangedColumn):
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
-        """Whether the cells are numbers, by dtype or by Python type."""
         if is_object(series.dtype):
             types = present_types(series)
             return bool not in types and all(issubclass(kind, _NUMBER_TYPES) for kind in types)
@@ -112,7 +111,6 @@ class NumericColumn(RangedColumn):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        """Take grid and range from the cells: the fewest decimals that represent all of them."""
         fit = _fit(series, kind)
         column = cls.describing(
             series,
@@ -122,37 +120,24 @@ class NumericColumn(RangedColumn):
             high=fit.high,
             decimals=fit.decimals,
         )
-        if column.decimals < grid.FEWEST_SAVED:
+        if column.decimals < _FEWEST_SAVED:
             return column
         codes = column.encode(series)
-        step, exceptions = grid.coarsen(codes[codes != MISSING], column.decimals)
+        step, exceptions = coarsen(codes[codes != MISSING], column.decimals)
         return replace(column, step=step, exceptions=exceptions)
 
-    # Cells and codes
-
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Code each cell: its multiple of ``10**-decimals``, brought to the nearest possible code.
-
-        Raises
-        ------
-        SchemaError
-            If a cell is no number, lies one grid unit or more outside the range, or is missing
-            where no cell may be.
-        """
         self.check_dtype(series)
         if is_string(self.dtype):
             codes, missing = _read_numerals(series, self.decimals)
             outside = (codes < self.low) | (codes > self.high)
         else:
-            values, missing = _read_numbers(series)
-            _check_whole(series, self.kind, values)
-            codes, outside = self._place(values)
+            values, missing = _read_numbers(series, self.kind)
+            codes, outside = self._on_grid(values)
         self.check_missing(missing)
-        if (outside := outside & ~missing).any():
-            raise self._outside(series.iloc[int(outside.argmax())])
-        return np.where(missing, MISSING, self.nearest(codes))
+        return self._placed(series, codes, missing, outside)
 
-    def _place(self, values: npt.NDArray[Any]) -> tuple[Codes, Mask]:
+    def _on_grid(self, values: npt.NDArray[Any]) -> tuple[Codes, Mask]:
         """Codes of numbers, and which numbers lie a grid unit or more outside the range."""
         if values.dtype.kind != "f" and not self.decimals:
             return values, (values < self.low) | (values > self.high)
@@ -162,11 +147,9 @@ class NumericColumn(RangedColumn):
         below = min(exact((self.low - 1) / scale), np.nextafter(exact(self.low / scale), -np.inf))
         above = max(exact((self.high + 1) / scale), np.nextafter(exact(self.high / scale), np.inf))
         outside = (values <= below) | (values >= above)
-        inside = np.where(outside, exact(0), values)
-        return grid.to_codes(inside, self.decimals), outside
+        return to_codes(np.where(outside, exact(0), values), self.decimals), outside
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
-        """Restore the cells of an array of codes, shape (n_rows,), in the column's dtype."""
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
         cells = self._cells(np.where(missing, 0, codes), missing)
@@ -180,13 +163,13 @@ class NumericColumn(RangedColumn):
             cells[missing] = None
             return cells
         if is_object(self.dtype):
-            values = codes if self._is_whole else grid.to_numbers(codes, self.decimals)
+            values = codes if self._is_whole else to_numbers(codes, self.decimals)
             cells = values.astype(object)
             cells[missing] = MARKERS[self.marker]
             return cells
         dtype = _number_dtype(self.dtype)
         assert dtype is not None
-        restored = codes if dtype.kind != "f" else grid.to_numbers(codes, self.decimals)
+        restored = codes if dtype.kind != "f" else to_numbers(codes, self.decimals)
         restored = restored.astype(dtype)
         if isinstance(self.dtype, np.dtype):
             return np.where(missing, dtype.type(np.nan), restored) if missing.any() else restored
@@ -195,14 +178,12 @@ class NumericColumn(RangedColumn):
         return extended
 
     def contains(self, codes: Codes) -> Mask:
-        """Whether each of an array of codes stands for a cell that this column can have."""
         inside = (codes >= self.low) & (codes <= self.high)
         if self.step > 1:
             inside &= (codes % self.step == 0) | np.isin(codes, self.exceptions)
         return inside | (codes == MISSING) if self.has_missing else inside
 
     def nearest(self, codes: npt.NDArray[Any]) -> Codes:
-        """Bring any numbers to the nearest codes that the column can have, shape kept."""
         inside = super().nearest(codes)
         if self.step == 1:
             return inside
@@ -216,8 +197,6 @@ class NumericColumn(RangedColumn):
             found = np.where(abs(inside - exception) < abs(inside - found), exception, found)
         return found
 
-    # Domain
-
     @property
     def usual_decimals(self) -> int:
         """Decimals of all values but the exceptions."""
@@ -226,19 +205,17 @@ class NumericColumn(RangedColumn):
     @property
     def multiples(self) -> range:
         """The multiples of `step` that are codes, each divided by it; an empty range if none."""
-        return self._multiples(self.low, self.high)
+        return self._multiples_in(self.low, self.high)
 
-    def _multiples(self, low: int, high: int) -> range:
+    def _multiples_in(self, low: int, high: int) -> range:
         return range(-(-low // self.step), high // self.step + 1)
 
     @property
     def n_values(self) -> float:
-        """How many values a cell that is not missing can have."""
         steps = self.multiples  # of which there can be more than `len` counts
         return max(0, steps.stop - steps.start) + len(self.exceptions)
 
     def domain(self) -> str:
-        """Say which values a cell can have."""
         text = super().domain()
         text += f", {self.usual_decimals} decimals" if self.usual_decimals else ""
         text += f", or one of {len(self.exceptions)} others" if self.exceptions else ""
@@ -246,7 +223,6 @@ class NumericColumn(RangedColumn):
 
     @property
     def min_rows_of_identifier(self) -> int | None:
-        """In a smaller table, whole numbers may well be all different by chance."""
         return 100 if self._is_whole else None
 
     @property
@@ -258,15 +234,15 @@ class NumericColumn(RangedColumn):
         return f"number with {self.usual_decimals} decimals" if self.usual_decimals else "number"
 
     def _span(self) -> str:
-        scale = 10**self.decimals if self.decimals else 1
-        ends = (self.low / scale, self.high / scale) if self.decimals else (self.low, self.high)
-        return f"{ends[0]} to {ends[1]}"
+        if not self.decimals:
+            return f"{self.low} to {self.high}"
+        return f"{self.low / 10**self.decimals} to {self.high / 10**self.decimals}"
 
     def _limits(self) -> tuple[int, int]:
         return _code_limits(self.dtype, self.decimals, self._is_whole)
 
     def _between(self, low: int, high: int) -> Self | None:
-        steps = self._multiples(low, high)
+        steps = self._multiples_in(low, high)
         exceptions = tuple(code for code in self.exceptions if low <= code <= high)
         ends = [steps[0] * self.step, steps[-1] * self.step] if steps else []
         ends += exceptions
@@ -274,72 +250,48 @@ class NumericColumn(RangedColumn):
             return None
         return replace(self, low=min(ends), high=max(ends), exceptions=exceptions)
 
-    def _code_above(self, bound: Any) -> int:
-        return grid.ceil_to_grid(bound, self.decimals)
-
-    def _code_below(self, bound: Any) -> int:
-        return grid.floor_to_grid(bound, self.decimals)
-
-    # Grammar
+    def _units(self, bound: Any) -> Decimal:
+        return grid_units(bound, self.decimals)
 
     @cached_property
     def _exception_texts(self) -> dict[int, str]:
         return {code: numbers.plain_text(code, self.decimals) for code in self.exceptions}
 
     def symbol_automaton(self) -> Automaton:
-        """Accept digits by place, zero-padded, and each exception as one symbol."""
         return numbers.fixed_numbers(self.multiples, self.step, self._exception_texts)
 
     def symbols(self, code: int) -> list[Hashable]:
-        """Return sign and digits, or the exception."""
         return numbers.fixed_symbols(code, self.multiples, self.step, self._exception_texts)
 
     def digit_automaton(self) -> Automaton:
-        """Accept the numbers as a person would write them, then a comma."""
-        return numbers.plain_numbers(self.multiples, self.step, self.exceptions, self.decimals, ",")
+        return numbers.plain_numbers(
+            self.multiples, self.step, self.exceptions, self.decimals, TEXT_END
+        )
 
     def text_automaton(self) -> Automaton:
-        """As `digit_automaton`, behind a space."""
         return framed(self.digit_automaton(), " ")
 
     def text(self, code: int) -> str:
-        """Return the number as a person would write it."""
         return numbers.plain_text(code, self.decimals, self.step)
 
-    def read_text(self, text: str) -> tuple[int | None, bool]:
-        """Return the code of a number as text.
-
-        NOTE[DIFF]: a number outside the column's range is put to its nearest end, and one between
-        the column's decimals is rounded, for a column's codes have no others; both count as not
-        valid. The published code keeps them.
-        """
-        try:
-            units = float(text.replace(" ", "")) * 10.0**self.decimals
-        except ValueError:
-            return ABSENT, False
-        return self._nearest_to(units)
-
-    # Distances
+    def _units_of_text(self, text: str) -> float:
+        return super()._units_of_text(text) * 10.0**self.decimals
 
     @property
     def unit_size(self) -> float:
-        """By how much the values of two neighbouring codes differ."""
         return float(10.0**-self.decimals)
 
     def common_scales(self, other: Column) -> tuple[int, int] | None:
-        """Return the factors that bring both columns' codes to one number of decimals."""
         if not isinstance(other, NumericColumn):
             return None
         most = max(self.decimals, other.decimals)
         return 10 ** (most - self.decimals), 10 ** (most - other.decimals)
 
     def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        """Return the cells as floats; NaN for one that is missing or no number."""
         parsed = pd.to_numeric(series, errors="coerce")
         return np.asarray(parsed.to_numpy(dtype=float, na_value=np.nan))
 
     def round_floats(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Round to the column's decimals."""
         rounded: npt.NDArray[np.float64] = np.round(values, self.decimals)
         return rounded
 
@@ -356,11 +308,6 @@ def _number_dtype(dtype: Dtype) -> np.dtype[Any] | None:
     return None
 
 
-def _holds_integers(dtype: Dtype) -> bool:
-    native = _number_dtype(dtype)
-    return native is not None and native.kind != "f"
-
-
 def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]:
     """Lowest and highest code that cells of `dtype` can restore."""
     native = _number_dtype(dtype)
@@ -374,15 +321,10 @@ def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]
     return -limit, limit
 
 
-def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
-    """Return the numbers of a numeric or object column, 0 where missing, and which are missing.
+def _read_numbers(series: pd.Series[Any], kind: str | None) -> tuple[npt.NDArray[Any], Mask]:
+    """Return the numbers of a column of any `kind`, 0 where missing, and which are missing.
 
     They are int64 wherever all are integers by type, else one of the float dtypes.
-
-    Raises
-    ------
-    SchemaError
-        If a cell is no number, is infinite, or is an integer outside int64.
     """
     missing = series.isna().to_numpy(dtype=bool)
     if is_object(series.dtype):
@@ -395,8 +337,8 @@ def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
     else:
         raise column_error(
             series.name,
-            f"has dtype {series.dtype}, which holds no numbers that can be "
-            "used. Convert it with `astype`, for instance to float.",
+            f"has dtype {series.dtype}, which holds no numbers that can be used. "
+            "Convert it with `astype`, for instance to float.",
         )
     if values.dtype.kind != "f":
         return _within_int64(series, values), missing
@@ -409,6 +351,12 @@ def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
             "Replace infinite numbers by finite or missing ones.",
             float(values[~finite][0]),
         )
+    if is_object(series.dtype) and kind == "integer":  # its floats would come back as ints
+        raise column_error(
+            series.name,
+            "is of kind integer, but some of its objects are floats. "
+            "Convert it with `pandas.to_numeric`, or declare it decimal.",
+        )
     return values, missing
 
 
@@ -416,11 +364,12 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
     is_whole = True
     for kind, rows in present_types(series).items():
         if not issubclass(kind, _NUMBER_TYPES) or kind is bool:
+            value = series.iloc[int(rows[0])]
             raise column_error(
                 series.name,
-                f"is numeric, but holds {series.iloc[int(rows[0])]!r}, a "
-                f"{kind.__name__}. Convert it with `pandas.to_numeric`, or declare it categorical.",
-                series.iloc[int(rows[0])],
+                f"is numeric, but holds {value!r}, a {kind.__name__}. "
+                "Convert it with `pandas.to_numeric`, or declare it categorical.",
+                value,
             )
         is_whole &= issubclass(kind, (int, np.integer))
     cells = np.where(missing, 0, series.to_numpy(dtype=object))
@@ -442,21 +391,10 @@ def _within_int64(series: pd.Series[Any], values: npt.NDArray[Any]) -> Codes:
 def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
     return column_error(
         series.name,
-        f"holds {value}, which is outside -2**63 + 2 to 2**63 - 1. "
-        "If it is an identifier, convert the column to strings with `astype(str)`; if it is a "
-        "quantity, to floats with `astype(float)`.",
+        f"holds {value}, which is outside -2**63 + 2 to 2**63 - 1. Convert the column with "
+        "`astype(str)` if it is an identifier, with `astype(float)` if it is a quantity.",
         value,
     )
-
-
-def _check_whole(series: pd.Series[Any], kind: str | None, values: npt.NDArray[Any]) -> None:
-    """Raise a `SchemaError` where floats in an object column would come back as ints."""
-    if is_object(series.dtype) and kind == "integer" and values.dtype.kind == "f":
-        raise column_error(
-            series.name,
-            "is of kind integer, but some of its objects are floats. "
-            "Convert it with `pandas.to_numeric`, or declare it decimal.",
-        )
 
 
 # Numbers kept as strings: a string column that is declared to be numeric
@@ -489,9 +427,9 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
         if code is None:
             raise column_error(
                 series.name,
-                f"is numeric, but holds {text!r}, which is not a number "
-                f"written in the plain way, here with {decimals} decimals, so it could not be "
-                "restored. Convert the column with `pandas.to_numeric`, or declare it categorical.",
+                f"is numeric, but holds {text!r}, which is no plain number with {decimals} "
+                "decimals, so it could not be restored. Convert the column with "
+                "`pandas.to_numeric`, or declare it categorical.",
                 text,
             )
         if not ABSENT < code <= _INT64_MAX:
@@ -500,16 +438,14 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
     return np.array(codes, dtype=np.int64)[positions], positions < 0
 
 
-# The decimal grid and the range of a column's numbers
+# The decimal grid of a column's numbers, and their range
 
 
 class _Fit(NamedTuple):
-    """Grid and range of the cells; `is_whole` if kind integer restores all of them."""
-
     decimals: int
     low: int
     high: int
-    is_whole: bool
+    is_whole: bool  # whether kind integer restores all cells
     has_missing: bool
 
 
@@ -520,12 +456,11 @@ def _fit(series: pd.Series[Any], kind: str | None) -> _Fit:
         codes, missing = _read_numerals(series, decimals)
         low, high = int(codes[~missing].min()), int(codes[~missing].max())
         return _Fit(decimals, low, high, not decimals, bool(missing.any()))
-    values, missing = _read_numbers(series)
-    _check_whole(series, kind, values)
+    values, missing = _read_numbers(series, kind)
     present, has_missing = values[~missing], bool(missing.any())
     if values.dtype.kind != "f":
         return _Fit(0, int(present.min()), int(present.max()), True, has_missing)
-    decimals, is_exact = grid.fit_decimals(present)
+    decimals, is_exact = fit_decimals(present)
     is_whole = is_exact and not decimals
     if kind == "integer" and not is_whole:
         example = float(present[present != np.rint(present)][0])
@@ -540,7 +475,7 @@ def _fit(series: pd.Series[Any], kind: str | None) -> _Fit:
 
 
 def _fit_range(
-    series: pd.Series[Any], present: npt.NDArray[np.floating[Any]], decimals: int, is_exact: bool
+    series: pd.Series[Any], present: Floats, decimals: int, is_exact: bool
 ) -> tuple[int, int, int]:
     """Return decimals, lowest and highest code.
 
@@ -550,29 +485,123 @@ def _fit_range(
     while True:
         _check_size(series, present, decimals, is_exact)
         if is_exact:
-            codes = grid.to_codes(present, decimals)
+            codes = to_codes(present, decimals)
             return decimals, int(codes.min()), int(codes.max())
-        low, high = grid.inner_bounds(present, decimals)
-        if low > high and grid.is_finest(present, decimals):
+        low, high = inner_bounds(present, decimals)
+        next_codes = float(np.abs(present).max()) * 10.0 ** (decimals + 1)
+        is_finest = decimals >= MAX_DECIMALS or next_codes > 2**53  # beyond, float64 skips some
+        if low > high and is_finest:
             # All numbers lie between two neighbours of the finest grid: take the nearest one.
-            low = high = int(grid.to_codes(present[:1], decimals)[0])
+            low = high = int(to_codes(present[:1], decimals)[0])
         if low <= high:
             return decimals, low, high
         decimals += 1
 
 
-def _check_size(
-    series: pd.Series[Any], present: npt.NDArray[np.floating[Any]], decimals: int, is_exact: bool
-) -> None:
+def _check_size(series: pd.Series[Any], present: Floats, decimals: int, is_exact: bool) -> None:
     """Raise a `SchemaError` for numbers too large or too small to be codes."""
     largest = float(np.abs(present).max())
     limit = _code_limits(series.dtype, decimals, is_whole=False)[1]
-    too_small = not is_exact and largest * 10.0**grid.MAX_DECIMALS < 1e5
-    if decimals > grid.MAX_DECIMALS or too_small or largest * 10.0**decimals > limit:
+    too_small = not is_exact and largest * 10.0**MAX_DECIMALS < 1e5
+    if decimals > MAX_DECIMALS or too_small or largest * 10.0**decimals > limit:
         raise column_error(
             series.name,
-            f"holds numbers of a size ({largest:g}) that cannot be written "
-            f"with {decimals} decimals in 18 digits. Multiply or divide the column by a power of "
-            "ten, or take its logarithm.",
+            f"holds numbers of a size ({largest:g}) that cannot be written with {decimals} "
+            "decimals in 18 digits. Multiply or divide the column by a power of ten, or take its "
+            "logarithm.",
             largest,
         )
+
+
+def fit_decimals(numbers: Floats) -> tuple[int, bool]:
+    """Return how few decimals represent all (finite) numbers, and whether they do exactly.
+
+    A number lies on a grid if it is within a few rounding errors of it, while such errors are
+    small beside the grid's unit, and if it is the nearest number of its dtype on finer grids. Grids
+    are tried up to the digits that the dtype keeps (15 for float64, 6 for float32). If none fits,
+    6 significant digits of the largest number are kept.
+
+    >>> fit_decimals(np.array([0.5329999999999999, 12.5]))
+    (3, True)
+    """
+    remaining = np.unique(numbers).astype(np.float64)
+    if np.array_equal(remaining, np.rint(remaining)):
+        return 0, True
+    limits = np.finfo(numbers.dtype)
+    largest = float(np.abs(remaining).max())
+    if largest >= 10.0**limits.precision:
+        return 0, False
+    noise = _NOISE_EPSILONS * float(limits.eps) * largest
+    n_digits = math.floor(math.log10(largest)) + 1  # before the decimal point; negative below 0.1
+    for decimals in range(max(0, min(limits.precision - n_digits, MAX_DECIMALS)) + 1):
+        units = to_codes(remaining, decimals)
+        fits = to_numbers(units, decimals).astype(numbers.dtype).astype(np.float64) == remaining
+        if noise * 10.0**decimals <= _NOISE_SHARE:
+            fits |= np.abs(remaining * 10.0**decimals - units) <= noise * 10.0**decimals
+        remaining = remaining[~fits]  # what fits one grid fits every finer one
+        if not len(remaining):
+            return decimals, True
+    kept = min(_SIGNIFICANT_DIGITS, limits.precision)
+    return max(0, min(kept - n_digits, MAX_DECIMALS)), False
+
+
+def to_codes(numbers: Floats, decimals: int) -> Codes:
+    """Nearest grid units; numbers must be finite and their codes within int64."""
+    codes: Codes = np.rint(numbers.astype(np.float64) * 10.0**decimals).astype(np.int64)
+    return codes
+
+
+def to_numbers(codes: Codes, decimals: int) -> npt.NDArray[np.float64]:
+    """Numbers of grid units: the float64 nearest to each decimal, so that it prints short."""
+    return codes / 10.0**decimals
+
+
+def coarsen(codes: Codes, decimals: int) -> tuple[int, tuple[int, ...]]:
+    """Find a coarser grid that holds all codes but a few values, which repeat: step, exceptions.
+
+    A column of measurements with one decimal whose gaps were filled with the mean needs nine
+    decimals for that one value. It is better described as one decimal, and the mean besides. The
+    step is 1 where no coarser grid saves three decimals, or where fewer than half of the codes lie
+    on it.
+
+    >>> coarsen(np.array([1_000_000, 1_200_000, 3_100_000, 5_300_000] * 10 + [2_137_513] * 10), 6)
+    (100000, (2137513,))
+    """
+    for kept in range(max(0, decimals - _LARGEST_POWER), decimals - _FEWEST_SAVED + 1):
+        step = 10 ** (decimals - kept)
+        off = codes[codes % step != 0]
+        if len(off) > len(codes) / 2:
+            continue
+        values = np.unique(off)
+        if len(values) * _REPEATED <= len(off) and len(values) <= _MAX_EXCEPTIONS:
+            return step, tuple(int(value) for value in values)
+    return 1, ()
+
+
+def grid_units(bound: Any, decimals: int) -> Decimal:
+    """How many grid units a bound is; within floating-point noise of a whole number, that."""
+    units = Decimal(str(bound)).scaleb(decimals)
+    nearest = units.to_integral_value()
+    return nearest if abs(units - nearest) <= abs(units) * _BOUND_NOISE else units
+
+
+def inner_bounds(numbers: Floats, decimals: int) -> tuple[int, int]:
+    """Lowest and highest code whose number lies within the observed ones.
+
+    The low bound is above the high one where the grid has no point between them.
+    """
+    lowest, highest = numbers.min(), numbers.max()
+    scale, exact = 10.0**decimals, numbers.dtype.type
+    low = math.ceil(float(lowest) * scale)
+    high = math.floor(float(highest) * scale)
+    # The products are rounded, and so is the cast to a short dtype: compare the numbers restored.
+    while exact(low / scale) < lowest:
+        low += 1
+    while exact(high / scale) > highest:
+        high -= 1
+    # Rounding can also hide a code that fits, and several where the dtype is coarser than the grid.
+    while exact((low - 1) / scale) >= lowest:
+        low -= 1
+    while exact((high + 1) / scale) <= highest:
+        high += 1
+    return low, high

@@ -1,4 +1,4 @@
-"""The columns of a table, in order."""
+"""The columns of a table, and which type describes each."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import Column
-from counterpoise.columns._inference import infer_column
+from counterpoise.columns._base import (
+    Column,
+    column_error,
+    column_type,
+    column_types,
+    is_object,
+    present_types,
+)
 from counterpoise.errors import SchemaError
 
 _FORMAT: Final = 1
@@ -53,7 +60,7 @@ class Schema:
         return self.columns[position]
 
     def position(self, name: Hashable) -> int:
-        """Position of the column called `name`; a `SchemaError` if there is none."""
+        """Return the position of the column called `name`; a `SchemaError` if there is none."""
         for position, column in enumerate(self.columns):
             if column.name == name:
                 return position
@@ -74,6 +81,9 @@ class Schema:
     ) -> Schema:
         """Find out what each column of a table holds, by its dtype and its values.
 
+        A `SchemaError` is raised for a table or a column that cannot be described, and for an
+        override that names no column or does not fit its values.
+
         Parameters
         ----------
         frame : pandas.DataFrame of shape (n_rows, n_columns)
@@ -88,16 +98,6 @@ class Schema:
         categories : mapping of name to sequence, default=None
             All categories, in order; observed ones must be among them, others may be. A column
             named here is categorical unless `kinds` says otherwise.
-
-        Returns
-        -------
-        Schema
-
-        Raises
-        ------
-        SchemaError
-            If the table is empty, has columns of one name, or has a column that cannot be
-            described; or if an override names no column or does not fit its values.
         """
         if not len(frame.columns) or not len(frame):
             raise SchemaError(
@@ -109,15 +109,10 @@ class Schema:
             raise SchemaError(f"`range_margin` must be a number from 0 up, got {range_margin!r}.")
         kinds, categories = kinds or {}, categories or {}
         _check_known({"kinds": kinds, "categories": categories}, list(frame.columns))
-        columns = []
-        for position, name in enumerate(frame.columns):
-            column = infer_column(
-                frame.iloc[:, position],
-                kinds.get(name),
-                margin=range_margin,
-                categories=categories.get(name),
-            )
-            columns.append(column)
+        columns = [
+            _infer_column(frame.iloc[:, at], kinds.get(name), range_margin, categories.get(name))
+            for at, name in enumerate(frame.columns)
+        ]
         return cls(tuple(columns))
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,12 +121,9 @@ class Schema:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Schema:
-        """Make the schema that `to_dict` described, also after a passage through JSON.
+        """Make the schema that `to_dict` described; a `SchemaError` if it is malformed.
 
-        Raises
-        ------
-        SchemaError
-            If the record is malformed. Nothing in it is ever executed.
+        Nothing in it is ever executed.
         """
         try:
             version, records = record["format"], record["columns"]
@@ -167,3 +159,73 @@ def _check_known(overrides: Mapping[str, Mapping[Hashable, Any]], names: list[Ha
                     f"columns are {', '.join(map(repr, names))}.",
                     column=name,
                 )
+
+
+def _infer_column(
+    series: pd.Series[Any], kind: str | None, margin: float, categories: Sequence[Any] | None
+) -> Column:
+    if isinstance(series.dtype, pd.SparseDtype):
+        raise column_error(series.name, "is sparse. Convert it with `series.sparse.to_dense()`.")
+    if series.isna().all():
+        raise SchemaError(
+            f"All cells of column {series.name!r} are missing, so nothing can be learnt about it. "
+            "Drop the column.",
+            column=series.name,
+        )
+    _reject_infinite(series)
+    if kind is None and categories is None:
+        found = _infer_type(series)
+    else:
+        found = column_type(kind or "categorical", series.name)
+    column = found.infer(series, kind)
+    if categories is not None:
+        column = column.with_categories(categories)
+    return column.widened(margin)
+
+
+def _infer_type(series: pd.Series[Any]) -> type[Column]:
+    if is_object(series.dtype):
+        _reject_unusable_objects(series)
+    for found in column_types():
+        if found.recognizes(series):
+            return found
+    raise column_error(
+        series.name,
+        f"has dtype {series.dtype}, which is not supported. Convert it with `astype` to numbers, "
+        "strings, categories or times, or drop it.",
+    )
+
+
+def _reject_unusable_objects(series: pd.Series[Any]) -> None:
+    for kind, rows in present_types(series).items():
+        if issubclass(kind, complex | np.complexfloating):
+            raise column_error(
+                series.name,
+                f"holds complex numbers, such as {series.iloc[int(rows[0])]!r}. "
+                "Split it into real and imaginary part.",
+            )
+        if kind.__name__ == "Decimal":
+            raise column_error(
+                series.name,
+                "holds decimal.Decimal objects. Convert it with `astype(float)`, or declare it "
+                "categorical.",
+            )
+
+
+def _reject_infinite(series: pd.Series[Any]) -> None:
+    if is_object(series.dtype):
+        infinite = any(
+            np.isinf(series.iloc[rows].to_numpy(dtype=np.float64)).any()
+            for kind, rows in present_types(series).items()
+            if issubclass(kind, float | np.floating)
+        )
+    elif getattr(series.dtype, "kind", "O") == "f":
+        infinite = bool(np.isinf(series.to_numpy(dtype=np.float64, na_value=0.0)).any())
+    else:
+        return
+    if infinite:
+        raise column_error(
+            series.name,
+            "holds infinite numbers. Replace them by finite or missing ones, for instance with "
+            "`series.replace([numpy.inf, -numpy.inf], numpy.nan)`.",
+        )

@@ -17,19 +17,17 @@ import numpy as np
 import pandas as pd
 
 from counterpoise.columns._base import (
+    MARKERS,
     MISSING,
     Codes,
     Column,
     Mask,
-    register_column_type,
-)
-from counterpoise.columns._cells import (
-    MARKERS,
     column_error,
     distinct,
     is_object,
     is_string,
     present_types,
+    register_column_type,
 )
 
 MIN_DISTINCT: Final = 50
@@ -45,32 +43,25 @@ class TextColumn(Column):
     """A column whose cells each hold a string of their own.
 
     The strings live in the `Table`, once each; a code is a position among them.
-
-    Parameters
-    ----------
-    max_length : int
-        Length of the longest observed string, in characters.
     """
 
     kinds = ("text",)
     priority = 20
     is_text = True
 
-    max_length: int
+    max_length: int  # characters of the longest observed string
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (is_string(self.dtype) or is_object(self.dtype)):
             raise self._error(
-                f"has dtype {self.dtype}, which cannot hold any text. Convert it with "
-                "`astype(str)`."
+                f"has dtype {self.dtype}, which cannot hold any text. Convert it: `astype(str)`."
             )
         if self.max_length < 0:
             raise self._error(f"has a negative length, {self.max_length}.")
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
-        """Whether the strings are mostly different and long, or nearly all different."""
         if is_object(series.dtype):
             if set(present_types(series)) != {str}:
                 return False
@@ -88,19 +79,12 @@ class TextColumn(Column):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        """Take the longest length from the cells, which must all be strings."""
         _, values = distinct(series)
         texts = _strings(values, series.name)
         return cls.describing(series, kind or "text", max_length=max(map(len, texts)))
 
     def encode_texts(self, series: pd.Series[Any]) -> tuple[Codes, tuple[str, ...]]:
-        """Code each cell, and return the distinct strings that the codes are positions among.
-
-        Raises
-        ------
-        SchemaError
-            If a cell is no string, or is longer than `max_length` characters.
-        """
+        """Code each cell, and return the distinct strings that the codes are positions among."""
         self.check_dtype(series)
         self.check_missing(series.isna().to_numpy())
         positions, values = distinct(series)
@@ -108,19 +92,17 @@ class TextColumn(Column):
         for text in texts:
             if len(text) > self.max_length:
                 raise self._error(
-                    f"holds a text of {len(text)} characters, and its longest may have "
-                    f"{self.max_length}: {text[:40]!r}... Infer the schema from a table with this "
-                    "text, or shorten it.",
+                    f"holds a text of {len(text)} characters, at most {self.max_length} may be: "
+                    f"{text[:40]!r}... Infer the schema from a table with it, or shorten it.",
                     text,
                 )
         return np.where(positions < 0, MISSING, positions), texts
 
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Codes alone; `encode_texts` also returns the strings."""
         return self.encode_texts(series)[0]
 
     def decode(self, codes: Codes, texts: Sequence[str] = ()) -> pd.Series[Any]:
-        """Restore the cells of an array of codes, shape (n_rows,), that point into `texts`."""
+        """Restore cells from codes, which are positions in `texts`."""
         assert self.contains(codes, texts).all(), f"codes outside the texts of {self.name!r}"
         pool = np.empty(len(texts) + 1, dtype=object)
         pool[:-1] = texts
@@ -129,32 +111,26 @@ class TextColumn(Column):
         return pd.Series(cells, name=self.name, dtype=self.dtype)
 
     def contains(self, codes: Codes, texts: Sequence[str] = ()) -> Mask:
-        """Whether each of an array of codes points to a text that this column can have."""
         fits = np.array([len(text) <= self.max_length for text in texts] + [False])
         inside = (codes >= 0) & (codes < len(texts))
         inside &= fits[np.where(inside, codes, -1)]
         return inside | (codes == MISSING) if self.has_missing else inside
 
     def code_of(self, value: Any) -> int:
-        """Refuse: free text has no codes of its own."""
         raise ValueError(f"column {self.name!r} holds free text, so {value!r} has no code")
 
     @property
     def n_values(self) -> float:
-        """Infinite."""
         return float("inf")
 
     @property
     def min_rows_of_identifier(self) -> int | None:
-        """In a smaller table, strings may well be all different by chance."""
         return 30
 
     def generated_values(self) -> str:
-        """Say which values generated rows get."""
         return "new texts, made of the parts of the real ones"
 
     def domain(self) -> str:
-        """Say how long a text can be."""
         return f"text of up to {self.max_length} characters"
 
 

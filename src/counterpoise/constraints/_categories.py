@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from counterpoise.columns._cells import distinct
+from counterpoise.columns._base import distinct
 from counterpoise.columns._table import Table
 from counterpoise.constraints._base import (
     Constraint,
