@@ -52,7 +52,7 @@ class CopyingSampler:
             self.timings_ |= {"training_rows_per_s": 1234.5, "generation_rows_per_s": 99.0}
         return X.iloc[chosen].reset_index(drop=True), y.iloc[chosen].reset_index(drop=True)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, include_rows: bool) -> None:
         Path(folder).mkdir()
 
 

@@ -26,7 +26,7 @@ def loaded_after(statement: str) -> set[str]:
         "import counterpoise; counterpoise.__version__; dir(counterpoise)",
         "from counterpoise.cli import main; main(['--help'])",
         "from counterpoise.cli import main; main(['resample', '--help'])",
-        "from counterpoise.cli import main; main(['resample', '--list-settings'])",
+        "from counterpoise.cli import main; main(['resample', '--help-all'])",
         "from counterpoise.cli import main; main(['--version'])",
         "from counterpoise._progress import make_progress; make_progress(True)",
     ],

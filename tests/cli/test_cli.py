@@ -188,10 +188,21 @@ def test_parameters_of_the_sampler_are_options_with_their_defaults(
     assert {**defaults, **shell.sampler.arguments} == {**defaults, "verbose": True}
 
 
-def test_help_names_every_option(shell: Shell) -> None:
-    _, out, _ = shell("resample", "--help")
-    for option in resample.params[1:]:
-        assert set(option.opts) & set(out.split())
+def test_help_shows_what_most_need_and_help_all_every_option(shell: Shell) -> None:
+    some, every = (set(shell("resample", flag)[1].split()) for flag in ("--help", "--help-all"))
+    options = resample.params[1:]
+    assert all(every.intersection(option.opts) for option in options)
+    n_shown = sum(bool(some.intersection(option.opts)) for option in options)
+    assert 20 <= n_shown <= 25
+    assert some & {"--target", "--model", "--help-all"} == {"--target", "--model", "--help-all"}
+    assert not some & {"--delimiter", "--debug", "--checkpoint-dir"}
+
+
+@pytest.mark.parametrize("command", ["sample", "demo"])
+def test_every_command_has_help_all(shell: Shell, command: str) -> None:
+    code, out, _ = shell(command, "--help-all")
+    assert (code, "--debug" in out, "--set" in out) == (0, True, False)
+    assert "--debug" not in shell(command, "--help")[1]
 
 
 @pytest.mark.parametrize(
@@ -330,6 +341,8 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "left", "--inequality", "fee=id"], "COLUMN <= COLUMN"),
         (["table.csv", "--target", "left", "--provenance", "there.csv"], "exists already"),
         (["table.csv", "--target", "left", "--provenance", "a.txt"], "a.txt"),
+        (["table.csv", "--target", "left", "--save", "new", "--no-copies"], "--save-rows"),
+        (["table.csv", "--target", "left", "--save-rows"], "there is no --save"),
         (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
     ],
 )

@@ -10,7 +10,7 @@ import counterpoise
 from counterpoise import models, recipes
 from counterpoise.cli import _declared
 from counterpoise.cli._declared import declared_parameters
-from counterpoise.cli._settings import parse_setting
+from counterpoise.cli._options import parse_setting
 from tests.doubles import Shell
 
 
@@ -96,7 +96,7 @@ def test_unknown_setting_shows_those_that_there_are(shell: Shell) -> None:
 
 
 def test_settings_are_listed_with_defaults_and_help(shell: Shell) -> None:
-    code, out, _ = shell("compare", "--list-settings")
+    code, out, _ = shell("compare", "--help-all")
     assert code == 0
     for name in inspect.signature(recipes.Recipe).parameters:
         assert f"  recipe.{name}=" in out

@@ -28,3 +28,14 @@ def test_kept_and_sampled(make_churn, tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "again.csv").exists()
     assert main(["sample", "nowhere", "-n", "5"]) == 2
     assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+def test_sampler_without_copies_is_saved_with_the_rows(
+    make_churn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    make_churn(40, 8).to_csv("churn.csv", index=False)
+    kept = "resample churn.csv --target churn --set recipe.epochs=1 --seed 0 -q -o balanced.csv"
+    assert main([*kept.split(), "--no-copies", "--save", "kept", "--save-rows"]) == 0
+    assert main(["sample", "kept", "-n", "5", "--seed", "1", "-o", "rows.csv"]) == 0
+    assert len(pd.read_csv("rows.csv")) == 5

@@ -1,9 +1,8 @@
-"""The command line, ``counterpoise --help``: one file per command, imported without its libraries.
+"""The command line, ``counterpoise --help``: commands that import libraries only when they run.
 
-- ``_resample``, ``_sample``, ``_compare``, ``_demo``: the commands
-- ``_options``: options that they share, and the values that texts stand for
+- ``_resample`` (with ``sample``), ``_compare``, ``_demo``: the commands
+- ``_options``: options that they share, ``--set``, and the values that texts stand for
 - ``_declared``: defaults and help, read from where the package declares its parameters
-- ``_settings``: ``--set recipe.NAME=VALUE`` and ``--set model.NAME=VALUE``
 - ``_files``: the table that is read, the report that is written
 - ``_terminal``: errors, warnings, exit codes
 
@@ -19,8 +18,7 @@ import click
 from counterpoise import __version__
 from counterpoise.cli._compare import compare
 from counterpoise.cli._demo import demo
-from counterpoise.cli._resample import resample
-from counterpoise.cli._sample import sample
+from counterpoise.cli._resample import resample, sample
 from counterpoise.cli._terminal import run
 
 __all__ = ["main"]

@@ -29,10 +29,15 @@ _COMPARE = declared_parameters("comparison", "compare")
 )
 @shared.parameter_option(_COMPARE["positive"], "--positive", metavar="CLASS")
 @shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
-@shared.parameter_option(_COMPARE["n_repeats"], "--repeats", type=click.IntRange(min=1))
+@shared.parameter_option(
+    _COMPARE["n_repeats"], "--repeats", cls=shared.RareOption, type=click.IntRange(min=1)
+)
 @shared.parameter_option(_COMPARE["score"], "--score")
 @shared.parameter_option(
-    _COMPARE["smallest_difference"], "--smallest-difference", type=click.FloatRange(min=0)
+    _COMPARE["smallest_difference"],
+    "--smallest-difference",
+    cls=shared.RareOption,
+    type=click.FloatRange(min=0),
 )
 @shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=click.FloatRange(min=0))
 @shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))

@@ -1,28 +1,23 @@
 """Options that commands share, each declared once, and the values that their texts stand for.
 
 An option that is a parameter of `LLMOverSampler` has its default, type and help from there, and one
-that is a constraint has the summary of its class.
+that is a constraint has the summary of its class. ``--help`` leaves out what few need;
+``--help-all`` shows it, and the parameters of the recipe and the model, which ``--set`` changes.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Iterable
+import textwrap
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from counterpoise.cli._declared import Parameter, declared_parameters, summary
-from counterpoise.cli._settings import (
-    SET_HELP,
-    check_setting,
-    list_settings_option,
-    matched,
-    parse_setting,
-    parse_value,
-)
+from counterpoise.cli._terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +26,15 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 SAMPLER = declared_parameters("sampler", "LLMOverSampler")
 PATH = click.Path(path_type=Path)
+_MODELS = {"compact": "CompactModel", "auto": "AutoModel"}  # all others are PretrainedModel
 _STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+
+
+class RareOption(click.Option):
+    """An option that ``--help`` leaves out and ``--help-all`` shows."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return super().get_help_record(ctx) if ctx.meta.get("counterpoise.help_all") else None
 
 
 def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Decorator:
@@ -48,14 +51,13 @@ def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Dec
     return click.option(*flags, declared.name, **{**from_declaration, **attributes})
 
 
-def path_option(flag: str, text: str, metavar: str = "FILE") -> Decorator:
-    """Return the option for a file or folder to write."""
-    return click.option(flag, type=PATH, metavar=metavar, help=text)
-
-
-def repeatable(flag: str, name: str, metavar: str, text: str, parse: Any = str) -> Decorator:
+def repeatable(
+    flag: str, name: str, metavar: str, text: str, parse: Any = str, **attributes: Any
+) -> Decorator:
     """Return the option for a list, of which `parse` reads each value."""
-    return click.option(flag, name, metavar=metavar, type=parse, multiple=True, help=text)
+    return click.option(
+        flag, name, metavar=metavar, type=parse, multiple=True, help=text, **attributes
+    )
 
 
 def grouped(*options: Decorator) -> Decorator:
@@ -67,6 +69,39 @@ def grouped(*options: Decorator) -> Decorator:
         return command
 
     return decorate
+
+
+def matched(pattern: str, text: str, form: str) -> tuple[str, ...]:
+    """Return the groups of `pattern` in `text`, which is to be of the `form` that is named."""
+    found = re.fullmatch(pattern, text, re.DOTALL)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not of the form {form}")
+    return found.groups()
+
+
+def parse_value(text: str) -> Any:
+    """Return the number, boolean, null or list that `text` is, else `text` itself."""
+    text = text.strip()
+    literals = {"": None, "none": None, "null": None, "true": True, "false": False}
+    if text.lower() in literals:
+        return literals[text.lower()]
+    for parse in (int, float, json.loads):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return text
+
+
+def parse_setting(text: str) -> tuple[str, str, Any]:
+    """Return owner, name and value.
+
+    >>> parse_setting("recipe.epochs=20"), parse_setting("recipe.selection=none")
+    (('recipe', 'epochs', 20), ('recipe', 'selection', None))
+    """
+    form = "recipe.NAME=VALUE or model.NAME=VALUE"
+    owner, name, value = matched(r"\s*(recipe|model)\.(\w+)\s*=(.*)", text, form)
+    return owner, name, parse_value(value)
 
 
 def parse_strategy(text: str) -> str | float | dict[str, int]:
@@ -160,6 +195,46 @@ def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
     return by_text[text]
 
 
+def _settings(owner: str, model: str) -> dict[str, Parameter]:
+    """Return the parameters of the recipe, or of the model with the name `model`."""
+    if owner == "recipe":
+        return declared_parameters("recipes", "Recipe")
+    declared = declared_parameters("models", _MODELS.get(model, "PretrainedModel"))
+    # the name of a pre-trained model is what --model gives
+    return {name: parameter for name, parameter in declared.items() if name != "name"}
+
+
+def _listed_settings(owner: str, model: str) -> Iterator[str]:
+    for name, parameter in _settings(owner, model).items():
+        default = json.dumps(parameter.default).strip('"')
+        yield f"  {owner}.{name}={default}"
+        yield textwrap.fill(parameter.help, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _check_setting(owner: str, name: str, model: str) -> None:
+    """Raise unless the recipe or the model has such a parameter, and show those that it has."""
+    known = _settings(owner, model)
+    if name not in known:
+        say("\n".join(_listed_settings(owner, model)))
+        raise click.BadParameter(
+            f"there is no {owner}.{name}; there are {', '.join(known)}", param_hint="--set"
+        )
+
+
+def _show_all_options(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if not is_wanted:
+        return
+    ctx.meta["counterpoise.help_all"] = True
+    click.echo(ctx.get_help())
+    if any(option.name == "settings" for option in ctx.command.params):
+        click.echo("\nWhat --set can change, with the defaults; a recipe may have others.\n")
+        click.echo("\n".join(_listed_settings("recipe", "")))
+        for model in (*_MODELS, "NAME"):
+            lines = _listed_settings("model", model)
+            click.echo("\n".join(["", f"With --model {model}:", *lines]))
+    ctx.exit()
+
+
 _CONSTRAINTS = {  # flag -> constraint, what follows the flag, what it is parsed by
     "--range": ("Range", "COLUMN=LOW..HIGH", parse_range),
     "--range-margin": ("RangeMargin", "SHARE", parse_share),
@@ -174,11 +249,13 @@ table_options = grouped(
     repeatable("--missing", "missing", "TEXT", "A cell that means missing, as the empty one does."),
     click.option(
         "--delimiter",
+        cls=RareOption,
         metavar="CHARACTER",
         help="What separates the cells of DATA, if not a comma in .csv and a tab in .tsv.",
     ),
     click.option(
         "--encoding",
+        cls=RareOption,
         default="utf-8",
         metavar="NAME",
         show_default=True,
@@ -193,14 +270,27 @@ table_options = grouped(
     repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
 )
 model_option = parameter_option(SAMPLER["model"], "--model", metavar="NAME")
-device_option = parameter_option(SAMPLER["device"], "--device", metavar="NAME")
+device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")
 sampler_options = grouped(
     model_option,
     parameter_option(SAMPLER["recipe"], "--recipe", metavar="NAME"),
-    repeatable("--set", "settings", "NAME=VALUE", SET_HELP, parse_setting),
-    list_settings_option,
+    repeatable(
+        "--set",
+        "settings",
+        "NAME=VALUE",
+        "A parameter of the recipe or the model, such as recipe.temperature=0.7 or "
+        "model.batch_size=16; --help-all shows all.",
+        parse_setting,
+    ),
     *(
-        repeatable(flag, name, metavar, summary("constraints", name), parse)
+        repeatable(
+            flag,
+            name,
+            metavar,
+            summary("constraints", name),
+            parse,
+            cls=RareOption if name == "RangeMargin" else click.Option,
+        )
         for flag, (name, metavar, parse) in _CONSTRAINTS.items()
     ),
     click.option("--no-copies", is_flag=True, help=summary("constraints", "NoCopies")),
@@ -225,7 +315,19 @@ verbosity_options = grouped(
         help="Progress and a summary on stderr, or errors and warnings only.",
     ),
     click.option(
-        "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
+        "--debug",
+        cls=RareOption,
+        is_flag=True,
+        expose_value=False,
+        help="Show the traceback of an error.",
+    ),
+    click.option(
+        "--help-all",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_all_options,
+        help="Show all options, also those that few need, and exit.",
     ),
 )
 
@@ -239,7 +341,7 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
     model_name, recipe_name = options.pop("model"), options.pop("recipe")
     changes: dict[str, dict[str, Any]] = {"recipe": {}, "model": {}}
     for owner, name, value in options.pop("settings"):
-        check_setting(owner, name, model_name)
+        _check_setting(owner, name, model_name)
         changes[owner][name] = value
     recipe = get_recipe(recipe_name, **changes["recipe"])
     model = get_model(model_name).set_params(**changes["model"])

@@ -1,4 +1,4 @@
-"""``counterpoise resample``: fill the small classes of a table in a file."""
+"""``counterpoise resample`` fills the small classes of a table; ``sample`` draws further rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,30 @@ if TYPE_CHECKING:
 @shared.output_option
 @click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
 @click.option("--only-synthetic", is_flag=True, help="Write the synthetic rows only.")
-@shared.path_option("--report", "Write a report: .html (a single file), .md or .json.")
-@shared.path_option("--provenance", "Write a table of where each synthetic row came from.")
-@shared.path_option(
-    "--save", "Save the trained sampler, without the rows, for counterpoise sample.", "FOLDER"
+@click.option(
+    "--report",
+    type=shared.PATH,
+    metavar="FILE",
+    help="Write a report: .html (a single file), .md or .json.",
+)
+@click.option(
+    "--provenance",
+    cls=shared.RareOption,
+    type=shared.PATH,
+    metavar="FILE",
+    help="Write a table of where each synthetic row came from.",
+)
+@click.option(
+    "--save",
+    type=shared.PATH,
+    metavar="FOLDER",
+    help="Save the trained sampler, without the rows, for counterpoise sample.",
+)
+@click.option(
+    "--save-rows",
+    cls=shared.RareOption,
+    is_flag=True,
+    help="Save the rows of the table with the sampler, as --no-copies needs.",
 )
 @shared.force_option
 @shared.parameter_option(
@@ -35,7 +55,9 @@ if TYPE_CHECKING:
 )
 @shared.sampler_options
 @shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", metavar="SECONDS")
-@shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", metavar="FOLDER")
+@shared.parameter_option(
+    shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", cls=shared.RareOption, metavar="FOLDER"
+)
 @shared.seed_option
 @shared.verbosity_options
 def resample(
@@ -48,6 +70,7 @@ def resample(
     report: Path | None,
     provenance: Path | None,
     save: Path | None,
+    save_rows: bool,
     force: bool,
     **options: Any,
 ) -> None:
@@ -62,8 +85,7 @@ def resample(
     for path, check in ((output, check_output), (report, check_report), (provenance, check_output)):
         if path is not None:
             check(path, overwrite=force)
-    if save is not None and save.exists():
-        raise ModelError(f"{save} exists. Name a new folder for --save, or move it away.")
+    _check_save(save, save_rows, no_copies=options["no_copies"])
     table, types = read_source(data, target, options)
     if mark_synthetic in table.frame.columns:
         raise click.BadParameter(
@@ -98,13 +120,28 @@ def resample(
         write_table(_provenance(sampler), provenance)
         note(f"wrote the provenance of the synthetic rows to {provenance}")
     if save is not None:
-        sampler.save(save)
+        sampler.save(save, include_rows=save_rows)
         note(f"saved the sampler to {save}")
     if report is not None:
         from counterpoise.report import report as make_report
 
         write_report(make_report(sampler, title=data.stem), report)
         note(f"wrote a report to {report}")
+
+
+def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
+    """Raise unless the sampler can be saved, and be used then, before any long work."""
+    if save is None:
+        if save_rows:
+            raise click.BadParameter("there is no --save", param_hint="--save-rows")
+    elif save.exists():
+        raise ModelError(f"{save} exists. Name a new folder for --save, or move it away.")
+    elif no_copies and not save_rows:
+        raise click.BadParameter(
+            "with --no-copies, a saved sampler needs the rows of the table to avoid: "
+            "give --save-rows too, which stores them in the folder",
+            param_hint="--save",
+        )
 
 
 def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> str:
@@ -138,3 +175,57 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     for name in ("condition_column", "condition_value"):
         provenance[name] = provenance[name].map(as_text).astype(object)
     return provenance
+
+
+@click.command()
+@click.argument("folder", type=shared.PATH)
+@click.option(
+    "--rows", "-n", "n_samples", type=click.IntRange(min=0), required=True, help="How many rows."
+)
+@click.option(
+    "--class",
+    "class_",
+    metavar="CLASS",
+    help="Their class; not needed if the sampler learned a single one.",
+)
+@shared.output_option
+@shared.force_option
+@shared.device_option
+@shared.seed_option
+@shared.verbosity_options
+def sample(
+    *,
+    folder: Path,
+    n_samples: int,
+    class_: str | None,
+    output: Path | None,
+    force: bool,
+    device: str,
+    random_state: int | None,
+    verbose: bool,
+) -> None:
+    """Generate rows with a saved sampler.
+
+    FOLDER was written by resample --save; the table is not needed.
+    """
+    import pandas as pd
+
+    from counterpoise.io._files import check_output, write_table
+    from counterpoise.sampler import LLMOverSampler
+
+    if output is not None:
+        check_output(output, overwrite=force)
+    sampler = LLMOverSampler.load(folder, device=device)
+    sampler.set_params(verbose=verbose)
+    if class_ is not None:
+        class_ = shared.class_named(class_, sampler.classes_.tolist(), "--class")
+    X, y = sampler.sample(n_samples, class_=class_, random_state=random_state)
+    if not isinstance(X, pd.DataFrame):
+        raise ModelError(
+            f"the sampler in {folder} was fitted on arrays, which have no columns to write; "
+            "load it in Python"
+        )
+    X[str(getattr(y, "name", None) or "class")] = y
+    write_table(X, output)
+    if verbose and output is not None:
+        say(f"wrote {len(X):,} rows to {output}")

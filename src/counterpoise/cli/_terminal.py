@@ -76,8 +76,6 @@ def _say_error(message: str) -> None:
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as lines of columns: the first aligned left, the others right.
 
-    Examples
-    --------
     >>> print(aligned([("class", "rows"), ("a", "5")]))
     class  rows
     a         5

@@ -76,7 +76,7 @@ class NoCopies(Constraint):
         if self._real_rows is None:
             raise ValueError(
                 "NoCopies needs the real rows, which this sampler does not hold: save it with "
-                "include_rows=True, or fit it without NoCopies"
+                "include_rows=True (--save-rows), or fit it without NoCopies"
             )
         return ~self._real_rows.has(table)
 
