@@ -21,8 +21,7 @@ _METER = "{n_fmt}/{total_fmt}{unit} ({percentage:.0f}%) [{elapsed}<{remaining}, 
 class Stage(Protocol):
     """One piece of work with a known size; call it with what was done since the last call."""
 
-    def __call__(self, n: int = 1) -> None:
-        """Advance by `n` units."""
+    def __call__(self, n: int = 1) -> None: ...
 
     def note(self, text: str) -> None:
         """Show `text` (a loss, say) behind the meter, until the next note."""
@@ -34,48 +33,26 @@ class Progress(Protocol):
     def stage(self, name: str, total: int, unit: str) -> AbstractContextManager[Stage]:
         """Open the stage `name` of `total` units; leaving the block closes it, finished or not.
 
-        Parameters
-        ----------
-        name
-            What is being done, such as ``"training"``.
-        total
-            How many units there are.
-        unit
-            Name of the unit in the plural, such as ``"rows"``.
+        `unit` is its name in the plural, such as ``"rows"``.
         """
 
 
 class SilentProgress:
-    """Reports nothing.
-
-    Examples
-    --------
-    >>> with SilentProgress().stage("training", total=64, unit="rows") as advance:
-    ...     advance(32)
-    ...     advance.note("loss 1.5")
-    """
+    """Reports nothing."""
 
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:  # noqa: ARG002
-        """Open a stage that shows nothing."""
         yield _SilentStage()
 
 
 class BarProgress:
-    """A bar for each stage on a terminal, a line now and then in a log.
-
-    Parameters
-    ----------
-    stream
-        Where to write; standard error, as it is when a stage opens, by default.
-    """
+    """A bar for each stage on a terminal, a line now and then in a log; by default on stderr."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
-        """Open a stage that shows its rate and remaining time."""
         stream = sys.stderr if self._stream is None else self._stream
         stage = (_BarStage if stream.isatty() else _LogStage)(stream, name, total, unit)
         try:
@@ -124,15 +101,10 @@ class _BarStage:
 
 class _LogStage:
     def __init__(self, stream: TextIO, name: str, total: int, unit: str) -> None:
-        self._stream = stream
-        self._name = name
-        self._total = total
-        self._unit = unit
-        self._done = 0
+        self._stream, self._name, self._total, self._unit = stream, name, total, unit
+        self._done, self._shown = 0, -1  # units
         self._note = ""
-        self._started = time.monotonic()
-        self._last_line = self._started
-        self._shown = -1
+        self._started = self._last_line = time.monotonic()
 
     def __call__(self, n: int = 1) -> None:
         self._done += n
@@ -152,13 +124,8 @@ class _LogStage:
         from tqdm import tqdm
 
         self._shown = self._done
-        meter = tqdm.format_meter(
-            self._done,
-            self._total,
-            now - self._started,
-            unit=f" {self._unit}",
-            bar_format=_METER,
-        )
+        elapsed_s, unit = now - self._started, f" {self._unit}"
+        meter = tqdm.format_meter(self._done, self._total, elapsed_s, unit=unit, bar_format=_METER)
         note = f", {self._note}" if self._note else ""
         self._stream.write(f"{self._name}: {meter}{note}\n")
         self._stream.flush()

@@ -28,20 +28,9 @@ def shift_priors(
 ) -> npt.NDArray[np.float64]:
     """Convert probabilities to those that hold where classes have other shares.
 
-    Parameters
-    ----------
-    probability : array-like of shape (n_rows, n_classes)
-        Of a classifier.
-    trained_on, wanted : array-like of shape (n_classes,)
-        Shares of the classes where it was trained, and where it is used; each above 0.
+    `probability` has shape (n_rows, n_classes); `trained_on` and `wanted` are the shares of the
+    classes where the classifier was trained, and where it is used.
 
-    Returns
-    -------
-    ndarray of shape (n_rows, n_classes)
-        Rows sum to 1.
-
-    Examples
-    --------
     >>> shift_priors([[0.5, 0.5]], [0.5, 0.5], [0.9, 0.1]).round(3)
     array([[0.9, 0.1]])
     """
@@ -73,12 +62,10 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import pandas as pd
+    >>> import numpy as np, pandas as pd
     >>> from imblearn.over_sampling import RandomOverSampler
     >>> from sklearn.linear_model import LogisticRegression
     >>> X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0] * 25})
@@ -97,14 +84,9 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.cv = cv
 
     def fit(self, X: Any, y: Any) -> RecalibratedClassifier:
-        """Balance, train and calibrate; a ValueError if the method is unknown.
+        """Balance, train and calibrate, on real rows; a ValueError if the method is unknown.
 
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_rows, n_features)
-            Real rows.
-        y : array-like of shape (n_rows,)
-            Labels.
+        `X` has shape (n_rows, n_features), `y` has shape (n_rows,).
         """
         from imblearn.pipeline import make_pipeline
         from sklearn.calibration import CalibratedClassifierCV

@@ -22,17 +22,7 @@ __all__ = [
 class CounterpoiseError(Exception):
     """Base of every error that counterpoise raises itself.
 
-    Parameters
-    ----------
-    message : str
-        What was got, what was expected and what to do.
-    **context : object
-        Facts the message is about.
-
-    Attributes
-    ----------
-    context : dict of str to object
-        The keyword arguments, as given.
+    Its `context` holds, by name, the facts that the message is about.
     """
 
     def __init__(self, message: str, **context: object) -> None:
@@ -43,14 +33,7 @@ class CounterpoiseError(Exception):
 class SchemaError(CounterpoiseError, ValueError):
     """A table, or a description of one, that cannot be used as it is.
 
-    Parameters
-    ----------
-    message : str
-        What was got, what was expected and what to do.
-    column : Hashable, default=None
-        Name of the column at fault, where there is one.
-    **context : object
-        Further facts, such as the ``value`` at fault.
+    `column` is the name of the column at fault, where there is one.
     """
 
     def __init__(self, message: str, *, column: Hashable = None, **context: object) -> None:
@@ -59,27 +42,13 @@ class SchemaError(CounterpoiseError, ValueError):
 
 
 class DecodingError(CounterpoiseError, RuntimeError):
-    """Generation that cannot go on: no allowed continuation, or rows that never came.
+    """Generation that cannot go on: no allowed continuation, or too few accepted rows.
 
-    Parameters
-    ----------
-    message : str
-        What happened, and what to do.
-    column : Hashable, default=None
-        Name of the column that was being written.
-    class_ : object, default=None
-        Class for which rows were being written.
-    **context : object
-        Further facts.
+    `column` and `class_` say of what, where that is known.
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        column: Hashable = None,
-        class_: object = None,
-        **context: object,
+        self, message: str, *, column: Hashable = None, class_: object = None, **context: object
     ) -> None:
         super().__init__(message, column=column, class_=class_, **context)
         self.column = column
@@ -91,17 +60,7 @@ class ModelError(CounterpoiseError, ValueError):
 
 
 class MissingDependencyError(CounterpoiseError, ImportError):
-    """An optional dependency that is needed and not installed.
-
-    Parameters
-    ----------
-    message : str
-        What needs it, and what to install.
-    extra : str, default=None
-        The extra of counterpoise that brings it.
-    **context : object
-        Further facts.
-    """
+    """An optional dependency that is needed; `extra` of counterpoise brings it."""
 
     def __init__(self, message: str, *, extra: str | None = None, **context: object) -> None:
         super().__init__(message, extra=extra, **context)

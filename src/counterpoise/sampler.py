@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
@@ -31,17 +32,16 @@ from counterpoise.generation._filling import RowSampler, fill, label_code
 from counterpoise.generation._free_decoding import free_decoding_stats
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.generation._scoring import score_rows
-from counterpoise.models import AutoModel, Backbone, get_model
-from counterpoise.models._backbone import LoadedModel
+from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._checkpoint import Checkpoint, fingerprint, read_checkpoint
-from counterpoise.training._fit import fit_generator
+from counterpoise.training._checkpoint import Checkpoint
+from counterpoise.training._fit import fit
 from counterpoise.training._rows import (
     check_class_size,
     warn_about_identifiers,
     warn_about_unseen,
 )
-from counterpoise.training._runtime import ModelChoice, TimeBudget, warn_about_stopped_training
+from counterpoise.training._runtime import TimeBudget, warn_about_stopped_training
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -201,10 +201,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Set parameters, also those of the recipe and the model, as ``recipe__temperature``.
 
         A recipe or model that is given by its name is replaced by the object of that name first.
-
-        Returns
-        -------
-        self
         """
         for name, get in (("recipe", get_recipe), ("model", get_model)):
             nested = any(key.startswith(f"{name}__") for key in params)
@@ -214,34 +210,26 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return result
 
     def fit(self, X: Any, y: Any, **params: Any) -> Self:
-        """Train the model; `sample` and `score_samples` then work.
+        """Train the model, as `fit_resample` does; `sample` and `score_samples` then work.
 
-        The model learns the classes that `sampling_strategy` fills, or every class if there is
-        nothing to fill or the recipe trains on all.
+        It learns the classes that `sampling_strategy` fills, or every class if there is nothing to
+        fill or the recipe trains on all.
 
         Parameters
         ----------
-        X : DataFrame, array or list of shape (n_samples, n_features)
-            Features, as for `fit_resample`.
-        y : Series, array or list of shape (n_samples,)
-            Class labels.
+        X, y
+            As for `fit_resample`, which also says what is raised.
 
         Returns
         -------
         self
-
-        Raises
-        ------
-        ValueError
-            If a parameter, a column or a class cannot be used; the message names it. Raised
-            before any training.
         """
         frame, labels = self._read(X, y)
         with _unchanged_on_error(self):
             self._start(X, y)
             super().fit(frame, labels, **params)
             _, encoded, _ = self._check_X_y(frame, labels)
-            self._finish(self._train(self._prepare(frame, np.asarray(encoded), {})))
+            self._fit_rows(frame, np.asarray(encoded), {})
         return self
 
     def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
@@ -310,10 +298,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
         Returns
         -------
-        X : DataFrame, array or list of shape (n_samples, n_features)
-            As the X of the fit.
-        y : Series, array or list of shape (n_samples,)
-            As the y of the fit.
+        X, y
+            Of the types of the fit, of `n_samples` rows.
 
         Raises
         ------
@@ -351,17 +337,13 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         chunk_size : int, default=10_000
             Rows per chunk.
         class_, condition, random_state
-            As in :meth:`sample`.
+            As in :meth:`sample`, which also says what is raised: at the call, not at the first
+            chunk.
 
         Yields
         ------
-        X : DataFrame, array or list of shape (at most chunk_size, n_features)
-        y : Series, array or list of shape (at most chunk_size,)
-
-        Raises
-        ------
-        ValueError
-            As :meth:`sample`, at the call and not at the first chunk.
+        X, y
+            As :meth:`sample` returns, of at most `chunk_size` rows.
         """
         check_is_fitted(self, "generator_")
         if not _is_count(n_samples):
@@ -447,7 +429,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Parameters
         ----------
         folder : str or path
-            The folder.
         device : str, default=None
             Where to run, in place of the saved value of the parameter `device`.
 
@@ -473,8 +454,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _start(self, X: Any, y: Any) -> None:
         self._started = self._clock()
         self._caller_types = CallerTypes.of(X, y)
-        for name in _OF_ONE_FIT:
-            self.__dict__.pop(name, None)
+        for name in [name for name in vars(self) if name.endswith("_") or name == "_resampled"]:
+            delattr(self, name)  # a fit that generates nothing would keep those of generation
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, bool]:
         frame = as_frame(X)
@@ -498,25 +479,34 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
         n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
-        prepared = self._prepare(X, labels, n_rows)
-        checkpoint = self._train(prepared)
-        synthetic = prepared.observed.take([]).to_frame()
-        if n_rows:
-            synthetic = self._generate(prepared.observed, n_rows)
-        self._finish(checkpoint)
-        self.n_synthetic_ = len(synthetic)
+        synthetic = self._fit_rows(X, labels, n_rows)
         features = synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
         whole = pd.concat([X, features], ignore_index=True)
         self._resampled = whole, np.concatenate([labels, new_labels])  # for the report
         return self._resampled
 
-    def _prepare(self, X: pd.DataFrame, labels: Any, n_rows: Mapping[Any, int]) -> ConstrainedTable:
-        """Check parameters and table, before any training.
+    def _fit_rows(
+        self, X: pd.DataFrame, labels: npt.NDArray[Any], n_rows: Mapping[Any, int]
+    ) -> pd.DataFrame:
+        """Train, and generate the rows that each class lacks; return these, label first.
 
-        `n_rows` are the rows to be generated for each class; without any, the model is trained for
-        `sample` alone.
+        Without rows to generate, the model is trained for `sample` alone.
         """
+        prepared, n_deficit = self._prepare(X, labels, n_rows)
+        checkpoint = self._train(prepared.table, n_deficit)
+        synthetic = prepared.observed.take([]).to_frame()
+        if n_rows:
+            synthetic = self._generate(prepared.observed, n_rows)
+        if checkpoint is not None:
+            checkpoint.remove()
+        self.n_synthetic_ = len(synthetic)
+        return synthetic
+
+    def _prepare(
+        self, X: pd.DataFrame, labels: npt.NDArray[Any], n_rows: Mapping[Any, int]
+    ) -> tuple[ConstrainedTable, dict[int, int]]:
+        """Check parameters and table; return it, and the rows to be generated by label code."""
         self.recipe_ = get_recipe(self.recipe)
         self.recipe_.validate()
         self.classes_ = np.unique(labels)
@@ -536,12 +526,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         for class_ in n_rows:
             check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         codes = {class_: label_code(prepared.table.schema, class_) for class_ in n_rows}
-        self._n_rows = {codes[class_]: n for class_, n in n_rows.items()}
         warn_about_identifiers(prepared.observed)
         prepared.check(codes)
         for class_, label in codes.items():
             warn_about_unseen(prepared.table, label, class_)
-        return prepared
+        return prepared, {codes[class_]: n for class_, n in n_rows.items()}
 
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
         """Return the classes that are learned where no row is to be generated yet, with 0 rows."""
@@ -552,7 +541,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 f"the model does not learn the classes {sorted(set(wanted) - set(learned))}, of "
                 "which there is a single row",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return {_plain(class_): 0 for class_ in learned or wanted}
 
@@ -562,15 +551,14 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         given = self.categorical_features
         if isinstance(given, str) and given == "auto":
             return types
-        features = np.asarray(given)
-        names = X.columns.tolist()
+        features, names = np.asarray(given), X.columns.tolist()
         if features.dtype == bool:
             if features.shape != (len(names),):
                 raise ValueError(
                     f"categorical_features is a mask of shape {features.shape}; X has "
                     f"{len(names)} columns"
                 )
-            chosen = [name for name, is_in in zip(names, features, strict=True) if is_in]
+            chosen = X.columns[features].tolist()
         else:
             chosen = [
                 names[feature]
@@ -589,34 +577,23 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 )
         return types
 
-    def _train(self, prepared: ConstrainedTable) -> Checkpoint | None:
-        """Train a model of the prepared rows; return the checkpoint, if there is one."""
-        backbone = get_model(self.model)
-        budget = TimeBudget(self.max_time, self._started, self._clock)
-        model = self._load_model(backbone, prepared.table, budget)
-        self.model_name_, self.model_reason_ = model.name, model.reason
-        self._generation_batch_size = model.generation_batch_size
+    def _train(self, table: Table, n_deficit: Mapping[int, int]) -> Checkpoint | None:
+        """Train a model of the rows; return the checkpoint, if there is one."""
         self._rng = _generator_of(self.random_state)
-        checkpoint = None
-        if self.checkpoint_dir is not None:
-            device = model.device
-            taken = {"model": model.name, "device": device.device, "precision": device.precision}
-            seeded = None if self.random_state is None else self._rng
-            params = self.get_params(deep=False)
-            del params["recipe"]  # the name: its values count
-            params |= {**self.recipe_.get_params(), **backbone.get_params(), **taken}
-            parts = fingerprint(prepared.table, self._n_rows, params, seeded)
-            checkpoint = Checkpoint(Path(self.checkpoint_dir), parts, self._rng, model.name)
-        self.training_ = fit_generator(
-            prepared.table,
-            self._n_rows,
-            model,
+        self.training_, model, checkpoint = fit(
+            table,
+            n_deficit,
+            get_model(self.model),
             self.recipe_,
+            device=self.device,
             rng=self._rng,
             progress=make_progress(self.verbose),
-            checkpoint=checkpoint,
-            budget=budget,
+            budget=TimeBudget(self.max_time, self._started, self._clock),
+            checkpoint_dir=None if self.checkpoint_dir is None else Path(self.checkpoint_dir),
+            parameters=self.get_params(deep=False),
         )
+        self.model_name_, self.model_reason_ = model.name, model.reason
+        self._generation_batch_size = model.generation_batch_size
         self.generator_, self.history_ = self.training_.generator, self.training_.history
         trainings = self.training_.trainings
         training_s = sum(history.seconds for history in trainings)
@@ -633,21 +610,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _clock(self) -> float:
         return time.perf_counter()
 
-    def _finish(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is not None:
-            checkpoint.remove()
-        self.n_synthetic_ = 0
-
-    def _load_model(self, model: Backbone, table: Table, budget: TimeBudget) -> LoadedModel:
-        """Load the model that was asked for, or for "auto" the one that fits the budget."""
-        if not isinstance(model, AutoModel):
-            return model.load(self.device)
-        folder = self.checkpoint_dir
-        begun = None if folder is None else read_checkpoint(Path(folder))
-        if begun is not None:  # is resumed with its model, however fast the machine is now
-            return model.candidate(begun["model_name"]).load(self.device, "the checkpoint is of it")
-        return ModelChoice(table, self._n_rows, self.recipe_, model, self.device).choose(budget)
-
     def _generate(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Generate the rows that each class lacks; label first."""
         filling = fill(self._row_sampler(), observed, n_rows, self._rng)
@@ -661,14 +623,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.timings_["generation_rows_per_s"] = len(filling.rows) / filling.seconds
         return filling.rows
 
-    def _sampling(self) -> Sampling:
-        recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
-        return Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
-
     def _row_sampler(self) -> RowSampler:
-        return RowSampler(
-            self.generator_, self._constraint_set, self._sampling(), make_progress(self.verbose)
-        )
+        recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
+        sampling = Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
+        progress = make_progress(self.verbose)
+        return RowSampler(self.generator_, self._constraint_set, sampling, progress)
 
     def _check_acceptance(self) -> None:
         """Raise the errors that constraints of a loaded sampler have, before the first chunk."""
@@ -696,22 +655,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 f"{class_!r}. With Recipe(train_on='all') it is trained on every class"
             )
         return class_
-
-
-_OF_ONE_FIT = (
-    "generator_",
-    "training_",
-    "history_",
-    "timings_",
-    "provenance_",
-    "copy_rate_",
-    "rejection_stats_",
-    "free_decoding_stats_",
-    "model_name_",
-    "model_reason_",
-    "_resampled",
-)
-"""Attributes that a fit which generates nothing would otherwise keep from the fit before."""
 
 
 @contextmanager

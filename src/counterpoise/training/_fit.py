@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +15,15 @@ from counterpoise.columns._table import Table
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
-from counterpoise.models._backbone import LoadedModel
+from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import SerializedTable, serialize
-from counterpoise.training._checkpoint import Checkpoint, History
+from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
 from counterpoise.training._loop import train
 from counterpoise.training._plan import TrainingPlan, prepare_training
 from counterpoise.training._refinement import N_EPOCHS, draw_selected, refines, rows_to_learn
 from counterpoise.training._rows import TrainingRows, training_rows
-from counterpoise.training._runtime import TimeBudget, TimeLimit
+from counterpoise.training._runtime import TimeBudget, TimeLimit, load_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,50 @@ class FitResult:
         """The history of each training, in their order."""
         every = self.search, self.history, self.refinement
         return [history for history in every if history is not None]
+
+
+def fit(
+    table: Table,
+    n_deficit: Mapping[int, int],
+    backbone: Backbone,
+    recipe: Recipe,
+    *,
+    device: str,
+    rng: np.random.Generator,
+    progress: Progress,
+    budget: TimeBudget,
+    checkpoint_dir: Path | None,
+    parameters: Mapping[str, Any],
+) -> tuple[FitResult, LoadedModel, Checkpoint | None]:
+    """Load a model and train it, from where a killed training in `checkpoint_dir` had got to.
+
+    `parameters` are the caller's, by name; the training that is resumed must have had the same.
+    """
+    model = load_model(backbone, table, n_deficit, recipe, device, budget, checkpoint_dir)
+    checkpoint = None
+    if checkpoint_dir is not None:
+        taken = {
+            "model": model.name,
+            "device": model.device.device,
+            "precision": model.device.precision,
+        }
+        # not the name of the recipe: its values count
+        by_name = {name: value for name, value in parameters.items() if name != "recipe"}
+        by_name |= {**recipe.get_params(), **backbone.get_params(), **taken}
+        seeded = None if parameters["random_state"] is None else rng
+        parts = fingerprint(table, n_deficit, by_name, seeded)
+        checkpoint = Checkpoint(checkpoint_dir, parts, rng, model.name)
+    result = fit_generator(
+        table,
+        n_deficit,
+        model,
+        recipe,
+        rng=rng,
+        progress=progress,
+        checkpoint=checkpoint,
+        budget=budget,
+    )
+    return result, model, checkpoint
 
 
 def fit_generator(

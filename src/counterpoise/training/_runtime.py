@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,11 +22,18 @@ from counterpoise._progress import Progress, SilentProgress
 from counterpoise.columns._table import Table
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models import _smollm2 as smollm2
-from counterpoise.models._backbone import COMPACT, SMOLLM2, AutoModel, LoadedModel, PretrainedModel
+from counterpoise.models._backbone import (
+    COMPACT,
+    SMOLLM2,
+    AutoModel,
+    Backbone,
+    LoadedModel,
+    PretrainedModel,
+)
 from counterpoise.models._device import Device
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import draw_orders, serialize
-from counterpoise.training._checkpoint import Clock, History
+from counterpoise.training._checkpoint import Clock, History, read_checkpoint
 from counterpoise.training._plan import PreparedTraining, prepare_training
 
 AUTO_BUDGET_S = 60.0
@@ -277,6 +285,24 @@ def measure_matrix_rate(device: Device, clock: Clock = time.perf_counter) -> flo
         _wait(device)
         seconds.append(clock() - started)
     return 2.0 * _MATRIX_SIZE**3 / min(seconds[1:])
+
+
+def load_model(
+    model: Backbone,
+    table: Table,
+    n_deficit: Mapping[int, int],
+    recipe: Recipe,
+    device: str,
+    budget: TimeBudget,
+    checkpoint_dir: Path | None,
+) -> LoadedModel:
+    """Load the model that was asked for, or for "auto" the one that fits the budget."""
+    if not isinstance(model, AutoModel):
+        return model.load(device)
+    begun = None if checkpoint_dir is None else read_checkpoint(checkpoint_dir)
+    if begun is not None:  # is resumed with its model, however fast the machine is now
+        return model.candidate(begun["model_name"]).load(device, "the checkpoint is of it")
+    return ModelChoice(table, n_deficit, recipe, model, device).choose(budget)
 
 
 @dataclass(frozen=True, slots=True)
