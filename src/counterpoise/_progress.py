@@ -1,7 +1,7 @@
 """Progress of long work: silent unless asked for, and then on stderr.
 
-The library takes a `Progress` and never prints. A terminal gets a bar with rate and remaining
-time; a log file gets a line every ten seconds, and one when a stage ends.
+A terminal gets a bar with rate and remaining time, a log file a line every ten seconds, and one
+when a stage ends.
 """
 
 from __future__ import annotations

@@ -201,16 +201,7 @@ _RECIPES: dict[str, Recipe] = {}
 def register_recipe(name: str, recipe: Recipe) -> None:
     """Make a recipe available by name: ``LLMOverSampler(recipe=name)``, ``--recipe name``.
 
-    Parameters
-    ----------
-    name : str
-        Replaces a recipe of the same name.
-    recipe : Recipe
-
-    Raises
-    ------
-    ValueError
-        If a value of the recipe is not allowed.
+    It replaces a recipe of that name. A ValueError says which of its values is not allowed.
     """
     recipe.validate()
     _RECIPES[name] = recipe
@@ -224,19 +215,8 @@ def recipe_names() -> list[str]:
 def get_recipe(recipe: str | Recipe, **changes: Any) -> Recipe:
     """Return a copy of a recipe, given by name or as it is, with other values for some parameters.
 
-    Parameters
-    ----------
-    recipe : str or Recipe
-    **changes : object
-        Parameters of `Recipe`.
+    A ValueError says that no recipe has that name, or that there is no such parameter.
 
-    Raises
-    ------
-    ValueError
-        If no recipe has that name, or there is no such parameter.
-
-    Examples
-    --------
     >>> from counterpoise.recipes import get_recipe
     >>> get_recipe("imbllm", temperature=1.0).epochs
     50
