@@ -1,7 +1,6 @@
 """Tables in files, for the command line.
 
 - ``_files``: read and write a table by its file's suffix; checks of a destination; atomic writes
-- ``_delimited``: CSV and TSV as cells of text
 - ``_cells``: what such cells mean (numbers, dates, missing), and values written in their form
 
 Start with `read_table` in ``_files``.

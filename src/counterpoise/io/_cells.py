@@ -35,11 +35,8 @@ def parse_cells(
 ) -> pd.Series[Any]:
     """Return a column's values: int64, float64, datetime64 or text, with NaN or NaT for missing.
 
-    The empty cell and those in `missing` are missing anywhere, the usual words (``NA``, ``null``)
-    only in a column that otherwise holds numbers or dates. With `as_text`, all others stay text.
+    The empty cell and those in `missing` are missing anywhere. With `as_text`, all others are text.
 
-    Examples
-    --------
     >>> parse_cells(pd.Series(["1", "NA", "3"])).tolist()
     [1.0, nan, 3.0]
     >>> parse_cells(pd.Series(["a", "NA", "3"])).tolist()
@@ -58,8 +55,6 @@ def parse_cells(
 def first_invalid_date(cells: pd.Series[Any], *, missing: Collection[str] = ()) -> str | None:
     """Return the first cell that is not an ISO date in the form of the others; None if all are.
 
-    Examples
-    --------
     >>> first_invalid_date(pd.Series(["2024-01-31", "NA", "2024-13-01"]))
     '2024-13-01'
     """
@@ -73,8 +68,6 @@ def first_invalid_date(cells: pd.Series[Any], *, missing: Collection[str] = ()) 
 def format_like(values: pd.Series[Any], column: pd.Series[Any], cells: pd.Series[Any]) -> list[str]:
     """Return `values` as cells in the form of a column, given its parsed values and its cells.
 
-    Examples
-    --------
     >>> cells = pd.Series(["1.50", "2.00", ""])
     >>> format_like(pd.Series([2.5, None]), parse_cells(cells), cells)
     ['2.50', '']
@@ -130,10 +123,7 @@ def _date_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
 
 
 def _number_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
-    """Return how a column writes numbers: with a fixed number of decimals, or the shortest form.
-
-    An exponent is written only in a column that has one.
-    """
+    """Return how a column writes numbers: with a fixed number of decimals, or the shortest form."""
     cells = cells.str.strip()
     n_decimals = cells.str.partition(".")[2].str.len()
     has_exponent = cells.str.contains("e", case=False).any()

@@ -5,8 +5,11 @@ A real cell of a text file is written as it was read, and a generated one in the
 
 from __future__ import annotations
 
+import codecs
+import csv
 import difflib
 import importlib.util
+import io
 import os
 import stat
 import sys
@@ -17,12 +20,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
 from counterpoise.errors import MissingDependencyError, TableFileError, TableWriteError
 from counterpoise.io._cells import format_like, parse_cells
-from counterpoise.io._delimited import read_cells, write_delimited
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
@@ -37,22 +40,12 @@ class Table:
     delimiter: str | None = None
 
     def append(self, rows: pd.DataFrame, *, as_text: bool) -> pd.DataFrame:
-        """Return the real rows followed by generated `rows`, whose columns may be in any order.
-
-        With `as_text`, the result is for a text file: if this table was read from one, its cells
-        are as they were read, and those of `rows` in the form of their column.
-        """
+        """Return the real rows followed by generated `rows`; with `as_text` for a text file."""
         rows = rows[list(self.frame.columns)]
-        if as_text and self.cells is not None:
-            formatted = pd.DataFrame(
-                {
-                    name: format_like(rows[name], self.frame[name], self.cells[name])
-                    for name in rows
-                },
-                dtype=object,
-            )
-            return pd.concat([self.cells, formatted], ignore_index=True)
-        return pd.concat([self.frame, rows.astype(self.frame.dtypes)], ignore_index=True)
+        if not as_text or self.cells is None:
+            return pd.concat([self.frame, rows.astype(self.frame.dtypes)], ignore_index=True)
+        cells = {name: format_like(rows[name], self.frame[name], self.cells[name]) for name in rows}
+        return pd.concat([self.cells, pd.DataFrame(cells, dtype=object)], ignore_index=True)
 
 
 def read_table(
@@ -63,23 +56,16 @@ def read_table(
     delimiter: str | None = None,
     encoding: str = "utf-8",
 ) -> Table:
-    """Read a table from a CSV, TSV or Parquet file.
-
-    `missing`, `as_text` (columns), `delimiter` and `encoding` are for text files; see
-    `counterpoise.io._cells.parse_cells`.
-    """
+    """Read a table; the options are for text files, `as_text` names columns; see `parse_cells`."""
     suffix = _known_suffix(path)
     if not path.exists():
         raise TableFileError(f"There is no file {str(path)!r}.{_similar_file(path)}")
     if path.is_dir():
         raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
     if suffix in _PARQUET:
-        frame = _read_parquet(path)
-        _check_shape(frame, path)
-        return Table(frame)
+        return Table(_read_parquet(path))
     delimiter = delimiter or DELIMITERS[suffix]
-    cells = read_cells(path, delimiter, encoding)
-    _check_shape(cells, path)
+    cells = _read_cells(path, delimiter, encoding)
     columns = {
         name: parse_cells(cells[name], missing=missing, as_text=name in as_text) for name in cells
     }
@@ -89,7 +75,7 @@ def read_table(
 def write_table(frame: pd.DataFrame, path: Path | None, *, delimiter: str | None = None) -> None:
     """Write a table without its index: to a file, whole or not at all, or to stdout as CSV."""
     if path is None:
-        write_delimited(frame, sys.stdout, delimiter or ",")
+        _write_delimited(frame, sys.stdout, delimiter or ",")
         sys.stdout.flush()
         return
     suffix = _known_suffix(path)
@@ -100,7 +86,7 @@ def write_table(frame: pd.DataFrame, path: Path | None, *, delimiter: str | None
                 frame.to_parquet(draft, index=False)
             else:
                 with draft.open("w", encoding="utf-8", newline="") as stream:
-                    write_delimited(frame, stream, delimiter or DELIMITERS[suffix])
+                    _write_delimited(frame, stream, delimiter or DELIMITERS[suffix])
     except OSError as error:
         raise TableWriteError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
 
@@ -162,6 +148,84 @@ def _similar_file(path: Path) -> str:
     return f" Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
 
 
+def _read_cells(path: Path, delimiter: str, encoding: str) -> pd.DataFrame:
+    """Return every cell of a delimited text file as it stands there."""
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise TableFileError(f"A delimiter is one character, not {delimiter!r}.")
+    content = _decode(path, encoding)
+    if not content.strip():
+        raise TableFileError(f"{str(path)!r} is empty.")
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    try:
+        for row in filter(None, reader):  # not the blank lines
+            rows.append(row)
+            if len(rows) == 1:
+                _check_delimiter(row, delimiter, path)
+            elif len(row) != len(rows[0]):
+                raise TableFileError(
+                    f"{str(path)!r}: line {reader.line_num} has {len(row)} "
+                    f"cell{'' if len(row) == 1 else 's'}, the header has {len(rows[0])}."
+                )
+    except csv.Error as error:
+        raise TableFileError(
+            f"{str(path)!r} cannot be read: {error} (line {reader.line_num})."
+        ) from error
+    frame = pd.DataFrame(rows[1:], columns=rows[0], dtype=object)
+    _check_shape(frame, path)
+    return frame
+
+
+def _check_delimiter(header: list[str], delimiter: str, path: Path) -> None:
+    for other in (";", "\t", "|", ","):
+        if len(header) == 1 and other != delimiter and other in header[0]:
+            raise TableFileError(
+                f"{str(path)!r} has one column, {header[0][:60]!r}. If its cells are separated by "
+                f"{other!r}, give --delimiter."
+            )
+
+
+def _decode(path: Path, encoding: str) -> str:
+    try:
+        codec = codecs.lookup(encoding).name
+        content = path.read_bytes()
+    except (LookupError, ValueError) as error:
+        raise TableFileError(f"There is no encoding {encoding!r}.") from error
+    except OSError as error:
+        raise TableFileError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
+    try:
+        # a byte order mark is dropped
+        text = content.decode("utf-8-sig" if codec == "utf-8" else codec)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise TableFileError(
+            f"{str(path)!r} is not {encoding}: line {line} holds the byte "
+            f"0x{content[error.start]:02x}. Give its encoding, such as --encoding cp1252."
+        ) from error
+    except (LookupError, UnicodeError) as error:  # a codec of bytes, such as hex
+        raise TableFileError(f"{encoding!r} is not a text encoding.") from error
+    if "\0" in text:
+        raise TableFileError(
+            f"{str(path)!r} holds NUL characters: it is not text in {encoding}. If it is text, "
+            "give its encoding, such as --encoding utf-16."
+        )
+    return text
+
+
+def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> None:
+    # the csv module does not quote a lone carriage return, but reads it as the end of a line
+    has_returns = any(
+        "\r" in cell for name in frame.columns for cell in frame[name] if isinstance(cell, str)
+    )
+    frame.to_csv(
+        stream,
+        sep=delimiter,
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL,
+    )
+
+
 def _require_pyarrow(path: Path) -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise MissingDependencyError(
@@ -188,6 +252,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             stacklevel=3,
         )
     frame.columns = frame.columns.map(str)
+    _check_shape(frame, path)
     return frame
 
 
