@@ -16,7 +16,7 @@ from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value
 from counterpoise.comparison._strategies import Strategy, default_strategies, resample_with
 from counterpoise.comparison._verdict import decide, reach_verdict
-from counterpoise.report._verdict import StrategyResult
+from counterpoise.report._summary import StrategyResult
 from tests.comparison.known_truths import missing_variety, noise
 from tests.doubles import RecombiningSampler
 

@@ -8,8 +8,7 @@ import pytest
 
 from counterpoise.columns._schema import Schema
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._summary import Summary
-from counterpoise.report._verdict import StrategyResult, Verdict
+from counterpoise.report._summary import StrategyResult, Summary, Verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 """A column and a category that would run, were they not shown as text."""

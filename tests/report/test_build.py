@@ -55,7 +55,7 @@ def test_gap_of_rows_drawn_alike_is_what_chance_makes() -> None:
     for seed in range(40):
         one, other = make_rows(200, 2 * seed), make_rows(200, 2 * seed + 1)
         schema = Schema.infer(one.X)
-        from counterpoise.report._columns import compare_columns
+        from counterpoise.report._build import compare_columns
 
         found = compare_columns(one.X, other.X, schema)
         gaps += [column.gap for column in found if column.name != "constant"]
@@ -67,7 +67,7 @@ def test_map_places_like_rows_alike() -> None:
     real, others = make_rows(120, 0), make_rows(120, 1)
     far = LabelledRows(real.X.assign(income=real.X["income"] + 60), real.y)
     schema = Schema.infer(others.X)
-    from counterpoise.report._columns import draw_map
+    from counterpoise.report._build import draw_map
 
     rng = np.random.default_rng(0)
     same = draw_map(real.X, real.X, others.X, schema, rng)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.report import Report
-from counterpoise.report._markdown import to_markdown
+from counterpoise.report._render import to_markdown
 from counterpoise.report._summary import Summary
 from tests.report.conftest import CLOSING, HOSTILE
 

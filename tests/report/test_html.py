@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from counterpoise.report import Report
-from counterpoise.report._html import to_html
+from counterpoise.report._render import to_html
 from counterpoise.report._summary import Summary
 from tests.report.conftest import CLOSING, HOSTILE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.report._html import to_html
+from counterpoise.report._render import to_html
 from counterpoise.report._summary import Summary
 from tests.report.browser import Opened, open_page
 from tests.report.conftest import CLOSING, HOSTILE

@@ -13,7 +13,7 @@ from counterpoise.cli._files import check_report, read_source, write_report
 from counterpoise.cli._terminal import aligned, say
 
 if TYPE_CHECKING:
-    from counterpoise.report._verdict import Verdict
+    from counterpoise.report._summary import Verdict
 
 _COMPARE = declared_parameters("comparison", "compare")
 

@@ -20,8 +20,7 @@ from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._summary import Run
-from counterpoise.report._verdict import Verdict
+from counterpoise.report._summary import Run, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from counterpoise.comparison._cross_validation import CrossValidation, Settings
 from counterpoise.comparison._statistics import corrected_interval, corrected_p_value, holm
 from counterpoise.comparison._strategies import NOTHING
 from counterpoise.report import _wording
-from counterpoise.report._verdict import StrategyResult, Verdict
+from counterpoise.report._summary import StrategyResult, Verdict
 
 LEVEL: Final = 0.05
 """Chance of calling any strategy better that is not, over all strategies and classifiers."""

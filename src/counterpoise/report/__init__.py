@@ -2,14 +2,13 @@
 
 Start with `report`, in ``_report``.
 
-- ``_summary``: what a report says, as plain values; ``_verdict``: the outcome of a comparison
-- ``_build``: from real and synthetic rows to a summary; ``_columns``: columns, and the map of rows
+- ``_summary``: what a report says, as plain values; the outcome of a comparison too
+- ``_build``: from real and synthetic rows to a summary
 - ``_wording``: numbers and sentences, the same in every form
-- ``_html`` (with ``templates/``), ``_charts`` (SVG), ``_markdown``: the forms
+- ``_render`` (with ``templates/``): HTML and Markdown; ``_charts``: SVG
 """
 
 from counterpoise.report._report import Report, report
-from counterpoise.report._summary import Summary
-from counterpoise.report._verdict import StrategyResult, Verdict
+from counterpoise.report._summary import StrategyResult, Summary, Verdict
 
 __all__ = ["Report", "StrategyResult", "Summary", "Verdict", "report"]

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import platform
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
+from counterpoise.metrics._distance import FloatArray, IntArray, encode
 from counterpoise.metrics._metric import at_most
-from counterpoise.report._columns import column_facts, compare_columns, draw_map
-from counterpoise.report._summary import Association, ClassCount, ClassSection, Origin, Run, Summary
-from counterpoise.report._verdict import Verdict
-from counterpoise.report._wording import notes_for
+from counterpoise.report._summary import (
+    Association,
+    ClassCount,
+    ClassSection,
+    ColumnComparison,
+    ColumnFacts,
+    Layer,
+    Origin,
+    RowMap,
+    Run,
+    Share,
+    Summary,
+    Verdict,
+)
+from counterpoise.report._wording import NOTES, UNTESTED
 
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 _MAX_ASSOCIATED = 24
 """Columns of an association matrix: more cells than that cannot be told apart."""
 _MAX_ASSOCIATED_ROWS = 5000
+_MAX_BARS = 12
+_MAX_RANGES = 16
+_MAX_POINTS = 400
+_MAX_CATEGORIES = 50
+_MISSING = "(missing)"
 _MIN_ROWS_TO_HALVE = 40
 _HALVED = (
     "No real rows were held out. For diversity and fidelity, the real rows were split in two at "
@@ -89,7 +109,7 @@ def summarize(
         ),
         run=run,
         verdict=verdict,
-        notes=(*notes, *notes_for(has_verdict=verdict is not None)),
+        notes=(*notes, *([UNTESTED] if verdict is None else []), *NOTES),
     )
 
 
@@ -204,3 +224,171 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[ColumnFacts, ...]:
+    """Say how each column of the table was understood."""
+    return tuple(
+        ColumnFacts(
+            name=str(column.name),
+            kind=column.kind,
+            domain=column.domain(),
+            missing_share=float(real[column.name].isna().mean()),
+        )
+        for column in schema
+    )
+
+
+def compare_columns(
+    real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
+) -> tuple[ColumnComparison, ...]:
+    """Compare each column of a class, at least one row each; the largest excess gap first."""
+    comparisons = [_compare(column, real[column.name], synthetic[column.name]) for column in schema]
+    return tuple(sorted(comparisons, key=lambda found: found.expected_gap - found.gap))
+
+
+def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) -> ColumnComparison:
+    if column.is_text:
+        labels, one, other = _lengths(real, synthetic)
+    elif column.is_numeric:
+        labels, one, other = _ranges(column.label, *map(column.to_floats, (real, synthetic)))
+    else:
+        labels, one, other = _values(real, synthetic)
+    n_missing = real.isna().sum(), synthetic.isna().sum()
+    if any(n_missing):
+        labels, one, other = [*labels, _MISSING], [*one, n_missing[0]], [*other, n_missing[1]]
+    p, q = np.asarray(one) / len(real), np.asarray(other) / len(synthetic)
+    noise = p * (1 - p) * (1 / len(real) + 1 / len(synthetic))
+    return ColumnComparison(
+        name=str(column.name),
+        is_ordered=column.is_text or column.is_numeric,
+        shares=tuple(
+            Share(label, float(of_real), float(of_synthetic))
+            for label, of_real, of_synthetic in zip(labels, p, q, strict=True)
+        ),
+        gap=float(np.abs(p - q).sum() / 2),
+        # the mean of |N(0, s)| is s * sqrt(2 / pi)
+        expected_gap=float(np.sqrt(noise * 2 / np.pi).sum() / 2),
+    )
+
+
+_Counts: TypeAlias = tuple[list[str], list[Any], list[Any]]
+
+
+def _values(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
+    """Count categories; the rare ones together."""
+    counts = pd.concat([real.value_counts(), synthetic.value_counts()], axis=1).fillna(0)
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    counts = counts[counts.sum(axis=1) > 0]
+    shown, rest = counts.iloc[:_MAX_BARS], counts.iloc[_MAX_BARS:]
+    labels = [str(value) for value in shown.index]
+    one, other = shown.iloc[:, 0].tolist(), shown.iloc[:, 1].tolist()
+    if len(rest):
+        labels.append(f"({len(rest)} others)")
+        one.append(rest.iloc[:, 0].sum())
+        other.append(rest.iloc[:, 1].sum())
+    return labels, one, other
+
+
+def _lengths(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
+    """Count texts by their length in characters."""
+    lengths = [
+        series.dropna().astype(str).str.len().to_numpy().astype(np.float64)
+        for series in (real, synthetic)
+    ]
+    labels, in_real, in_synthetic = _ranges("{:.4g}".format, *lengths)
+    return [f"{label} characters" for label in labels], in_real, in_synthetic
+
+
+def _ranges(label: Callable[[float], str], real: FloatArray, synthetic: FloatArray) -> _Counts:
+    """Count numbers by value, or by range where there are many values."""
+    real, synthetic = real[~np.isnan(real)], synthetic[~np.isnan(synthetic)]
+    both = np.concatenate([real, synthetic])
+    values = np.unique(both)
+    if len(values) <= _MAX_RANGES:
+        labels = [label(value) for value in values]
+        one, other = (
+            (series == values[:, None]).sum(axis=1).tolist() for series in (real, synthetic)
+        )
+        return labels, one, other
+    # a long tail is one range at the end, or everything else would share the first
+    low, high = np.quantile(both, [0.01, 0.99])
+    edges = np.unique(np.linspace(low, high, _MAX_RANGES + 1))
+    if len(edges) < 2:
+        edges = np.linspace(values[0], values[-1], _MAX_RANGES + 1)
+    edges[0], edges[-1] = values[0], values[-1]
+    labels = [f"{label(start)} to {label(end)}" for start, end in itertools.pairwise(edges)]
+    one, other = (np.histogram(series, edges)[0].tolist() for series in (real, synthetic))
+    return labels, one, other
+
+
+def draw_map(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    others: pd.DataFrame,
+    schema: Schema,
+    rng: np.random.Generator,
+) -> RowMap | None:
+    """Place real rows of a class, synthetic ones and real ones of other classes on a plane.
+
+    Its axes are the principal components of the real rows: of ranks of ordered columns, and of
+    indicators of categories over the square root of their share, so that a rare category weighs as
+    much as a common one (factor analysis of mixed data; J. Pages, Revue de statistique appliquee
+    52, 2004). At most 400 rows of each group are shown. None where the real rows do not differ in
+    two directions.
+    """
+    from sklearn.decomposition import PCA
+
+    groups = [at_most(frame, _MAX_POINTS, rng) for frame in (real, synthetic, others)]
+    encoded = encode(schema, [groups[0], groups[2]], [groups[1]])
+    parts = encoded[0], encoded[2], encoded[1]
+    ends = np.cumsum([len(part) for part in parts])
+    is_real = np.ones(ends[-1], dtype=bool)
+    is_real[ends[0] : ends[1]] = False
+    positions, codes = (
+        np.vstack([getattr(part, name) for part in parts]) for name in ("positions", "codes")
+    )
+    blocks = [_standardized(column.clip(0, 1), is_real) for column in positions.T]
+    n_ordered = positions.shape[1]
+    for column, cells in zip(parts[0].columns[n_ordered:], codes.T, strict=True):
+        if not column.is_text:
+            blocks.append(_indicators(cells + 1, is_real))
+    matrix = np.hstack([np.empty((ends[-1], 0)), *blocks])
+    if matrix.shape[1] < 2 or is_real.sum() < 3:
+        return None
+    projection = PCA(2, svd_solver="full").fit(matrix[is_real])
+    points = np.split(projection.transform(matrix), ends[:-1])
+    names = ("real, of the class", "synthetic", "real, other classes")
+    sizes = (len(real), len(synthetic), len(others))
+    return RowMap(
+        layers=tuple(
+            Layer(name, size, tuple((round(x, 3), round(y, 3)) for x, y in group.tolist()))
+            for name, size, group in zip(names, sizes, points, strict=True)
+        ),
+        explained=tuple(projection.explained_variance_ratio_.tolist()),
+    )
+
+
+def _standardized(positions: FloatArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return ranks, centred and scaled on the real rows; no column if they are constant."""
+    known = positions[is_real & ~np.isnan(positions)]
+    if not len(known):
+        return np.empty((len(positions), 0))
+    filled = np.where(np.isnan(positions), known.mean(), positions)
+    spread = filled[is_real].std()
+    if spread == 0:
+        return np.empty((len(positions), 0))
+    standardized: FloatArray = (filled - filled[is_real].mean()) / spread
+    return standardized[:, None]
+
+
+def _indicators(codes: IntArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
+    """Mark each frequent category, codes from 0 up, centred and scaled on the real rows."""
+    n_rows = np.bincount(codes[is_real], minlength=int(codes.max()) + 1)
+    kept = np.argsort(-n_rows, kind="stable")[:_MAX_CATEGORIES]
+    kept = kept[n_rows[kept] > 0]
+    if len(kept) < 2:
+        return np.empty((len(codes), 0))
+    shares = n_rows[kept] / is_real.sum()
+    indicators: FloatArray = ((codes[:, None] == kept) - shares) / np.sqrt(shares)
+    return indicators

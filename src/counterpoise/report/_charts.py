@@ -1,6 +1,6 @@
 """Charts as inline SVG: geometry only, the style sheet colours them.
 
-Every text passes through `Markup.format`, which escapes it. Marks are told apart by their shape,
+Every text passes through `_element`, which escapes it. Marks are told apart by their shape,
 not by colour alone: real rows are wide bars or rings, synthetic ones narrow bars or crosses. A mark
 with ``data-tip`` shows that text where it is pointed at or reached with the arrow keys.
 """
@@ -9,57 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
 
 from markupsafe import Markup
 
 from counterpoise.metrics import Measure
-from counterpoise.report._summary import Association, ColumnComparison, Origin, RowMap, Share
-from counterpoise.report._verdict import StrategyResult
+from counterpoise.report._summary import (
+    Association,
+    ColumnComparison,
+    Origin,
+    RowMap,
+    Share,
+    StrategyResult,
+)
 from counterpoise.report._wording import signed
-
-_SHAPES: Final = {
-    name: Markup(template)  # noqa: S704 - our own templates
-    for name, template in {
-        "svg": '<svg class="chart {kind}" viewBox="0 0 {width} {height}" width="{width}" '
-        'height="{height}" role="img"{focus} aria-label="{label}">{body}</svg>',
-        "bar": '<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}" '
-        'data-tip="{tip}"/>',
-        "cell": '<rect class="cell" x="{x}" y="{y}" width="{size}" height="{size}" '
-        'fill-opacity="{opacity}" data-tip="{tip}"/>',
-        "box": '<rect class="{name}" x="{x}" y="{y}" width="{width}" height="{height}"/>',
-        "text": '<text x="{x}" y="{y}" class="{name}">{text}</text>',
-        "line": '<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{name}"/>',
-        "rows": '<path class="mark {name}" data-layer="{layer}" d="{path}"/>',
-        "triangle": '<path class="duplicated" d="M{x} {y}l4 7h-8z"/>',
-        "diamond": '<path class="value" d="M{x} {y}l5 5l-5 5l-5-5z"/>',
-        "dot": '<circle class="value" cx="{x}" cy="{y}" r="5" data-tip="{tip}"/>',
-    }.items()
-}
-_KEYS: Final = {
-    "bar-real": Markup('<rect class="real" x="1" y="1" width="16" height="14"/>'),
-    "bar-synthetic": Markup('<rect class="synthetic" x="5.5" y="1" width="7" height="14"/>'),
-    "ring": Markup('<path class="mark real" d="M6 8a3 3 0 1 0 6 0a3 3 0 1 0-6 0"/>'),
-    "cross": Markup('<path class="mark synthetic" d="M9 8m-3-3l6 6m0-6l-6 6"/>'),
-    "dot": Markup('<path class="mark other" d="M9 8h0"/>'),
-    "value": Markup('<path class="value" d="M9 3l5 5l-5 5l-5-5z"/>'),
-    "held-out": Markup('<line class="held-out" x1="9" y1="1" x2="9" y2="15"/>'),
-    "duplicated": Markup('<path class="duplicated" d="M9 4l4 7h-8z"/>'),
-}
-"""What a legend shows, by name."""
 
 _WIDTH = 300
 _HEIGHT = 132
 _LABELS = 104
 """Room for the labels of horizontal bars."""
 _MAX_LABEL = 16
-
-
-def key(name: str) -> Markup:
-    """Draw the mark that a legend explains."""
-    return Markup(
-        '<svg class="key" width="18" height="16" viewBox="0 0 18 16" aria-hidden="true">{}</svg>'
-    ).format(_KEYS[name])
 
 
 def column_chart(column: ColumnComparison) -> Markup:
@@ -80,7 +48,8 @@ def origin_chart(origins: Sequence[Origin]) -> Markup:
         name = origin.column or "(the class alone)"
         width = origin.n_rows / most * (_WIDTH - _LABELS - 40)
         body += _text(_LABELS - 6, y + 10, _short(name), "end small")
-        body += _bar("synthetic", _LABELS, y + 1, width, 11, f"{name}: {origin.n_rows:,} rows")
+        tip = f"{name}: {origin.n_rows:,} rows"
+        body += _rect("synthetic", _LABELS, y + 1, width, 11, data_tip=tip)
         body += _text(_LABELS + width + 4, y + 10, f"{origin.n_rows:,}", "small")
         y += 18
     return _svg("origins", _WIDTH, y, "Rows by the column that their prompt held", body)
@@ -99,9 +68,9 @@ def association_chart(association: Association, which: str) -> Markup:
         for at, other in enumerate(names):
             value = matrix[row][at]
             tip, opacity = f"{name} and {other}: {value:.2f}", f"{abs(value):.2f}"
-            x = left + at * cell
-            body += _mark("cell", x=x, y=y, size=cell - 1, opacity=opacity, tip=tip)
-    body += _box("frame", left - 1, top - 1, side + 1, side + 1)
+            place = left + at * cell, y, cell - 1, cell - 1
+            body += _rect("cell", *place, fill_opacity=opacity, data_tip=tip)
+    body += _rect("frame", left - 1, top - 1, side + 1, side + 1)
     label = f"How strongly each pair of columns is associated, {which} rows"
     return _svg("association", left + side + 4, top + side + 4, label, body)
 
@@ -113,7 +82,7 @@ def map_chart(row_map: RowMap) -> Markup:
     xs, ys = zip(*points, strict=True)
     to_x = _Scale(min(xs), max(xs), edge, width - edge)
     to_y = _Scale(min(ys), max(ys), height - edge, edge)
-    body = _box("frame", 0.5, 0.5, width - 1, height - 1)
+    body = _rect("frame", 0.5, 0.5, width - 1, height - 1)
     styles = (
         ("real", -3.0, "a3 3 0 1 0 6 0a3 3 0 1 0-6 0"),
         ("synthetic", 0.0, "m-2.5-2.5l5 5m0-5l-5 5"),
@@ -125,7 +94,7 @@ def map_chart(row_map: RowMap) -> Markup:
             f"M{_number(to_x(x) + offset)} {_number(to_y(y))}{shape}"
             for x, y in row_map.layers[at].points
         )
-        body += _mark("rows", name=name, layer=str(at), path=path)
+        body += _element("path", class_=f"mark {name}", data_layer=str(at), d=path)
     label = (
         "Map of rows on two axes that hold "
         f"{sum(row_map.explained):.0%} of the variance of the real rows: "
@@ -150,11 +119,11 @@ def measure_chart(measure: Measure) -> Markup:
         x = scale(measure.real_anchor)
         body += _line(x, 3, x, height - 3, "held-out")
     if measure.duplicate_anchor is not None:
-        body += _mark("triangle", x=scale(measure.duplicate_anchor), y=middle - 4)
+        body += _path("duplicated", scale(measure.duplicate_anchor), middle - 4, "l4 7h-8z")
     if ends[0] < ends[1]:
         body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
     if measure.value == measure.value:  # not NaN
-        body += _mark("diamond", x=scale(measure.value), y=middle - 5)
+        body += _path("value", scale(measure.value), middle - 5, "l5 5l-5 5l-5-5z")
     label = f"{measure.label}: {measure.value:.3g}" + "".join(
         f"; {name} rows {number:.3g}" for name, number in anchors.items() if number is not None
     )
@@ -177,7 +146,7 @@ def forest_chart(
     scale = _Scale(-reach, reach, left + 10, width - 90)
     bottom = 8 + step * len(shown)
     low, high = scale(-smallest_difference), scale(smallest_difference)
-    body = _box("no-matter", low, 4, high - low, bottom)
+    body = _rect("no-matter", low, 4, high - low, bottom)
     body += _line(scale(0), 4, scale(0), bottom + 4, "zero")
     for row, result in enumerate(shown):
         body += _forest_row(result, score, scale, 4 + step * (row + 0.5), left, width)
@@ -199,7 +168,7 @@ def _forest_row(
         body += _line(scale(low), y, scale(high), y, "interval")
         for end in (low, high):
             body += _line(scale(end), y - 4, scale(end), y + 4, "interval")
-    body += _mark("dot", x=scale(result.difference), y=y, tip=tip)
+    body += _element("circle", class_="value", cx=scale(result.difference), cy=y, r=5, data_tip=tip)
     return body + _text(width - 80, y + 4, signed(result.difference), "")
 
 
@@ -224,9 +193,8 @@ def _vertical(shares: Sequence[Share], label: str) -> Markup:
     for at, share in enumerate(shares):
         for name, value, width in _both(share):
             height = value / most * (floor - top)
-            x = step * (at + (1 - width) / 2)
-            tip = _tip(share)
-            body += _bar(name, x, floor - height, max(step * width, 1), height, tip)
+            place = step * (at + (1 - width) / 2), floor - height, max(step * width, 1), height
+            body += _rect(name, *place, data_tip=_tip(share))
     body += _line(0, floor, _WIDTH, floor, "axis")
     if shares:
         ordered = [share for share in shares if not share.label.startswith("(")] or shares
@@ -246,7 +214,8 @@ def _horizontal(shares: Sequence[Share], label: str) -> Markup:
         for name, value, width in _both(share):
             length = value / most * (_WIDTH - _LABELS - 34)
             height = (step - 3) * width
-            body += _bar(name, _LABELS, y + (step - 3 - height) / 2, length, height, _tip(share))
+            place = _LABELS, y + (step - 3 - height) / 2, length, height
+            body += _rect(name, *place, data_tip=_tip(share))
         longest = max(share.real, share.synthetic)
         x = _LABELS + longest / most * (_WIDTH - _LABELS - 34) + 4
         body += _text(x, y + 11, f"{share.synthetic:.0%}", "small")
@@ -270,31 +239,45 @@ def _largest(shares: Sequence[Share]) -> float:
 
 def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:
     # the keyboard stops only at charts with marks to walk through
-    focus = Markup(' tabindex="0"') if "data-tip=" in body else Markup()
-    shown = {"label": label, "body": body, "focus": focus}
-    return _mark("svg", kind=kind, width=width, height=height, **shown)
+    focus = {"tabindex": "0"} if "data-tip=" in body else {}
+    return _element(
+        "svg",
+        body,
+        class_=f"chart {kind}",
+        viewBox=f"0 0 {_number(width)} {_number(height)}",
+        width=width,
+        height=height,
+        role="img",
+        **focus,
+        aria_label=label,
+    )
 
 
-def _bar(name: str, x: float, y: float, width: float, height: float, tip: str) -> Markup:
-    return _mark("bar", name=name, x=x, y=y, width=width, height=height, tip=tip)
+def _rect(name: str, x: float, y: float, width: float, height: float, **more: str) -> Markup:
+    return _element("rect", class_=name, x=x, y=y, width=width, height=height, **more)
 
 
-def _box(name: str, x: float, y: float, width: float, height: float) -> Markup:
-    return _mark("box", name=name, x=x, y=y, width=width, height=height)
+def _path(name: str, x: float, y: float, steps: str) -> Markup:
+    return _element("path", class_=name, d=f"M{_number(x)} {_number(y)}{steps}")
 
 
 def _text(x: float, y: float, text: str, name: str) -> Markup:
-    return _mark("text", x=x, y=y, text=text, name=name)
+    return _element("text", text, x=x, y=y, class_=name)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, name: str) -> Markup:
-    return _mark("line", x1=x1, y1=y1, x2=x2, y2=y2, name=name)
+    return _element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=name)
 
 
-def _mark(shape: str, **values: Any) -> Markup:
-    """Fill the template of a shape: texts are escaped, numbers get one decimal at most."""
-    written = {k: _number(v) if isinstance(v, int | float) else v for k, v in values.items()}
-    return _SHAPES[shape].format(**written)
+def _element(tag: str, content: str | None = None, **attributes: str | float) -> Markup:
+    """Write an element: texts are escaped, numbers get one decimal at most."""
+    written = Markup()
+    for name, value in attributes.items():
+        shown = value if isinstance(value, str) else _number(value)
+        written += Markup(' {}="{}"').format(name.strip("_").replace("_", "-"), shown)
+    if content is None:
+        return Markup("<{}{}/>").format(tag, written)
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, written, content)
 
 
 def _number(number: float) -> str:

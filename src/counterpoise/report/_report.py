@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._html import in_frame, to_html
-from counterpoise.report._markdown import to_markdown
+from counterpoise.report._render import in_frame, to_html, to_markdown
 from counterpoise.report._summary import Run, Summary
 
 _STAGES = {"training_s": "Training", "generation_s": "Generation"}
@@ -61,11 +60,6 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
     holdout : tuple of (X, y), default=None
         Real rows that `fit_resample` has not seen, in the types of its X and y. Leakage can only
         be measured with them.
-
-    Returns
-    -------
-    Report
-        Shows itself in a notebook; has ``to_html``, ``to_markdown`` and ``to_json``.
 
     Raises
     ------

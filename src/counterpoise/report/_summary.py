@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 
 from counterpoise.metrics import Quality
 from counterpoise.metrics._quality import json_types
-from counterpoise.report._verdict import Verdict
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""
@@ -46,28 +45,15 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ColumnComparison:
-    """One column in the real rows of a class and in the synthetic ones.
-
-    Attributes
-    ----------
-    name
-        The column.
-    is_ordered
-        Whether the shares are those of consecutive ranges (or values) of an ordered column.
-    shares
-        Values or ranges, without those that no row has.
-    gap
-        Total variation distance between the two distributions over these values and ranges, in
-        [0, 1]: the share of synthetic rows that would have to change to match the real ones.
-    expected_gap
-        What `gap` would be, on average, for as many rows drawn from the real distribution.
-    """
+    """One column in the real rows of a class and in the synthetic ones."""
 
     name: str
-    is_ordered: bool
-    shares: tuple[Share, ...]
+    is_ordered: bool  # whether the shares are those of consecutive values or ranges
+    shares: tuple[Share, ...]  # without values that no row has
+    # total variation distance between the two distributions over these values and ranges, in
+    # [0, 1]: the share of synthetic rows that would have to change to match the real ones
     gap: float
-    expected_gap: float
+    expected_gap: float  # mean `gap` of as many rows drawn from the real distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +124,35 @@ class Run:
     versions: dict[str, str]  # of the packages that the rows depend on
     seconds: dict[str, float]  # by stage
     made_at: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyResult:
+    """Scores of one strategy with one classifier."""
+
+    name: str
+    scores: dict[str, float]  # mean of each score over the splits, by name
+    value: float  # mean of the score that the verdict is about
+    # of that score from doing nothing, and its 95 % interval; of a cost, what is saved. None for
+    # doing nothing itself; there is no interval with fewer than two splits.
+    difference: float | None
+    interval: tuple[float, float] | None
+    p_value: float | None  # of no difference, adjusted for the number of strategies and classifiers
+    seconds: float  # mean time to balance, train and tune the threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do, and the evidence for it; `counterpoise.comparison` fills it in."""
+
+    decision: str  # "use", "don't" or "can't tell"
+    strategy: str | None  # the strategy to use; None unless the decision is to use one
+    sentence: str  # the verdict in one sentence
+    reasons: tuple[str, ...]  # the evidence in plain words, one paragraph each
+    score: str  # name of the score that the verdict is about
+    smallest_difference: float  # in that score, that matters
+    results: dict[str, tuple[StrategyResult, ...]]  # by classifier; the verdict is about the first
+    method: str  # how it was found: splits, tests, intervals
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from counterpoise.metrics import Measure, Quality
-from counterpoise.report._summary import ClassSection, Summary
-from counterpoise.report._verdict import StrategyResult
+from counterpoise.report._summary import ClassSection, StrategyResult, Summary
+
+UNTESTED = "Nothing here says that balancing helps: use counterpoise compare to find out."
+NOTES = (
+    "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
+    "real ones. Balance after you have split off the test rows.",
+    "A classifier trained on balanced rows expects the small class far too often: its "
+    "probabilities are too high. Decide by a threshold that was tuned on real rows, or "
+    "recalibrate (counterpoise.calibration.RecalibratedClassifier).",
+    "Synthetic rows are not anonymous: treat them as you treat the real ones.",
+)
+"""What every user of synthetic rows must know."""
 
 _NONE = "-"
 _ROUNDING_ERROR = 1e-9
@@ -115,9 +125,18 @@ def findings(summary: Summary) -> list[tuple[str, str]]:
 def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
     if (quality := section.quality) is not None:
         if "coverage" in quality:
-            yield "Diversity", _coverage(quality["coverage"])
+            measure = quality["coverage"]
+            text = f"{percent(measure.value)} of the real rows have a synthetic row close to them"
+            beside = _beside_anchor(measure, "with as many held-out real rows it is", percent)
+            yield "Diversity", f"{text}{beside}"
         if "detection_auc" in quality:
-            yield "Fidelity", _detection(quality["detection_auc"])
+            measure = quality["detection_auc"]
+            text = (
+                "A classifier that tries to tell synthetic rows from real ones scores "
+                f"{figure(measure.value)} (0.5 is guessing, 1 is certain)"
+            )
+            beside = _beside_anchor(measure, "on held-out real rows it scores", figure)
+            yield "Fidelity", f"{text}{beside}"
         yield "Leakage", _leakage(quality)
     if section.columns:
         widest = section.columns[0]
@@ -129,33 +148,17 @@ def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
         yield "Columns", text
 
 
-def _coverage(measure: Measure) -> str:
-    text = f"{percent(measure.value)} of the real rows have a synthetic row close to them"
-    if measure.real_anchor is None:
+def _beside_anchor(measure: Measure, held_out: str, show: Callable[[float], str]) -> str:
+    """Say what held-out rows reach, and whether it lies within the interval."""
+    anchor = measure.real_anchor
+    if anchor is None:
+        return "."
+    text = f"; {held_out} {show(anchor)}"
+    if measure.interval is None:
         return f"{text}."
-    anchor = percent(measure.real_anchor)
-    return f"{text}; with as many held-out real rows it is {anchor}{_compared(measure)}."
-
-
-def _detection(measure: Measure) -> str:
-    text = (
-        "A classifier that tries to tell synthetic rows from real ones scores "
-        f"{figure(measure.value)} (0.5 is guessing, 1 is certain)"
-    )
-    if measure.real_anchor is None:
-        return f"{text}."
-    anchor = figure(measure.real_anchor)
-    return f"{text}; on held-out real rows it scores {anchor}{_compared(measure)}."
-
-
-def _compared(measure: Measure) -> str:
-    """Say whether the anchor lies within the interval."""
-    if measure.interval is None or measure.real_anchor is None:
-        return ""
     low, high = measure.interval
-    if low <= measure.real_anchor <= high:
-        return ", a difference that chance explains"
-    return ", a difference that chance does not explain"
+    explains = "explains" if low <= anchor <= high else "does not explain"
+    return f"{text}, a difference that chance {explains}."
 
 
 def _leakage(quality: Quality) -> str:
@@ -178,19 +181,3 @@ def result_row(result: StrategyResult, scores: Iterable[str]) -> list[str]:
         p_value(result.p_value),
         figure(result.seconds),
     ]
-
-
-def notes_for(*, has_verdict: bool) -> tuple[str, ...]:
-    """Return what every user of synthetic rows must know."""
-    notes = (
-        "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
-        "real ones. Balance after you have split off the test rows.",
-        "A classifier trained on balanced rows expects the small class far too often: its "
-        "probabilities are too high. Decide by a threshold that was tuned on real rows, or "
-        "recalibrate (counterpoise.calibration.RecalibratedClassifier).",
-        "Synthetic rows are not anonymous: treat them as you treat the real ones.",
-    )
-    if has_verdict:
-        return notes
-    untested = "Nothing here says that balancing helps: use counterpoise compare to find out."
-    return (untested, *notes)
