@@ -280,14 +280,11 @@ def _values(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
     counts = pd.concat([real.value_counts(), synthetic.value_counts()], axis=1).fillna(0)
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     counts = counts[counts.sum(axis=1) > 0]
-    shown, rest = counts.iloc[:_MAX_BARS], counts.iloc[_MAX_BARS:]
-    labels = [str(value) for value in shown.index]
-    one, other = shown.iloc[:, 0].tolist(), shown.iloc[:, 1].tolist()
-    if len(rest):
-        labels.append(f"({len(rest)} others)")
-        one.append(rest.iloc[:, 0].sum())
-        other.append(rest.iloc[:, 1].sum())
-    return labels, one, other
+    labels, table = [str(value) for value in counts.index[:_MAX_BARS]], counts.to_numpy()
+    if len(counts) > _MAX_BARS:
+        labels.append(f"({len(counts) - _MAX_BARS} others)")
+        table = np.vstack([table[:_MAX_BARS], table[_MAX_BARS:].sum(axis=0)])
+    return labels, table[:, 0].tolist(), table[:, 1].tolist()
 
 
 def _lengths(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
@@ -372,9 +369,7 @@ def draw_map(
 def _standardized(positions: FloatArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
     """Return ranks, centred and scaled on the real rows; no column if they are constant."""
     known = positions[is_real & ~np.isnan(positions)]
-    if not len(known):
-        return np.empty((len(positions), 0))
-    filled = np.where(np.isnan(positions), known.mean(), positions)
+    filled = np.where(np.isnan(positions), known.mean() if len(known) else 0.0, positions)
     spread = filled[is_real].std()
     if spread == 0:
         return np.empty((len(positions), 0))

@@ -8,7 +8,8 @@ with ``data-tip`` shows that text where it is pointed at or reached with the arr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from markupsafe import Markup
 
@@ -29,6 +30,8 @@ _LABELS = 104
 """Room for the labels of horizontal bars."""
 _MAX_LABEL = 16
 
+_Scale: TypeAlias = Callable[[float], float]
+
 
 def column_chart(column: ColumnComparison) -> Markup:
     """Draw the shares of a column's values: vertical bars where they have an order."""
@@ -36,8 +39,9 @@ def column_chart(column: ColumnComparison) -> Markup:
         f"{column.name}: shares of each value, real rows and synthetic rows. "
         f"They differ by {column.gap:.0%}."
     )
-    draw = _vertical if column.is_ordered else _horizontal
-    return draw(column.shares, label)
+    shares = column.shares
+    most = max([max(share.real, share.synthetic) for share in shares], default=0.0) or 1.0
+    return (_vertical if column.is_ordered else _horizontal)(shares, most, label)
 
 
 def origin_chart(origins: Sequence[Origin]) -> Markup:
@@ -80,8 +84,8 @@ def map_chart(row_map: RowMap) -> Markup:
     width, height, edge = 640.0, 420.0, 14.0
     points = [point for layer in row_map.layers for point in layer.points]
     xs, ys = zip(*points, strict=True)
-    to_x = _Scale(min(xs), max(xs), edge, width - edge)
-    to_y = _Scale(min(ys), max(ys), height - edge, edge)
+    to_x = _scale(min(xs), max(xs), edge, width - edge)
+    to_y = _scale(min(ys), max(ys), height - edge, edge)
     body = _rect("frame", 0.5, 0.5, width - 1, height - 1)
     styles = (
         ("real", -3.0, "a3 3 0 1 0 6 0a3 3 0 1 0-6 0"),
@@ -112,7 +116,7 @@ def measure_chart(measure: Measure) -> Markup:
         ends = (measure.value, measure.value)
     numbers = [n for n in (measure.value, *ends, *anchors.values()) if n is not None and n == n]
     low, high = min([0.0, *numbers]), max([0.0, *numbers])
-    scale = _Scale(low, 1.0 if low == 0 and high <= 1 else high, edge, width - edge)
+    scale = _scale(low, 1.0 if low == 0 and high <= 1 else high, edge, width - edge)
     middle = height / 2
     body = _line(edge, middle, width - edge, middle, "axis")
     if measure.real_anchor is not None:
@@ -143,7 +147,7 @@ def forest_chart(
     ]
     reach = max([abs(end) for end in ends] + [2 * smallest_difference])
     left, width, step = 150.0, 640.0, 26.0
-    scale = _Scale(-reach, reach, left + 10, width - 90)
+    scale = _scale(-reach, reach, left + 10, width - 90)
     bottom = 8 + step * len(shown)
     low, high = scale(-smallest_difference), scale(smallest_difference)
     body = _rect("no-matter", low, 4, high - low, bottom)
@@ -172,69 +176,56 @@ def _forest_row(
     return body + _text(width - 80, y + 4, signed(result.difference), "")
 
 
-class _Scale:
-    """A linear map from numbers to positions; numbers beyond an end are placed at it."""
+def _scale(low: float, high: float, start: float, end: float) -> _Scale:
+    """Map numbers to positions, linearly; numbers beyond an end are placed at it."""
 
-    def __init__(self, low: float, high: float, start: float, end: float) -> None:
-        self._low, self._span = low, (high - low) or 1.0
-        self._start, self._end = start, end
+    def place(number: float) -> float:
+        share = min(max((number - low) / ((high - low) or 1.0), 0.0), 1.0)
+        return start + share * (end - start)
 
-    def __call__(self, number: float) -> float:
-        share = min(max((number - self._low) / self._span, 0.0), 1.0)
-        return self._start + share * (self._end - self._start)
+    return place
 
 
-def _vertical(shares: Sequence[Share], label: str) -> Markup:
+def _vertical(shares: Sequence[Share], most: float, label: str) -> Markup:
     """Draw bars side by side, in order."""
     floor, top = _HEIGHT - 20.0, 16.0
-    most = _largest(shares)
     step = _WIDTH / max(len(shares), 1)
     body = Markup()
     for at, share in enumerate(shares):
-        for name, value, width in _both(share):
+        for name, value, width, tip in _bars(share):
             height = value / most * (floor - top)
             place = step * (at + (1 - width) / 2), floor - height, max(step * width, 1), height
-            body += _rect(name, *place, data_tip=_tip(share))
+            body += _rect(name, *place, data_tip=tip)
     body += _line(0, floor, _WIDTH, floor, "axis")
-    if shares:
-        ordered = [share for share in shares if not share.label.startswith("(")] or shares
-        body += _text(0, _HEIGHT - 6, _short(ordered[0].label.split(" to ")[0]), "small")
-        last = _short(shares[-1].label.split(" to ")[-1])
-        body += _text(_WIDTH, _HEIGHT - 6, last, "end small")
+    if shares:  # the last share can be that of the missing cells
+        first, last = shares[0].label.split(" to ")[0], shares[-1].label.split(" to ")[-1]
+        body += _text(0, _HEIGHT - 6, _short(first), "small")
+        body += _text(_WIDTH, _HEIGHT - 6, _short(last), "end small")
     body += _text(_WIDTH, 8, f"{most:.0%}", "end small")
     return _svg("upright", _WIDTH, _HEIGHT, label, body)
 
 
-def _horizontal(shares: Sequence[Share], label: str) -> Markup:
+def _horizontal(shares: Sequence[Share], most: float, label: str) -> Markup:
     """Draw bars one below the other, with the names of the values."""
-    step, most = 17.0, _largest(shares)
+    step, room = 17.0, _WIDTH - _LABELS - 34
     body, y = Markup(), 2.0
     for share in shares:
         body += _text(_LABELS - 6, y + 11, _short(share.label), "end small")
-        for name, value, width in _both(share):
-            length = value / most * (_WIDTH - _LABELS - 34)
+        for name, value, width, tip in _bars(share):
             height = (step - 3) * width
-            place = _LABELS, y + (step - 3 - height) / 2, length, height
-            body += _rect(name, *place, data_tip=_tip(share))
-        longest = max(share.real, share.synthetic)
-        x = _LABELS + longest / most * (_WIDTH - _LABELS - 34) + 4
+            place = _LABELS, y + (step - 3 - height) / 2, value / most * room, height
+            body += _rect(name, *place, data_tip=tip)
+        x = _LABELS + max(share.real, share.synthetic) / most * room + 4
         body += _text(x, y + 11, f"{share.synthetic:.0%}", "small")
         y += step
     return _svg("lying", _WIDTH, max(y + 2, 20), label, body)
 
 
-def _both(share: Share) -> Iterable[tuple[str, float, float]]:
-    """Yield style, share and thickness of the bars for the real and the synthetic rows."""
-    yield "real", share.real, 0.9
-    yield "synthetic", share.synthetic, 0.42
-
-
-def _tip(share: Share) -> str:
-    return f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
-
-
-def _largest(shares: Sequence[Share]) -> float:
-    return max([max(share.real, share.synthetic) for share in shares], default=0.0) or 1.0
+def _bars(share: Share) -> Iterable[tuple[str, float, float, str]]:
+    """Yield style, share, thickness and tip of the bars for the real and the synthetic rows."""
+    tip = f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
+    yield "real", share.real, 0.9, tip
+    yield "synthetic", share.synthetic, 0.42, tip
 
 
 def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:
