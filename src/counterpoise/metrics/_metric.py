@@ -27,8 +27,6 @@ from counterpoise.metrics._distance import (
 )
 
 _MAX_BINS = 10
-_ROWS_PER_GROUP = 10
-_MAX_GROUPS = 10
 _MAX_PAIRED_COLUMNS = 64
 """Columns of which all pairs are measured: time grows with the square of their number."""
 _SUSPICIOUS = 0.1
@@ -158,7 +156,7 @@ class Sample:
     @cached_property
     def groups(self) -> IntArray:
         """Sub-group of each row, from 0: Ward clusters, one for every ten rows, 2 to 10 of them."""
-        n_groups = int(np.clip(len(self) // _ROWS_PER_GROUP, 2, _MAX_GROUPS))
+        n_groups = int(np.clip(len(self) // 10, 2, 10))
         # Ward's method needs Euclidean distances, which the square roots of these are
         condensed = squareform(np.sqrt(self.distances, dtype=np.float64), checks=False)
         tree = hierarchy.linkage(condensed, method="ward")

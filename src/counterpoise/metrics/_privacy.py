@@ -9,6 +9,7 @@ holdout as to its training rows.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -177,7 +178,7 @@ def _near_copies_by_column(sample: Sample) -> dict[object, Estimate]:
             known, texts = _texts(sample.real.rows, at), _texts(sample.rows, at)
             if known and texts:
                 share = share_estimate(_n_similar(texts, known), len(texts))
-                found[column.name] = Estimate(share.value, share.interval, column=column.name)
+                found[column.name] = replace(share, column=column.name)
     return found
 
 

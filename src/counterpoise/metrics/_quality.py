@@ -246,13 +246,11 @@ def _measure_all_rows(
                 found[metric.name] = ours, real, metric.measure(origins.repeated)
         except MissingDependencyError as error:
             notes.append(str(error))
-    return [
-        *(
-            f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
-            for lack, labels in left_out.items()
-        ),
-        *notes,
+    lacking = [
+        f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
+        for lack, labels in left_out.items()
     ]
+    return lacking + notes
 
 
 def _measure_samples(
@@ -290,11 +288,9 @@ def _values_of_draws(
     n_draws: int,
 ) -> dict[str, list[Any]]:
     """Value of each function for samples of `n_compared` rows; one sample if there are no more."""
-    n = len(origin)
-    draws = [
-        origin.rng.choice(n, n_compared, replace=False)
-        for _ in range(n_draws if n > n_compared else 1)
-    ]
+    n, rng = len(origin), origin.rng
+    n_draws = n_draws if n > n_compared else 1
+    draws = [rng.choice(n, n_compared, replace=False) for _ in range(n_draws)]
     values: dict[str, list[Any]] = {name: [] for name in functions}
     for draw in draws:
         sample = origin.take(draw)
