@@ -78,13 +78,24 @@ def _with_bases(definitions: dict[str, _Definition], name: str) -> Iterator[_Def
 
 
 def _defaults(definitions: list[_Definition]) -> Iterator[tuple[str, Any]]:
-    """Yield name and default of each parameter that has one, of a function or of ``__init__``."""
-    function = next(
+    """Yield name and default of each parameter of a function, ``__init__`` or a dataclass."""
+    nodes = [
         node
         for definition in definitions
         for node in (definition.body if isinstance(definition, ast.ClassDef) else [definition])
-        if isinstance(node, ast.FunctionDef) and (node is definition or node.name == "__init__")
-    )
+    ]
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name in ("__init__", definitions[0].name):
+            yield from _argument_defaults(node)
+            return
+    for node in nodes:
+        if not isinstance(node, ast.AnnAssign) or "ClassVar" in ast.unparse(node.annotation):
+            continue
+        if node.value is not None:
+            yield ast.unparse(node.target), ast.literal_eval(node.value)
+
+
+def _argument_defaults(function: ast.FunctionDef) -> Iterator[tuple[str, Any]]:
     arguments = function.args
     positional = arguments.args[len(arguments.args) - len(arguments.defaults) :]
     defaults = [*arguments.defaults, *arguments.kw_defaults]

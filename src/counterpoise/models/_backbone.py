@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 AUTO, COMPACT, SMOLLM2 = "auto", "compact", "smollm2-135m"
 _PRECISIONS = ("auto", "float32", "float64", "bfloat16")
 
-
 Build: TypeAlias = "Callable[[Sequence[Entry], int], LanguageModel]"
 """From the tokens of a table and a seed to the model."""
 
@@ -30,8 +29,7 @@ class LoadedModel:
     """A backbone on a device, ready to be given the vocabulary of a table."""
 
     name: str
-    reason: str
-    """Why it was taken."""
+    reason: str  # why it was taken
     device: Device
     tokenizer: Tokenizer
     is_pretrained: bool
@@ -42,6 +40,7 @@ class LoadedModel:
     build: Build
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Backbone(Parameters, ABC):
     """A kind of language model, and how it is trained.
 
@@ -61,28 +60,20 @@ class Backbone(Parameters, ABC):
     To add a model, subclass with a `build`, and register it: :func:`register_model`.
     """
 
+    batch_size: int | str = "auto"
+    learning_rate: float | str = "auto"
+    generation_batch_size: int | str = "auto"
+    precision: str = "auto"
+
+    # whether it knows words, and so gets the table's names and categories as text
     is_pretrained: ClassVar[bool] = False
-    """Whether it knows words, and so gets the table's names and categories as text."""
+    # whether it computes on one thread and, by default, in float32 on every machine
     is_small: ClassVar[bool] = False
-    """Whether it computes on one thread and, by default, in float32 on every machine."""
     default_batch_size: ClassVar[int] = 32
     default_learning_rate: ClassVar[float] = 2e-3
     default_generation_batch_size: ClassVar[int] = 1024
+    # about how many training samples are seen at most, unless a recipe sets the epochs
     max_samples_seen: ClassVar[int] = 30_000
-    """About how many training samples are seen at most, unless a recipe sets the epochs."""
-
-    def __init__(
-        self,
-        *,
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        generation_batch_size: int | str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.generation_batch_size = generation_batch_size
-        self.precision = precision
 
     @property
     def model_name(self) -> str:
@@ -95,14 +86,7 @@ class Backbone(Parameters, ABC):
         """Return an untrained model for the tokens `entries`, its weights drawn from `seed`."""
 
     def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
-        """Load what does not depend on the table.
-
-        Raises
-        ------
-        ModelError
-            If the model can't be loaded, a parameter has a value that it can't have, or the device
-            is not on this machine.
-        """
+        """Load what does not depend on the table; ModelError says what is wrong."""
         self.validate()
         on_device = self.resolve_device(device)
         tokenizer, build, where = self._open(on_device)
@@ -157,6 +141,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CompactModel(Backbone):
     """A small Llama from scratch: the default, trained in seconds on a CPU.
 
@@ -173,26 +158,10 @@ class CompactModel(Backbone):
         compared; ``"float64"`` makes that surer, and takes two thirds longer (docs/log.md).
     """
 
-    is_small = True
+    width: int = 64
+    n_layers: int = 2
 
-    def __init__(
-        self,
-        *,
-        width: int = 64,
-        n_layers: int = 2,
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        generation_batch_size: int | str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            generation_batch_size=generation_batch_size,
-            precision=precision,
-        )
-        self.width = width
-        self.n_layers = n_layers
+    is_small = True
 
     def validate(self) -> None:
         """Raise ModelError where a parameter has a value that it can't have."""
@@ -209,6 +178,7 @@ class CompactModel(Backbone):
         return compact_model(len(entries), seed, self.width, self.n_layers, device)
 
 
+@dataclass(eq=False, repr=False)
 class PretrainedModel(Backbone):
     """Any causal language model of Hugging Face; each token of the table starts from its words.
 
@@ -226,30 +196,14 @@ class PretrainedModel(Backbone):
         ``"auto"`` takes bfloat16 where the hardware multiplies matrices in it.
     """
 
+    name: str = "smollm2-135m"
+    _: KW_ONLY
+    n_layers: int | None = None
+    lora_rank: int | None = None
+
     is_pretrained = True
     default_generation_batch_size = 256  # so that the key-value cache stays under a gigabyte or so
     max_samples_seen = 6_000
-
-    def __init__(
-        self,
-        name: str = "smollm2-135m",
-        *,
-        n_layers: int | None = None,
-        lora_rank: int | None = None,
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        generation_batch_size: int | str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            generation_batch_size=generation_batch_size,
-            precision=precision,
-        )
-        self.name = name
-        self.n_layers = n_layers
-        self.lora_rank = lora_rank
 
     @property
     def model_name(self) -> str:
@@ -258,7 +212,7 @@ class PretrainedModel(Backbone):
 
     @property
     def default_learning_rate(self) -> float:  # type: ignore[override]
-        """Peak learning rate of AdamW: adapters start from nothing and need a higher one."""
+        """Adapters start from nothing and need a higher one."""
         return 5e-4 if self.lora_rank is None else 2e-3
 
     def validate(self) -> None:
@@ -285,6 +239,7 @@ class PretrainedModel(Backbone):
         return self._open(device)[1](entries, seed)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class AutoModel(Backbone):
     """SmolLM2 where its fit ends well within the budget by a few timed steps, else the compact one.
 
@@ -299,24 +254,8 @@ class AutoModel(Backbone):
         Of whichever model is taken, as in :class:`Backbone`.
     """
 
-    def __init__(
-        self,
-        *,
-        n_layers: int | None = None,
-        lora_rank: int | None = None,
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        generation_batch_size: int | str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            generation_batch_size=generation_batch_size,
-            precision=precision,
-        )
-        self.n_layers = n_layers
-        self.lora_rank = lora_rank
+    n_layers: int | None = None
+    lora_rank: int | None = None
 
     def candidate(self, name: str) -> Backbone:
         """Return the backbone of a name, with the parameters of this object that it has."""
@@ -352,7 +291,7 @@ def register_model(name: str, cls: type[Backbone]) -> None:
 
 
 def get_model(model: str | Backbone) -> Backbone:
-    """Return the backbone of a name, folder or hub id; a :class:`Backbone` is returned as it is.
+    """Return the backbone of a name, folder or hub id; a `Backbone` is returned as it is.
 
     Examples
     --------

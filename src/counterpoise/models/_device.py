@@ -24,11 +24,10 @@ class Device:
 
     device: torch.device
     precision: torch.dtype
-    is_single_threaded: bool = False
-    """Whether the model is so small that further threads only get in each other's way."""
+    is_single_threaded: bool = False  # the model is so small that more threads are slower
 
     def threads(self) -> AbstractContextManager[None]:
-        """Return the context for training and generation that limits the threads, if they are."""
+        """Return the context in which the model is trained and generates."""
         return single_thread() if self.is_single_threaded else nullcontext()
 
     @property
@@ -63,19 +62,10 @@ class Device:
 
 
 def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
-    """Choose the device and precision.
+    """Return a torch device by name, and a precision; ModelError where it can't be used here.
 
-    Parameters
-    ----------
-    device : str
-        ``"auto"`` (a CUDA device where there is one, else the CPU) or a torch device name.
-    precision : {"auto", "float32", "float64", "bfloat16"}
-        ``"auto"``: bfloat16 where the hardware multiplies matrices in it, else float32.
-
-    Raises
-    ------
-    ModelError
-        If the device is unknown or not on this machine.
+    ``"auto"`` is a CUDA device where there is one, and bfloat16 where the hardware multiplies
+    matrices in it.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

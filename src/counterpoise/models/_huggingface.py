@@ -324,13 +324,7 @@ class HuggingFaceTokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> HuggingFaceTokenizer:
-        """Make the tokenizer that `to_json` wrote; it begins no text.
-
-        Raises
-        ------
-        ModelError
-            If the text is no tokenizer.
-        """
+        """Make the tokenizer that `to_json` wrote; it begins no text."""
         from tokenizers import Tokenizer
         from transformers import PreTrainedTokenizerFast
 
@@ -341,7 +335,7 @@ class HuggingFaceTokenizer:
             raise ModelError(f"the saved tokenizer cannot be read ({error})") from error
 
     def to_json(self) -> str:
-        """Return the tokenizer as `tokenizers` writes it."""
+        """Return the tokenizer as text."""
         text: str = self._tokenizer.backend_tokenizer.to_str()
         return text
 

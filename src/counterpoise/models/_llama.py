@@ -20,8 +20,7 @@ from counterpoise.models._device import Device
 from counterpoise.models._language_model import CachedModel, LanguageModel
 
 _INITIAL_DEVIATION = 0.02
-_INITIAL_CAPACITY = 32
-"""Tokens that a cache has room for at first."""
+_INITIAL_CAPACITY = 32  # tokens that a cache has room for at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,7 @@ class LlamaShape:
     feed_forward: int
     epsilon: float = 1e-6
     rope_theta: float = 10_000.0
-    is_tied: bool = False
-    """Whether the output layer is the embedding."""
+    is_tied: bool = False  # whether the output layer is the embedding
     max_length: int | None = None
 
 
@@ -188,7 +186,7 @@ def normalize(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 
 
 def output_logits(hidden: Tensor, norm: Tensor, head: Tensor, epsilon: float) -> Tensor:
-    """Return the logits of the last layer's output, float32 or float64."""
+    """Return the logits, float32 or float64."""
     logits = functional.linear(normalize(hidden, norm, epsilon), head)
     return logits.to(_at_least_float32(logits))
 
@@ -315,18 +313,10 @@ class _CachedLayer:
     down: Tensor
 
     def forward(self, hidden: Tensor, turns: Tensor, cache: Tensor, bias: Tensor | None) -> Tensor:
-        """Return the layer's output (B, L, width), storing keys and values in the cache.
+        """Return the layer's output; `hidden` (B, L, width) and the last L of `cache` are set.
 
-        Parameters
-        ----------
-        hidden : Tensor of shape (B, L, width)
-            Overwritten.
-        turns : Tensor of shape (L, 1, D / 2), complex
-            What each pair of a head is multiplied by.
-        cache : Tensor of shape (2, B, K, T, D)
-            Keys and values; the last L are set.
-        bias : Tensor of shape (L, T), optional
-            Added to the scores.
+        `turns` (L, 1, D / 2) are complex factors of each pair of a head, `cache` (2, B, K, T, D)
+        keys and values, `bias` (L, T) is added to the scores.
         """
         n_rows, n_new, width = hidden.shape
         h, k = self.shape.n_heads, self.shape.n_kv_heads
@@ -366,9 +356,8 @@ class _CachedLayer:
 def _in_pairs(shape: LlamaShape) -> Tensor:
     """Return the rows of `qkv` so that the two numbers that a rotation mixes lie side by side.
 
-    A rotation mixes the first half of a head with its second; as pairs they are complex numbers,
-    and to rotate them is one product. Queries and keys are ordered alike, so their products are
-    as before.
+    As pairs they are complex numbers, and to rotate them is one product. Queries and keys are
+    ordered alike, so their products are as before.
     """
     n_rotated = (shape.n_heads + shape.n_kv_heads) * shape.head_width
     rows = torch.arange(n_rotated + shape.n_kv_heads * shape.head_width)

@@ -29,7 +29,7 @@ def find_gguf() -> Path | None:
     spec = importlib.util.find_spec(_MODULE)
     if spec is None or spec.origin is None:
         return None
-    return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+    return min(Path(spec.origin).parent.glob("*.gguf"), default=None)
 
 
 def how_to_install(reason: str) -> str:
@@ -65,15 +65,9 @@ def cache_folder() -> Path:
 
 
 def converted_folder() -> Path | None:
-    """Return a model folder of the embedded weights, converting them on first use.
+    """Return a folder of the packaged weights, converted on first use; None without the package.
 
-    Returns None where the package isn't installed and nothing was converted before. The first
-    conversion takes about half a minute and 270 MB of disk.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the packages that read GGUF files are not installed.
+    The conversion takes about half a minute and 270 MB of disk.
     """
     folder = cache_folder() / _CONVERTED
     if _is_converted():

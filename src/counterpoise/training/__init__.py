@@ -3,9 +3,9 @@
 Steps are those of the paper.
 
 ``_rows``        which rows are trained on: real, interpolated, held out (steps 1 and 2)
-``_plan``        how long to train: epochs, patience of early stopping, a search for the length
+``_plan``        how long to train: samples seen, patience of early stopping, time limit
 ``_loop``        fine-tuning with permutation and early stopping (steps 3 and 4)
 ``_refinement``  training on generated rows that selection accepts
-``_runtime``     how long a fit takes: the estimate, the time limit, what ``model="auto"`` takes
+``_runtime``     how long a fit takes: estimate, time budget, what ``model="auto"`` takes
 ``_checkpoint``  history and state of a training; resuming a killed one
 """

@@ -20,10 +20,10 @@ from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import SerializedTable, serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
 from counterpoise.training._loop import train
-from counterpoise.training._plan import TrainingPlan, prepare_training
+from counterpoise.training._plan import TimeLimit, TrainingPlan, prepare_training
 from counterpoise.training._refinement import N_EPOCHS, draw_selected, refines, rows_to_learn
 from counterpoise.training._rows import TrainingRows, training_rows
-from counterpoise.training._runtime import TimeBudget, TimeLimit, load_model
+from counterpoise.training._runtime import TimeBudget, load_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from counterpoise.training._checkpoint import (
     distinct_tensors,
     load_tensors,
 )
-from counterpoise.training._plan import TrainingPlan
-from counterpoise.training._runtime import TimeLimit
+from counterpoise.training._plan import TimeLimit, TrainingPlan
 
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
@@ -59,7 +58,7 @@ def train(
         model.eval()
         return finished
     scorer = Scorer(model, grammar, device, scores_label=not label_is_given(plan.permutation))
-    state = _initial_state(model, plan, rng)
+    state = initial_state(model, plan, rng)
     with (
         torch.random.fork_rng(),
         progress.stage("training", total=plan.n_samples_seen, unit="rows") as advance,
@@ -75,7 +74,7 @@ def train(
         started = clock() - history.seconds
         for rows, orders in batches:
             # 1. one step, on rows whose columns are in a fresh order
-            _take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
+            take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
             state.n_batches += 1
             state.n_samples_seen += len(rows)
             advance(len(rows))
@@ -103,9 +102,10 @@ def train(
     return history
 
 
-def _initial_state(
+def initial_state(
     model: LanguageModel, plan: TrainingPlan, rng: np.random.Generator
 ) -> TrainingState:
+    """Return the state before the first step."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, lr=plan.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
@@ -115,7 +115,8 @@ def _initial_state(
     return TrainingState(model, optimizer, schedule, rng, next_evaluation=plan.evaluate_every)
 
 
-def _take_step(state: TrainingState, log_likelihood: Tensor) -> None:
+def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
+    """Change the weights so that a batch gets likelier."""
     if not len(log_likelihood):  # a row of constants alone leaves nothing to learn
         return
     loss = -log_likelihood.mean()

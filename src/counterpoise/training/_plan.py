@@ -1,4 +1,4 @@
-"""How long to train, with which early stopping, and the untrained model to begin with.
+"""How long to train (early stopping, time limit), and the untrained model to begin with.
 
 How long to train matters more than anything else: a model of a few dozen rows learns what can be
 learned of them in a few passes, and then learns them by heart. So unless a recipe sets the epochs,
@@ -9,6 +9,7 @@ one, from the same weights, uses every row.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from counterpoise.serialization._serializer import (
     text_serializer,
 )
 from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
+from counterpoise.training._checkpoint import Clock
 from counterpoise.training._rows import LARGE_CLASS, TrainingRows, training_rows
 
 _PUBLISHED_EPOCHS = 50
@@ -70,6 +72,23 @@ class TrainingPlan:
             evaluate_every=max(min(len(rows.corpus), 500), 4 * rows.n_held_out),
             patience=recipe.patience,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """When training has to stop: at `deadline`, in seconds on the `clock`.
+
+    Before it, the training up to its best weights is still to be repeated `repeats` times: about
+    once after a search.
+    """
+
+    deadline: float
+    repeats: float = 0.0
+    clock: Clock = time.perf_counter
+
+    def is_over(self, best_seconds: float) -> bool:
+        """Whether to stop now, where the best weights took `best_seconds` to reach."""
+        return self.clock() + self.repeats * best_seconds >= self.deadline
 
 
 @dataclass(frozen=True, slots=True)

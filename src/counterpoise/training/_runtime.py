@@ -34,7 +34,8 @@ from counterpoise.models._device import Device
 from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import draw_orders, serialize
 from counterpoise.training._checkpoint import Clock, History, read_checkpoint
-from counterpoise.training._plan import PreparedTraining, prepare_training
+from counterpoise.training._loop import initial_state, take_step
+from counterpoise.training._plan import PreparedTraining, TimeLimit, prepare_training
 
 AUTO_BUDGET_S = 60.0
 """Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
@@ -77,23 +78,6 @@ class RuntimeEstimate:
             f"training up to {_duration(self.training_s)}, generation about "
             f"{_duration(self.generation_s)}, memory about {self.n_bytes / 2**20:,.0f} MiB"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TimeLimit:
-    """When training has to stop: at `deadline`, in seconds on the `clock`.
-
-    Before it, the training up to its best weights is still to be repeated `repeats` times: about
-    once after a search.
-    """
-
-    deadline: float
-    repeats: float = 0.0
-    clock: Clock = time.perf_counter
-
-    def is_over(self, best_seconds: float) -> bool:
-        """Whether to stop now, where the best weights took `best_seconds` to reach."""
-        return self.clock() + self.repeats * best_seconds >= self.deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +182,14 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     corpus = serialize(prepared.rows.corpus, generator.serializer)
     rng = np.random.default_rng(0)
     scorer = Scorer(model, generator.serializer.grammar, device)
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0, fused=True)
+    state = initial_state(model, replace(plan, learning_rate=0.0), rng)
     rows = rng.integers(len(corpus), size=plan.batch_size)
     was_training = model.training
 
     def step() -> float:
         started = clock()
         orders = draw_orders(len(rows), corpus.segments.shape[1], plan.permutation, rng)
-        log_likelihood, _ = scorer.log_likelihood(corpus.token_batch(rows, orders))
-        if len(log_likelihood):
-            (-log_likelihood.mean()).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
         _wait(device)
         return clock() - started
 
