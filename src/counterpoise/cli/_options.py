@@ -41,9 +41,9 @@ def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Dec
     """Return the option for a declared parameter: default, type and help are the parameter's."""
     choices = re.findall(r'"([^"]+)"', declared.type) if declared.type.startswith("{") else None
     words = re.findall(r"\w+", declared.type)
-    numbers = [number for number in (float, int) if number.__name__ in words]
+    number_or_text = float if "float" in words else int if "int" in words else str
     from_declaration = {
-        "type": click.Choice(choices) if choices else next(iter(numbers), str),
+        "type": click.Choice(choices) if choices else number_or_text,
         "default": declared.default,
         "show_default": declared.default is not None,
         "help": declared.help,
@@ -145,11 +145,6 @@ def parse_range(text: str) -> tuple[str, Any, Any]:
     return column, parse_value(low), parse_value(high)
 
 
-def parse_share(text: str) -> tuple[float]:
-    """Return the arguments of a RangeMargin."""
-    return (click.FloatRange(min=0)(text),)
-
-
 def parse_categories(text: str) -> tuple[str, list[Any]]:
     """Return the arguments of Categories, given with commas between them or as a JSON list.
 
@@ -159,15 +154,9 @@ def parse_categories(text: str) -> tuple[str, list[Any]]:
     column, values = matched(r"(.+?)=(.+)", text, "COLUMN=VALUE,VALUE")
     if not values.startswith("["):
         return column, [value.strip() for value in values.split(",")]
-    try:
-        return column, list(json.loads(values))
-    except json.JSONDecodeError as error:
-        raise click.BadParameter(f"{values!r} is not a JSON list: {error}") from None
-
-
-def parse_columns(text: str) -> tuple[list[str]]:
-    """Return the arguments of FixedCombinations."""
-    return ([name.strip() for name in text.split(",")],)
+    if not isinstance(parsed := parse_value(values), list):
+        raise click.BadParameter(f'{values!r} is not a JSON list, such as ["a, b"]')
+    return column, parsed
 
 
 def parse_inequality(text: str) -> tuple[str, str, str]:
@@ -179,11 +168,6 @@ def parse_inequality(text: str) -> tuple[str, str, str]:
     form = "'COLUMN <= COLUMN', with the spaces"
     left, operator, right = matched(r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", text, form)
     return left, operator, right
-
-
-def parse_output(text: str) -> Path | None:
-    """Return the path of the output; None for ``-``, which is stdout."""
-    return None if text == "-" else Path(text)
 
 
 def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
@@ -235,11 +219,17 @@ def _show_all_options(ctx: click.Context, _: click.Parameter, is_wanted: bool) -
     ctx.exit()
 
 
-_CONSTRAINTS = {  # flag -> constraint, what follows the flag, what it is parsed by
+_CONSTRAINTS: dict[
+    str, tuple[str, str, Callable[[str], Any]]
+] = {  # flag -> constraint, what follows the flag, what it is parsed by
     "--range": ("Range", "COLUMN=LOW..HIGH", parse_range),
-    "--range-margin": ("RangeMargin", "SHARE", parse_share),
+    "--range-margin": ("RangeMargin", "SHARE", lambda text: (click.FloatRange(min=0)(text),)),
     "--categories": ("Categories", "COLUMN=VALUE,...", parse_categories),
-    "--combination": ("FixedCombinations", "COLUMN,...", parse_columns),
+    "--combination": (
+        "FixedCombinations",
+        "COLUMN,...",
+        lambda text: ([name.strip() for name in text.split(",")],),
+    ),
     "--inequality": ("Inequality", "'COLUMN <= COLUMN'", parse_inequality),
 }
 
@@ -299,7 +289,7 @@ sampler_options = grouped(
 output_option = click.option(
     "--output",
     "-o",
-    type=parse_output,
+    type=lambda text: None if text == "-" else Path(text),
     metavar="FILE",
     help="Where to write: .csv, .tsv or .parquet; without it, or with -, CSV on stdout.",
 )

@@ -44,9 +44,6 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except click.ClickException as error:
-        _say_error(error.format_message())
-        return error.exit_code
     except KeyboardInterrupt:
         say("counterpoise: interrupted")
         return 130
@@ -57,7 +54,7 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         if "--debug" in arguments:
             traceback.print_exc()
         code, message = _describe(error)
-        _say_error(message)
+        say(f"counterpoise: error: {_one_line(message)}")
         return code
     return 0
 
@@ -66,11 +63,6 @@ def say(text: str) -> None:
     """Write a line for people, to stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
-
-
-def _say_error(message: str) -> None:
-    """Write an error in one line."""
-    say(f"counterpoise: error: {_one_line(message)}")
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -91,6 +83,8 @@ def _describe(error: Exception) -> tuple[int, str]:
     """Return the exit code and the message for an error."""
     from counterpoise.errors import CounterpoiseError, MissingDependencyError
 
+    if isinstance(error, click.ClickException):
+        return error.exit_code, error.format_message()
     message = str(error)
     if isinstance(error, MissingDependencyError | ValueError) and message:
         return 2, message

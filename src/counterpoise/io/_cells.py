@@ -53,11 +53,7 @@ def parse_cells(
 
 
 def first_invalid_date(cells: pd.Series[Any], *, missing: Collection[str] = ()) -> str | None:
-    """Return the first cell that is not an ISO date in the form of the others; None if all are.
-
-    >>> first_invalid_date(pd.Series(["2024-01-31", "NA", "2024-13-01"]))
-    '2024-13-01'
-    """
+    """Return the first cell that is not an ISO date in the form of the others; None if all are."""
     present = cells[~(cells.isin(list(missing)) | _is_missing_word(cells))]
     pattern = max(_DATE_FORMATS, key=lambda pattern: int(present.str.fullmatch(pattern).sum()))
     dates = pd.to_datetime(present, format=_DATE_FORMATS[pattern], errors="coerce")
