@@ -164,7 +164,6 @@ class CompactModel(Backbone):
     is_small = True
 
     def validate(self) -> None:
-        """Raise ModelError where a parameter has a value that it can't have."""
         super().validate()
         self._check_count("width")
         self._check_count("n_layers")
@@ -172,7 +171,6 @@ class CompactModel(Backbone):
             raise ModelError(f"width must be a multiple of 4; got {self.width}")
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
-        """Return an untrained model for the tokens `entries`, its weights drawn from `seed`."""
         from counterpoise.models._llama import compact_model
 
         return compact_model(len(entries), seed, self.width, self.n_layers, device)
@@ -207,7 +205,6 @@ class PretrainedModel(Backbone):
 
     @property
     def model_name(self) -> str:
-        """The name, folder or hub id."""
         return self.name
 
     @property
@@ -216,13 +213,11 @@ class PretrainedModel(Backbone):
         return 5e-4 if self.lora_rank is None else 2e-3
 
     def validate(self) -> None:
-        """Raise ModelError where a parameter has a value that it can't have."""
         super().validate()
         self._check_count("lora_rank")
         self._check_count("n_layers")
 
     def _open(self, device: Device) -> tuple[Tokenizer, Build, str]:
-        """Load the network and its tokenizer."""
         from counterpoise.models import _huggingface as huggingface
 
         network, tokenizer, where = huggingface.load_pretrained(self.name)
@@ -235,7 +230,6 @@ class PretrainedModel(Backbone):
         return tokenizer, build, f"weights from {where}" if self.name == SMOLLM2 else ""
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
-        """Load the network, and give it the vocabulary `entries`."""
         return self._open(device)[1](entries, seed)
 
 

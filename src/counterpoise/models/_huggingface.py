@@ -135,22 +135,18 @@ class HuggingFaceModel(LanguageModel):
 
     @property
     def head(self) -> nn.Module:
-        """The output layer."""
         head: nn.Module = self.network.get_output_embeddings()
         return head
 
     @property
     def max_length(self) -> int | None:
-        """Most tokens of a row that the model can read; None if there is no limit."""
         max_length: int | None = getattr(self.network.config, "max_position_embeddings", None)
         return max_length
 
     def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the logits of the tokens that may follow chosen places."""
         return self.read(tokens, column_tokens, at)[0]
 
     def open_cache(self, n_rows: int, device: Device) -> CachedModel:  # noqa: ARG002
-        """Return the model at the start of a batch of rows."""
         return HuggingFaceCache(self, device)
 
     def read(
@@ -215,7 +211,6 @@ class HuggingFaceCache(CachedModel):
 
     @torch.inference_mode()
     def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
-        """Append tokens to each row, and return the logits of what follows them in some rows."""
         to = self._device.tensor
         at = to(rows), to(np.full(len(rows), tokens.shape[1] - 1))
         with self._device.autocast():
@@ -225,7 +220,6 @@ class HuggingFaceCache(CachedModel):
         return logits
 
     def keep(self, rows: IntArray) -> None:
-        """Drop all rows but `rows`."""
         self._cache.batch_select_indices(self._device.tensor(rows))
 
 
@@ -335,7 +329,6 @@ class HuggingFaceTokenizer:
             raise ModelError(f"the saved tokenizer cannot be read ({error})") from error
 
     def to_json(self) -> str:
-        """Return the tokenizer as text."""
         text: str = self._tokenizer.backend_tokenizer.to_str()
         return text
 

@@ -57,7 +57,6 @@ class Llama(LanguageModel):
 
     @property
     def max_length(self) -> int | None:
-        """Most tokens of a row that the model can read; None if there is no limit."""
         return self.shape.max_length
 
     @property
@@ -73,7 +72,6 @@ class Llama(LanguageModel):
                 parameter.normal_(0.0, _INITIAL_DEVIATION, generator=generator)
 
     def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the logits of the tokens that may follow chosen places."""
         hidden = embed(tokens, column_tokens, self.embedding)
         place = torch.arange(tokens.shape[1], device=tokens.device)
         rotation = rotary(place, self.shape, self.embedding.dtype)
@@ -83,16 +81,13 @@ class Llama(LanguageModel):
         return output_logits(hidden[at], self.norm, self.head, self.shape.epsilon)
 
     def open_cache(self, n_rows: int, device: Device) -> CachedModel:
-        """Return the model at the start of `n_rows` rows."""
         return LlamaCache(self, n_rows, device)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the model is made of, as JSON types."""
         return {"kind": self.kind, "shape": asdict(self.shape)}
 
     @classmethod
     def rebuild(cls, description: dict[str, Any], n_tokens: int, device: Device) -> Self:
-        """Return a model as described; its weights are not set."""
         shape = LlamaShape(**description["shape"])
         if shape.n_tokens != n_tokens:
             raise ValueError(f"it has {shape.n_tokens} tokens, and the table {n_tokens}")
@@ -266,7 +261,6 @@ class LlamaCache(CachedModel):
 
     @torch.inference_mode()
     def read(self, tokens: IntArray, column_tokens: IntArray, rows: IntArray) -> Tensor:
-        """Append tokens to each row, and return the logits of what follows them in some rows."""
         to = self._device.tensor
         n_new = tokens.shape[1]
         n_keys = self._n_read + n_new
@@ -283,7 +277,6 @@ class LlamaCache(CachedModel):
         return output_logits(last, self._norm, self._head, self._shape.epsilon)
 
     def keep(self, rows: IntArray) -> None:
-        """Drop all rows but `rows`."""
         self._cache = self._cache.index_select(2, self._device.tensor(rows))
 
     def _reserve(self, n_keys: int) -> None:
