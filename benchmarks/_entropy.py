@@ -344,7 +344,7 @@ class SamplerRows:
         orders = draw_generation_orders(
             prompts.table.codes, prompts.condition, self._permutation, rng
         )
-        generated = generate(
+        table, _ = generate(
             self._generator.model,
             self._serializer,
             prompts.table,
@@ -355,7 +355,7 @@ class SamplerRows:
             progress=SilentProgress(),
         )
         strata = np.searchsorted(self._features, orders[:, 1]).astype(np.int64)
-        return DrawnRows(generated.table.codes, orders, strata)
+        return DrawnRows(table.codes, orders, strata)
 
     def draw_orders(self, stratum: int, n: int, rng: np.random.Generator) -> IntArray:
         from counterpoise.generation._prompts import draw_generation_orders

@@ -26,10 +26,10 @@ from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
 from counterpoise.columns._table import Table
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
-from counterpoise.generation._condition import Fixed, read_fixed
 from counterpoise.generation._decoding import Sampling
-from counterpoise.generation._filling import RowSampler, fill, label_code
 from counterpoise.generation._free_decoding import free_decoding_stats
+from counterpoise.generation._generator import fill
+from counterpoise.generation._prompts import read_fixed_values
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
@@ -353,7 +353,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if not _is_count(chunk_size) or chunk_size == 0:
             raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
         rng = self._rng if random_state is None else _generator_of(random_state)
-        fixed = read_fixed(self._constraint_set.layout, condition) if condition else None
+        fixed = read_fixed_values(self._constraint_set.layout, condition or {})
         self._check_acceptance()
         label = self._trained_class(class_)
         sizes = [min(chunk_size, n_samples - at) for at in range(0, n_samples, chunk_size)] or [0]
@@ -525,7 +525,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         interpolates = self.recipe_.interpolation is not None
         for class_ in n_rows:
             check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
-        codes = {class_: label_code(prepared.table.schema, class_) for class_ in n_rows}
+        codes = {class_: prepared.table.schema[0].code_of(class_) for class_ in n_rows}
         warn_about_identifiers(prepared.observed)
         prepared.check(codes)
         for class_, label in codes.items():
@@ -612,7 +612,15 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _generate(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Generate the rows that each class lacks; label first."""
-        filling = fill(self._row_sampler(), observed, n_rows, self._rng)
+        filling = fill(
+            self.generator_,
+            n_rows,
+            self._sampling(),
+            self._constraint_set,
+            observed,
+            rng=self._rng,
+            progress=make_progress(self.verbose),
+        )
         self.provenance_, self.copy_rate_ = filling.provenance, filling.copy_rate
         self.rejection_stats_ = filling.rejection_stats
         if self.recipe_.decoding == "free":
@@ -623,11 +631,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.timings_["generation_rows_per_s"] = len(filling.rows) / filling.seconds
         return filling.rows
 
-    def _row_sampler(self) -> RowSampler:
+    def _sampling(self) -> Sampling:
         recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
-        sampling = Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
-        progress = make_progress(self.verbose)
-        return RowSampler(self.generator_, self._constraint_set, sampling, progress)
+        return Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
 
     def _check_acceptance(self) -> None:
         """Raise the errors that constraints of a loaded sampler have, before the first chunk."""
@@ -637,10 +643,18 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             constraint.accepts(empty)
 
     def _sample_chunk(
-        self, n_rows: int, class_: Any, fixed: Fixed | None, rng: np.random.Generator
+        self, n_rows: int, class_: Any, fixed: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Any, Any]:
-        generated, _, _ = self._row_sampler().draw(class_, n_rows, rng, fixed)
-        frame = self._constraint_set.layout.split(generated.table).to_frame()
+        rows, _ = self.generator_.sample(
+            class_,
+            n_rows,
+            self._sampling(),
+            self._constraint_set,
+            rng=rng,
+            progress=make_progress(self.verbose),
+            fixed=fixed,
+        )
+        frame = self._constraint_set.layout.split(rows.table).to_frame()
         return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
 
     def _trained_class(self, class_: Any) -> Any:

@@ -117,7 +117,7 @@ def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monk
     table, serializer, model = written(kind)
     prompts, orders = prompts_and_orders(table, 24)
     turns = record(monkeypatch)
-    generated = generate(
+    generated, log_likelihood = generate(
         model,
         serializer,
         prompts,
@@ -127,19 +127,19 @@ def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monk
         rng=np.random.default_rng(0),
         progress=SilentProgress(),
     )
-    assert (generated.table.codes == MISSING).any(), "missing values are among what is written"
+    assert (generated.codes == MISSING).any(), "missing values are among what is written"
     assert len({len(t) for t in turns.values()}) > 2, "rows of different lengths"
     for row in range(24):
         choices = [choice for choice, _ in turns.get(row, [])]
         codes, distributions = naive_row(
             model, serializer, prompts.codes[row], orders[row], choices
         )
-        assert codes == generated.table.codes[row].tolist()
+        assert codes == generated.codes[row].tolist()
         total = 0.0
         for (choice, batched), naive in zip(turns.get(row, []), distributions, strict=True):
             np.testing.assert_allclose(np.exp(batched), np.exp(naive), atol=1e-4)
             total += naive[choice]
-        assert generated.log_likelihood[row] == pytest.approx(total, abs=1e-2)
+        assert log_likelihood[row] == pytest.approx(total, abs=1e-2)
 
 
 @pytest.mark.parametrize("kind", ["compact table", "compact text", "gpt2 table"])
@@ -153,7 +153,7 @@ def test_training_scores_what_generation_draws(written, kind):
     codes = table.codes.copy()
     codes[:, 1:] = ABSENT
     orders = np.tile(np.arange(codes.shape[1]), (len(codes), 1))
-    generated = generate(
+    generated, log_likelihood = generate(
         model,
         serializer,
         Table(table.schema, codes, table.texts),
@@ -163,18 +163,18 @@ def test_training_scores_what_generation_draws(written, kind):
         rng=np.random.default_rng(1),
         progress=SilentProgress(),
     )
-    token_batch = serialize(generated.table, serializer).token_batch(np.arange(len(codes)), orders)
+    token_batch = serialize(generated, serializer).token_batch(np.arange(len(codes)), orders)
     with torch.no_grad():
         scored, rows = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
     totals = torch.zeros(len(codes)).index_add(0, rows, scored).numpy()
-    np.testing.assert_allclose(totals, generated.log_likelihood, atol=1e-2)
+    np.testing.assert_allclose(totals, log_likelihood, atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_row_is_valid_and_prompts_are_kept(written, kind):
     table, serializer, model = written(kind)
     prompts, orders = prompts_and_orders(table, 100, seed=3)
-    generated = generate(
+    generated, _ = generate(
         model,
         serializer,
         prompts,
@@ -184,12 +184,12 @@ def test_every_row_is_valid_and_prompts_are_kept(written, kind):
         rng=np.random.default_rng(0),
         progress=SilentProgress(),
     )
-    assert len(generated.table) == 100
-    assert not generated.table.invalid_cells().any()
+    assert len(generated) == 100
+    assert not generated.invalid_cells().any()
     given = prompts.codes != ABSENT
-    assert (generated.table.codes[given] == prompts.codes[given]).all()
+    assert (generated.codes[given] == prompts.codes[given]).all()
     column_may_miss = np.array([column.has_missing for column in table.schema])
-    assert not (generated.table.codes[:, ~column_may_miss] == MISSING).any()
+    assert not (generated.codes[:, ~column_may_miss] == MISSING).any()
 
 
 def test_choose_draws_the_distribution():
@@ -235,7 +235,7 @@ def test_free_text_is_written_and_decoded():
         model = backbone.build(serializer.vocabulary.entries, 0)
         codes = np.full((50, 2), ABSENT, dtype=np.int64)
         codes[:, 0] = 0
-        generated = generate(
+        generated, _ = generate(
             model,
             serializer,
             Table(schema, codes, table.texts),
@@ -245,7 +245,7 @@ def test_free_text_is_written_and_decoded():
             rng=np.random.default_rng(0),
             progress=SilentProgress(),
         )
-        notes = generated.table.to_frame()["note"]
+        notes = generated.to_frame()["note"]
         longest = max(len(text) for text in texts if text)
         assert notes.isna().any()
         assert notes.dropna().str.len().max() <= longest

@@ -8,7 +8,7 @@ from benchmarks._samplers import make_sampler
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
-from counterpoise.generation import _filling as filling
+from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._free_decoding import (
     UNPARSABLE,
@@ -49,7 +49,7 @@ def members():
 @pytest.fixture(scope="module")
 def parser(members):
     serializer = text_serializer(members, CharacterTokenizer())
-    return FreeTextParser.of(serializer, CharacterTokenizer(), members, 100)
+    return FreeTextParser(serializer, CharacterTokenizer(), members, 100)
 
 
 def read(parser, text, given=None):
@@ -180,7 +180,7 @@ def test_a_trained_model_generates_possible_rows(simple):
 
 
 def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
-    monkeypatch.setattr(filling, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(generator, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(rejection_sampling, "SMALLEST_BOUND", 1)
     sampler = make_sampler(**QUICK, recipe="predllm", max_samples_seen=32)
     with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):

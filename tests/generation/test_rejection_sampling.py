@@ -7,12 +7,11 @@ import pytest
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
-from counterpoise.generation._decoding import Generated
-from counterpoise.generation._prompts import Prompts
 from counterpoise.generation._rejection_sampling import (
     NOT_SELECTED,
-    RejectionSampler,
+    GeneratedRows,
     RejectionStats,
+    draw_accepted,
 )
 
 FRAME = pd.DataFrame(
@@ -39,7 +38,7 @@ class Dice:
         texts = tuple(f"threw {len(self.sizes)} {throw}" for throw in range(1, 7))
         codes = np.column_stack([np.ones(n, int), throws, throws - 1])
         table = Table(SCHEMA, codes, {2: texts})
-        return Generated(table, throws.astype(float)), Prompts(table, throws)
+        return GeneratedRows(table, throws, throws.astype(float), throws % 3)
 
 
 def is_even(table):
@@ -51,31 +50,31 @@ def is_above_two(table):
 
 
 def test_with_nothing_to_satisfy_it_is_the_single_draw():
-    generated, prompts, rejection_stats = RejectionSampler(Dice(), {}).sample(50)
-    expected, _ = Dice()(50)
+    generated, rejection_stats = draw_accepted(Dice(), 50, {})
+    expected = Dice()(50)
     np.testing.assert_array_equal(generated.table.codes, expected.table.codes)
-    np.testing.assert_array_equal(prompts.condition, generated.log_likelihood)
+    np.testing.assert_array_equal(generated.condition, generated.log_likelihood)
     assert rejection_stats == RejectionStats(50, 50)
 
 
 def test_all_rows_accepted_at_once_are_the_single_draw():
-    generated, _, rejection_stats = RejectionSampler(
-        Dice(), {"is nothing": lambda t: np.ones(len(t), bool)}
-    ).sample(50)
-    np.testing.assert_array_equal(generated.table.codes, Dice()(50)[0].table.codes)
+    generated, rejection_stats = draw_accepted(
+        Dice(), 50, {"is nothing": lambda t: np.ones(len(t), bool)}
+    )
+    np.testing.assert_array_equal(generated.table.codes, Dice()(50).table.codes)
     assert rejection_stats == RejectionStats(50, 50, {"is nothing": 0})
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
 def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
     draw = Dice()
-    generated, prompts, rejection_stats = RejectionSampler(
-        draw, {"is odd": is_even, "is low": is_above_two}
-    ).sample(n_rows)
+    generated, rejection_stats = draw_accepted(
+        draw, n_rows, {"is odd": is_even, "is low": is_above_two}
+    )
     accepted = [throw for throw in draw.throws if throw in (4, 6)]
     throws = generated.table.codes[:, 1].tolist()
     assert throws == accepted[:n_rows]
-    assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
+    assert generated.log_likelihood.tolist() == generated.condition.tolist() == throws
     texts = generated.table.to_frame()["note"]
     assert [int(text.split()[-1]) for text in texts] == throws
     odd = sum(throw % 2 for throw in draw.throws)
@@ -85,7 +84,7 @@ def test_what_is_accepted_is_kept_in_the_order_drawn(n_rows):
 
 
 def test_the_law_of_the_rows_is_the_law_given_acceptance():
-    generated, _, _ = RejectionSampler(Dice(), {"is low": is_above_two}).sample(4000)
+    generated, _ = draw_accepted(Dice(), 4000, {"is low": is_above_two})
     counts = np.bincount(generated.table.codes[:, 1], minlength=7)[3:]
     # four equal shares: chi-square with 3 degrees of freedom exceeds 21.1 in 1 of 10,000 seeds
     assert ((counts - 1000) ** 2 / 1000).sum() < 21.1
@@ -94,13 +93,14 @@ def test_the_law_of_the_rows_is_the_law_given_acceptance():
 def test_the_bound_is_kept_and_its_end_reported():
     draw = Dice()
     with pytest.raises(DecodingError, match=r"class 'yes'.*2000 drawn.*2000 .are seven.*Rest") as e:
-        RejectionSampler(
+        draw_accepted(
             draw,
+            20,
             {"are seven": lambda t: t.codes[:, 1] == 7},
             class_="yes",
             max_draws_per_row=100,
             advice="Rest",
-        ).sample(20)
+        )
     assert sum(draw.sizes) == 2000
     assert e.value.class_ == "yes"
     assert e.value.context["rejected"] == {"are seven": 2000}
@@ -120,9 +120,7 @@ def above(number):
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 400])
 def test_selected_rows_are_kept_in_the_order_drawn(n_rows):
     draw = Dice()
-    generated, _, rejection_stats = RejectionSampler(draw, {"is odd": is_even}, above(2)).sample(
-        n_rows
-    )
+    generated, rejection_stats = draw_accepted(draw, n_rows, {"is odd": is_even}, above(2))
     throws = generated.table.codes[:, 1].tolist()
     assert throws == [throw for throw in draw.throws if throw in (4, 6)][:n_rows]
     assert rejection_stats.rejected[NOT_SELECTED] == draw.throws.count(2)
@@ -131,12 +129,10 @@ def test_selected_rows_are_kept_in_the_order_drawn(n_rows):
 
 def test_the_best_rejected_rows_are_taken_after_eight_draws_per_row():
     draw = Dice()
-    generated, prompts, rejection_stats = RejectionSampler(
-        draw, {"is odd": is_even}, above(6)
-    ).sample(50)
+    generated, rejection_stats = draw_accepted(draw, 50, {"is odd": is_even}, above(6))
     throws = generated.table.codes[:, 1].tolist()
     assert throws == sorted((t for t in draw.throws if t % 2 == 0), reverse=True)[:50]
-    assert generated.log_likelihood.tolist() == prompts.condition.tolist() == throws
+    assert generated.log_likelihood.tolist() == generated.condition.tolist() == throws
     assert (rejection_stats.n_drawn, rejection_stats.n_fallback) == (8 * 50, 50)
     assert rejection_stats.rejected[NOT_SELECTED] == sum(t % 2 == 0 for t in draw.throws) - 50
 
@@ -148,12 +144,8 @@ def test_constraints_still_hold_after_selection_is_given_up():
     def hardly_any(table):
         return is_first_six(table) & (np.random.default_rng(0).random(len(table)) < 0.3)
 
-    generated, _, rejection_stats = RejectionSampler(
-        Dice(), {"is no six": hardly_any}, above(6)
-    ).sample(50)
+    generated, rejection_stats = draw_accepted(Dice(), 50, {"is no six": hardly_any}, above(6))
     assert (generated.table.codes[:, 1] == 6).all()
     assert rejection_stats.n_drawn > 8 * 50
     with pytest.raises(DecodingError):
-        RejectionSampler(Dice(), {"is nothing": lambda t: np.zeros(len(t), bool)}, above(0)).sample(
-            50
-        )
+        draw_accepted(Dice(), 50, {"is nothing": lambda t: np.zeros(len(t), bool)}, above(0))

@@ -1,15 +1,16 @@
-"""Generating rows: prompts, constrained decoding, rejection sampling, selection, provenance.
+"""Generating rows with a trained model (steps 5 and 6 of the paper), and scoring rows.
 
-Start with ``_generator``: a trained model and what it takes to generate rows with it.
+Start with ``RowGenerator`` in ``_generator``: `generate` draws rows, `sample` draws until as many
+as asked for are accepted, and `fill` does so for each class that lacks rows.
 
-``_prompts``             what prompts hold, and the order of the columns (step 5 of the paper)
+``_prompts``             what is given of a row: label and condition (step 5), the user's fixed
+                         values; the order in which the other cells are generated
 ``_decoding``            a batch of rows, token by token, under the grammar
-``_free_decoding``       the published way: free text, parsed and repaired
-``_selection``           classifiers of the real rows say which generated rows are kept
-``_rejection_sampling``  draw, accept, select, refill
-``_filling``             exactly the rows that each class lacks, with their provenance
-``_condition``           values that the user fixes
-``_scoring``             log-likelihood of rows, in training and as a measure
+``_free_decoding``       as published: free text, parsed and repaired
+``_selection``           classifiers of the real rows, which select or label generated rows
+``_rejection_sampling``  draw, accept, select, refill: what happens to a rejected row, and how many
+                         draws a row may take
+``_scoring``             log-likelihood of rows, as the loss of training and as a measure
 """
 
 from counterpoise.generation._rejection_sampling import RejectionStats

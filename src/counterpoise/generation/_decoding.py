@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +14,10 @@ from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._table import Table
 from counterpoise.grammar._automaton import END
-from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, BoolArray, IntArray, Runs
+from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray, Runs
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import CachedModel, LanguageModel
-from counterpoise.serialization._serializer import Serializer, TokenBatch, serialize
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+from counterpoise.serialization._serializer import Serializer, serialize
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +27,6 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     batch_size: int = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """Generated rows.
-
-    Attributes
-    ----------
-    table : Table
-        The rows, label first; every cell is within the schema.
-    log_likelihood : ndarray of shape (n_rows,), float64
-        Log-probability, in nats, of what the model chose given the prompt, at temperature 1.
-    n_invalid : ndarray of shape (n_rows,), int64, or None
-        How many cells of each row were not possible as the model generated them, and were filled
-        in; None where a grammar rules them out.
-    """
-
-    table: Table
-    log_likelihood: FloatArray
-    n_invalid: IntArray | None = None
-
-    def take(self, rows: IntArray) -> Generated:
-        """Select rows by position."""
-        n_invalid = None if self.n_invalid is None else self.n_invalid[rows]
-        return Generated(self.table.take(rows), self.log_likelihood[rows], n_invalid)
-
-    @classmethod
-    def concat(cls, parts: Sequence[Generated]) -> Generated:
-        """Stack rows of one schema; at least one part."""
-        table = Table.concat([part.table for part in parts])
-        counted = [part.n_invalid for part in parts if part.n_invalid is not None]
-        n_invalid = np.concatenate(counted) if counted else None
-        return cls(table, np.concatenate([part.log_likelihood for part in parts]), n_invalid)
 
 
 def generate(
@@ -74,11 +39,13 @@ def generate(
     device: Device,
     rng: np.random.Generator,
     progress: Progress,
-) -> Generated:
+) -> tuple[Table, FloatArray]:
     """Complete `prompts`: fill every ``ABSENT`` cell, and change no other.
 
     `orders`, of shape (n_rows, n_columns), is the order of the columns in each row; given cells
     come first. A column that is left out is not generated, and stays as it is in `prompts`.
+    Also returns the log-probability, in nats, of what the model chose in each row given its
+    prompt, at temperature 1; shape (n_rows,).
     """
     n_rows = len(prompts)
     log_likelihood = np.zeros(n_rows)
@@ -91,18 +58,18 @@ def generate(
     with progress.stage("generating", total=n_rows, unit="rows") as advance:
         for start in range(0, n_rows, sampling.batch_size):
             torch_generator.manual_seed(int(rng.integers(2**63)))
-            rows = slice(start, start + sampling.batch_size)
-            batch = _Batch(serializer, prompts.take(np.arange(n_rows)[rows]), orders[rows])
-            cache = model.open_cache(len(batch.codes), device)
+            rows = np.arange(start, min(start + sampling.batch_size, n_rows))
+            batch = _Batch(serializer, prompts.take(rows), orders[rows])
+            cache = model.open_cache(len(rows), device)
             _generate_batch(cache, batch, barred, sampling, device, torch_generator)
             codes[rows] = batch.codes
             log_likelihood[rows] = batch.log_likelihood
             for row, column, string in batch.strings():
                 codes[start + row, column] = len(texts[column])
                 texts[column].append(string)
-            advance(len(batch.codes))
-    frozen: Mapping[int, tuple[str, ...]] = {c: tuple(strings) for c, strings in texts.items()}
-    return Generated(Table(prompts.schema, codes, frozen), log_likelihood)
+            advance(len(rows))
+    frozen = {column: tuple(strings) for column, strings in texts.items()}
+    return Table(prompts.schema, codes, frozen), log_likelihood
 
 
 @torch.inference_mode()
@@ -115,7 +82,6 @@ def _generate_batch(
     generator: torch.Generator,
 ) -> None:
     """Generate all rows of `batch`; `barred` (n_sets, n_tokens) is 0 for allowed tokens or -inf."""
-    grammar = batch.serializer.grammar
     live = np.arange(len(batch.state))  # the rows that are still in the cache
     while len(unfinished := np.flatnonzero(batch.state[live] != END)):
         if len(unfinished) <= len(live) // 2:
@@ -123,11 +89,11 @@ def _generate_batch(
             cache.keep(unfinished)
         # 1. read as many new tokens as every unfinished row has, and score what may follow in the
         #    rows that have no more
-        tokens, column_tokens, due = batch.take(live)
+        tokens, column_tokens, due = batch.next_tokens(live)
         logits = cache.read(tokens, column_tokens, due)
         # 2. choose among the tokens that the grammar permits, and follow each row's choice
         rows = live[due]
-        logits += barred[device.tensor(grammar.allowed_set[batch.state[rows]])]
+        logits += barred[device.tensor(batch.grammar.allowed_set[batch.state[rows]])]
         choice, log_probability = choose(logits, sampling, generator)
         batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())
 
@@ -155,49 +121,53 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
 
 
 class _Batch:
-    """The rows being generated: where each stands in the grammar, as arrays."""
+    """The rows being generated: their cells, their tokens, and where each is in the grammar."""
 
     def __init__(self, serializer: Serializer, prompts: Table, orders: IntArray) -> None:
-        self.serializer = serializer
+        n_rows = len(prompts)
+        self._serializer = serializer
+        self.grammar = serializer.grammar
         self.codes = prompts.codes.copy()
-        n_rows = len(self.codes)
         self.log_likelihood = np.zeros(n_rows)
         self.state = np.full(n_rows, END, dtype=np.int64)
+        self._code = np.zeros(n_rows, dtype=np.int64)  # of the cell being generated, so far
         self._orders = orders
-        self._n_done = (np.take_along_axis(self.codes, orders, 1) != ABSENT).sum(axis=1)
-        self._code = np.zeros(n_rows, dtype=np.int64)
-        self._text_columns = np.array([c.is_text for c in serializer.schema])
-        self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []
-        self._tokens_so_far = _GeneratedTokens(
-            serialize(prompts, serializer).token_batch(np.arange(n_rows), orders)
-        )
+        self._n_done = (np.take_along_axis(self.codes, orders, 1) != ABSENT).sum(axis=1)  # cells
+        given = serialize(prompts, serializer).token_batch(np.arange(n_rows), orders)
+        self._tokens, self._column_tokens = given.tokens, given.column_tokens
+        self._n_tokens = given.lengths
+        self._n_read = 0  # tokens that the model has read, equally many in each row
+        self._is_text = np.array([column.is_text for column in serializer.schema])
+        self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []  # rows, columns, tokens
         self._open(np.arange(n_rows))
 
-    def take(self, live: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Return the next tokens of the rows `live`, as many as all of them have.
+    def next_tokens(self, live: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the next tokens of the rows `live`, as many as all unfinished ones have.
 
-        Returns
-        -------
-        tokens, column_tokens : ndarray of shape (n_live, n_new)
-            Anything in a row that is finished.
-        due : ndarray of shape (n_due,)
-            Which of `live` have a choice to make now; one or more.
+        Tokens and column tokens are of shape (n_live, n_new), and mean nothing in a finished row.
+        The third array says which of `live` have a choice to make now: one or more.
         """
         is_unfinished = self.state[live] != END
-        tokens, column_tokens, is_at_end = self._tokens_so_far.take(live, is_unfinished)
-        return tokens, column_tokens, np.flatnonzero(is_unfinished & is_at_end)
+        n_tokens = self._n_tokens[live]
+        new = slice(self._n_read, int(n_tokens[is_unfinished].min()))
+        self._n_read = new.stop
+        due = np.flatnonzero(is_unfinished & (n_tokens == new.stop))
+        return self._tokens[live, new], self._column_tokens[live, new], due
 
     def follow(self, rows: IntArray, choice: IntArray, log_probability: FloatArray) -> None:
         """Advance `rows` by the tokens chosen there."""
-        grammar = self.serializer.grammar
+        grammar = self.grammar
         edges = grammar.edges(self.state[rows], choice)
         self.log_likelihood[rows] += log_probability
         columns = grammar.column[self.state[rows]]
-        in_text = self._text_columns[columns]
+        in_text = self._is_text[columns]
         if in_text.any():
             self._text_log.append((rows[in_text], columns[in_text], choice[in_text]))
-        self._tokens_so_far.append(rows, choice)
-        self._tokens_so_far.append_runs(rows, grammar.tails, edges)
+        at = self._n_tokens[rows]
+        self._reserve(int(at.max(initial=0)) + 1)
+        self._tokens[rows, at] = choice
+        self._n_tokens[rows] += 1
+        self._append_runs(rows, grammar.tails, edges)
         self._code[rows] = self._code[rows] * grammar.edge_scale[edges] + grammar.edge_add[edges]
         self.state[rows] = grammar.edge_target[edges]
         ended = rows[self.state[rows] == END]
@@ -212,84 +182,47 @@ class _Batch:
 
     def _open(self, rows: IntArray) -> None:
         """Begin the next cell of each of `rows`; cells with a single value end at once."""
-        grammar = self.serializer.grammar
+        grammar = self.grammar
         n_columns = self._orders.shape[1]
         rows = rows[self._n_done[rows] < n_columns]
         while len(rows):
             columns = self._orders[rows, self._n_done[rows]]
-            self._tokens_so_far.set_column(rows, grammar.column_tokens[columns])
-            self._tokens_so_far.append_runs(rows, grammar.openings, columns)
+            self._column_tokens[rows, self._n_tokens[rows] - 1] = grammar.column_tokens[columns]
+            self._append_runs(rows, grammar.openings, columns)
             self._code[rows] = grammar.first_code[columns]
             self.state[rows] = grammar.first_state[columns]
             constant = rows[self.state[rows] == END]
             self._close(constant)
             rows = constant[self._n_done[constant] < n_columns]
 
-    def strings(self) -> list[tuple[int, int, str]]:
-        """Return the free text that was generated: (row, column, string)."""
-        if not self._text_log:
-            return []
-        rows, columns, tokens = (np.concatenate(part) for part in zip(*self._text_log, strict=True))
-        cells: dict[tuple[int, int], list[int]] = {}
-        for row, column, token in np.stack([rows, columns, tokens], axis=1).tolist():
-            cells.setdefault((row, column), []).append(token)
-        return [
-            (
-                row,
-                column,
-                self.serializer.decode_text(generated[:-1]),
-            )  # the last one is the end mark
-            for (row, column), generated in cells.items()
-            if self.codes[row, column] != MISSING
-        ]
-
-
-class _GeneratedTokens:
-    """The tokens of each row so far, of which the model has read equally many in each."""
-
-    def __init__(self, prompt: TokenBatch) -> None:
-        self._tokens, self._lengths = prompt.tokens, prompt.lengths
-        self._column_tokens = prompt.column_tokens
-        self._n_read = 0
-
-    def take(
-        self, rows: IntArray, is_unfinished: BoolArray
-    ) -> tuple[IntArray, IntArray, BoolArray]:
-        """Return what comes next in `rows`, and for each whether that is all there is so far."""
-        lengths = self._lengths[rows]
-        new = slice(self._n_read, int(lengths[is_unfinished].min()))
-        self._n_read = new.stop
-        return self._tokens[rows, new], self._column_tokens[rows, new], lengths == new.stop
-
-    def set_column(self, rows: IntArray, column_tokens: IntArray) -> None:
-        """Set the column token at the last token of each of `rows`."""
-        self._column_tokens[rows, self._lengths[rows] - 1] = column_tokens
-
-    def append(self, rows: IntArray, tokens: IntArray) -> None:
-        """Append one token to each of `rows`."""
-        at = self._lengths[rows]
-        self._reserve(int(at.max(initial=0)) + 1)
-        self._tokens[rows, at] = tokens
-        self._lengths[rows] += 1
-
-    def append_runs(self, rows: IntArray, runs: Runs, which: IntArray) -> None:
+    def _append_runs(self, rows: IntArray, runs: Runs, which: IntArray) -> None:
         """Append to each of `rows` one run, ``runs[which[i]]``."""
         lengths = runs.lengths(which)
         if not lengths.any():
             return
-        start = self._lengths[rows]
+        start = self._n_tokens[rows]
         self._reserve(int((start + lengths).max()))
         n_before = np.repeat(np.cumsum(lengths) - lengths, lengths)
         within = np.arange(lengths.sum()) - n_before
         places = np.repeat(rows, lengths), np.repeat(start, lengths) + within
         self._tokens[places] = runs.tokens[runs.flat(which)]
-        self._lengths[rows] += lengths
+        self._n_tokens[rows] += lengths
 
     def _reserve(self, n_tokens: int) -> None:
-        n_more = n_tokens - self._tokens.shape[1]
-        if n_more > 0:
-            padding = (0, 0), (0, max(n_more, n_tokens))
+        """Make room for `n_tokens` tokens per row."""
+        if n_tokens > self._tokens.shape[1]:
+            padding = (0, 0), (0, n_tokens)
             self._tokens = np.pad(self._tokens, padding)
             self._column_tokens = np.pad(
                 self._column_tokens, padding, constant_values=NO_COLUMN_TOKEN
             )
+
+    def strings(self) -> Iterator[tuple[int, int, str]]:
+        """Yield the free text that was generated: row, column, string."""
+        cells = defaultdict(list)
+        for rows, columns, choices in self._text_log:
+            for row, column, token in np.stack([rows, columns, choices], axis=1).tolist():
+                cells[row, column].append(token)
+        for (row, column), tokens in cells.items():
+            if self.codes[row, column] != MISSING:
+                yield row, column, self._serializer.decode_text(tokens[:-1])  # less the end mark

@@ -10,7 +10,6 @@ the class again, whatever the prompt was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,9 +17,9 @@ import torch
 from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT, MISSING, MISSING_WORD, Column
 from counterpoise.columns._table import Table
-from counterpoise.generation._decoding import FloatArray, Sampling, choose
+from counterpoise.generation._decoding import Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
-from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, IntArray
+from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
 from counterpoise.serialization._serializer import Serializer, TokenBatch
@@ -43,12 +42,8 @@ def generate_text(
 ) -> tuple[IntArray, FloatArray]:
     """Continue each of `prompts` up to `n_tokens` in all; a longer prompt is cut.
 
-    Returns
-    -------
-    tokens : ndarray of shape (n_rows, n_tokens), int64
-        The prompt and its continuation.
-    log_likelihood : ndarray of shape (n_rows,), float64
-        Log-probability of the continuation, in nats, at temperature 1.
+    Returns the tokens, (n_rows, n_tokens), and the log-probability of each row's continuation, in
+    nats, at temperature 1, (n_rows,).
     """
     n_rows = len(prompts.tokens)
     tokens = np.full((n_rows, n_tokens), START, dtype=np.int64)
@@ -96,26 +91,21 @@ def parse_sentence(text: str, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
 class FreeTextParser:
-    """Parses the rows of one table from text."""
+    """Parses the rows of one table from text of up to `n_tokens` tokens.
 
-    serializer: Serializer
-    tokenizer: Tokenizer
-    n_tokens: int
-    """How long a text is: as the longest training row."""
-    fill: IntArray
-    """By column the code of the most frequent category or the mean number."""
-    texts: dict[int, tuple[str, ...]]
+    What is filled in is taken from `real`, the real rows that the model was trained on.
+    """
 
-    @classmethod
-    def of(
-        cls, serializer: Serializer, tokenizer: Tokenizer, real: Table, n_tokens: int
-    ) -> FreeTextParser:
-        """Take what is filled in from the rows that the model was trained on."""
-        fill = [c.typical_code(real.codes[:, at]) for at, c in enumerate(real.schema)]
-        texts = dict(real.texts)
-        return cls(serializer, tokenizer, n_tokens, np.array(fill, dtype=np.int64), texts)
+    def __init__(
+        self, serializer: Serializer, tokenizer: Tokenizer, real: Table, n_tokens: int
+    ) -> None:
+        self.serializer = serializer
+        self.n_tokens = n_tokens
+        self._tokenizer = tokenizer
+        columns = enumerate(real.schema)
+        self._typical = [column.typical_code(real.codes[:, at]) for at, column in columns]
+        self._texts = real.texts
 
     def parse(self, tokens: IntArray, prompts: Table) -> tuple[Table, IntArray]:
         """Return a row per text, label first, and how many cells of it were impossible.
@@ -124,18 +114,16 @@ class FreeTextParser:
         dropped, and so is a label that is neither given nor readable: labels are not filled in.
         """
         schema = self.serializer.schema
-        columns = {str(column.name): at for at, column in enumerate(schema)}
+        names = [str(column.name) for column in schema]
         codes = prompts.codes.copy()
-        texts = {at: list(strings) for at, strings in self.texts.items()}
+        texts = {at: list(strings) for at, strings in self._texts.items()}
         n_invalid = np.zeros(len(codes), dtype=np.int64)
         for row, text in enumerate(map(self._text, tokens)):
-            found = parse_sentence(text, list(columns))
-            for name, at in columns.items():
-                if codes[row, at] != ABSENT:
-                    continue
-                code, is_valid = _parse_cell(schema[at], found.get(name), texts.get(at))
+            found = parse_sentence(text, names)
+            for at in np.flatnonzero(codes[row] == ABSENT).tolist():
+                code, is_valid = _parse_cell(schema[at], found.get(names[at]), texts.get(at))
                 if code is None:
-                    code = ABSENT if at == 0 else int(self.fill[at])
+                    code = ABSENT if at == 0 else self._typical[at]
                 codes[row, at] = code
                 n_invalid[row] += not is_valid
         frozen = {at: tuple(strings) for at, strings in texts.items()}
@@ -144,7 +132,24 @@ class FreeTextParser:
     def _text(self, tokens: IntArray) -> str:
         entries = self.serializer.vocabulary.entries
         pieces = [piece for token in tokens[1:].tolist() for piece in entries[token].pieces]
-        return self.tokenizer.decode(pieces).replace("\n", " ")
+        return self._tokenizer.decode(pieces).replace("\n", " ")
+
+
+def _parse_cell(
+    column: Column, text: str | None, strings: list[str] | None
+) -> tuple[int | None, bool]:
+    """Return a cell's code and whether it is possible as generated.
+
+    None is to be filled in; ``ABSENT`` drops the row.
+    """
+    if text is None:
+        return None, False
+    if column.has_missing and text == MISSING_WORD:
+        return MISSING, True
+    if strings is not None:
+        strings.append(text)
+        return len(strings) - 1, True
+    return column.read_text(text)
 
 
 def free_decoding_stats(n_invalid: IntArray, rejection_stats: RejectionStats) -> dict[str, float]:
@@ -164,20 +169,3 @@ def free_decoding_stats(n_invalid: IntArray, rejection_stats: RejectionStats) ->
         "dropped": n_dropped / n_drawn,
         "rejected otherwise": (rejection_stats.n_rejected - n_dropped) / n_drawn,
     }
-
-
-def _parse_cell(
-    column: Column, text: str | None, strings: list[str] | None
-) -> tuple[int | None, bool]:
-    """Return a cell's code and whether it is possible as generated.
-
-    None is to be filled in; ``ABSENT`` drops the row.
-    """
-    if text is None:
-        return None, False
-    if column.has_missing and text == MISSING_WORD:
-        return MISSING, True
-    if strings is not None:
-        strings.append(text)
-        return len(strings) - 1, True
-    return column.read_text(text)

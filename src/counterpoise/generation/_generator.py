@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from counterpoise._progress import Progress
 from counterpoise.columns._base import ABSENT
+from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.generation._decoding import Generated, Sampling, generate
+from counterpoise.constraints._fixed_combinations import Layout
+from counterpoise.constraints._no_copies import RealRows
+from counterpoise.constraints._set import ConstraintSet
+from counterpoise.generation._decoding import Sampling, generate
 from counterpoise.generation._free_decoding import UNPARSABLE, FreeTextParser, generate_text
 from counterpoise.generation._prompts import (
-    Prompts,
+    LABEL_ONLY,
     ValueCounts,
+    draw_fixed_cells,
     draw_generation_orders,
     draw_prompts,
 )
-from counterpoise.generation._rejection_sampling import Accept
+from counterpoise.generation._rejection_sampling import (
+    DRAWS_PER_LABELLED_ROW,
+    DRAWS_PER_ROW,
+    Accept,
+    GeneratedRows,
+    RejectionStats,
+    draw_accepted,
+)
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.grammar._grammar import IntArray
+from counterpoise.metrics._distance import encode, nearest
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
 from counterpoise.recipes._base import Recipe
@@ -30,26 +45,16 @@ from counterpoise.serialization._serializer import Serializer, serialize
 
 @dataclass(frozen=True, slots=True)
 class RowGenerator:
-    """A language model that has learned a table, and all that generating rows takes beside it.
-
-    Attributes
-    ----------
-    labeller : XGBoostLabeller or None
-        Labels rows that are generated without a label.
-    parser : FreeTextParser or None
-        Parses rows from text that is generated without a grammar.
-    selection_classifier : SelectionClassifier or None
-        Says which rows are kept, where the recipe selects.
-    """
+    """A language model that has learned a table, and all that generating rows takes beside it."""
 
     serializer: Serializer
     model: LanguageModel
     recipe: Recipe
     value_counts: ValueCounts
     device: Device
-    labeller: XGBoostLabeller | None = None
-    parser: FreeTextParser | None = None
-    selection_classifier: SelectionClassifier | None = None
+    labeller: XGBoostLabeller | None = None  # where rows are generated without a label
+    parser: FreeTextParser | None = None  # where rows are generated without a grammar
+    selection_classifier: SelectionClassifier | None = None  # where the recipe selects
 
     def generate(
         self,
@@ -60,66 +65,161 @@ class RowGenerator:
         rng: np.random.Generator,
         progress: Progress,
         given: Mapping[int, IntArray] | None = None,
-    ) -> tuple[Generated, Prompts]:
-        """Generate `n_rows` rows of the class `label`; return their prompts too.
+    ) -> GeneratedRows:
+        """Generate `n_rows` rows of the class `label`, of which `sample` can reject some.
 
         `given` fixes the codes of some columns, by position, each of shape (n_rows,); then
-        nothing else is drawn as a condition. Where rows are labelled after they are generated, or
-        parsed from free text, not every row is a usable one: see `acceptance`.
+        nothing else is drawn as a condition.
         """
         # Step 5 of the paper: conditioned sampling
         condition = "label" if given else self.recipe.condition
         prompted = label if self.recipe.labelled_by == "prompt" else None
-        prompts = draw_prompts(self.value_counts, prompted, n_rows, condition, rng)
+        prompts, conditions = draw_prompts(self.value_counts, prompted, n_rows, condition, rng)
         for position, codes in (given or {}).items():
-            prompts.table.codes[:, position] = codes
-        orders = draw_generation_orders(
-            prompts.table.codes, prompts.condition, self.recipe.permutation, rng
-        )
+            prompts.codes[:, position] = codes
+        orders = draw_generation_orders(prompts.codes, conditions, self.recipe.permutation, rng)
+        n_invalid = np.zeros(n_rows, dtype=np.int64)
         how: dict[str, Any] = {"device": self.device, "rng": rng, "progress": progress}
         with self.device.threads():
             if self.parser is None:
-                generated = generate(
-                    self.model, self.serializer, prompts.table, orders, sampling, **how
+                table, log_likelihood = generate(
+                    self.model, self.serializer, prompts, orders, sampling, **how
                 )
+                assert not (table.codes[:, 1:] == ABSENT).any()
             else:
-                generated = self._generate_freely(prompts.table, orders, sampling, self.parser, how)
+                batch = serialize(prompts, self.serializer).token_batch(np.arange(n_rows), orders)
+                tokens, log_likelihood = generate_text(
+                    self.model, batch, self.parser.n_tokens, sampling, **how
+                )
+                table, n_invalid = self.parser.parse(tokens, prompts)
         # Step 6 of the paper: the rows carry the label of their prompt
         if self.labeller is not None:
-            generated.table.codes[:, 0] = self.labeller.label(generated.table)
-        assert self.parser is not None or not (generated.table.codes == ABSENT).any()
-        return generated, prompts
+            table.codes[:, 0] = self.labeller.label(table)
+        return GeneratedRows(table, conditions, log_likelihood, n_invalid)
 
-    def _generate_freely(
+    def sample(
         self,
-        prompts: Table,
-        orders: IntArray,
+        class_: Any,
+        n_rows: int,
         sampling: Sampling,
-        parser: FreeTextParser,
-        how: dict[str, Any],
-    ) -> Generated:
-        batch = serialize(prompts, self.serializer).token_batch(np.arange(len(prompts)), orders)
-        tokens, log_likelihood = generate_text(self.model, batch, parser.n_tokens, sampling, **how)
-        table, n_invalid = parser.parse(tokens, prompts)
-        return Generated(table, log_likelihood, n_invalid)
+        constraints: ConstraintSet,
+        *,
+        rng: np.random.Generator,
+        progress: Progress,
+        fixed: Mapping[int, int] | None = None,
+    ) -> tuple[GeneratedRows, RejectionStats]:
+        """Generate exactly `n_rows` rows of a class that satisfy the constraints.
 
-    def acceptance(self, label: int) -> dict[str, Accept]:
-        """Return what a row must satisfy to be one of the class `label`, by the reason if not."""
+        `fixed` are codes that all rows have, by position in the user's table. A DecodingError says
+        that too many rows are rejected.
+        """
+        label = self.serializer.schema[0].code_of(class_)
+
+        def draw(n: int) -> GeneratedRows:
+            layout, counts = constraints.layout, self.value_counts
+            given = draw_fixed_cells(layout, fixed or {}, counts, label, n, rng)
+            return self.generate(label, n, sampling, rng=rng, progress=progress, given=given)
+
         accept: dict[str, Accept] = {}
+        advice: list[str] = []
         if self.parser is not None:
             accept[UNPARSABLE] = lambda table: ~(table.codes[:, 1:] == ABSENT).any(axis=1)
-        if self.recipe.labelled_by != "prompt":
-            accept["labelled otherwise"] = lambda table: table.codes[:, 0] == label
-        return accept
-
-    def advice(self) -> list[str]:
-        """Return what to do where too few rows are accepted."""
-        advice = []
-        if self.parser is not None:
             advice.append("train for longer, or use decoding='grammar'")
         if self.recipe.labelled_by != "prompt":
+            accept["labelled otherwise"] = lambda table: table.codes[:, 0] == label
             advice.append(
                 "ask for fewer rows, raise temperature, or use a recipe whose prompt holds the "
                 "label, such as recipe='imbllm'"
             )
-        return advice
+        selection = self.selection_classifier
+        return draw_accepted(
+            draw,
+            n_rows,
+            {**accept, **constraints.accepts()},
+            None if selection is None else selection.margin,
+            class_=class_,
+            max_draws_per_row=DRAWS_PER_LABELLED_ROW if accept else DRAWS_PER_ROW,
+            advice="; ".join([*advice, *constraints.advice(label)]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """The rows that were lacking, and where they came from."""
+
+    rows: pd.DataFrame  # (n_synthetic, 1 + n_features): label first
+    provenance: pd.DataFrame  # see `LLMOverSampler.provenance_`
+    copy_rate: float  # share of the rows that equal a real one
+    rejection_stats: dict[Any, RejectionStats]  # by class
+    seconds: float  # how long it took to generate them
+
+
+def fill(
+    generator: RowGenerator,
+    n_rows: Mapping[Any, int],
+    sampling: Sampling,
+    constraints: ConstraintSet,
+    observed: Table,
+    *,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Filling:
+    """Generate the rows that each class lacks, by class; at least one in all.
+
+    `observed` are the real rows as they are, label first.
+    """
+    frames, provenance, rejection_stats, n_copies = [], [], {}, 0
+    seconds = 0.0
+    assert constraints.real_rows is not None
+    real_rows = RealRows.of(constraints.real_rows)
+    for class_, n in n_rows.items():
+        started = time.perf_counter()
+        rows, rejection_stats[class_] = generator.sample(
+            class_, n, sampling, constraints, rng=rng, progress=progress
+        )
+        seconds += time.perf_counter() - started
+        table = constraints.layout.split(rows.table)
+        n_copies += int(real_rows.has(table).sum())
+        frames.append(table.to_frame())
+        origin = _provenance(rows, table, observed, constraints.layout)
+        if generator.parser is not None:
+            origin["invalid_cells"] = rows.n_invalid
+        provenance.append(origin)
+    whole = pd.concat(frames, ignore_index=True)
+    return Filling(
+        rows=whole,
+        provenance=pd.concat(provenance, ignore_index=True),
+        copy_rate=n_copies / len(whole),
+        rejection_stats=rejection_stats,
+        seconds=seconds,
+    )
+
+
+def _provenance(rows: GeneratedRows, table: Table, observed: Table, layout: Layout) -> pd.DataFrame:
+    """Return where the rows of one class came from; `table` has them in the user's columns."""
+    frame, joined = table.to_frame(), layout.members
+
+    def condition(row: int, position: int) -> tuple[Any, Any]:
+        """Column and value; tuples for a fixed combination."""
+        if position == LABEL_ONLY:
+            return None, None
+        members = joined[position]
+        columns = tuple(table.schema[member].name for member in members)
+        values = tuple(frame.iat[row, member] for member in members)
+        return (columns, values) if len(members) > 1 else (columns[0], values[0])
+
+    conditions = [condition(row, position) for row, position in enumerate(rows.condition.tolist())]
+    of_class = np.flatnonzero(observed.codes[:, 0] == table.codes[0, 0])
+    features = Schema(table.schema.columns[1:])  # not the label
+    real, synthetic = encode(features, [observed.take(of_class).to_frame()], [frame])
+    distance, row = nearest(synthetic, real)
+    return pd.DataFrame(
+        {
+            "class": frame.iloc[:, 0].to_numpy(),
+            "condition_column": pd.Series([column for column, _ in conditions], dtype=object),
+            "condition_value": pd.Series([value for _, value in conditions], dtype=object),
+            "log_likelihood": rows.log_likelihood,
+            "nearest_distance": distance.astype(np.float64),
+            "nearest_row": of_class[row],
+        }
+    )

@@ -1,19 +1,17 @@
-"""What the prompts of generated rows hold, and how often each value occurs in the table.
-
-Values are counted column by column: what two columns have to do with each other cannot be told
-from the counts, so they can be kept with a model where the rows themselves must not be.
-"""
+"""What is given of each row before it is generated (step 5 of the paper: conditioned sampling)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from counterpoise.columns._base import ABSENT
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
+from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
@@ -25,14 +23,13 @@ LABEL_ONLY = 0
 class ValueCounts:
     """How often each value of a column occurs in a class, among real and interpolated rows.
 
-    Attributes
-    ----------
-    counts : mapping of (int, int) to pair of ndarrays
-        By label code and position of the column: codes, ascending, and how often each occurs.
-        Columns of free text have none, and ``ABSENT`` is not counted.
+    Counts of single columns say nothing of how columns depend on each other, so they can be saved
+    with a model where the rows themselves must not be.
     """
 
     schema: Schema
+    # By label code and position of the column: codes, ascending, and how often each occurs.
+    # There are none of free text, and absent cells are not counted.
     counts: Mapping[tuple[int, int], tuple[IntArray, IntArray]]
 
     @classmethod
@@ -59,15 +56,11 @@ class ValueCounts:
             for (of, at), part in self.counts.items()
             if at == position and (label is None or of == label)
         ]
-        if len(parts) == 1:
-            return parts[0]
-        empty = np.empty(0, dtype=np.int64)
-        every = np.concatenate([empty, *(codes for codes, _ in parts)])
-        n_each = np.concatenate([empty, *(counts for _, counts in parts)])
-        codes, which = np.unique(every, return_inverse=True)
-        counts = np.zeros(len(codes), dtype=np.int64)
-        np.add.at(counts, which, n_each)
-        return codes, counts
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        codes, which = np.unique(np.concatenate([codes for codes, _ in parts]), return_inverse=True)
+        n_each = np.concatenate([counts for _, counts in parts])
+        return codes, np.bincount(which, weights=n_each).astype(np.int64)
 
     def features(self, label: int | None) -> list[int]:
         """Return the positions of the columns that have values in a class, or in any (None)."""
@@ -83,30 +76,11 @@ class ValueCounts:
         return drawn
 
 
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """Rows to complete.
+class Prompts(NamedTuple):
+    """Rows to complete."""
 
-    Attributes
-    ----------
-    table : Table
-        The given cells; all others are ``ABSENT``.
-    condition : ndarray of shape (n_rows,), int64
-        Position of the feature that is the condition of each row, or ``LABEL_ONLY``.
-    """
-
-    table: Table
-    condition: IntArray
-
-    def take(self, rows: IntArray) -> Prompts:
-        """Select rows by position."""
-        return Prompts(self.table.take(rows), self.condition[rows])
-
-    @classmethod
-    def concat(cls, parts: Sequence[Prompts]) -> Prompts:
-        """Stack prompts of one schema; at least one part."""
-        table = Table.concat([part.table for part in parts])
-        return cls(table, np.concatenate([part.condition for part in parts]))
+    table: Table  # cells to be generated are ABSENT
+    condition: IntArray  # (n_rows,): position of the feature that is the condition, or LABEL_ONLY
 
 
 def draw_prompts(
@@ -126,8 +100,7 @@ def draw_prompts(
     NOTE[DIFF] Free text is never a condition: a prompt would copy a whole cell of a real row,
     which is what free text most gives away.
     """
-    n_columns = len(value_counts.schema)
-    codes = np.full((n_rows, n_columns), ABSENT, dtype=np.int64)
+    codes = np.full((n_rows, len(value_counts.schema)), ABSENT, dtype=np.int64)
     if label is not None:
         codes[:, 0] = label
     features = value_counts.features(label)
@@ -150,19 +123,7 @@ def draw_generation_orders(
 
     The label first (last with ``permutation="label-last"``, nowhere with ``"no-label"``), then the
     condition, then what else is given, then the other cells: in a random order, or in the order of
-    the table with ``"none"``.
-
-    Parameters
-    ----------
-    given : ndarray of shape (n_rows, n_columns)
-        Codes of the prompts; ``ABSENT`` where a cell is to be generated.
-    condition : ndarray of shape (n_rows,)
-        As in :class:`Prompts`.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns), int64
-        One column less with ``"no-label"``.
+    the table with ``"none"``. `given` are the codes of the prompts, (n_rows, n_columns).
     """
     n_rows, n_columns = given.shape
     keys = rng.random((n_rows, n_columns))
@@ -171,3 +132,64 @@ def draw_generation_orders(
     keys[given != ABSENT] -= 1.0
     keys[np.arange(n_rows), condition] = -2.0
     return order_of(keys, "label-first" if permutation in ("all", "none") else permutation)
+
+
+def read_fixed_values(layout: Layout, condition: Mapping[Any, Any]) -> dict[int, int]:
+    """Return the codes that the user fixes for all rows, by position in the user's table.
+
+    Raises
+    ------
+    ValueError
+        If a column is unknown or of free text, or has no such value; or if no real row has the
+        values of columns that were joined.
+    """
+    schema = layout.schema
+    names = [column.name for column in schema][1:]
+    codes = {}
+    for name, value in condition.items():
+        if name not in names:
+            raise ValueError(f"condition names the column {name!r}; the columns are {names}")
+        position = names.index(name) + 1
+        column = schema[position]
+        if column.is_text:
+            raise ValueError(f"column {name!r} holds free text, which cannot be a condition")
+        try:
+            codes[position] = column.code_of(value)
+        except ValueError as error:
+            raise ValueError(f"condition: {error}") from error
+    for combination in layout.combinations:
+        if not len(combination.matching(codes)):
+            joined = [schema[member].name for member in combination.members if member in codes]
+            raise ValueError(
+                f"condition: no real row has these values of {joined} together, and a constraint "
+                "allows observed combinations only"
+            )
+    return codes
+
+
+def draw_fixed_cells(
+    layout: Layout,
+    fixed: Mapping[int, int],
+    value_counts: ValueCounts,
+    label: int,
+    n_rows: int,
+    rng: np.random.Generator,
+) -> dict[int, IntArray]:
+    """Return the codes of `n_rows` prompts, by position in the joined table.
+
+    A combination of which only some columns are fixed is drawn among those that have these values,
+    as often as rows of class `label` have them; evenly if none has.
+    """
+    drawn = {}
+    for position, members in enumerate(layout.members):
+        if not any(member in fixed for member in members):
+            continue
+        combination = layout.combination(members[0])
+        if combination is None:
+            drawn[position] = np.full(n_rows, fixed[members[0]])
+            continue
+        matching = combination.matching(fixed)
+        values = np.repeat(*value_counts.values(label, position))
+        seen = values[np.isin(values, matching)]
+        drawn[position] = rng.choice(seen if len(seen) else matching, n_rows)
+    return drawn

@@ -8,7 +8,7 @@ while: the best of the rows that it rejected are taken then.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import Any, TypeAlias
@@ -18,16 +18,10 @@ import numpy.typing as npt
 
 from counterpoise.columns._table import Table
 from counterpoise.errors import DecodingError
-from counterpoise.generation._decoding import Generated
-from counterpoise.generation._prompts import Prompts
-from counterpoise.grammar._grammar import IntArray
+from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 
-Draw: TypeAlias = Callable[[int], tuple[Generated, Prompts]]
-"""Draws so many rows."""
-Accept: TypeAlias = Callable[[Table], npt.NDArray[np.bool_]]
+Accept: TypeAlias = Callable[[Table], BoolArray]
 """Whether each row of a table (label first) is accepted, shape (n_rows,)."""
-Margin: TypeAlias = Callable[[Table], npt.NDArray[np.float64]]
-"""By how much each row's own class leads, shape (n_rows,); a row is selected from zero up."""
 
 NOT_SELECTED = "a classifier of the real rows finds another class likelier"
 """The reason for which selection rejects a row."""
@@ -35,10 +29,44 @@ SELECTION_DRAWS_PER_ROW = 8
 """After so many draws per row, the best of the rows that selection rejected are taken."""
 DRAWS_PER_ROW = 50
 """How many draws each row asked for may take on average, unless told otherwise."""
+DRAWS_PER_LABELLED_ROW = 100
+"""The same where rows are labelled after they are generated."""
 SMALLEST_BOUND = 1000
 """No bound is lower than this: a few rows may be unlucky."""
 _MAX_SPARE_ROWS = 256
 """So many more rows than asked for are drawn at first, at most, where rows are selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedRows:
+    """Generated rows, and how they came about."""
+
+    table: Table  # label first; every cell is within the schema
+    condition: IntArray  # (n_rows,): as in the prompts
+    log_likelihood: FloatArray  # (n_rows,): in nats, of what the model chose, at temperature 1
+    n_invalid: IntArray  # (n_rows,): cells that were impossible as generated, and filled in
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, rows: npt.NDArray[Any]) -> GeneratedRows:
+        """Select rows by position or by a mask."""
+        return GeneratedRows(
+            self.table.take(rows),
+            self.condition[rows],
+            self.log_likelihood[rows],
+            self.n_invalid[rows],
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[GeneratedRows]) -> GeneratedRows:
+        """Stack rows of one schema; at least one part."""
+        return cls(
+            Table.concat([part.table for part in parts]),
+            np.concatenate([part.condition for part in parts]),
+            np.concatenate([part.log_likelihood for part in parts]),
+            np.concatenate([part.n_invalid for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,129 +104,91 @@ class RejectionStats:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RejectionSampler:
-    """Draws exactly as many accepted rows as asked for.
+def draw_accepted(
+    draw: Callable[[int], GeneratedRows],
+    n_rows: int,
+    accept: Mapping[str, Accept],
+    margin: Callable[[Table], FloatArray] | None = None,
+    *,
+    class_: Any = None,
+    max_draws_per_row: int = DRAWS_PER_ROW,
+    advice: str = "ask for fewer rows, or relax what rejects them",
+) -> tuple[GeneratedRows, RejectionStats]:
+    """Return exactly `n_rows` accepted rows; DecodingError where too few of the draws are accepted.
 
-    Attributes
-    ----------
-    draw : callable
-        From a number of rows to these rows and their prompts.
-    accept : mapping of str to callable
-        What a row must satisfy, by the reason for which it is rejected otherwise.
-    margin : callable, optional
-        Of the selection classifier, which a row should satisfy too.
-    class_ : object, optional
-        The class that is generated, for the message of an error.
-    max_draws_per_row : int
-        On average.
-    advice : str
-        What the user can do when these are spent; the end of the message.
+    `accept` are the tests of a row, by the reason for rejecting it. `margin` is by how much a row's
+    own class leads, as the selection classifier sees it; a row is selected from zero up. `class_`
+    and `advice` are for the message of an error.
     """
-
-    draw: Draw
-    accept: Mapping[str, Accept]
-    margin: Margin | None = None
-    class_: Any = None
-    max_draws_per_row: int = DRAWS_PER_ROW
-    advice: str = "ask for fewer rows, or relax what rejects them"
-
-    def sample(self, n_rows: int) -> tuple[Generated, Prompts, RejectionStats]:
-        """Return `n_rows` accepted rows; DecodingError where too few of the draws are accepted."""
-        if not self.accept and self.margin is None:
-            return *self.draw(n_rows), RejectionStats(n_rows, n_rows)
-        bound = max(self.max_draws_per_row * n_rows, SMALLEST_BOUND)
-        selection_bound = min(SELECTION_DRAWS_PER_ROW * n_rows, bound)
-        margin, rejected, kept = self.margin, Counter[str](), _KeptRows()
-        n_drawn = n_fallback = 0
-        # a round of few rows takes nearly as long as one of many, so draw some to spare
-        n_next = n_rows + (0 if margin is None else min(n_rows // 2, _MAX_SPARE_ROWS))
-        while True:
-            generated, prompts = self.draw(n_next)
-            n_drawn += len(generated.table)
-            # 1. constraints accept
-            rows = self._accepted(generated.table, rejected)
-            # 2. the selection classifier accepts
-            if margin is not None:
-                margins = margin(generated.table.take(rows))
-                is_selected = margins >= 0
-                kept.reject(generated, prompts, rows[~is_selected], margins[~is_selected])
-                rejected[NOT_SELECTED] += int((~is_selected).sum())
-                rows = rows[is_selected]
-            kept.keep(generated, prompts, rows[: n_rows - kept.n_rows])
-            # 3. fallback: the best of those that the classifier rejected
-            if margin is not None and kept.n_rows < n_rows and n_drawn >= selection_bound:
-                margin, n_fallback = None, kept.keep_best_rejected(n_rows - kept.n_rows)
-                rejected[NOT_SELECTED] -= n_fallback
-            if kept.n_rows == n_rows:
-                stats = RejectionStats(n_rows, n_drawn, dict(rejected), n_fallback)
-                return *_concatenated(kept.parts), stats
-            if n_drawn >= bound:
-                raise self._too_few(kept.n_rows, n_rows, n_drawn, rejected)
-            # 4. refill
-            n_lacking = n_rows - kept.n_rows
-            n_more = ceil(expected_draws(n_lacking + sqrt(n_lacking), kept.n_rows, n_drawn))
-            n_left = (bound if margin is None else selection_bound) - n_drawn
-            n_next = min(n_more, max(n_rows, SMALLEST_BOUND), n_left)
-
-    def _accepted(self, table: Table, rejected: Counter[str]) -> npt.NDArray[np.intp]:
-        """Return the positions of the accepted rows, and count the others in `rejected`."""
-        is_accepted = np.ones(len(table), dtype=bool)
-        for reason, accepts in self.accept.items():
-            passes = accepts(table)
-            rejected[reason] += int((is_accepted & ~passes).sum())
-            is_accepted &= passes
-        return np.flatnonzero(is_accepted)
-
-    def _too_few(
-        self, n_kept: int, n_rows: int, n_drawn: int, rejected: Counter[str]
-    ) -> DecodingError:
-        reasons = ", ".join(f"{n} ({reason})" for reason, n in rejected.most_common() if n)
-        of_class = "" if self.class_ is None else f" of class {self.class_!r}"
-        return DecodingError(
-            f"{n_kept} of {n_rows} rows{of_class} were accepted among {n_drawn} drawn, which is "
-            f"the limit; rejected: {reasons}. What to do: {self.advice}",
-            class_=self.class_,
-            n_rows=n_rows,
-            n_accepted=n_kept,
-            n_drawn=n_drawn,
-            rejected=dict(rejected),
-        )
+    if not accept and margin is None:
+        return draw(n_rows), RejectionStats(n_rows, n_rows)
+    bound = max(max_draws_per_row * n_rows, SMALLEST_BOUND)
+    selection_bound = min(SELECTION_DRAWS_PER_ROW * n_rows, bound)
+    kept: list[GeneratedRows] = []
+    not_selected: list[GeneratedRows] = []
+    margins: list[FloatArray] = []
+    rejected = Counter[str]()
+    n_drawn = n_kept = n_fallback = 0
+    # a round of few rows takes nearly as long as one of many, so draw some to spare
+    n_next = n_rows + (0 if margin is None else min(n_rows // 2, _MAX_SPARE_ROWS))
+    while True:
+        rows = draw(n_next)
+        n_drawn += len(rows)
+        # 1. constraints accept
+        rows = rows.take(_is_accepted(rows.table, accept, rejected))
+        # 2. the selection classifier accepts
+        if margin is not None:
+            margins.append(margin(rows.table))
+            is_selected = margins[-1] >= 0
+            not_selected.append(rows.take(~is_selected))
+            margins[-1] = margins[-1][~is_selected]
+            rejected[NOT_SELECTED] += len(not_selected[-1])
+            rows = rows.take(is_selected)
+        kept.append(rows.take(np.arange(min(len(rows), n_rows - n_kept))))
+        n_kept += len(kept[-1])
+        # 3. fallback: the best of those that the classifier rejected
+        if margin is not None and n_kept < n_rows and n_drawn >= selection_bound:
+            best = np.argsort(-np.concatenate(margins), kind="stable")[: n_rows - n_kept]
+            kept.append(GeneratedRows.concat(not_selected).take(best))
+            margin, n_fallback = None, len(best)
+            rejected[NOT_SELECTED] -= n_fallback
+            n_kept += n_fallback
+        if n_kept == n_rows:
+            stats = RejectionStats(n_rows, n_drawn, dict(rejected), n_fallback)
+            return GeneratedRows.concat(kept), stats
+        if n_drawn >= bound:
+            raise _too_few(class_, n_rows, n_kept, n_drawn, rejected, advice)
+        # 4. refill
+        n_lacking = n_rows - n_kept
+        n_more = ceil(expected_draws(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
+        n_left = (bound if margin is None else selection_bound) - n_drawn
+        n_next = min(n_more, max(n_rows, SMALLEST_BOUND), n_left)
 
 
-@dataclass
-class _KeptRows:
-    """The rows kept so far, in order, and those that selection rejected, with their margins."""
-
-    parts: list[tuple[Generated, Prompts]] = field(default_factory=list)
-    rejected: list[tuple[Generated, Prompts]] = field(default_factory=list)
-    margins: list[npt.NDArray[np.float64]] = field(default_factory=list)
-    n_rows: int = 0
-
-    def keep(self, generated: Generated, prompts: Prompts, rows: IntArray) -> None:
-        self.parts.append((generated.take(rows), prompts.take(rows)))
-        self.n_rows += len(rows)
-
-    def reject(
-        self,
-        generated: Generated,
-        prompts: Prompts,
-        rows: IntArray,
-        margins: npt.NDArray[np.float64],
-    ) -> None:
-        self.rejected.append((generated.take(rows), prompts.take(rows)))
-        self.margins.append(margins)
-
-    def keep_best_rejected(self, n_rows: int) -> int:
-        """Keep the best `n_rows` of the rejected rows, or all; return how many."""
-        generated, prompts = _concatenated(self.rejected)
-        best = np.argsort(-np.concatenate(self.margins), kind="stable")[:n_rows]
-        self.keep(generated, prompts, best)
-        return len(best)
+def _is_accepted(table: Table, accept: Mapping[str, Accept], rejected: Counter[str]) -> BoolArray:
+    """Return which rows pass every test, and count the others in `rejected`."""
+    is_accepted = np.ones(len(table), dtype=bool)
+    for reason, accepts in accept.items():
+        passes = accepts(table)
+        rejected[reason] += int((is_accepted & ~passes).sum())
+        is_accepted &= passes
+    return is_accepted
 
 
-def _concatenated(parts: list[tuple[Generated, Prompts]]) -> tuple[Generated, Prompts]:
-    return Generated.concat([g for g, _ in parts]), Prompts.concat([p for _, p in parts])
+def _too_few(
+    class_: Any, n_rows: int, n_kept: int, n_drawn: int, rejected: Counter[str], advice: str
+) -> DecodingError:
+    reasons = ", ".join(f"{n} ({reason})" for reason, n in rejected.most_common() if n)
+    of_class = "" if class_ is None else f" of class {class_!r}"
+    return DecodingError(
+        f"{n_kept} of {n_rows} rows{of_class} were accepted among {n_drawn} drawn, which is the "
+        f"limit; rejected: {reasons}. What to do: {advice}",
+        class_=class_,
+        n_rows=n_rows,
+        n_accepted=n_kept,
+        n_drawn=n_drawn,
+        rejected=dict(rejected),
+    )
 
 
 def expected_draws(n_rows: float, n_kept: int, n_drawn: int) -> float:

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn import functional
 
-from counterpoise.columns._base import ABSENT, MISSING, Column
+from counterpoise.columns._base import ABSENT, Column
+from counterpoise.columns._cells import distinct
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.errors import SchemaError
 from counterpoise.generation._generator import RowGenerator
-from counterpoise.grammar._grammar import FORCED, Grammar, IntArray
+from counterpoise.grammar._grammar import FORCED, BoolArray, FloatArray, Grammar, IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
 from counterpoise.serialization._serializer import (
@@ -30,8 +30,6 @@ from counterpoise.serialization._serializer import (
     label_is_given,
     serialize,
 )
-
-FloatArray = npt.NDArray[np.float64]
 
 _BATCH_SIZE = 128
 N_ORDERS = 8
@@ -69,32 +67,17 @@ class Scorer:
     ) -> FloatArray:
         """Return the log-probability of each cell, given the label and the cells before it.
 
-        Parameters
-        ----------
-        corpus : SerializedTable
-            Whole rows.
-        rows : ndarray of shape (n,)
-            Which of them to score; a row may come more than once.
-        orders : ndarray of shape (n, n_columns)
-            The order of the columns in each.
-        temperature : float
-            Of the distribution that tokens are drawn from.
-
-        Returns
-        -------
-        ndarray of shape (n, n_columns), float64
-            In the order of the table; 0 for the label.
+        `rows`, of shape (n,), are positions in `corpus`, and may repeat; `orders`, of shape
+        (n, n_columns), says how the columns of each are ordered. The result, of shape
+        (n, n_columns), is in the order of the table, with 0 for a label that is given.
         """
-        was_training = self._model.training
         self._model.eval()
-        result = np.zeros(orders.shape)
+        result = np.zeros((len(rows), corpus.segments.shape[1]))
         for start in range(0, len(rows), _BATCH_SIZE):
             part = slice(start, start + _BATCH_SIZE)
             token_batch = corpus.token_batch(rows[part], orders[part])
             scores, row, column = self._score(token_batch, temperature)
-            at = row.cpu().numpy() + start, column
-            np.add.at(result, at, scores.double().cpu().numpy())
-        self._model.train(was_training)
+            np.add.at(result, (row.cpu().numpy() + start, column), scores.double().cpu().numpy())
         return result
 
     @torch.no_grad()
@@ -175,12 +158,10 @@ def score_rows(
     return scores
 
 
-def _encode_rows(
-    schema: Schema, X: pd.DataFrame, labels: Sequence[Any]
-) -> tuple[Table, npt.NDArray[np.bool_]]:
+def _encode_rows(schema: Schema, X: pd.DataFrame, labels: Sequence[Any]) -> tuple[Table, BoolArray]:
     """Encode rows that may hold anything; also return which rows can be generated at all."""
     names = [column.name for column in schema][1:]
-    if X.shape[1] != len(names) or (X.columns.tolist() != names):
+    if X.columns.tolist() != names:
         raise ValueError(f"X must have the columns of the fit, {names}; got {X.columns.tolist()}")
     if len(labels) != len(X):
         raise ValueError(f"X has {len(X)} rows and y has {len(labels)}")
@@ -196,16 +177,11 @@ def _encode_rows(
             raise ValueError(
                 f"column {column.name!r} has dtype {series.dtype}, and {column.dtype} in the fit"
             ) from error
-        distinct = series.drop_duplicates()
-        known = {
-            value: _encode_cell(column, distinct.iloc[[i]]) for i, value in enumerate(distinct)
-        }
-        missing = series.isna().to_numpy()
-        codes[:, at] = [
-            (MISSING if column.has_missing else ABSENT) if is_missing else known[value]
-            for value, is_missing in zip(series.tolist(), missing.tolist(), strict=True)
-        ]
-        is_possible &= missing | (codes[:, at] != ABSENT)
+        # each distinct cell is encoded once; missing ones are ABSENT where the column has none
+        _, firsts, which = np.unique(distinct(series)[0], return_index=True, return_inverse=True)
+        encoded = [_encode_cell(column, series.iloc[[first]]) for first in firsts]
+        codes[:, at] = np.array(encoded, dtype=np.int64)[which]
+        is_possible &= series.isna().to_numpy() | (codes[:, at] != ABSENT)
     return Table(schema, codes), is_possible
 
 

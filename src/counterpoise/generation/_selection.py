@@ -19,10 +19,8 @@ from counterpoise.columns._base import ABSENT, MISSING
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import MissingDependencyError, SchemaError
-from counterpoise.grammar._grammar import IntArray
+from counterpoise.grammar._grammar import FloatArray, IntArray
 from counterpoise.models._device import single_thread
-
-FloatArray = npt.NDArray[np.float64]
 
 N_CLASSIFIERS = 3
 """Where a single kind of classifier is given; each is trained without another third of the rows."""
@@ -35,20 +33,11 @@ class SelectionClassifier:
     """Fitted classifiers of the codes of the cells, whose probabilities are averaged.
 
     Categories are ordinal codes, missing cells NaN; free text is left out.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (n_classes,), int64
-        Codes of the labels, ascending; two or more.
-    columns : tuple of int
-        Positions of the features that they look at; one or more.
-    classifiers : tuple
-        With ``predict_proba`` or ``decision_function``, of the classes 0, 1, ...
     """
 
-    labels: IntArray
-    columns: tuple[int, ...]
-    classifiers: tuple[Any, ...]
+    labels: IntArray  # (n_classes,): codes, ascending; two or more
+    columns: tuple[int, ...]  # positions of the features that they look at; one or more
+    classifiers: tuple[Any, ...]  # of the classes 0, 1, ...; predict_proba or decision_function
 
     @classmethod
     def fit(
@@ -56,11 +45,8 @@ class SelectionClassifier:
     ) -> SelectionClassifier | None:
         """Train on `table`, label first; None where there is nothing to tell classes apart by.
 
-        Parameters
-        ----------
-        selection : "classifier", classifier or sequence of classifiers
-            ``"classifier"``: histogram gradient boosting. A single one is trained three times,
-            each of several once; none of them sees a third of the rows.
+        ``"classifier"`` is histogram gradient boosting. A single classifier is trained three times,
+        each of several once; none of them sees a third of the rows.
         """
         columns = classifier_columns(table.schema)
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
@@ -114,31 +100,17 @@ def _fit(classifier: Any, X: FloatArray, classes: IntArray, seed: int) -> Any:
     from sklearn.utils.class_weight import compute_sample_weight
 
     if isinstance(classifier, str):
-        default = HistGradientBoostingClassifier(
-            class_weight="balanced", early_stopping=False, random_state=seed
-        )
-        return default.fit(_without_empty(X), classes)
+        classifier = HistGradientBoostingClassifier(early_stopping=False)
     own = clone(classifier)
-    seeds = {n: seed for n, value in own.get_params().items() if value is None and _is_seed(n)}
-    own.set_params(**seeds)
+    unset = [name for name, value in own.get_params().items() if value is None]
+    own.set_params(**{n: seed for n in unset if n.rpartition("__")[2] == "random_state"})
     weight_name = _sample_weight_name(own)
     if not _takes_missing(own):
         own = make_pipeline(SimpleImputer(keep_empty_features=True), own)
         weight_name = weight_name and f"{own.steps[-1][0]}__{weight_name}"
     weights = {weight_name: compute_sample_weight("balanced", classes)} if weight_name else {}
-    return own.fit(_without_empty(X), classes, **weights)
-
-
-def _without_empty(X: FloatArray) -> FloatArray:
-    """Give the columns of `X` that are missing in every row one value, which tells nothing.
-
-    scikit-learn cannot sort a column without any value into bins.
-    """
-    return np.where(np.isnan(X).all(axis=0), 0.0, X)
-
-
-def _is_seed(parameter: str) -> bool:
-    return parameter.rpartition("__")[2] == "random_state"
+    X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin an empty column
+    return own.fit(X, classes, **weights)
 
 
 def _sample_weight_name(classifier: Any) -> str:
@@ -191,19 +163,10 @@ def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class XGBoostLabeller:
-    """XGBoost with its defaults, trained on every row of the imbalanced table, labels rows.
+    """XGBoost with its defaults, trained on every row of the imbalanced table, labels rows."""
 
-    Attributes
-    ----------
-    labels : ndarray of shape (n_classes,), int64
-        Codes of the labels.
-    columns : tuple of int
-        Positions of the features it looks at.
-    classifier : xgboost.XGBClassifier
-    """
-
-    labels: IntArray
-    columns: tuple[int, ...]
+    labels: IntArray  # (n_classes,): codes
+    columns: tuple[int, ...]  # positions of the features that it looks at
     classifier: Any
 
     @classmethod

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from counterpoise.grammar._automaton import END, Automaton, Edge
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 NO_TOKEN = -2

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.errors import ModelError
-from counterpoise.generation._selection import FloatArray
-from counterpoise.grammar._grammar import BoolArray, IntArray
+from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,6 @@ def _completed(
         is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
         real = table.take(np.flatnonzero(is_trained))
         longest = serialize(real, generator.serializer).longest_row
-        parser = FreeTextParser.of(generator.serializer, model.tokenizer, real, longest)
+        parser = FreeTextParser(generator.serializer, model.tokenizer, real, longest)
         generator = replace(generator, parser=parser)
     return generator

@@ -80,9 +80,8 @@ def draw_selected(
     for label in labels:
         n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
         while n_kept < _ROWS_PER_CLASS and n > 0:
-            generated, _ = generator.generate(label, n, sampling, rng=rng, progress=progress)
-            margin = selection.margin(generated.table)
-            parts.append(generated.table.take(np.flatnonzero(margin >= 0)))
+            rows = generator.generate(label, n, sampling, rng=rng, progress=progress).table
+            parts.append(rows.take(selection.margin(rows) >= 0))
             n_kept += len(parts[-1])
             n_drawn += n
             decides = label == labels[0] and not always
