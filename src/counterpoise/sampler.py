@@ -25,12 +25,13 @@ from counterpoise._progress import make_progress
 from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
 from counterpoise.columns._table import Table
 from counterpoise.constraints import Constraint
+from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import free_decoding_stats
-from counterpoise.generation._generator import fill
+from counterpoise.generation._generator import provenance
 from counterpoise.generation._prompts import read_fixed_values
-from counterpoise.generation._rejection_sampling import RejectionStats
+from counterpoise.generation._rejection_sampling import GeneratedRows, RejectionStats
 from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
@@ -611,29 +612,46 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return time.perf_counter()
 
     def _generate(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
-        """Generate the rows that each class lacks; label first."""
-        filling = fill(
-            self.generator_,
-            n_rows,
-            self._sampling(),
-            self._constraint_set,
-            observed,
-            rng=self._rng,
-            progress=make_progress(self.verbose),
-        )
-        self.provenance_, self.copy_rate_ = filling.provenance, filling.copy_rate
-        self.rejection_stats_ = filling.rejection_stats
+        """Generate the rows that each class lacks, label first, and set what is known of them."""
+        layout, real_rows = self._constraint_set.layout, self._constraint_set.real_rows
+        assert real_rows is not None
+        real, n_copies = RealRows.of(real_rows), 0
+        frames, origins, seconds = [], [], 0.0
+        self.rejection_stats_: dict[Any, RejectionStats] = {}
+        for class_, n in n_rows.items():
+            started = time.perf_counter()
+            rows, self.rejection_stats_[class_] = self._sample(n, class_, {}, self._rng)
+            seconds += time.perf_counter() - started
+            table = layout.split(rows.table)
+            n_copies += int(real.has(table).sum())
+            frames.append(table.to_frame())
+            origins.append(provenance(rows, observed, layout))
+            if self.recipe_.decoding == "free":
+                origins[-1]["invalid_cells"] = rows.n_invalid
+        whole = pd.concat(frames, ignore_index=True)
+        self.provenance_ = pd.concat(origins, ignore_index=True)
+        self.copy_rate_ = n_copies / len(whole)
         if self.recipe_.decoding == "free":
-            n_invalid = filling.provenance["invalid_cells"].to_numpy()
-            rejection_stats = sum(filling.rejection_stats.values(), start=RejectionStats())
+            n_invalid = self.provenance_["invalid_cells"].to_numpy()
+            rejection_stats = sum(self.rejection_stats_.values(), start=RejectionStats())
             self.free_decoding_stats_ = free_decoding_stats(n_invalid, rejection_stats)
-        self.timings_["generation_s"] = filling.seconds
-        self.timings_["generation_rows_per_s"] = len(filling.rows) / filling.seconds
-        return filling.rows
+        self.timings_["generation_s"] = seconds
+        self.timings_["generation_rows_per_s"] = len(whole) / seconds
+        return whole
 
-    def _sampling(self) -> Sampling:
+    def _sample(
+        self, n_rows: int, class_: Any, fixed: Mapping[int, int], rng: np.random.Generator
+    ) -> tuple[GeneratedRows, RejectionStats]:
         recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
-        return Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
+        return self.generator_.sample(
+            class_,
+            n_rows,
+            Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size),
+            self._constraint_set,
+            rng=rng,
+            progress=make_progress(self.verbose),
+            fixed=fixed,
+        )
 
     def _check_acceptance(self) -> None:
         """Raise the errors that constraints of a loaded sampler have, before the first chunk."""
@@ -645,15 +663,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _sample_chunk(
         self, n_rows: int, class_: Any, fixed: Mapping[int, int], rng: np.random.Generator
     ) -> tuple[Any, Any]:
-        rows, _ = self.generator_.sample(
-            class_,
-            n_rows,
-            self._sampling(),
-            self._constraint_set,
-            rng=rng,
-            progress=make_progress(self.verbose),
-            fixed=fixed,
-        )
+        rows, _ = self._sample(n_rows, class_, fixed, rng)
         frame = self._constraint_set.layout.split(rows.table).to_frame()
         return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
 

@@ -283,9 +283,9 @@ def test_the_scorer_counts_a_label_that_is_written():
     model = backbone.build(serializer.vocabulary.entries, 0)
     corpus = serialize(table, serializer)
     token_batch = corpus.token_batch(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))
-    with_label, rows = Scorer(model, serializer.grammar, CPU, scores_label=True).log_likelihood(
+    with_label, rows, _ = Scorer(model, serializer.grammar, CPU, scores_label=True).log_likelihood(
         token_batch
     )
-    without, _ = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
+    without, _, _ = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
     assert len(with_label) == len(without) + 60, "one more choice a row"
-    assert np.bincount(rows.numpy()).sum() == len(with_label)
+    assert np.bincount(rows).sum() == len(with_label)

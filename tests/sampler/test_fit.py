@@ -132,6 +132,14 @@ def test_a_gap_where_the_fit_had_none_is_left_out_of_the_row():
     np.testing.assert_allclose(scores[1:], whole[1:])
 
 
+def test_rows_that_are_generated_without_a_label_are_scored_without_it(churn):
+    X, y = churn
+    recipe = get_recipe("taptap", epochs=1)
+    scores = LLMOverSampler(recipe=recipe, random_state=0).fit(X, y).score_samples(X, y)
+    assert np.isfinite(scores).all()
+    assert (scores < 0).all()
+
+
 def test_a_combination_that_no_row_has_scores_minus_infinity(churn):
     X = pd.DataFrame({"state": ["TX", "NY"] * 30, "city": ["Austin", "Albany"] * 30})
     y = np.array([0, 0, 1] * 20)

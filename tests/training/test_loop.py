@@ -110,7 +110,7 @@ def test_the_label_is_given_and_never_scored():
     corpus = serialize(table, serializer)
     orders = np.tile(np.arange(table.codes.shape[1]), (len(table), 1))
     token_batch = corpus.token_batch(np.arange(len(table)), orders)
-    scored, _ = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
+    scored, _, _ = Scorer(model, serializer.grammar, CPU).log_likelihood(token_batch)
     of_label = serializer.grammar.column == 0
     chosen = token_batch.states != FORCED
     n_label = (chosen & of_label[token_batch.states]).sum()
@@ -123,9 +123,9 @@ def test_padding_does_not_change_a_row():
     corpus = serialize(table, serializer)
     scorer = Scorer(model.eval(), serializer.grammar, CPU)
     orders = np.tile(np.arange(table.codes.shape[1]), (len(table), 1))
-    together, rows = scorer.log_likelihood(corpus.token_batch(np.arange(len(table)), orders))
+    together, rows, _ = scorer.log_likelihood(corpus.token_batch(np.arange(len(table)), orders))
     for row in range(5):
-        alone, _ = scorer.log_likelihood(corpus.token_batch(np.array([row]), orders[:1]))
+        alone, _, _ = scorer.log_likelihood(corpus.token_batch(np.array([row]), orders[:1]))
         torch.testing.assert_close(alone, together[rows == row], atol=1e-4, rtol=1e-4)
 
 

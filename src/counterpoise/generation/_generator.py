@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from counterpoise.columns._base import ABSENT
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints._fixed_combinations import Layout
-from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.generation._decoding import Sampling, generate
 from counterpoise.generation._free_decoding import UNPARSABLE, FreeTextParser, generate_text
@@ -143,61 +141,13 @@ class RowGenerator:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """The rows that were lacking, and where they came from."""
-
-    rows: pd.DataFrame  # (n_synthetic, 1 + n_features): label first
-    provenance: pd.DataFrame  # see `LLMOverSampler.provenance_`
-    copy_rate: float  # share of the rows that equal a real one
-    rejection_stats: dict[Any, RejectionStats]  # by class
-    seconds: float  # how long it took to generate them
-
-
-def fill(
-    generator: RowGenerator,
-    n_rows: Mapping[Any, int],
-    sampling: Sampling,
-    constraints: ConstraintSet,
-    observed: Table,
-    *,
-    rng: np.random.Generator,
-    progress: Progress,
-) -> Filling:
-    """Generate the rows that each class lacks, by class; at least one in all.
+def provenance(rows: GeneratedRows, observed: Table, layout: Layout) -> pd.DataFrame:
+    """Return where the rows of one class came from; see `LLMOverSampler.provenance_`.
 
     `observed` are the real rows as they are, label first.
     """
-    frames, provenance, rejection_stats, n_copies = [], [], {}, 0
-    seconds = 0.0
-    assert constraints.real_rows is not None
-    real_rows = RealRows.of(constraints.real_rows)
-    for class_, n in n_rows.items():
-        started = time.perf_counter()
-        rows, rejection_stats[class_] = generator.sample(
-            class_, n, sampling, constraints, rng=rng, progress=progress
-        )
-        seconds += time.perf_counter() - started
-        table = constraints.layout.split(rows.table)
-        n_copies += int(real_rows.has(table).sum())
-        frames.append(table.to_frame())
-        origin = _provenance(rows, table, observed, constraints.layout)
-        if generator.parser is not None:
-            origin["invalid_cells"] = rows.n_invalid
-        provenance.append(origin)
-    whole = pd.concat(frames, ignore_index=True)
-    return Filling(
-        rows=whole,
-        provenance=pd.concat(provenance, ignore_index=True),
-        copy_rate=n_copies / len(whole),
-        rejection_stats=rejection_stats,
-        seconds=seconds,
-    )
-
-
-def _provenance(rows: GeneratedRows, table: Table, observed: Table, layout: Layout) -> pd.DataFrame:
-    """Return where the rows of one class came from; `table` has them in the user's columns."""
-    frame, joined = table.to_frame(), layout.members
+    table, joined = layout.split(rows.table), layout.members
+    frame = table.to_frame()
 
     def condition(row: int, position: int) -> tuple[Any, Any]:
         """Column and value; tuples for a fixed combination."""

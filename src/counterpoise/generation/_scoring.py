@@ -56,11 +56,6 @@ class Scorer:
         self._column = grammar.column
         self._is_scored = (grammar.column != 0) | scores_label
 
-    def log_likelihood(self, token_batch: TokenBatch) -> tuple[Tensor, Tensor]:
-        """Return the log-probability of each chosen token, and its row; both (n_chosen,)."""
-        log_likelihood, rows, _ = self._score(token_batch, 1.0)
-        return log_likelihood, rows
-
     @torch.no_grad()
     def by_cell(
         self, corpus: SerializedTable, rows: IntArray, orders: IntArray, temperature: float = 1.0
@@ -76,8 +71,8 @@ class Scorer:
         for start in range(0, len(rows), _BATCH_SIZE):
             part = slice(start, start + _BATCH_SIZE)
             token_batch = corpus.token_batch(rows[part], orders[part])
-            scores, row, column = self._score(token_batch, temperature)
-            np.add.at(result, (row.cpu().numpy() + start, column), scores.double().cpu().numpy())
+            scores, row, column = self.log_likelihood(token_batch, temperature)
+            np.add.at(result, (row + start, column), scores.double().cpu().numpy())
         return result
 
     @torch.no_grad()
@@ -93,15 +88,15 @@ class Scorer:
             orders = draw_orders(n_rows, n_columns, permutation, rng)
             for start in range(0, n_rows, _BATCH_SIZE):
                 rows = np.arange(start, min(start + _BATCH_SIZE, n_rows))
-                log_likelihood, _ = self.log_likelihood(corpus.token_batch(rows, orders[rows]))
-                total -= float(log_likelihood.sum())
+                batch = corpus.token_batch(rows, orders[rows])
+                total -= float(self.log_likelihood(batch)[0].sum())
         self._model.train(was_training)
         return total / float(n_orders * n_rows)
 
-    def _score(
-        self, token_batch: TokenBatch, temperature: float
-    ) -> tuple[Tensor, Tensor, IntArray]:
-        """Log-probability of each chosen token, its row, and its column of the table."""
+    def log_likelihood(
+        self, token_batch: TokenBatch, temperature: float = 1.0
+    ) -> tuple[Tensor, IntArray, IntArray]:
+        """Return the log-probability of each chosen token, its row, and its column of the table."""
         states = token_batch.states[:, 1:]
         chosen = (states != FORCED) & self._is_scored[states]
         rows, columns = np.nonzero(chosen)
@@ -114,7 +109,7 @@ class Scorer:
         logits = logits.masked_fill(~self._allowed[sets], -torch.inf)
         targets = tokens[rows_, columns_ + 1]
         scores = -functional.cross_entropy(logits / temperature, targets, reduction="none")
-        return scores, rows_, self._column[states[rows, columns]]
+        return scores, rows, self._column[states[rows, columns]]
 
 
 def score_rows(

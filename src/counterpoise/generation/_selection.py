@@ -178,8 +178,16 @@ class XGBoostLabeller:
                 "every feature is free text, which XGBoost cannot label rows by; use a recipe "
                 "whose prompt holds the label, such as recipe='imbllm'"
             )
+        try:
+            from xgboost import XGBClassifier
+        except ImportError as error:
+            raise MissingDependencyError(
+                "rows without a label are labelled by XGBoost, which is not installed; run "
+                "`pip install 'counterpoise[xgboost]'`",
+                extra="xgboost",
+            ) from error
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
-        classifier = _xgboost().XGBClassifier(random_state=int(rng.integers(2**31)))
+        classifier = XGBClassifier(random_state=int(rng.integers(2**31)))
         classifier.fit(as_numbers(table, columns), classes)
         return cls(labels, columns, classifier)
 
@@ -188,15 +196,3 @@ class XGBoostLabeller:
         predicted = self.classifier.predict(as_numbers(table, self.columns))
         labels: IntArray = self.labels[np.asarray(predicted, dtype=np.int64)]
         return labels
-
-
-def _xgboost() -> Any:
-    try:
-        import xgboost
-    except ImportError as error:
-        raise MissingDependencyError(
-            "rows without a label are labelled by XGBoost, which is not installed; run "
-            "`pip install 'counterpoise[xgboost]'`",
-            extra="xgboost",
-        ) from error
-    return xgboost
