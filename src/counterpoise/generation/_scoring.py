@@ -13,8 +13,7 @@ from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn import functional
 
-from counterpoise.columns._base import ABSENT, Column
-from counterpoise.columns._cells import distinct
+from counterpoise.columns._base import ABSENT, Column, distinct
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints._fixed_combinations import Layout
