@@ -60,15 +60,6 @@ def is_string(dtype: Dtype) -> bool:
     )
 
 
-def missing_marker(series: pd.Series[Any]) -> str:
-    """Name of the first missing marker of an object column ("nan" where there is none)."""
-    missing = series.isna().to_numpy()
-    if not is_object(series.dtype) or not missing.any():
-        return "nan"
-    marker = series.iloc[int(missing.argmax())]
-    return next((name for name, value in MARKERS.items() if marker is value), "nan")
-
-
 def present_types(series: pd.Series[Any]) -> dict[type, npt.NDArray[np.intp]]:
     """Rows of the cells that are not missing in an object column, by exact Python type."""
     rows = np.flatnonzero(series.notna().to_numpy())
@@ -336,14 +327,13 @@ class Column(ABC):
     @classmethod
     def describing(cls, series: pd.Series[Any], kind: str, **values: Any) -> Self:
         """Make the column of `series`, with `values` for the fields that a subclass adds."""
-        common = {
-            "name": series.name,
-            "kind": kind,
-            "dtype": series.dtype,
-            "has_missing": bool(series.isna().any()),
-            "marker": missing_marker(series),
-        }
-        return cls(**(common | values))
+        missing = series.isna().to_numpy()
+        values = {"has_missing": bool(missing.any())} | values
+        if is_object(series.dtype) and missing.any():
+            first = series.iloc[int(missing.argmax())]
+            found = [name for name, marker in MARKERS.items() if marker is first]
+            values["marker"] = (*found, "nan")[0]
+        return cls(name=series.name, kind=kind, dtype=series.dtype, **values)
 
     def _error(self, problem: str, value: Any = None) -> SchemaError:
         return column_error(self.name, problem, value)
@@ -352,16 +342,16 @@ class Column(ABC):
         """Raise a `SchemaError` unless `series` has exactly the dtype of its column."""
         if series.dtype != self.dtype:
             raise self._error(
-                f"has dtype {series.dtype}, but the schema was made from {self.dtype}. "
-                "Convert it with `frame.astype(...)`, or infer the schema from this table."
+                f"has dtype {series.dtype}, but had {self.dtype} in the schema. Convert it with "
+                "`frame.astype(...)`, or infer the schema from this table."
             )
 
     def check_missing(self, missing: Mask) -> None:
         """Raise a `SchemaError` if a cell is missing in a column that has none missing."""
         if not self.has_missing and missing.any():
             raise self._error(
-                f"is missing in row {int(missing.argmax())}, but was never missing in the table "
-                "that the schema was made from. Fill it, or infer the schema anew."
+                f"is missing in row {int(missing.argmax())}, but never was in the table of the "
+                "schema. Fill it, or infer the schema anew."
             )
 
 
@@ -478,11 +468,6 @@ class RangedColumn(Column):
             raise self._outside(series.iloc[int(outside.argmax())])
         return np.where(missing, MISSING, self.nearest(codes))
 
-    @property
-    @abstractmethod
-    def _one_value(self) -> str:
-        """What a value is, for messages."""
-
     @abstractmethod
     def _limits(self) -> tuple[int, int]:
         """Lowest and highest code that the dtype can restore."""
@@ -491,9 +476,12 @@ class RangedColumn(Column):
     def _units(self, bound: Any) -> Decimal | Fraction:
         """How many units of the codes a bound is that the user gave."""
 
+    @property
     @abstractmethod
-    def _span(self) -> str:
-        """Say from where to where the range goes."""
+    def _one_value(self) -> str: ...
+
+    @abstractmethod
+    def _span(self) -> str: ...
 
 
 def _to_json(value: Any, field_type: Any) -> Any:

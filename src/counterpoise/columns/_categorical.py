@@ -127,22 +127,21 @@ class CategoricalColumn(Column):
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
-        cells = self._cells(np.where(codes == MISSING, -1, codes))
-        return pd.Series(cells, name=self.name, dtype=self.dtype)
-
-    def _cells(self, positions: Codes) -> Any:
-        """Cells in the column's dtype; position -1 is a missing cell."""
+        positions = np.where(codes == MISSING, -1, codes)
+        cells: Any
         if isinstance(self.dtype, pd.CategoricalDtype):
             found = _positions(self.dtype.categories.tolist())
             levels = np.array([*(found[key] for key in _keys(self.categories)), -1])
-            return pd.Categorical.from_codes(levels[positions], dtype=self.dtype)
-        if is_object(self.dtype):
+            cells = pd.Categorical.from_codes(levels[positions], dtype=self.dtype)
+        elif is_object(self.dtype):
             pool = np.empty(len(self.categories) + 1, dtype=object)
             # a plain np.array would spread tuples over a second axis
             pool[:] = (*self.categories, MARKERS[self.marker])
-            return pool[positions]
-        values = pd.Series(list(self.categories), dtype=self.dtype).array
-        return values.take(positions, allow_fill=bool((positions < 0).any()))
+            cells = pool[positions]
+        else:
+            values = pd.Series(list(self.categories), dtype=self.dtype).array
+            cells = values.take(positions, allow_fill=bool((positions < 0).any()))
+        return pd.Series(cells, name=self.name, dtype=self.dtype)
 
     def contains(self, codes: Codes) -> Mask:
         inside = (codes >= 0) & (codes < len(self.categories))

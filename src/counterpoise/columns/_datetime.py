@@ -28,6 +28,7 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 from counterpoise.columns._json import Dtype
+from counterpoise.errors import SchemaError
 from counterpoise.grammar import _calendar as calendar
 from counterpoise.grammar import _numbers as numbers
 from counterpoise.grammar._automaton import Automaton, expand, framed
@@ -56,10 +57,7 @@ class TimeColumn(RangedColumn):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self._can_be(self.dtype):
-            raise self._error(
-                f"has dtype {self.dtype}, which cannot be {self.kind}. "
-                f"Convert it with `pandas.{self.converter}`."
-            )
+            raise self._wrong_dtype(self.name, self.dtype)
         if self.unit not in NANOSECONDS or self._factor < 1:
             raise self._error(f"has dtype {self.dtype}, which has no unit {self.unit!r}.")
         self._check_range()
@@ -73,14 +71,18 @@ class TimeColumn(RangedColumn):
         return getattr(dtype, "kind", "O") == cls.letter
 
     @classmethod
+    def _wrong_dtype(cls, name: Hashable, dtype: Dtype) -> SchemaError:
+        return column_error(
+            name,
+            f"has dtype {dtype}, which holds no {cls.kinds[0]}s. "
+            f"Convert it with `pandas.{cls.converter}`.",
+        )
+
+    @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         kind = kind or cls.kinds[0]
         if not cls._can_be(series.dtype):
-            raise column_error(
-                series.name,
-                f"is declared {kind}, but has dtype {series.dtype}, which holds no {kind}s. "
-                f"Convert it with `pandas.{cls.converter}`.",
-            )
+            raise cls._wrong_dtype(series.name, series.dtype)
         ticks, missing, resolution = cls._read_ticks(series)
         present = ticks[~missing]
         units = list(NANOSECONDS)[: list(NANOSECONDS).index(resolution) + 1]
@@ -92,8 +94,7 @@ class TimeColumn(RangedColumn):
 
     @classmethod
     @abstractmethod
-    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
-        """Return the integers that the cells of a column of such times stand for."""
+    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks: ...
 
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
@@ -152,22 +153,40 @@ class TimeColumn(RangedColumn):
         return Fraction(nanoseconds, NANOSECONDS[self.unit])
 
     @abstractmethod
-    def _time(self, bound: Any) -> pd.Timestamp | pd.Timedelta:
-        """Read a bound that the user gave."""
+    def _time(self, bound: Any) -> pd.Timestamp | pd.Timedelta: ...
 
-    # Grammar: the number of units, where the values are no instants that the calendar can name
+    # The grammar is of calendar fields, or of the number of units where there are none
+
+    @property
+    def _is_calendar(self) -> bool:
+        """Whether the calendar can name all values."""
+        return self.letter == "M" and calendar.covers(self.low, self.high, self.unit)
 
     def symbol_automaton(self) -> Automaton:
+        if self._is_calendar:
+            return calendar.instants(self.low, self.high, self.unit)
         return numbers.fixed_number(self.low, self.high)
 
     def symbols(self, code: int) -> list[Hashable]:
+        if self._is_calendar:
+            return calendar.instant_symbols(code, self.unit)
         return numbers.fixed_number_symbols(code, self.low, self.high)
 
     def text_automaton(self) -> Automaton:
+        if self._is_calendar:
+            return framed(expand(self.symbol_automaton(), calendar.iso_text), " ", TEXT_END)
         return framed(numbers.plain_number(self.low, self.high, 0, TEXT_END), " ")
 
     def text(self, code: int) -> str:
+        if self._is_calendar:
+            return "".join(map(calendar.iso_text, self.symbols(code)))
         return numbers.plain_text(code, 0)
+
+    def _units_of_text(self, text: str) -> float:
+        if not self._is_calendar:
+            return super()._units_of_text(text)
+        instant = np.datetime64(text, self.unit)  # type: ignore[call-overload]
+        return float("nan") if np.isnat(instant) else float(instant.astype(np.int64))
 
     @property
     def unit_size(self) -> float:
@@ -251,7 +270,6 @@ class DatetimeColumn(TimeColumn):
         return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution
 
     def code_of(self, value: Any) -> int:
-        """Return the code of an instant, or of what `pandas.Timestamp` reads as one."""
         return super().code_of(value if pd.isna(value) else pd.Timestamp(value))
 
     def _time(self, bound: Any) -> pd.Timestamp:
@@ -262,37 +280,6 @@ class DatetimeColumn(TimeColumn):
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
         return moment
-
-    @property
-    def _is_calendar(self) -> bool:
-        """Whether the calendar can name all values."""
-        return calendar.covers(self.low, self.high, self.unit)
-
-    def symbol_automaton(self) -> Automaton:
-        if not self._is_calendar:
-            return super().symbol_automaton()
-        return calendar.instants(self.low, self.high, self.unit)
-
-    def symbols(self, code: int) -> list[Hashable]:
-        if not self._is_calendar:
-            return super().symbols(code)
-        return calendar.instant_symbols(code, self.unit)
-
-    def text_automaton(self) -> Automaton:
-        if not self._is_calendar:
-            return super().text_automaton()
-        return framed(expand(self.symbol_automaton(), calendar.iso_text), " ", TEXT_END)
-
-    def text(self, code: int) -> str:
-        if not self._is_calendar:
-            return super().text(code)
-        return "".join(map(calendar.iso_text, self.symbols(code)))
-
-    def _units_of_text(self, text: str) -> float:
-        if not self._is_calendar:
-            return super()._units_of_text(text)
-        instant = np.datetime64(text, self.unit)  # type: ignore[call-overload]
-        return float("nan") if np.isnat(instant) else float(instant.astype(np.int64))
 
     def _parsed(self, series: pd.Series[Any]) -> Any:
         return pd.to_datetime(series, errors="coerce", utc=True)

@@ -18,6 +18,8 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.errors import MissingDependencyError, SchemaError
 
+_ROW = (list, tuple, np.ndarray)
+
 
 @dataclass(frozen=True, slots=True)
 class CallerTypes:
@@ -81,67 +83,65 @@ class CallerTypes:
 
     def extended_frame(self, X: Any, frame: pd.DataFrame) -> Any:
         """Return the caller's own rows, as they are, and the synthetic rows `frame` below."""
-        synthetic = self.X(frame)
-        if self.kind == "pandas":
-            whole = pd.concat([X, synthetic], ignore_index=True).astype(X.dtypes)
-            return whole.set_axis(_continued(X.index, len(frame)))
-        if self.kind == "array":
-            return np.concatenate([np.asarray(X), synthetic])
-        if self.kind == "list":
-            return [*X, *synthetic]
-        return nw.concat([nw.from_native(X), nw.from_native(synthetic)]).to_native()
+        return _extended(self.kind, X, self.X(frame))
 
     def extended_labels(self, y: Any, labels: pd.Series[Any]) -> Any:
         """Return the caller's own labels and those of the synthetic rows below."""
-        synthetic = self.y(labels)
-        if self.target_kind == "pandas":
-            whole = pd.concat([y, synthetic], ignore_index=True).astype(y.dtype)
-            return whole.set_axis(_continued(y.index, len(labels)))
-        if self.target_kind == "array":
-            return np.concatenate([np.asarray(y), synthetic])
-        if self.target_kind == "list":
-            return [*y, *synthetic]
-        parts = [nw.from_native(part, series_only=True).to_frame() for part in (y, synthetic)]
-        return nw.concat(parts)[parts[0].columns[0]].to_native()
+        return _extended(self.target_kind, y, self.y(labels))
+
+
+def _extended(kind: str, own: Any, synthetic: Any) -> Any:
+    if kind == "pandas":
+        whole = pd.concat([own, synthetic], ignore_index=True).astype(own.dtypes)
+        return whole.set_axis(_continued(own.index, len(synthetic)))
+    if kind == "array":
+        return np.concatenate([np.asarray(own), synthetic])
+    if kind == "list":
+        return [*own, *synthetic]
+    parts = [nw.from_native(part, allow_series=True) for part in (own, synthetic)]
+    if not isinstance(parts[0], nw.Series):
+        return nw.concat(parts).to_native()
+    frames = [part.to_frame() for part in parts]
+    return nw.concat(frames)[parts[0].name].to_native()
 
 
 def as_frame(X: Any) -> pd.DataFrame:
-    """Return `X` as a DataFrame of pandas.
-
-    Raises
-    ------
-    TypeError
-        If `X` is sparse.
-    ValueError
-        If `X` is not two-dimensional.
-    SchemaError
-        If a column name occurs twice, or there are no rows or no columns.
-    """
+    """Return `X` as a DataFrame of pandas, with a row, a column, and no column name twice."""
     if sparse.issparse(X):
         raise TypeError(
             "sparse input is not supported: every cell of a row is a training token; pass a dense "
             "array or a DataFrame"
         )
     kind = _kind(X)
+    frame: pd.DataFrame
     if kind == "pandas":
         frame = X
     elif kind in ("array", "list"):
         frame = _array_frame(X)
     else:
-        frame = _arrow_frame(_to_arrow(nw.from_native(X)))
+        table = _to_arrow(nw.from_native(X))
+        import pyarrow as pa
+
+        frame = table.to_pandas(  # a dictionary becomes a Categorical by itself
+            types_mapper=lambda kind: None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
+        )
     if not frame.columns.is_unique:
         name = frame.columns[frame.columns.duplicated()][0]
         raise SchemaError(f"column name {name!r} occurs more than once; rename one", column=name)
     n_rows, n_columns = frame.shape
     if not n_columns:
-        # worded as in scikit-learn, whose checks look for it
-        raise SchemaError(
+        raise SchemaError(  # worded as in scikit-learn, whose checks look for it
             f"the table is empty: 0 feature(s) (shape={frame.shape}) while a minimum of 1 is "
             "required."
         )
     if not n_rows:
         raise SchemaError(f"the table is empty: it has {n_rows} rows and {n_columns} columns")
-    return _without_sparse_columns(frame)
+    sparse_columns = {
+        name: dtype.subtype
+        for name, dtype in frame.dtypes.items()
+        if isinstance(dtype, pd.SparseDtype)
+    }
+    return frame.astype(sparse_columns) if sparse_columns else frame
 
 
 def as_labels(y: Any) -> Any:
@@ -208,8 +208,7 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
 
 
 def _serialized_schema(frame: nw.DataFrame[Any]) -> bytes:
-    schema: bytes = _to_arrow(frame).schema.serialize().to_pybytes()
-    return schema
+    return bytes(_to_arrow(frame).schema.serialize())
 
 
 def _from_arrow(frame: pd.DataFrame, schema: bytes, library: str) -> nw.DataFrame[Any]:
@@ -219,16 +218,6 @@ def _from_arrow(frame: pd.DataFrame, schema: bytes, library: str) -> nw.DataFram
     arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
     table = pa.Table.from_pandas(frame, schema=arrow_schema, preserve_index=False)
     return nw.from_arrow(table.replace_schema_metadata(None), backend=cast(Any, library))
-
-
-def _arrow_frame(table: Any) -> pd.DataFrame:
-    import pyarrow as pa
-
-    # a dictionary becomes a Categorical by itself
-    frame: pd.DataFrame = table.to_pandas(
-        types_mapper=lambda kind: None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
-    )
-    return frame
 
 
 def _array_frame(X: Any) -> pd.DataFrame:
@@ -249,18 +238,6 @@ def _array_frame(X: Any) -> pd.DataFrame:
     frame = pd.DataFrame(X, dtype=object) if is_any else pd.DataFrame(X)
     dtypes = frame.infer_objects().dtypes
     return frame.astype({name: kind for name, kind in dtypes.items() if kind.kind in "mM"})
-
-
-_ROW = (list, tuple, np.ndarray)
-
-
-def _without_sparse_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    subtypes = {
-        name: dtype.subtype
-        for name, dtype in frame.dtypes.items()
-        if isinstance(dtype, pd.SparseDtype)
-    }
-    return frame.astype(subtypes) if subtypes else frame
 
 
 def _continued(index: pd.Index[Any], n_more: int) -> pd.Index[Any]:

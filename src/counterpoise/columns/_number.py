@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -88,9 +88,9 @@ class NumericColumn(RangedColumn):
         self._check_range()
         if not self._has_possible_step():
             raise self._error(
-                f"has the step {self.step} with the exceptions {self.exceptions}: the step must be "
+                f"has the step {self.step} and the exceptions {self.exceptions}. The step must be "
                 f"a power of ten up to 10**{self.decimals}, the exceptions ascending codes in the "
-                "range that are no multiples of it, and both ends of the range must be possible."
+                "range and no multiples of it, and both ends of the range must be possible."
             )
 
     def _has_possible_step(self) -> bool:
@@ -111,14 +111,21 @@ class NumericColumn(RangedColumn):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        fit = _fit(series, kind)
+        if is_string(series.dtype):
+            decimals = count_decimals([str(text) for text in distinct(series)[1]]) or 0
+            codes, missing = _read_numerals(series, decimals)
+            low, high = int(codes[~missing].min()), int(codes[~missing].max())
+            is_whole = not decimals
+        else:
+            values, missing = _read_numbers(series, kind)
+            decimals, low, high, is_whole = _fit(series, values[~missing], kind)
         column = cls.describing(
             series,
-            kind or ("integer" if fit.is_whole else "decimal"),
-            has_missing=fit.has_missing,
-            low=fit.low,
-            high=fit.high,
-            decimals=fit.decimals,
+            kind or ("integer" if is_whole else "decimal"),
+            has_missing=bool(missing.any()),
+            low=low,
+            high=high,
+            decimals=decimals,
         )
         if column.decimals < _FEWEST_SAVED:
             return column
@@ -152,21 +159,21 @@ class NumericColumn(RangedColumn):
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
-        cells = self._cells(np.where(missing, 0, codes), missing)
-        return pd.Series(cells, name=self.name, dtype=self.dtype)
-
-    def _cells(self, codes: Codes, missing: Mask) -> Any:
+        codes = np.where(missing, 0, codes)
         if is_string(self.dtype):
             units, positions = np.unique(codes, return_inverse=True)
             texts = [numbers.plain_text(int(unit), self.decimals) for unit in units]
             cells = np.array(texts, dtype=object)[positions].astype(object)
             cells[missing] = None
-            return cells
-        if is_object(self.dtype):
+        elif is_object(self.dtype):
             values = codes if self._is_whole else to_numbers(codes, self.decimals)
             cells = values.astype(object)
             cells[missing] = MARKERS[self.marker]
-            return cells
+        else:
+            cells = self._native_cells(codes, missing)
+        return pd.Series(cells, name=self.name, dtype=self.dtype)
+
+    def _native_cells(self, codes: Codes, missing: Mask) -> Any:
         dtype = _number_dtype(self.dtype)
         assert dtype is not None
         restored = codes if dtype.kind != "f" else to_numbers(codes, self.decimals)
@@ -205,10 +212,7 @@ class NumericColumn(RangedColumn):
     @property
     def multiples(self) -> range:
         """The multiples of `step` that are codes, each divided by it; an empty range if none."""
-        return self._multiples_in(self.low, self.high)
-
-    def _multiples_in(self, low: int, high: int) -> range:
-        return range(-(-low // self.step), high // self.step + 1)
+        return range(-(-self.low // self.step), self.high // self.step + 1)
 
     @property
     def n_values(self) -> float:
@@ -242,10 +246,11 @@ class NumericColumn(RangedColumn):
         return _code_limits(self.dtype, self.decimals, self._is_whole)
 
     def _between(self, low: int, high: int) -> Self | None:
-        steps = self._multiples_in(low, high)
         exceptions = tuple(code for code in self.exceptions if low <= code <= high)
-        ends = [steps[0] * self.step, steps[-1] * self.step] if steps else []
-        ends += exceptions
+        ends = list(exceptions)
+        first, last = -(-low // self.step) * self.step, high // self.step * self.step
+        if first <= last:
+            ends += [first, last]
         if not ends:
             return None
         return replace(self, low=min(ends), high=max(ends), exceptions=exceptions)
@@ -347,8 +352,7 @@ def _read_numbers(series: pd.Series[Any], kind: str | None) -> tuple[npt.NDArray
     if not (finite := np.isfinite(values)).all():
         raise column_error(
             series.name,
-            f"holds {values[~finite][0]} in row {int(finite.argmin())}. "
-            "Replace infinite numbers by finite or missing ones.",
+            f"holds {values[~finite][0]} in row {int(finite.argmin())}. Replace infinite numbers.",
             float(values[~finite][0]),
         )
     if is_object(series.dtype) and kind == "integer":  # its floats would come back as ints
@@ -380,11 +384,10 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
 
 
 def _within_int64(series: pd.Series[Any], values: npt.NDArray[Any]) -> Codes:
-    if len(values):
-        if values.dtype.kind == "u" and int(values.max()) > _INT64_MAX:
-            raise _too_large(series, int(values.max()))
-        if values.dtype.kind == "i" and int(values.min()) <= ABSENT:
-            raise _too_large(series, int(values.min()))
+    ends = (int(values.min()), int(values.max())) if len(values) else ()
+    for end in ends:
+        if not ABSENT < end <= _INT64_MAX:
+            raise _too_large(series, end)
     return values.astype(np.int64)
 
 
@@ -427,9 +430,8 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
         if code is None:
             raise column_error(
                 series.name,
-                f"is numeric, but holds {text!r}, which is no plain number with {decimals} "
-                "decimals, so it could not be restored. Convert the column with "
-                "`pandas.to_numeric`, or declare it categorical.",
+                f"is numeric, but {text!r} is no plain number with {decimals} decimals. "
+                "Convert it with `pandas.to_numeric`, or declare it categorical.",
                 text,
             )
         if not ABSENT < code <= _INT64_MAX:
@@ -441,27 +443,19 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
 # The decimal grid of a column's numbers, and their range
 
 
-class _Fit(NamedTuple):
-    decimals: int
-    low: int
-    high: int
-    is_whole: bool  # whether kind integer restores all cells
-    has_missing: bool
+def _fit(
+    series: pd.Series[Any], present: npt.NDArray[Any], kind: str | None
+) -> tuple[int, int, int, bool]:
+    """Return decimals, lowest and highest code, and whether kind integer restores all numbers.
 
-
-def _fit(series: pd.Series[Any], kind: str | None) -> _Fit:
-    """Find the coarsest grid that holds a column's numbers."""
-    if is_string(series.dtype):
-        decimals = count_decimals([str(text) for text in distinct(series)[1]]) or 0
-        codes, missing = _read_numerals(series, decimals)
-        low, high = int(codes[~missing].min()), int(codes[~missing].max())
-        return _Fit(decimals, low, high, not decimals, bool(missing.any()))
-    values, missing = _read_numbers(series, kind)
-    present, has_missing = values[~missing], bool(missing.any())
-    if values.dtype.kind != "f":
-        return _Fit(0, int(present.min()), int(present.max()), True, has_missing)
+    Where the numbers do not lie on the grid, its range is within theirs, with more decimals if
+    it has no point between them.
+    """
+    if present.dtype.kind != "f":
+        return 0, int(present.min()), int(present.max()), True
     decimals, is_exact = fit_decimals(present)
-    is_whole = is_exact and not decimals
+    # Kind integer would restore the floats of an object column as ints.
+    is_whole = is_exact and not decimals and not is_object(series.dtype)
     if kind == "integer" and not is_whole:
         example = float(present[present != np.rint(present)][0])
         raise column_error(
@@ -469,24 +463,11 @@ def _fit(series: pd.Series[Any], kind: str | None) -> _Fit:
             f"is declared integer, but holds {example}. Round it, or declare it decimal.",
             example,
         )
-    decimals, low, high = _fit_range(series, present, decimals, is_exact)
-    # Kind integer would restore the floats of an object column as ints.
-    return _Fit(decimals, low, high, is_whole and not is_object(series.dtype), has_missing)
-
-
-def _fit_range(
-    series: pd.Series[Any], present: Floats, decimals: int, is_exact: bool
-) -> tuple[int, int, int]:
-    """Return decimals, lowest and highest code.
-
-    Where the numbers do not lie on the grid, its range is within theirs, with more decimals if
-    it has no point between them.
-    """
     while True:
         _check_size(series, present, decimals, is_exact)
         if is_exact:
             codes = to_codes(present, decimals)
-            return decimals, int(codes.min()), int(codes.max())
+            return decimals, int(codes.min()), int(codes.max()), is_whole
         low, high = inner_bounds(present, decimals)
         next_codes = float(np.abs(present).max()) * 10.0 ** (decimals + 1)
         is_finest = decimals >= MAX_DECIMALS or next_codes > 2**53  # beyond, float64 skips some
@@ -494,7 +475,7 @@ def _fit_range(
             # All numbers lie between two neighbours of the finest grid: take the nearest one.
             low = high = int(to_codes(present[:1], decimals)[0])
         if low <= high:
-            return decimals, low, high
+            return decimals, low, high, is_whole
         decimals += 1
 
 
@@ -506,9 +487,8 @@ def _check_size(series: pd.Series[Any], present: Floats, decimals: int, is_exact
     if decimals > MAX_DECIMALS or too_small or largest * 10.0**decimals > limit:
         raise column_error(
             series.name,
-            f"holds numbers of a size ({largest:g}) that cannot be written with {decimals} "
-            "decimals in 18 digits. Multiply or divide the column by a power of ten, or take its "
-            "logarithm.",
+            f"holds numbers ({largest:g}) that 18 digits with {decimals} decimals cannot express. "
+            "Multiply or divide the column by a power of ten, or take its logarithm.",
             largest,
         )
 
@@ -517,9 +497,8 @@ def fit_decimals(numbers: Floats) -> tuple[int, bool]:
     """Return how few decimals represent all (finite) numbers, and whether they do exactly.
 
     A number lies on a grid if it is within a few rounding errors of it, while such errors are
-    small beside the grid's unit, and if it is the nearest number of its dtype on finer grids. Grids
-    are tried up to the digits that the dtype keeps (15 for float64, 6 for float32). If none fits,
-    6 significant digits of the largest number are kept.
+    small beside the grid's unit, or if it is its dtype's number nearest to it. If no grid within
+    the digits of the dtype fits, 6 significant digits of the largest number are kept.
 
     >>> fit_decimals(np.array([0.5329999999999999, 12.5]))
     (3, True)
@@ -547,8 +526,7 @@ def fit_decimals(numbers: Floats) -> tuple[int, bool]:
 
 def to_codes(numbers: Floats, decimals: int) -> Codes:
     """Nearest grid units; numbers must be finite and their codes within int64."""
-    codes: Codes = np.rint(numbers.astype(np.float64) * 10.0**decimals).astype(np.int64)
-    return codes
+    return np.rint(numbers.astype(np.float64) * 10.0**decimals).astype(np.int64)
 
 
 def to_numbers(codes: Codes, decimals: int) -> npt.NDArray[np.float64]:
@@ -559,10 +537,8 @@ def to_numbers(codes: Codes, decimals: int) -> npt.NDArray[np.float64]:
 def coarsen(codes: Codes, decimals: int) -> tuple[int, tuple[int, ...]]:
     """Find a coarser grid that holds all codes but a few values, which repeat: step, exceptions.
 
-    A column of measurements with one decimal whose gaps were filled with the mean needs nine
-    decimals for that one value. It is better described as one decimal, and the mean besides. The
-    step is 1 where no coarser grid saves three decimals, or where fewer than half of the codes lie
-    on it.
+    A column of one decimal whose gaps were filled with the mean needs nine for that one value. The
+    step is 1 where no coarser grid saves three decimals, or holds half of the codes.
 
     >>> coarsen(np.array([1_000_000, 1_200_000, 3_100_000, 5_300_000] * 10 + [2_137_513] * 10), 6)
     (100000, (2137513,))

@@ -26,15 +26,8 @@ _FORMAT: Final = 1
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table.
+    """The columns of a table: at least one, each with a name of its own.
 
-    Parameters
-    ----------
-    columns : tuple of Column
-        At least one, each with a name of its own.
-
-    Examples
-    --------
     >>> frame = pd.DataFrame({"age": [31, 47], "fare": [7.25, 71.0], "class": ["a", "b"]})
     >>> schema = Schema.infer(frame)
     >>> [(column.name, column.kind) for column in schema]
@@ -64,11 +57,8 @@ class Schema:
         for position, column in enumerate(self.columns):
             if column.name == name:
                 return position
-        raise SchemaError(
-            f"There is no column {name!r}; the columns are "
-            f"{', '.join(repr(column.name) for column in self.columns)}.",
-            column=name,
-        )
+        names = ", ".join(repr(column.name) for column in self.columns)
+        raise SchemaError(f"There is no column {name!r}; the columns are {names}.", column=name)
 
     @classmethod
     def infer(
@@ -100,9 +90,9 @@ class Schema:
             named here is categorical unless `kinds` says otherwise.
         """
         if not len(frame.columns) or not len(frame):
+            n_rows, n_columns = frame.shape
             raise SchemaError(
-                f"The table has {len(frame)} rows and {len(frame.columns)} columns. "
-                "It needs at least one of each."
+                f"The table has {n_rows} rows and {n_columns} columns, and needs at least one each."
             )
         _check_unique(frame.columns)
         if not (math.isfinite(range_margin) and range_margin >= 0):
@@ -128,13 +118,11 @@ class Schema:
         try:
             version, records = record["format"], record["columns"]
         except (KeyError, TypeError) as error:
-            raise SchemaError(
-                "This is no description of a schema: it needs the keys 'format' and 'columns'."
-            ) from error
+            problem = "This is no description of a schema: it needs 'format' and 'columns'."
+            raise SchemaError(problem) from error
         if version != _FORMAT:
             raise SchemaError(
-                f"The description of the schema has format {version!r}, and this version of "
-                f"counterpoise reads format {_FORMAT}."
+                f"The schema has format {version!r}, this version of counterpoise reads {_FORMAT}."
             )
         if not isinstance(records, list):
             raise SchemaError(f"'columns' must be a list, got {type(records).__name__}.")
@@ -145,8 +133,7 @@ def _check_unique(names: pd.Index[Any]) -> None:
     if not names.is_unique:
         repeated = names[names.duplicated()][0]
         raise SchemaError(
-            f"Several columns are called {repeated!r}. Rename them, so that each has its own name.",
-            column=repeated,
+            f"Several columns are called {repeated!r}. Give each its own name.", column=repeated
         )
 
 
@@ -167,10 +154,8 @@ def _infer_column(
     if isinstance(series.dtype, pd.SparseDtype):
         raise column_error(series.name, "is sparse. Convert it with `series.sparse.to_dense()`.")
     if series.isna().all():
-        raise SchemaError(
-            f"All cells of column {series.name!r} are missing, so nothing can be learnt about it. "
-            "Drop the column.",
-            column=series.name,
+        raise column_error(
+            series.name, "has no cell that is not missing, so nothing can be learnt. Drop it."
         )
     _reject_infinite(series)
     if kind is None and categories is None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import Codes, Mask
+from counterpoise.columns._base import Codes, Column, Mask
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
@@ -19,18 +19,6 @@ from counterpoise.errors import SchemaError
 class Table:
     """Rows of codes, with the schema that gives them meaning.
 
-    Parameters
-    ----------
-    schema : Schema
-        The columns.
-    codes : ndarray of shape (n_rows, n_columns), dtype int64
-        Codes of the cells, kept in C order.
-    texts : mapping of int to tuple of str, default={}
-        The strings that codes of text columns point into, by position of the column: one entry
-        for each text column and for no other, or none at all where there are no strings.
-
-    Examples
-    --------
     >>> frame = pd.DataFrame({"age": [31, 47], "class": ["b", "a"]})
     >>> table = Table.from_frame(frame, Schema.infer(frame))
     >>> table.codes
@@ -42,7 +30,8 @@ class Table:
     """
 
     schema: Schema
-    codes: Codes
+    codes: Codes  # (n_rows, n_columns), in C order
+    # by position of each text column, the strings that its codes point into; or empty
     texts: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,15 +41,13 @@ class Table:
             )
         if self.codes.dtype != np.int64:
             raise ValueError(f"`codes` must be of dtype int64, got {self.codes.dtype}.")
-        expected: dict[int, tuple[str, ...]] = {
-            at: () for at, column in enumerate(self.schema) if column.is_text
-        }
+        expected = [at for at, column in enumerate(self.schema) if column.is_text]
         if not self.texts:
-            object.__setattr__(self, "texts", expected)
-        elif set(self.texts) != set(expected):
+            object.__setattr__(self, "texts", dict.fromkeys(expected, ()))
+        elif sorted(self.texts) != expected:
             raise ValueError(
-                f"`texts` must have an entry for each text column, at {list(expected)}, and for "
-                f"no other, got {sorted(self.texts)}."
+                f"`texts` must have an entry for each text column, at {expected}, and for no "
+                f"other, got {sorted(self.texts)}."
             )
         object.__setattr__(self, "codes", np.ascontiguousarray(self.codes))
 
@@ -71,10 +58,7 @@ class Table:
     def from_frame(cls, frame: pd.DataFrame, schema: Schema) -> Table:
         """Encode the rows of a table, which has the columns and dtypes of `schema`, in its order.
 
-        Raises
-        ------
-        SchemaError
-            If columns or dtypes differ, or a cell holds a value outside its column's domain.
+        A `SchemaError` is raised if it has not, or if a cell is outside its column's domain.
         """
         names = [column.name for column in schema]
         if list(frame.columns) != names:
@@ -92,11 +76,13 @@ class Table:
                 codes[:, position] = column.encode(series)
         return cls(schema, codes, texts)
 
+    def _columns(self) -> Iterator[tuple[Column, Codes]]:
+        return zip(self.schema, np.ascontiguousarray(self.codes.T), strict=True)
+
     def to_frame(self) -> pd.DataFrame:
         """Restore the rows, with a RangeIndex and the dtypes and columns of the schema."""
         cells = {}
-        for position, column in enumerate(self.schema):
-            codes = np.ascontiguousarray(self.codes[:, position])
+        for position, (column, codes) in enumerate(self._columns()):
             if isinstance(column, TextColumn):
                 cells[position] = column.decode(codes, self.texts[position])
             else:
@@ -133,8 +119,7 @@ class Table:
     def invalid_cells(self) -> Mask:
         """Whether each code is outside its column's domain; ABSENT always is."""
         invalid = np.empty(self.codes.shape, dtype=bool)
-        for position, column in enumerate(self.schema):
-            codes = np.ascontiguousarray(self.codes[:, position])
+        for position, (column, codes) in enumerate(self._columns()):
             if isinstance(column, TextColumn):
                 invalid[:, position] = ~column.contains(codes, self.texts[position])
             else:

@@ -1,11 +1,4 @@
-"""Columns of free text: cells of which most are different.
-
-A string column is text rather than categorical where its cells are mostly different, more than
-`MIN_DISTINCT` distinct ones and more than `DISTINCT_SHARE` of those present, and they are long,
-`MIN_LENGTH` characters or `MIN_SPACES` white-space characters on average. Short strings, such as
-identifiers, are text only where nearly every cell is different, more than
-`IDENTIFIER_DISTINCT_SHARE`, so that new ones are generated rather than old ones repeated.
-"""
+"""Columns of free text: strings that are mostly different and long, or nearly all different."""
 
 from __future__ import annotations
 
@@ -30,11 +23,11 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 
-MIN_DISTINCT: Final = 50
-DISTINCT_SHARE: Final = 0.5
-MIN_LENGTH: Final = 20.0
-MIN_SPACES: Final = 3.0
-IDENTIFIER_DISTINCT_SHARE: Final = 0.9
+MIN_DISTINCT: Final = 50  # free text has more different strings than this,
+DISTINCT_SHARE: Final = 0.5  # more than this share of the cells that are present, and either
+MIN_LENGTH: Final = 20.0  # more characters than this on average,
+MIN_SPACES: Final = 3.0  # at least so many white-space characters on average,
+IDENTIFIER_DISTINCT_SHARE: Final = 0.9  # or more different strings than this share of the cells
 
 
 @register_column_type

@@ -9,15 +9,14 @@ once its grammar is compiled.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 END = -1
 """Target of the edge that completes a cell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One permitted symbol: where it leads, and ``code = code * scale + add``."""
 
     symbol: Hashable
@@ -145,8 +144,9 @@ def multiplied(automaton: Automaton, factor: int) -> Automaton:
     """Accept the same with codes that are `factor` times as large."""
 
     def scaled(edge: Edge) -> Edge:
-        is_last = edge.target == END
-        return replace(edge, scale=edge.scale * factor, add=edge.add * factor) if is_last else edge
+        if edge.target != END:
+            return edge
+        return edge._replace(scale=edge.scale * factor, add=edge.add * factor)
 
     return Automaton(tuple(tuple(map(scaled, out)) for out in automaton.edges))
 
@@ -199,7 +199,7 @@ def framed(
         target = first + edge.target
         if edge.target == END:
             target = end if after else END
-        return replace(edge, target=target)
+        return edge._replace(target=target)
 
     edges: list[tuple[Edge, ...]]
     edges = [(Edge(symbol, at + 1),) for at, symbol in enumerate(before)]

@@ -227,8 +227,8 @@ def text_serializer(
 
     Parameters
     ----------
-    table : Table
-        The rows, label first. Only the schema matters, and the strings of free-text columns.
+    table, parts
+        As in `table_serializer`.
     tokenizer : Tokenizer
         The model's own.
     digit_tokens : bool, default=False
@@ -236,8 +236,6 @@ def text_serializer(
         each is a token of its own, rather than being cut by the tokenizer, ``is 12.5,``.
     unconstrained : bool, default=False
         Whether the vocabulary has all pieces of the model's own, used or not.
-    parts : mapping of int to TextParts, optional
-        By position of each column of free text, what takes the place of its strings.
 
     Raises
     ------
@@ -433,7 +431,7 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
 def draw_orders(
     n_rows: int, n_columns: int, permutation: str, rng: np.random.Generator
 ) -> IntArray:
-    """Draw the order of the columns for each row, shape (n_rows, n_columns); 0 is the label.
+    """Draw the order of the columns for each row (n_rows, n_columns); column 0 is the label.
 
     ``"label-first"``: the label, then the features shuffled (as published). ``"label-last"``:
     behind them; ``"no-label"``: without it, one column less. ``"all"``: everything shuffled.
