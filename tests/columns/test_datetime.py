@@ -157,3 +157,10 @@ def test_only_codes_of_the_domain_decode() -> None:
     for code in (0, 4, MISSING, ABSENT):
         with pytest.raises(AssertionError):
             column.decode(np.array([code]))
+
+
+def test_arrow_durations_are_placed_in_order() -> None:
+    pytest.importorskip("pyarrow")
+    series = series_of([datetime.timedelta(1), None], "duration[us][pyarrow]")
+    floats = DurationColumn.infer(series).to_floats(series)
+    np.testing.assert_array_equal(floats, [86_400e6, np.nan])

@@ -74,7 +74,7 @@ class TimeColumn(RangedColumn):
     def _wrong_dtype(cls, name: Hashable, dtype: Dtype) -> SchemaError:
         return column_error(
             name,
-            f"has dtype {dtype}, which holds no {cls.kinds[0]}s. "
+            f"is declared {cls.kinds[0]}, but has dtype {dtype}, which holds no {cls.kinds[0]}s. "
             f"Convert it with `pandas.{cls.converter}`.",
         )
 
@@ -307,6 +307,8 @@ class DurationColumn(TimeColumn):
         return pd.Timedelta(bound)
 
     def _parsed(self, series: pd.Series[Any]) -> Any:
+        if self._can_be(series.dtype):  # pandas leaves Arrow's durations as they are
+            series = series.astype(np.dtype(f"m8[{_resolution_of(series.dtype)}]"))
         return pd.to_timedelta(series, errors="coerce")
 
     def label(self, number: float) -> str:

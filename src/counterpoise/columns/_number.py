@@ -487,8 +487,8 @@ def _check_size(series: pd.Series[Any], present: Floats, decimals: int, is_exact
     if decimals > MAX_DECIMALS or too_small or largest * 10.0**decimals > limit:
         raise column_error(
             series.name,
-            f"holds numbers ({largest:g}) that 18 digits with {decimals} decimals cannot express. "
-            "Multiply or divide the column by a power of ten, or take its logarithm.",
+            f"holds numbers of a size ({largest:g}) that cannot be written with {decimals} "
+            "decimals in 18 digits. Scale the column by a power of ten, or take its logarithm.",
             largest,
         )
 

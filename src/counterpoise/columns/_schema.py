@@ -155,7 +155,7 @@ def _infer_column(
         raise column_error(series.name, "is sparse. Convert it with `series.sparse.to_dense()`.")
     if series.isna().all():
         raise column_error(
-            series.name, "has no cell that is not missing, so nothing can be learnt. Drop it."
+            series.name, "is missing in every row, so nothing can be learnt. Drop the column."
         )
     _reject_infinite(series)
     if kind is None and categories is None:
