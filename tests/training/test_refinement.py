@@ -41,14 +41,13 @@ def unrefined() -> LLMOverSampler:
 
 
 def share_kept(sampler: LLMOverSampler, selection_classifier: LLMOverSampler) -> float:
-    """Of 1,000 rows as the model writes them, what the judge of another sampler keeps."""
-    written, _ = sampler.generator_.generate(
+    """Of 1,000 rows as one sampler's model generates them, the share that another's selects."""
+    generated = sampler.generator_.generate(
         0, 1000, Sampling(), rng=np.random.default_rng(1), progress=SilentProgress()
     )
-    assert selection_classifier.generator_.selection_classifier is not None
-    return float(
-        (selection_classifier.generator_.selection_classifier.margin(written.table) >= 0).mean()
-    )
+    selection = selection_classifier.generator_.selection_classifier
+    assert selection is not None
+    return float((selection.margin(generated.table) >= 0).mean())
 
 
 def test_where_most_rows_are_put_back_it_learns_to_write_what_is_kept(refined, unrefined) -> None:
