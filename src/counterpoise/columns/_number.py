@@ -430,7 +430,7 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
         if code is None:
             raise column_error(
                 series.name,
-                f"is numeric, but {text!r} is no plain number with {decimals} decimals. "
+                f"is numeric, but {text!r} is not a number written with {decimals} decimals. "
                 "Convert it with `pandas.to_numeric`, or declare it categorical.",
                 text,
             )
