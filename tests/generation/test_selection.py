@@ -19,7 +19,7 @@ from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.generation._rejection_sampling import NOT_SELECTED
 from counterpoise.generation._selection import SelectionClassifier
-from counterpoise.persistence._trees import Trees
+from counterpoise.persistence._selection import Trees
 from tests.small_models import labelled_table
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from counterpoise.errors import ModelError
-from counterpoise.persistence._trees import Trees
+from counterpoise.persistence._selection import Trees
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -72,7 +72,7 @@ def test_arrays_that_are_no_trees_are_refused(changes: dict[str, np.ndarray]) ->
 def test_arrays_must_be_all_there() -> None:
     arrays = a_forest().to_arrays()
     del arrays["number"]
-    with pytest.raises(ModelError, match="stored as"):
+    with pytest.raises(ModelError, match="malformed"):
         Trees.from_arrays(arrays, 2, 1)
 
 

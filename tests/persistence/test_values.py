@@ -18,7 +18,7 @@ from counterpoise import constraints
 from counterpoise.constraints import Constraint
 from counterpoise.errors import ModelError
 from counterpoise.models import AutoModel, Backbone, CompactModel, PretrainedModel
-from counterpoise.persistence._folder import read_json, write_json
+from counterpoise.persistence._folder import read_json, to_json
 from counterpoise.persistence._values import decode, encode
 from counterpoise.recipes import Recipe, get_recipe, recipe_names
 
@@ -67,10 +67,10 @@ def test_arrays_round_trip(array):
 
 def test_text_that_is_no_utf_8_and_large_numbers_are_written(tmp_path):
     content = {"\ud800": ["\udfff", 2**127]}
-    write_json(tmp_path / "file.json", content)
+    (tmp_path / "file.json").write_bytes(to_json(content))
     assert read_json(tmp_path / "file.json") == content
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "file.json", {"loss": float("nan")})
+        to_json({"loss": float("nan")})
 
 
 def test_scikit_learn_estimators_keep_their_parameters():
@@ -94,7 +94,9 @@ def test_a_class_that_is_not_registered_is_named():
 
     for value in (Odd(), Huge()):
         name = type(value).__name__
-        with pytest.raises(ModelError, match=f"parameter model.*class {name} is not registered"):
+        with pytest.raises(
+            ModelError, match=f"parameter model cannot be saved: {name} is not registered"
+        ):
             encode(value, "model")
         with pytest.raises(ModelError, match=f"class '{name}', which is not registered here"):
             decode({"object": [name, {}]})
@@ -114,10 +116,10 @@ def test_what_cannot_be_stored_is_named():
         {"list": {"a": 1}},
         {"object": ["os.system", {}]},
         {"object": ["Recipe", {"unknown": {"int": 1}}]},
-        {"estimator": ["SVC", {}]},
+        {"object": ["SVC", {}]},
         {"array": [{"array": "<U999999999"}, {"list": []}]},
     ],
 )
 def test_malformed_values_are_refused(encoded):
-    with pytest.raises((ValueError, TypeError, LookupError, AttributeError)):
+    with pytest.raises((ModelError, ValueError, TypeError, LookupError, AttributeError)):
         decode(encoded)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,11 +19,31 @@ from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import _smollm2 as smollm2
 from counterpoise.models._backbone import expected_models
 from counterpoise.models._device import Device
-from counterpoise.models._language_model import CachedModel, LanguageModel
+from counterpoise.models._language_model import MAX_PARTS, CachedModel, LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
 from counterpoise.serialization._tokenizer import Entry
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_Scalar = bool | int | float | str | None
+_Short = msgspec.Meta(max_length=999)
+_PlainSetting = _Scalar | Annotated[list[_Scalar], _Short] | Annotated[dict[str, _Scalar], _Short]
+_NOT_OF_THE_MODEL = frozenset(
+    {
+        "_attn_implementation",
+        "_name_or_path",
+        "architectures",
+        "attn_implementation",
+        "auto_map",
+        "custom_pipelines",
+        "dtype",
+        "experts_implementation",
+        "model_type",
+        "quantization_config",
+        "torch_dtype",
+        "transformers_version",
+    }
+)
+"""Settings that name code, places or formats instead of describing the model."""
 
 
 def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
@@ -175,6 +196,41 @@ class HuggingFaceModel(LanguageModel):
             logits = output.logits[at]
         return logits.float(), output.past_key_values if use_cache else None
 
+    def describe(self) -> dict[str, Any]:
+        """Return the architecture, by its name in `transformers`, and its plain settings."""
+        config = self.network.config
+        settings = _plain_settings(config.model_type, config.to_dict())
+        described = {"kind": self.kind, "model_type": config.model_type, "settings": settings}
+        return {**described, "lora_rank": self.lora_rank}
+
+    @classmethod
+    def rebuild(cls, description: dict[str, Any], n_tokens: int, device: Device) -> Self:
+        """Return a model as described; of its settings, others than plain ones are ignored."""
+        import transformers
+
+        model_type, rank = description["model_type"], description["lora_rank"]
+        settings = _plain_settings(model_type, description["settings"])
+        for name, value in settings.items():
+            is_many = any(part in name for part in ("layer", "expert", "block", "head"))
+            if is_many and type(value) is int and value > MAX_PARTS:
+                raise ValueError(f"{name} is {value}")
+        if rank is not None and not 1 <= rank <= 2**16:
+            raise ValueError(f"lora_rank is {rank!r}")
+        config = transformers.CONFIG_MAPPING[model_type](**{**settings, "vocab_size": n_tokens})
+        make: Any = transformers.AutoModelForCausalLM.from_config
+        attention = "sdpa" if device.fuses_attention else "eager"
+        with torch.random.fork_rng():  # weights are drawn only to be replaced
+            network = make(
+                config,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                attn_implementation=attention,
+            )
+        model = cls(network, [Entry("", (token,)) for token in range(n_tokens)])
+        if rank is not None:
+            add_adapters(model, rank, seed=0)
+        return model
+
     def _embed(self, tokens: Tensor, column_tokens: Tensor) -> Tensor:
         embedding = self.network.get_input_embeddings()
         embedded: Tensor = embedding(tokens)
@@ -191,6 +247,8 @@ class HuggingFaceModel(LanguageModel):
         Some architectures scale or squash them; those run whole.
         """
         device = next(self.network.parameters()).device
+        if device.type == "meta":
+            return True
         n_tokens = self.network.get_input_embeddings().weight.shape[0]
         tokens = torch.arange(min(16, n_tokens), device=device)[None]
         training = self.network.training
@@ -221,6 +279,24 @@ class HuggingFaceCache(CachedModel):
 
     def keep(self, rows: IntArray) -> None:
         self._cache.batch_select_indices(self._device.tensor(rows))
+
+
+def _plain_settings(model_type: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those settings that the architecture has by itself, as numbers, strings or a few."""
+    from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if model_type not in CONFIG_MAPPING:
+        raise ModelError(f"{model_type!r} is no architecture that transformers knows")
+    kind = CONFIG_MAPPING[model_type]
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(f"{model_type!r} is no causal language model")
+    plain = {}
+    for name in sorted(kind().to_dict().keys() & settings.keys() - _NOT_OF_THE_MODEL):
+        try:
+            plain[name] = msgspec.convert(settings[name], _PlainSetting)
+        except msgspec.ValidationError:
+            continue
+    return plain
 
 
 @torch.no_grad()

@@ -13,6 +13,9 @@ from counterpoise.errors import ModelError
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._device import Device
 
+MAX_PARTS = 1024
+"""Layers, heads or experts of a model that a folder describes; a forged number must not hang."""
+
 
 class LanguageModel(nn.Module, ABC):
     """A causal language model whose vocabulary is that of one table.

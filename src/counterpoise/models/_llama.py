@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._device import Device
-from counterpoise.models._language_model import CachedModel, LanguageModel
+from counterpoise.models._language_model import MAX_PARTS, CachedModel, LanguageModel
 
 _INITIAL_DEVIATION = 0.02
 _INITIAL_CAPACITY = 32  # tokens that a cache has room for at first
@@ -88,9 +89,11 @@ class Llama(LanguageModel):
 
     @classmethod
     def rebuild(cls, description: dict[str, Any], n_tokens: int, device: Device) -> Self:
-        shape = LlamaShape(**description["shape"])
+        shape = msgspec.convert(description["shape"], LlamaShape)
         if shape.n_tokens != n_tokens:
             raise ValueError(f"it has {shape.n_tokens} tokens, and the table {n_tokens}")
+        if not 0 < shape.n_layers <= MAX_PARTS:
+            raise ValueError(f"it has {shape.n_layers} layers")
         return cls(shape, fused_attention=device.fuses_attention)
 
 

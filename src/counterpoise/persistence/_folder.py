@@ -1,8 +1,8 @@
 """A folder of files that were written together: whole, unchanged, and of a known version.
 
-The names of the files are fixed in the code and never read from the folder. The manifest has the
-length and the SHA-256 of each file, and a SHA-256 of its own. That finds damage, not forgery:
-whoever changes files on purpose can write a new manifest, so each reader checks the content too.
+The manifest has the length and the SHA-256 of each file, and a SHA-256 of its own. That finds
+damage, not forgery: whoever changes files on purpose can write a new manifest, so what is read is
+checked too.
 """
 
 from __future__ import annotations
@@ -15,46 +15,37 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from counterpoise.errors import MissingDependencyError, ModelError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _KIND = "counterpoise sampler"
-_MALFORMED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What reading a forged file can raise."""
-T = TypeVar("T")
 
 
-class Record(msgspec.Struct, forbid_unknown_fields=True):
-    """A JSON object whose fields are all known and typed."""
-
-
-class _File(Record):
+class _File(msgspec.Struct):
     n_bytes: int
     sha256: str
 
+    @classmethod
+    def of(cls, path: Path) -> _File:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(path.stat().st_size, digest)
 
-class _Manifest(Record):
+
+class _Manifest(msgspec.Struct):
     kind: str
     format: int
     written_by: str
     files: dict[str, _File]
-    sha256: str = ""
-    """Of this manifest with "" in this place."""
+    sha256: str = ""  # of this manifest with "" in this place
 
     def seal(self) -> str:
         """Return what `sha256` has to be."""
@@ -66,10 +57,7 @@ class _Manifest(Record):
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a folder to write to; it becomes `path` if all goes well, and is deleted otherwise.
 
-    Raises
-    ------
-    ModelError
-        If `path` exists, unless it is a saved sampler and `overwrite` says to replace it.
+    A ModelError if `path` exists, unless it is a saved sampler and `overwrite` says to replace it.
     """
     is_ours = (path / MANIFEST).is_file()
     is_empty = path.is_dir() and not any(path.iterdir())
@@ -97,12 +85,10 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 def write_manifest(folder: Path, version: str) -> None:
     """Write the manifest of the files in `folder`."""
-    files = {
-        path.name: _File(path.stat().st_size, _digest(path)) for path in sorted(folder.iterdir())
-    }
+    files = {path.name: _File.of(path) for path in sorted(folder.iterdir())}
     manifest = _Manifest(_KIND, FORMAT, version, files)
     manifest.sha256 = manifest.seal()
-    write_json(folder / MANIFEST, manifest)
+    (folder / MANIFEST).write_bytes(to_json(manifest))
 
 
 def check_folder(
@@ -124,30 +110,18 @@ def check_folder(
             f"{folder} has format {raw.get('format')!r} (written by counterpoise "
             f"{raw.get('written_by')!r}), and this version reads format {FORMAT}"
         )
-    manifest = typed(raw, _Manifest, path)
+    manifest = msgspec.convert(raw, _Manifest)
     if manifest.sha256 != manifest.seal() or path.read_bytes() != to_json(manifest):
         raise ModelError(f"{path} was changed after it was written")
     names = frozenset(manifest.files)
     if not required <= names <= required | optional:
         raise ModelError(f"{path} lists the files {sorted(names)}; expected {sorted(required)}")
     for name, listed in manifest.files.items():
-        _check_file(folder / name, listed)
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} has no file {name}, which its {MANIFEST} lists")
+        if _File.of(folder / name) != listed:
+            raise ModelError(f"{folder / name} was changed after it was written")
     return names
-
-
-def _check_file(path: Path, listed: _File) -> None:
-    if not path.is_file():
-        raise ModelError(f"{path.parent} has no file {path.name}, which its {MANIFEST} lists")
-    n_bytes = path.stat().st_size
-    if n_bytes != listed.n_bytes:
-        raise ModelError(f"{path} has {n_bytes} bytes, and was written with {listed.n_bytes}")
-    if _digest(path) != listed.sha256:
-        raise ModelError(f"{path} was changed after it was written: its checksum differs")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def to_json(content: Any) -> bytes:
@@ -160,11 +134,6 @@ def to_json(content: Any) -> bytes:
     return (json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON."""
-    path.write_bytes(to_json(content))
-
-
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds; a ModelError if it can't be read."""
     try:
@@ -173,12 +142,12 @@ def read_json(path: Path) -> Any:
         raise ModelError(f"{path} cannot be read ({error})") from error
 
 
-def typed(raw: Any, kind: type[T], path: Path) -> T:
-    """Return the content of a JSON file as an object of `kind`; a ModelError if it is none."""
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays in a safetensors file by name."""
     try:
-        return msgspec.convert(raw, kind, str_keys=True)
-    except msgspec.ValidationError as error:
-        raise ModelError(f"{path} is malformed: {error}") from error
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read ({error})") from error
 
 
 @contextmanager
@@ -188,7 +157,7 @@ def refuse_malformed(folder: Path) -> Iterator[None]:
         yield
     except (ModelError, MissingDependencyError):
         raise
-    except _MALFORMED as error:
+    except Exception as error:  # other libraries raise anything
         reason = str(error).splitlines()[0] if str(error) else ""
         raise ModelError(
             f"the sampler saved in {folder} is malformed ({type(error).__name__}: {reason})"

@@ -21,7 +21,7 @@ from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_
 from counterpoise.constraints import _base as constraints
 from counterpoise.errors import ModelError, SchemaError
 from counterpoise.models import _backbone as backbones
-from counterpoise.persistence._classifiers import ESTIMATORS
+from counterpoise.persistence._selection import ESTIMATORS
 from counterpoise.recipes import Recipe
 
 _FRAME_LIBRARIES = ("polars", "pyarrow", "modin", "cudf")
@@ -32,20 +32,16 @@ _MAX_TEXT_ITEM = 2**20
 def encode(value: Any, name: str = "value") -> dict[str, Any]:
     """Return a value as JSON types; `name` is what a ModelError calls it if that can't be done."""
     match value:
-        case Parameters():
-            params = value.get_params(deep=False)
-            _check_registered(type(value), name)
-            encoded = {key: encode(item, f"{name}.{key}") for key, item in params.items()}
-            return {"object": [type(value).__name__, encoded]}
-        case BaseEstimator():
-            if ESTIMATORS.get(type(value).__name__) is not type(value):
+        case Parameters() | BaseEstimator():
+            kind = type(value).__name__
+            if _classes().get(kind) is not type(value):
                 raise ModelError(
-                    f"the parameter {name} cannot be saved: {type(value).__name__} is not one of "
+                    f"the parameter {name} cannot be saved: {kind} is not registered (see "
+                    "register_constraint and register_model), nor a classifier of "
                     f"{sorted(ESTIMATORS)}"
                 )
             params = value.get_params(deep=False)
-            encoded = {key: encode(item, f"{name}.{key}") for key, item in params.items()}
-            return {"estimator": [type(value).__name__, encoded]}
+            return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
         case np.random.RandomState():
             return {"none": None}  # the sampler's own generator has its state
         case PathLike():
@@ -72,9 +68,14 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
 def decode(encoded: Any) -> Any:
     """Return the value that `encode` was given; other input raises TypeError, ValueError, ..."""
     ((tag, content),) = encoded.items()
-    if tag in ("object", "estimator"):
+    if tag == "object":
         name, params = content
-        cls: Any = _registered(name) if tag == "object" else ESTIMATORS[name]
+        if name not in (known := _classes()):
+            raise ModelError(
+                f"the saved sampler uses the class {name!r}, which is not registered here: import "
+                "the module that registers it before loading"
+            )
+        cls: Any = known[name]
         return cls(**{key: decode(item) for key, item in params.items()})
     if tag in ("list", "tuple"):
         items = [decode(item) for item in _list(content)]
@@ -85,48 +86,26 @@ def decode(encoded: Any) -> Any:
         dtype, items = content
         return np.array(decode(items), dtype=_decode_dtype(dtype))
     if tag == "index":
-        items, dtype, names = content
-        return _index(decode(items), dtype, decode(names))
+        items, dtype, names = decode(content[0]), content[1], decode(content[2])
+        if len(names) > 1:
+            return pd.MultiIndex.from_tuples(items, names=names)
+        own = _decode_dtype(dtype)
+        return pd.Index(items, dtype=own, tupleize_cols=False, name=names[0])
     if tag == "dtype":
         return _decode_dtype(content)
     return untag_value(encoded)
 
 
-def _known() -> dict[str, type[Parameters]]:
+def _classes() -> dict[str, Any]:
+    """Return by name the classes of which objects can be saved."""
     models = {cls.__name__: cls for cls in backbones._MODELS.values()}
-    return {"Recipe": Recipe, **models, **constraints._CONSTRAINTS}
-
-
-def _check_registered(cls: type, name: str) -> None:
-    if _known().get(cls.__name__) is not cls:
-        raise ModelError(
-            f"the parameter {name} cannot be saved: the class {cls.__name__} is not registered; "
-            "see register_constraint and register_model"
-        )
-
-
-def _registered(name: Any) -> type[Parameters]:
-    known = _known()
-    if name not in known:
-        raise ModelError(
-            f"the saved sampler uses the class {name!r}, which is not registered here: import the "
-            "module that registers it before loading"
-        )
-    return known[name]
+    return {**ESTIMATORS, "Recipe": Recipe, **models, **constraints._CONSTRAINTS}
 
 
 def _list(content: Any) -> list[Any]:
     if type(content) is not list:
         raise TypeError(f"expected a list, got {content!r}")
     return content
-
-
-def _index(items: Any, dtype: Any, names: Any) -> pd.Index[Any]:
-    if len(names) > 1:
-        return pd.MultiIndex.from_tuples(items, names=names)
-    own = _decode_dtype(dtype)
-    index: pd.Index[Any] = pd.Index(items, dtype=own, tupleize_cols=False, name=names[0])
-    return index
 
 
 def _encode_dtype(dtype: Any) -> dict[str, Any]:
@@ -149,26 +128,23 @@ def encode_caller(types: CallerTypes) -> dict[str, Any]:
     return {field.name: encode(getattr(types, field.name), field.name) for field in fields(types)}
 
 
-def _has_length(columns: object, n: int) -> bool:
-    return isinstance(columns, pd.Index) and len(columns) == n
-
-
 def decode_caller(encoded: Mapping[str, Any], n_features: int) -> CallerTypes:
     """Return the types that `encode_caller` was given; a ModelError if they contradict."""
     types = CallerTypes(**{name: decode(item) for name, item in encoded.items()})
-    in_memory, by_arrow = ("pandas", "array", "list"), _FRAME_LIBRARIES
-    kinds = types.kind, types.target_kind
-    schemas = types.arrow_schema, types.target_arrow_schema
-    dtypes = types.array_dtype, types.target_dtype
+    kinds, columns = (types.kind, types.target_kind), types.columns
+    schemas, dtypes = (
+        (types.arrow_schema, types.target_arrow_schema),
+        (types.array_dtype, types.target_dtype),
+    )
     is_right = (
-        all(kind in (*in_memory, *by_arrow) for kind in kinds)
-        and all(isinstance(s, bytes | None) for s in schemas)
-        and all((s is not None) == (k in by_arrow) for s, k in zip(schemas, kinds, strict=True))
-        and all(d is None or hasattr(d, "kind") for d in dtypes)
+        {*kinds} <= {"pandas", "array", "list", *_FRAME_LIBRARIES}
+        and [type(schema) is bytes for schema in schemas] == [k in _FRAME_LIBRARIES for k in kinds]
+        and all(type(schema) in (bytes, type(None)) for schema in schemas)
+        and all(dtype is None or hasattr(dtype, "kind") for dtype in dtypes)
         and (types.array_dtype is not None) == (types.kind in ("array", "list"))
         and (types.target_dtype is not None or types.target_kind != "pandas")
-        and (types.columns is not None) == (types.kind == "pandas")
-        and (types.columns is None or _has_length(types.columns, n_features))
+        and isinstance(columns, pd.Index) == (types.kind == "pandas")
+        and (columns is None or len(columns) == n_features)
     )
     if not is_right:
         raise ModelError("the types of X and y do not fit the columns")

@@ -4,39 +4,33 @@ Histogram gradient boosting, the default, is stored as our own `Trees`: plain ar
 by NumPy and checked as a whole. skops executes nothing either, but does not look at nodes, and
 scikit-learn's compiled code follows a forged child or feature index wherever it leads: of nine
 forged forests (skops 0.16, scikit-learn 1.9), six ended the process with SIGSEGV and three never
-returned.
-
-Other classifiers are stored by skops, if they are one of `ESTIMATORS`: those that compute with
-NumPy alone, and trees, whose nodes are checked before anything is predicted. Support vector
-machines, nearest neighbours and boosting of other kinds run compiled code on arrays that nothing
-checks, so they are refused.
+returned. So of other classifiers only a few are stored (by skops): trees, whose nodes are checked
+before anything is predicted, and what computes with NumPy alone.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import save_file
 from sklearn.base import BaseEstimator
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from counterpoise.columns._schema import Schema
@@ -46,29 +40,20 @@ from counterpoise.generation._selection import (
     SelectionClassifier,
     classifier_columns,
 )
-from counterpoise.persistence._model import read_tensors
-from counterpoise.persistence._trees import Trees
+from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
+from counterpoise.persistence._folder import read_arrays, refuse_malformed
 
 TREES, ESTIMATORS_FILE = "selection.safetensors", "selection.skops"
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     cls.__name__: cls
     for cls in (
         DecisionTreeClassifier,
-        DummyClassifier,
         ExtraTreeClassifier,
         ExtraTreesClassifier,
-        GaussianNB,
         HistGradientBoostingClassifier,
-        LinearDiscriminantAnalysis,
-        LinearSVC,
         LogisticRegression,
-        MLPClassifier,
-        MinMaxScaler,
         Pipeline,
-        QuadraticDiscriminantAnalysis,
         RandomForestClassifier,
-        RidgeClassifier,
-        RobustScaler,
         SimpleImputer,
         StandardScaler,
     )
@@ -79,9 +64,6 @@ _TYPES = {
     *(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "str", "tuple")),
     *(f"numpy.{name}" for name in ("bool", "dtype", "float64", "int32", "int64", "ndarray")),
     "numpy.random.mtrand.RandomState",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.preprocessing._label.LabelBinarizer",
     "sklearn.tree._tree.Tree",
 } - {f"{HistGradientBoostingClassifier.__module__}.HistGradientBoostingClassifier"}
 """What a file of skops may name, and how it may be read."""
@@ -94,26 +76,27 @@ _NODES = {
 def write_selection(selection: SelectionClassifier, folder: Path) -> None:
     """Write a selection classifier to a folder; a ModelError if one of its classifiers is refused.
 
-    ``selection.safetensors`` has ``labels``, ``columns`` and ``NUMBER.NAME`` for the arrays of
-    `Trees`; ``selection.skops`` a dict of the other classifiers by number, if there are any.
+    ``selection.safetensors`` has ``labels`` and ``NUMBER.NAME`` for the arrays of `Trees`;
+    ``selection.skops`` a dict of the other classifiers by number, if there are any.
     """
-    tensors = {"labels": selection.labels, "columns": np.array(selection.columns, dtype=np.int64)}
+    arrays: dict[str, npt.NDArray[Any]] = {"labels": selection.labels}
     others = {}
     for number, classifier in enumerate(selection.classifiers):
         if isinstance(classifier, HistGradientBoostingClassifier):
-            if classifier.is_categorical_ is not None:
-                raise ModelError("selection by trees with categorical_features cannot be saved")
             classifier = Trees.of(classifier)
         if isinstance(classifier, Trees):
-            tensors |= {f"{number}.{name}": array for name, array in classifier.to_arrays().items()}
+            arrays |= {f"{number}.{name}": array for name, array in classifier.to_arrays().items()}
         else:
             others[str(number)] = classifier
-    save_file(tensors, folder / TREES)
+    save_file(arrays, folder / TREES)
     if others:
         from skops.io import dump  # takes a third of a second
 
-        dump(others, folder / ESTIMATORS_FILE)
-        _read_estimators(folder / ESTIMATORS_FILE, len(selection.columns), len(selection.labels))
+        with refuse_malformed(folder):
+            dump(others, folder / ESTIMATORS_FILE)
+            _read_estimators(
+                folder / ESTIMATORS_FILE, len(selection.columns), len(selection.labels)
+            )
 
 
 def read_selection(
@@ -125,68 +108,55 @@ def read_selection(
     """
     if TREES not in names:
         return None
-    tensors = {name: tensor.numpy() for name, tensor in read_tensors(folder / TREES).items()}
-    labels, columns = tensors.pop("labels"), tensors.pop("columns")
-    features = classifier_columns(schema)
+    arrays = read_arrays(folder / TREES)
+    labels = arrays.pop("labels")
     is_right = (
-        labels.dtype == columns.dtype == np.int64
+        labels.dtype == np.int64
         and labels.ndim == 1
         and len(labels) > 1
         and bool((np.diff(labels) > 0).all())
         and bool(schema[0].contains(labels).all())
-        and columns.tolist() == list(features)
     )
     if not is_right:
         raise ModelError("the selection classifier is of another table")
+    columns, n_outputs = classifier_columns(schema), 1 if len(labels) == 2 else len(labels)
     classifiers: dict[str, Any] = {}
     if ESTIMATORS_FILE in names:
-        classifiers |= _read_estimators(folder / ESTIMATORS_FILE, len(features), len(labels))
-    for number in {name.partition(".")[0] for name in tensors}:
+        classifiers |= _read_estimators(folder / ESTIMATORS_FILE, len(columns), len(labels))
+    for number in {name.partition(".")[0] for name in arrays}:
         prefix = f"{number}."
-        own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        n_outputs = 1 if len(labels) == 2 else len(labels)
-        classifiers[number] = Trees.from_arrays(own, len(features), n_outputs)
+        own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        classifiers[number] = Trees.from_arrays(own, len(columns), n_outputs)
     given = len(selection) if isinstance(selection, list | tuple) else 1
     expected = [str(number) for number in range(N_CLASSIFIERS if given == 1 else given)]
     if classifiers.keys() != set(expected):
         raise ModelError(f"there are the classifiers {sorted(classifiers)}; expected {expected}")
-    return SelectionClassifier(labels, features, tuple(classifiers[n] for n in expected))
+    return SelectionClassifier(labels, columns, tuple(classifiers[n] for n in expected))
 
 
 def _read_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, Any]:
-    """Read fitted classifiers by number; a ModelError if they are not what they should be."""
-    try:
-        return _checked_estimators(path, n_features, n_classes)
-    except ModelError:
-        raise
-    except Exception as error:  # other libraries read the file, and raise anything
-        raise ModelError(f"{path.name} is malformed ({type(error).__name__}: {error})") from error
-
-
-def _checked_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, Any]:
+    """Read fitted classifiers by number; a malformed file raises anything."""
     from skops.io import load
 
     with zipfile.ZipFile(path) as archive:
         is_compressed = any(i.compress_type != zipfile.ZIP_STORED for i in archive.infolist())
-        description = json.loads(archive.read("schema.json"))
-    types = set(_named_types(description))
+        types = set(_named_types(json.loads(archive.read("schema.json"))))
     if is_compressed or not types <= _TYPES:
         raise ModelError(
             f"a selection classifier cannot be saved or loaded: {sorted(types - _TYPES)} are not "
             f"among what can be checked. Use one of {sorted(ESTIMATORS)}, or pipelines of them"
         )
-    classifiers = load(path, trusted=sorted(types))
+    classifiers: dict[str, Any] = load(path, trusted=sorted(types))
     for part in _parts(classifiers, set()):
         if hasattr(part, "tree_") and not _is_sound(part):
             raise ModelError(f"{path.name} holds a tree whose nodes are malformed")
         if getattr(part, "n_classes_", n_classes) != n_classes:
             raise ModelError(f"{path.name} holds a classifier of another number of classes")
     for classifier in classifiers.values():
-        score = getattr(classifier, "predict_proba", None) or classifier.decision_function
-        scores = score(np.zeros((2, n_features)))
-        if scores.shape not in ((2,), (2, n_classes)) or not np.isfinite(scores).all():
+        scores = classifier.predict_proba(np.zeros((2, n_features)))
+        if scores.shape != (2, n_classes) or not np.isfinite(scores).all():
             raise ModelError(f"{path.name} holds a classifier of another table")
-    return dict(classifiers)
+    return classifiers
 
 
 def _named_types(node: Any) -> Iterator[str]:
@@ -238,3 +208,95 @@ def _is_sound(estimator: Any) -> bool:
         and ((tree.feature[inner] >= 0) & (tree.feature[inner] < tree.n_features)).all()
         and np.isfinite(tree.value).all()
     )
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Histogram gradient boosting: all nodes, each before its left and then its right part.
+
+    The left child of a node is thus the next node, and no arrays can describe a walk that leaves
+    its tree or never ends. The trees of the outputs (one for two classes, else one per class) take
+    turns.
+    """
+
+    baseline: FloatArray  # (n_outputs,): what every score starts from
+    feature: IntArray  # (n_nodes,): -1 for a leaf
+    number: FloatArray  # (n_nodes,): the threshold, which goes left; what a leaf adds to the score
+    missing_left: BoolArray  # (n_nodes,): where missing numbers go
+
+    @classmethod
+    def of(cls, classifier: Any) -> Trees:
+        """Take over a fitted `HistGradientBoostingClassifier`; a ModelError for categories."""
+        if classifier.is_categorical_ is not None:
+            raise ModelError("selection by trees with categorical_features cannot be saved")
+        trees = [tree.nodes for turn in classifier._predictors for tree in turn]
+        nodes = np.concatenate(trees)
+        is_leaf = nodes["is_leaf"].astype(bool)
+        here = np.concatenate([np.arange(len(tree)) for tree in trees])
+        assert (nodes["left"] == here + 1)[~is_leaf].all()
+        return cls(
+            baseline=np.ravel(classifier._baseline_prediction).astype(np.float64),
+            feature=np.where(is_leaf, -1, nodes["feature_idx"]).astype(np.int64),
+            number=np.where(is_leaf, nodes["value"], nodes["num_threshold"]).astype(np.float64),
+            missing_left=nodes["missing_go_to_left"].astype(bool),
+        )
+
+    def decision_function(self, X: FloatArray) -> FloatArray:
+        """Return the scores of the rows of `X`, as the classifier itself does, bit for bit."""
+        roots, right = self._links
+        scores = np.zeros((len(X), len(self.baseline))) + self.baseline
+        for turn, root in enumerate(roots):
+            node = np.full(len(X), root)
+            inside = np.flatnonzero(self.feature[node] >= 0)
+            while len(inside):
+                at = node[inside]
+                x = X[inside, self.feature[at]]
+                goes_left = (x <= self.number[at]) | (np.isnan(x) & self.missing_left[at])
+                node[inside] = np.where(goes_left, at + 1, right[at])
+                inside = inside[self.feature[node[inside]] >= 0]
+            scores[:, turn % len(self.baseline)] += self.number[node]
+        return scores[:, 0] if len(self.baseline) == 1 else scores
+
+    @cached_property
+    def _links(self) -> tuple[list[int], IntArray]:
+        """First node of each tree, and the right child of each node; IndexError if malformed."""
+        right = np.zeros_like(self.feature)
+        parts: list[int] = []  # first nodes of the parts behind a node, the nearest one last
+        for node in reversed(range(len(right))):
+            if self.feature[node] >= 0:
+                parts.pop()  # the left part begins with the next node
+                right[node] = parts.pop()
+            parts.append(node)
+        return parts[::-1], right
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that there is, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], n_features: int, n_outputs: int
+    ) -> Trees:
+        """Read what `to_arrays` returned, from wherever it comes; ModelError if malformed."""
+        if arrays.keys() == {field.name for field in fields(cls)}:
+            trees = cls(**arrays)
+            if trees._is_sound(n_features, n_outputs):
+                return trees
+        raise ModelError("the trees of the selection classifier are malformed")
+
+    def _is_sound(self, n_features: int, n_outputs: int) -> bool:
+        dtypes = {"feature": np.int64, "missing_left": np.bool_}
+        for name, array in self.to_arrays().items():
+            n = n_outputs if name == "baseline" else len(self.feature)
+            if array.dtype != dtypes.get(name, np.float64) or array.shape != (n,):
+                return False
+        try:
+            n_trees = len(self._links[0])
+        except IndexError:
+            return False
+        return bool(
+            n_trees % n_outputs == 0
+            and ((self.feature >= -1) & (self.feature < n_features)).all()
+            and np.isfinite(np.concatenate([self.baseline, self.number[self.feature == -1]])).all()
+            and not np.isnan(self.number).any()  # a threshold can be infinite
+        )
