@@ -396,6 +396,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     ) -> None:
         """Save the fitted sampler to a folder, as safetensors and JSON.
 
+        Classifiers given as ``Recipe(selection=...)`` are saved by skops.
+
         The folder holds the model, the columns with their categories and ranges, the parts of
         free text, and how often each value of a column occurs in a class, column by column. It
         holds no row of the table, unless asked for. That does not make it anonymous: rare

@@ -455,8 +455,8 @@ def test_a_classifier_that_cannot_be_checked_is_refused(tmp_path):
         (("text_parts", "7", "longest"), 10**9),
         (("schema", "columns", 1, "high"), 10**400),
         (("schema", "columns", 5, "dtype"), {"unit": "ns", "zone": {"name": "../../etc/passwd"}}),
-        (("generation_batch_size",), 0),
-        (("caller", "kind"), "os"),
+        (("attributes", "_generation_batch_size", "int"), 0),
+        (("caller", "kind", "str"), "os"),
         (("parameters", "device"), {"str": "__import__('os')"}),
     ],
 )

@@ -1,15 +1,17 @@
 """A fitted sampler as a folder, and back: safetensors and JSON (and skops for given classifiers).
 
 - ``_sampler.py``: `save_sampler` and `load_sampler`; start here
-- ``_model.py``: the language model
-- ``_classifiers.py``: the selection classifier; ``_trees.py``: the default one as arrays
+- ``_selection.py``: the selection classifier, the default one as arrays
 - ``_values.py``: parameters and other values as JSON
-- ``_folder.py``: the folder: whole or not at all, its manifest, JSON files
+- ``_folder.py``: the folder: whole or not at all, its manifest
+
+The language model describes and rebuilds itself: `LanguageModel.describe` and `rebuild`.
 
 ============================ =====================================================================
 ``manifest.json``            format; length and SHA-256 of every other file
-``sampler.json``             parameters; schema (names, categories, ranges); parts of free text;
-                             what the model is made of; how training went; random state
+``sampler.json``             parameters and fitted attributes; schema (names, categories, ranges);
+                             parts of free text; what the model is made of; how training went;
+                             random state
 ``weights.safetensors``      weights of the model
 ``value_counts.safetensors`` how often each value of a column occurs in a class, column by column;
                              the combinations of values of `FixedCombinations`

@@ -7,14 +7,14 @@ have), and a sampler that was loaded must describe itself exactly as its file do
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
 
@@ -27,7 +27,7 @@ from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
-from counterpoise.grammar._grammar import IntArray
+from counterpoise.grammar._grammar import IntArray, Runs
 from counterpoise.models import AutoModel, get_model
 from counterpoise.models._device import Device
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
@@ -154,6 +154,8 @@ def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:
         sampler = _load_attributes(cls, record, device)
         _load_generator(sampler, record, folder, names)
         _check_same(raw, sampler, device)
+        if save(read_arrays(folder / _COUNTS)) != save(_counts_as_arrays(sampler)):
+            raise ModelError(f"{_COUNTS} does not fit the rest")
     return sampler
 
 
@@ -214,12 +216,11 @@ def _load_attributes(cls: Any, record: _Sampler, device: str | None) -> Any:
             raise ModelError(f"{name} is a {type(value).__name__}; expected a {kind.__name__}")
         setattr(sampler, name, value)
     sampler.recipe_.validate()
-    n_rows = *sampler.sampling_strategy_.values(), sampler.n_synthetic_
-    are_counts = all(isinstance(n, int | np.integer) and n >= 0 for n in n_rows)
-    if not are_counts or sampler._generation_batch_size < 1:
-        raise ModelError("a number of rows is negative, or none at all")
-    if not all(type(number) is float for number in sampler.timings_.values()):
-        raise ModelError("the timings are no numbers")
+    n_each = sampler.sampling_strategy_.values()
+    if not all(isinstance(n, int | np.integer) for n in n_each) or min(n_each, default=0) < 0:
+        raise ModelError(f"sampling_strategy_ is {sampler.sampling_strategy_}")
+    if sampler._generation_batch_size < 1:
+        raise ModelError(f"the generation batch size is {sampler._generation_batch_size}")
     sampler.schema_ = Schema(Schema.from_dict(record.schema).columns[1:])
     sampler.n_features_in_ = len(sampler.schema_)
     feature_names = [column.name for column in sampler.schema_]
@@ -235,11 +236,12 @@ def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozens
     """Set the constraints of `sampler`, its generator and how that was trained."""
     schema = Schema.from_dict(record.schema)
     arrays = read_arrays(folder / _COUNTS)
-    combinations = arrays.pop("combinations", np.empty((0, len(schema)), dtype=np.int64))
     if not all(isinstance(constraint, Constraint) for constraint in sampler.constraints_):
         raise ModelError("the constraints are no list of constraints")
-    layout = build_layout(_checked(Table(schema, combinations)), sampler.constraints_)
-    real = Table(schema, combinations[:0])
+    none = np.empty((0, len(schema)), dtype=np.int64)
+    combinations = _checked(Table(schema, arrays.get("combinations", none)))
+    layout = build_layout(combinations, sampler.constraints_)
+    real = Table(schema, none)
     corpus = learned = layout.join(real)
     n_real = 0
     if names & {_ROWS, _TEXTS}:
@@ -309,31 +311,22 @@ def _counts_as_arrays(sampler: Any) -> dict[str, IntArray]:
 
 
 def _read_value_counts(arrays: dict[str, Any], schema: Schema) -> ValueCounts:
-    if arrays.keys() != set(_COUNT_ARRAYS) or any(a.dtype != np.int64 for a in arrays.values()):
-        raise ModelError(f"the value counts are {sorted(arrays)}; expected {_COUNT_ARRAYS}")
-    counted = np.column_stack([arrays[name] for name in _COUNT_ARRAYS])
-    keys, n_each = counted[:, :3], counted[:, 3]
-    is_right = (
-        len(counted) > 0
-        and all(array.ndim == 1 for array in arrays.values())
-        and np.array_equal(np.unique(keys, axis=0), keys)  # ascending, and each of them once
-        and (n_each > 0).all()
-        and n_each.sum(dtype=np.float64) < 2**62
-    )
-    if not is_right:
-        raise ModelError("the value counts are malformed")
+    counted = np.stack([arrays[name] for name in _COUNT_ARRAYS], axis=1)
     counts = {}
-    for label, position in np.unique(keys[:, :2], axis=0).tolist():
-        own = (keys[:, 0] == label) & (keys[:, 1] == position)
-        codes = keys[own, 2]
-        if not (
+    for label, position in np.unique(counted[:, :2], axis=0).tolist():
+        own = counted[(counted[:, :2] == (label, position)).all(axis=1)]
+        codes, n_each = own[:, 2].copy(), own[:, 3].copy()
+        is_right = (
             0 < position < len(schema)
             and not schema[position].is_text
-            and schema[position].contains(codes).all()
-            and schema[0].contains(np.array([label])).all()
-        ):
+            and bool((codes[1:] > codes[:-1]).all() and (n_each > 0).all())
+            and n_each.max() < 2**40  # no sum of them overflows
+            and bool(schema[position].contains(codes).all())
+            and bool(schema[0].contains(np.array([label])).all())
+        )
+        if not is_right:
             raise ModelError(f"there are value counts that column {position} cannot have")
-        counts[label, position] = codes, n_each[own]
+        counts[label, position] = codes, n_each
     return ValueCounts(schema, counts)
 
 
@@ -360,19 +353,9 @@ def _read_serializer(
 def _digest(serializer: Serializer) -> str:
     """Return a digest of the tokens and the grammar."""
     digest = hashlib.sha256(to_json([entry.text for entry in serializer.vocabulary.entries]))
-    grammar = serializer.grammar
-    for array in (
-        grammar.column_tokens,
-        grammar.openings.tokens,
-        grammar.first_state,
-        grammar.allowed_set,
-        grammar.edge_key,
-        grammar.edge_target,
-        grammar.edge_scale,
-        grammar.edge_add,
-        grammar.tails.tokens,
-    ):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for field in fields(serializer.grammar):
+        part = getattr(serializer.grammar, field.name)
+        digest.update((part.tokens if isinstance(part, Runs) else part).tobytes())
     return digest.hexdigest()
 
 
