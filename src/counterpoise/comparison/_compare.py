@@ -157,12 +157,9 @@ def compare(
         raise ValueError(
             f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"
         )
+    costs = None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp)
     settings = Settings(
-        n_folds=n_folds,
-        n_repeats=n_repeats,
-        costs=None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp),
-        max_time=max_time,
-        random_state=random_state,
+        n_folds, n_repeats, costs=costs, max_time=max_time, random_state=random_state
     )
     choose_score(score, settings)  # raises before the long work
     started = time.perf_counter()
@@ -211,11 +208,9 @@ def _report(
 ) -> Report:
     """Show the verdict, and the rows of the first split."""
     notes = list(cv.warnings)
-    if cv.example is None:
-        real, synthetic, holdout = rows, LabelledRows(rows.X[:0], rows.y[:0]), None
-    else:
-        real, synthetic = LabelledRows(*cv.example.train), LabelledRows(*cv.example.synthetic)
-        holdout = LabelledRows(*cv.example.test)
+    real, synthetic, holdout = rows, LabelledRows(rows.X[:0], rows.y[:0]), None
+    if cv.example is not None:
+        real, synthetic, holdout = (LabelledRows(*part) for part in cv.example)
         notes.insert(
             0,
             f"The synthetic rows shown here are those of the first of {cv.n_splits} splits: they "

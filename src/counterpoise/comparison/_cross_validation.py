@@ -50,16 +50,6 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Training and test rows, and the seed of what is random in between."""
-
-    number: int
-    train: XY
-    test: XY
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Fold:
     """An inner fold: the over-sampled rows to train on, and the positions of the held-out rows."""
 
@@ -70,38 +60,25 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Balanced:
-    """A split whose training rows a strategy has changed, for all classifiers."""
+    """Training rows that a strategy has changed, for all classifiers, and the test rows."""
 
-    split: Split
     strategy: Strategy
+    train: XY
+    test: XY
+    seed: int
     rows: XY  # the real training rows, then the synthetic ones
     folds: list[Fold]
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """Rows of the first split, for a report; the synthetic ones are the last strategy's."""
-
-    train: XY
-    synthetic: XY
-    test: XY
-
-
-@dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """The scores of all strategies.
+    """The scores of all strategies."""
 
-    Attributes
-    ----------
-    runs : DataFrame
-        One row per split, strategy and classifier: ``classifier``, ``strategy``, ``split``; the
-        scores at 0.5, and with the suffix ``_tuned`` at the threshold tuned out of fold;
-        ``brier_corrected`` after the correction for class shares; ``mean_probability``, also
-        ``_corrected``; ``cost`` per 1,000 rows and ``cost_at_half`` (threshold 0.5), if costs were
-        given; ``seconds`` to over-sample, train and tune.
-    """
-
+    # one row per split, strategy and classifier: `classifier`, `strategy`, `split`; the scores at
+    # 0.5, and with the suffix `_tuned` at the threshold tuned out of fold; `brier_corrected` after
+    # the correction for class shares; `mean_probability`, also `_corrected`; `cost` per 1,000 rows
+    # and `cost_at_half` (threshold 0.5), if costs were given; `seconds` to over-sample, train, tune
     runs: pd.DataFrame
     positive: Any  # the class that is scored against the rest
     n_positive: int
@@ -111,7 +88,9 @@ class CrossValidation:
     test_to_train: float  # number of test rows over number of training rows
     failures: Mapping[str, str]  # strategy -> the first error that it raised
     warnings: tuple[str, ...]  # our own, each once
-    example: Example | None  # None if the last strategy failed or adds no rows
+    # training rows of the first split, synthetic rows of the last strategy, and test rows, for a
+    # report; None if that strategy failed or adds no rows
+    example: tuple[XY, XY, XY] | None
 
     def table(self, classifier: str, score: str) -> pd.DataFrame:
         """Return a score by split (rows) and strategy (columns, in the order in which they ran)."""
@@ -149,20 +128,22 @@ def cross_validate(
         (progress or SilentProgress()).stage("comparing", total=n_runs, unit="runs") as advance,
     ):
         warnings.simplefilter("always", UserWarning)
-        for split in _splits(X, y, n_folds, settings):
+        for number, (train, test, seed) in enumerate(_splits(X, y, n_folds, settings)):
             for strategy in strategies:
                 try:
-                    balanced = _balance(split, strategy, settings)
+                    balanced = _balance(strategy, train, test, seed, settings.n_inner_folds)
                     for name, classifier in classifiers.items():
-                        key = {"classifier": name, "strategy": strategy.name, "split": split.number}
+                        key = {"classifier": name, "strategy": strategy.name, "split": number}
                         runs.append(key | _run(balanced, classifier, positive, settings.costs))
                 except Exception as error:
                     if strategy.name == NOTHING:
                         raise  # there is nothing to compare with: the classifier is at fault
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
-                    if split.number == 0 and strategy is strategies[-1]:
-                        example = _example(balanced)
+                    n_real, n_rows = len(train[1]), len(balanced.rows[1])
+                    if number == 0 and strategy is strategies[-1] and n_rows > n_real:
+                        synthetic = take_rows(*balanced.rows, slice(n_real, n_rows))
+                        example = train, synthetic, test
                 advance()
     return CrossValidation(
         runs=pd.DataFrame(runs),
@@ -170,7 +151,7 @@ def cross_validate(
         n_positive=n_positive,
         n_rows=len(y),
         settings=settings,
-        n_splits=split.number + 1,
+        n_splits=number + 1,
         test_to_train=1 / (n_folds - 1),
         failures=failures,
         warnings=tuple(
@@ -201,30 +182,28 @@ def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
 
 def _splits(
     X: pd.DataFrame, y: pd.Series[Any], n_folds: int, settings: Settings
-) -> Iterator[Split]:
-    """Yield the splits, but none that would probably end after ``max_time``."""
+) -> Iterator[tuple[XY, XY, int]]:
+    """Yield training rows, test rows and a seed, but none that may end after ``max_time``."""
     folds = RepeatedStratifiedKFold(
         n_splits=n_folds, n_repeats=settings.n_repeats, random_state=settings.random_state
     )
-    seeds = np.random.default_rng(settings.random_state).integers(2**31, size=folds.get_n_splits())
+    rng = np.random.default_rng(settings.random_state)
+    seeds = rng.integers(2**31, size=folds.get_n_splits()).tolist()
     started = time.perf_counter()
     for number, (train, test) in enumerate(folds.split(X, y)):
         elapsed_s = time.perf_counter() - started
         expected_s = elapsed_s * (number + 1) / max(number, 1)
         if settings.max_time is not None and number and expected_s > settings.max_time:
             return
-        yield Split(number, take_rows(X, y, train), take_rows(X, y, test), int(seeds[number]))
+        yield take_rows(X, y, train), take_rows(X, y, test), seeds[number]
 
 
-def _balance(split: Split, strategy: Strategy, settings: Settings) -> Balanced:
+def _balance(strategy: Strategy, train: XY, test: XY, seed: int, n_inner_folds: int) -> Balanced:
     """Over-sample the training rows, and each inner fold of them by itself."""
     started = time.perf_counter()
-    X, y = split.train
-    rows = (X, y) if strategy.resample is None else strategy.resample(X, y, split.seed)
-    folds = resample_folds(
-        X, y, strategy.resample, n_folds=settings.n_inner_folds, random_state=split.seed
-    )
-    return Balanced(split, strategy, rows, folds, time.perf_counter() - started)
+    rows = train if strategy.resample is None else strategy.resample(*train, seed)
+    folds = resample_folds(*train, strategy.resample, n_folds=n_inner_folds, random_state=seed)
+    return Balanced(strategy, train, test, seed, rows, folds, time.perf_counter() - started)
 
 
 def _run(
@@ -232,11 +211,10 @@ def _run(
 ) -> dict[str, float]:
     """Train one classifier on the balanced rows, and score it on the test rows."""
     started = time.perf_counter()
-    split = balanced.split
+    (X_train, y_train), (X_test, y_test) = balanced.train, balanced.test
     model = TableClassifier(
-        classifier, class_weight=balanced.strategy.class_weight, random_state=split.seed
+        classifier, class_weight=balanced.strategy.class_weight, random_state=balanced.seed
     )
-    (X_train, y_train), (X_test, y_test) = split.train, split.test
     out_of_fold = predict_folds(model, balanced.folds, X_train, positive=positive)
     probability = model.fit(*balanced.rows).probability_of(X_test, positive)
     threshold = best_threshold(y_train, out_of_fold, positive=positive)
@@ -257,7 +235,7 @@ def _calibration(
     balanced: Balanced, probability: npt.NDArray[np.float64], positive: Any
 ) -> dict[str, float]:
     """Return how far off probabilities are, before and after the correction for class shares."""
-    y_train, y_test = balanced.split.train[1], balanced.split.test[1]
+    y_train, y_test = balanced.train[1], balanced.test[1]
     true_share = float((y_train == positive).mean())
     share = float((balanced.rows[1] == positive).mean())
     if balanced.strategy.class_weight == "balanced":  # as if all classes had as many rows
@@ -269,12 +247,6 @@ def _calibration(
         "mean_probability": float(probability.mean()),
         "mean_probability_corrected": float(corrected.mean()),
     }
-
-
-def _example(balanced: Balanced) -> Example | None:
-    (X, y), split = balanced.rows, balanced.split
-    added = np.arange(len(split.train[1]), len(y))
-    return Example(split.train, take_rows(X, y, added), split.test) if len(added) else None
 
 
 def inner_folds(
@@ -303,10 +275,8 @@ def resample_folds(
     folds = []
     seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds)
     for (train, held_out), seed in zip(inner_folds(y, n_folds, random_state), seeds, strict=False):
-        X_train, y_train = take_rows(X, y, train)
-        if resample is not None:
-            X_train, y_train = resample(X_train, y_train, int(seed))
-        folds.append(Fold(X_train, y_train, held_out))
+        rows = take_rows(X, y, train)
+        folds.append(Fold(*(rows if resample is None else resample(*rows, int(seed))), held_out))
     return folds
 
 

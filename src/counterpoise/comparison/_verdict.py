@@ -81,16 +81,15 @@ def reach_verdict(
         if chosen_score is SCORES["cost"]:
             smallest_difference *= results[classifier][0].value
     decision, strategy = decide(results[classifier], smallest_difference)
-    words = _Words(cv, chosen_score, smallest_difference, results, decision, strategy)
     return Verdict(
         decision=decision,
         strategy=None if strategy is None else strategy.name,
-        sentence=words.sentence(),
-        reasons=tuple(words.evidence()),
+        sentence=_sentence(cv, chosen_score, results[classifier], smallest_difference),
+        reasons=tuple(_evidence(cv, chosen_score, results, smallest_difference)),
         score=chosen_score.gain or chosen_score.title,
         smallest_difference=smallest_difference,
         results=results,
-        method=words.method(),
+        method=_method(cv, smallest_difference),
     )
 
 
@@ -157,140 +156,120 @@ def decide(
     return "can't tell", None
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """What a verdict rests on, and the sentences that say so."""
+def _sentence(
+    cv: CrossValidation, score: Score, results: Sequence[StrategyResult], smallest_difference: float
+) -> str:
+    """State the decision, and the scores that it rests on."""
 
-    cv: CrossValidation
-    score: Score
-    smallest_difference: float
-    results: Mapping[str, Sequence[StrategyResult]]  # the verdict is about the first classifier
-    decision: str
-    strategy: StrategyResult | None
+    def beside_nothing(result: StrategyResult) -> str:
+        value, without = _wording.figure(result.value), _wording.figure(results[0].value)
+        interval = "" if result.interval is None else f" ({score.interval(result.interval)})"
+        return f"{score.title} of {value}, against {without} without balancing{interval}"
 
-    @property
-    def classifier(self) -> str:
-        return next(iter(self.results))
+    decision, strategy = decide(results, smallest_difference)
+    if strategy is not None:
+        return f"Use {strategy.name}: {beside_nothing(strategy)}."
+    if decision == "don't":
+        return (
+            f"Don't resample: tune the threshold instead. No strategy improves {score.title} over "
+            f"doing nothing by {_wording.figure(smallest_difference)} or more."
+        )
+    if cv.n_splits < 2:
+        return f"Can't tell: only {cv.n_splits} split was finished in the time given."
+    n = f"{cv.n_positive:,} rows of the class {cv.positive!r}"
+    if len(results) == 1:
+        return f"Can't tell with {n}: every strategy failed."
+    best = max(results[1:], key=lambda result: result.difference or 0.0)
+    return (
+        f"Can't tell with {n} whether balancing helps. On average, {best.name} does best: "
+        f"{beside_nothing(best)}. Until you have more rows, tune the threshold, which is cheap."
+    )
 
-    @property
-    def own(self) -> Sequence[StrategyResult]:
-        return self.results[self.classifier]
 
-    def sentence(self) -> str:
-        if self.strategy is not None:
-            return f"Use {self.strategy.name}: {self._beside_nothing(self.strategy)}."
-        if self.decision == "don't":
-            return (
-                "Don't resample: tune the threshold instead. No strategy improves "
-                f"{self.score.title} over doing nothing by "
-                f"{_wording.figure(self.smallest_difference)} or more."
+def _evidence(
+    cv: CrossValidation,
+    score: Score,
+    results: Mapping[str, Sequence[StrategyResult]],
+    smallest_difference: float,
+) -> Iterator[str]:
+    """Yield the paragraphs that support the verdict, or limit it."""
+    classifier = next(iter(results))
+    yield _threshold_alone(cv, score, classifier)
+    _, chosen = decide(results[classifier], smallest_difference)
+    tried = [(result, result.difference or 0.0) for result in results[classifier][1:]]
+    if chosen is not None:
+        bound = (chosen.difference or 0.0) - smallest_difference
+        as_good = [result.name for result, gain in tried if result is not chosen and gain > bound]
+        if as_good:
+            yield (
+                f"{', '.join(as_good)} did as well, or better by less than is relevant; "
+                f"{chosen.name} is the simplest of them that is shown to help."
             )
-        if self.cv.n_splits < 2:
-            return f"Can't tell: only {self.cv.n_splits} split was finished in the time given."
-        n = f"{self.cv.n_positive:,} rows of the class {self.cv.positive!r}"
-        tried = self.own[1:]
-        if not tried:
-            return f"Can't tell with {n}: every strategy failed."
-        best = max(tried, key=lambda result: result.difference or 0.0)
-        return (
-            f"Can't tell with {n} whether balancing helps. On average, {best.name} does best: "
-            f"{self._beside_nothing(best)}. Until you have more rows, tune the threshold, which is "
-            "cheap."
-        )
-
-    def evidence(self) -> Iterator[str]:
-        """Yield the paragraphs that support the verdict, or limit it."""
-        yield self._threshold_alone()
-        yield from self._other_strategies()
-        if len(self.results) > 1:
-            yield self._other_classifiers()
-        yield from self._calibration()
-        for name, error in self.cv.failures.items():
-            yield f"{name} is left out because it failed: {error}"
-
-    def method(self) -> str:
-        cv, settings = self.cv, self.cv.settings
-        n_folds = round(1 / cv.test_to_train) + 1
-        is_complete = cv.n_splits >= n_folds * settings.n_repeats
-        return (
-            f"Repeated stratified cross-validation ({settings.n_repeats} x {settings.n_folds} "
-            f"planned), {cv.n_splits} splits done"
-            f"{'' if is_complete else ', as the time given was not enough for all'}; class "
-            f"{cv.positive!r} against the rest. Over-samplers, encoders and thresholds saw "
-            "training rows only; for every strategy, the threshold was tuned out of fold "
-            f"({settings.n_inner_folds} inner folds, each over-sampled by itself). Differences are "
-            "paired by split. Intervals and p-values allow for the training rows that splits share "
-            "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
-            "number of strategies and classifiers (Holm). A difference of "
-            f"{_wording.figure(self.smallest_difference)} or more counts as relevant."
-        )
-
-    def _beside_nothing(self, result: StrategyResult) -> str:
-        """Return a strategy's score, that of doing nothing, and the interval."""
-        value, without = _wording.figure(result.value), _wording.figure(self.own[0].value)
-        interval = "" if result.interval is None else f" ({self.score.interval(result.interval)})"
-        return f"{self.score.title} of {value}, against {without} without balancing{interval}"
-
-    def _threshold_alone(self) -> str:
-        """Say what tuning the threshold brings without balancing."""
-        score, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
-        if self.score is SCORES["cost"]:
-            score, name, columns = self.score, self.score.title, ("cost_at_half", "cost")
-        before, after = (self.cv.table(self.classifier, column)[NOTHING] for column in columns)
-        text = (
-            f"Without balancing, tuning the threshold alone takes {name} from "
-            f"{_wording.figure(before.mean())} to {_wording.figure(after.mean())}"
-        )
-        ends = corrected_interval(score.sign * (after - before), self.cv.test_to_train)
-        return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."
-
-    def _other_strategies(self) -> Iterator[str]:
-        """Say which strategies are as good as the chosen one, and which do harm."""
-        tried = [(result, result.difference or 0.0) for result in self.own[1:]]
-        if self.strategy is not None:
-            bound = (self.strategy.difference or 0.0) - self.smallest_difference
-            as_good = [
-                result.name
-                for result, gain in tried
-                if result is not self.strategy and gain > bound
-            ]
-            if as_good:
-                yield (
-                    f"{', '.join(as_good)} did as well, or better by less than is relevant; "
-                    f"{self.strategy.name} is the simplest of them that is shown to help."
-                )
-        harmful = [
-            result.name
-            for result, gain in tried
-            if result.p_value is not None and result.p_value < LEVEL and gain < 0
+    harmful = [
+        result.name
+        for result, gain in tried
+        if result.p_value is not None and result.p_value < LEVEL and gain < 0
+    ]
+    if harmful:
+        yield f"Worse than doing nothing in {score.title}: {', '.join(harmful)}."
+    if len(results) > 1:
+        decisions = {name: decide(own, smallest_difference) for name, own in results.items()}
+        parts = [
+            f"{name}: {decision if strategy is None else f'use {strategy.name}'}"
+            for name, (decision, strategy) in decisions.items()
         ]
-        if harmful:
-            yield f"Worse than doing nothing in {self.score.title}: {', '.join(harmful)}."
-
-    def _other_classifiers(self) -> str:
-        """Say what the verdict would be about each classifier."""
-        parts = []
-        for name, results in self.results.items():
-            decision, strategy = decide(results, self.smallest_difference)
-            parts.append(f"{name}: {decision if strategy is None else f'use {strategy.name}'}")
-        return (
-            f"The verdict is about {self.classifier}, which does best without balancing. "
+        yield (
+            f"The verdict is about {classifier}, which does best without balancing. "
             f"By classifier: {'; '.join(parts)}."
         )
+    yield from _distorted_probabilities(cv, classifier)
+    for name, error in cv.failures.items():
+        yield f"{name} is left out because it failed: {error}"
 
-    def _calibration(self) -> Iterator[str]:
-        """Warn of what balancing does to probabilities."""
-        runs = self.cv.runs
-        own = runs[(runs["classifier"] == self.classifier) & (runs["strategy"] != NOTHING)]
-        if own.empty:
-            return
-        means = own.groupby("strategy")[["mean_probability", "mean_probability_corrected"]].mean()
-        worst = means.sort_values("mean_probability").iloc[-1]
-        true_share = self.cv.n_positive / self.cv.n_rows
-        yield (
-            f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
-            f"{worst['mean_probability']:.0%} on average where {true_share:.0%} are "
-            f"{self.cv.positive!r}; corrected for the class shares, "
-            f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
-            "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
-        )
+
+def _threshold_alone(cv: CrossValidation, score: Score, classifier: str) -> str:
+    """Say what tuning the threshold brings without balancing."""
+    name, columns = score.title, ("cost_at_half", "cost")
+    if score is not SCORES["cost"]:
+        score, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
+    before, after = (cv.table(classifier, column)[NOTHING] for column in columns)
+    text = (
+        f"Without balancing, tuning the threshold alone takes {name} from "
+        f"{_wording.figure(before.mean())} to {_wording.figure(after.mean())}"
+    )
+    ends = corrected_interval(score.sign * (after - before), cv.test_to_train)
+    return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."
+
+
+def _distorted_probabilities(cv: CrossValidation, classifier: str) -> Iterator[str]:
+    """Warn of what balancing does to probabilities."""
+    is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] != NOTHING)
+    if not is_own.any():
+        return
+    columns = ["mean_probability", "mean_probability_corrected"]
+    means = cv.runs[is_own].groupby("strategy")[columns].mean()
+    worst = means.sort_values("mean_probability").iloc[-1]
+    yield (
+        f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
+        f"{worst['mean_probability']:.0%} on average where {cv.n_positive / cv.n_rows:.0%} are "
+        f"{cv.positive!r}; corrected for the class shares, "
+        f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
+        "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
+    )
+
+
+def _method(cv: CrossValidation, smallest_difference: float) -> str:
+    settings, n_folds = cv.settings, round(1 / cv.test_to_train) + 1
+    is_complete = cv.n_splits >= n_folds * settings.n_repeats
+    return (
+        f"Repeated stratified cross-validation ({settings.n_repeats} x {settings.n_folds} "
+        f"planned), {cv.n_splits} splits done"
+        f"{'' if is_complete else ', as the time given was not enough for all'}; class "
+        f"{cv.positive!r} against the rest. Over-samplers, encoders and thresholds saw "
+        "training rows only; for every strategy, the threshold was tuned out of fold "
+        f"({settings.n_inner_folds} inner folds, each over-sampled by itself). Differences are "
+        "paired by split. Intervals and p-values allow for the training rows that splits share "
+        "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
+        "number of strategies and classifiers (Holm). A difference of "
+        f"{_wording.figure(smallest_difference)} or more counts as relevant."
+    )
