@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.stats import contingency
 
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics import Sample, association_matrix
+from counterpoise.metrics import Sample
 from counterpoise.metrics._distance import distances, encode
 from counterpoise.metrics._fidelity import (
     alpha_precision,
@@ -20,6 +20,7 @@ from counterpoise.metrics._fidelity import (
     marginal_distances,
     two_sample_test,
 )
+from counterpoise.report._build import association_matrix
 from tests.metrics.frames import made_rows
 
 REAL, MADE = made_rows(60, 0), made_rows(45, 1)

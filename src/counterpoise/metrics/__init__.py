@@ -11,9 +11,15 @@ reports show it too.
 - ``_quality``: `measure_quality`, and `check_validity`: is each cell possible in the real table?
 """
 
-from counterpoise.metrics._distance import association_matrix
-from counterpoise.metrics._metric import METRICS, Estimate, Metric, Sample, register_metric
-from counterpoise.metrics._quality import Measure, Quality, check_validity, measure_quality
+from counterpoise.metrics._metric import (
+    METRICS,
+    Estimate,
+    Measure,
+    Metric,
+    Sample,
+    register_metric,
+)
+from counterpoise.metrics._quality import Quality, check_validity, measure_quality
 
 __all__ = [
     "METRICS",
@@ -22,7 +28,6 @@ __all__ = [
     "Metric",
     "Quality",
     "Sample",
-    "association_matrix",
     "check_validity",
     "measure_quality",
     "register_metric",

@@ -1,7 +1,7 @@
 """Rows of mixed types, encoded to be compared: the one distance, and associations of columns.
 
-The distance is Gower's [1]_ with numbers replaced by their ranks [2]_: the mean over the columns of
-a difference between 0 and 1.
+The distance is Gower's (Biometrics 27, 1971) with numbers replaced by their ranks (Podani, Taxon
+48, 1999): the mean over the columns of a difference between 0 and 1.
 
 - Two categories, booleans or texts: 0 if equal, else 1.
 - Two numbers, dates, durations or ordered categories: the share of the real rows whose value lies
@@ -11,13 +11,6 @@ a difference between 0 and 1.
 - A missing cell: 0 from another missing one, 1 from any value.
 
 The metrics, the report and `LLMOverSampler.provenance_` all use it.
-
-References
-----------
-.. [1] J. C. Gower, "A general coefficient of similarity and some of its properties", Biometrics
-   27 (1971).
-.. [2] J. Podani, "Extending Gower's general coefficient of similarity to ordinal characters",
-   Taxon 48 (1999).
 """
 
 from __future__ import annotations
@@ -197,29 +190,13 @@ def _all_pairs(rows: Rows, others: Rows) -> Distances:
     return total
 
 
-def association_matrix(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Strength of the association of each pair of columns.
-
-    - Two numbers: Spearman's rank correlation, in [-1, 1], of the rows that have both.
-    - Two categories: Cramer's V, in [0, 1]; a missing cell is a category.
-    - A number and a category: the correlation ratio of the number's ranks, in [0, 1].
-
-    With a constant column, it is 0.
-
-    Returns
-    -------
-    DataFrame of shape (n_columns, n_columns)
-        Symmetric, 1 on the diagonal, rows and columns named and ordered as the schema.
-    """
-    (rows,) = encode(schema, [frame])
-    encoded = pd.Index([column.name for column in rows.columns], tupleize_cols=False)
-    order = pd.Index([column.name for column in schema], tupleize_cols=False)
-    matrix = associations(rows, np.arange(len(encoded)))
-    return pd.DataFrame(matrix, encoded, encoded).reindex(index=order, columns=order)
-
-
 def associations(rows: Rows, columns: IntArray) -> FloatArray:
-    """As `association_matrix`, for the columns at these ascending positions of ``rows.columns``."""
+    """Association of each pair of the columns at these ascending positions of ``rows.columns``.
+
+    Two numbers: Spearman's rank correlation, in [-1, 1], of the rows that have both. Two
+    categories: Cramer's V, in [0, 1]; a missing cell is a category. A number and a category: the
+    correlation ratio of the number's ranks, in [0, 1]. With a constant column, it is 0.
+    """
     n_ordered = rows.numbers.shape[1]
     numbers = pd.DataFrame(rows.numbers[:, columns[columns < n_ordered]])
     codes = rows.codes[:, columns[columns >= n_ordered] - n_ordered].T

@@ -55,12 +55,8 @@ def density(sample: Sample, k: int = _N_NEIGHBORS) -> float:
     """Neighbourhoods of training rows that a row lies in; about 1 for real rows, more is crowding.
 
     Around each real row lies a ball that reaches to its `k`-th nearest other real row. The density
-    is the mean number of balls that a row lies in, divided by `k`.
-
-    References
-    ----------
-    .. [1] Naeem et al., "Reliable fidelity and diversity metrics for generative models", ICML
-       2020.
+    is the mean number of balls that a row lies in, divided by `k` (Naeem et al., "Reliable
+    fidelity and diversity metrics for generative models", ICML 2020).
     """
     within = sample.to_real <= sample.real.radii(k)[:, None]
     return float(within.sum(axis=0).mean() / min(k, len(sample.real) - 1))
@@ -74,12 +70,9 @@ def beta_recall(sample: Sample, k: int = _N_NEIGHBORS) -> float:
     share of real rows in whose ball (see `density`) the nearest row lies and is in the core. The
     metric is ``1 - sum |R(b) - b| / sum b`` over b = 1/20, ..., 1.
 
-    NOTE[DIFF]: [1]_ measures how central a row is by its distance from the centre of an
-    embedding. Rows of mixed types have no centre: here it is the mean distance to the other rows.
-
-    References
-    ----------
-    .. [1] Alaa et al., "How faithful is your synthetic data?", ICML 2022.
+    NOTE[DIFF]: Alaa et al. ("How faithful is your synthetic data?", ICML 2022) measure how central
+    a row is by its distance from the centre of an embedding. Rows of mixed types have no centre:
+    here it is the mean distance to the other rows.
     """
     centrality = sample.centrality
     nearest = sample.to_real.argmin(axis=1)
@@ -134,17 +127,13 @@ def entropy(codes: IntArray) -> float:
 
 
 def chow_liu_entropy(bins: IntArray) -> float:
-    """Entropy of the closest distribution whose dependences form a tree over the columns [1]_.
+    """Entropy of the closest distribution whose dependences form a tree over the columns.
 
     The sum of the columns' entropies less the mutual information along the tree that has most of
     it. An upper bound of the joint entropy (dependences beyond the tree are not subtracted), and
     equal to it where the dependences are a tree. Unlike the number of distinct rows, it can be
-    estimated from far fewer rows than there are possible ones.
-
-    References
-    ----------
-    .. [1] C. K. Chow and C. N. Liu, "Approximating discrete probability distributions with
-       dependence trees", IEEE Transactions on Information Theory 14 (1968).
+    estimated from far fewer rows than there are possible ones. Chow and Liu, IEEE Transactions on
+    Information Theory 14 (1968).
     """
     entropies = np.array([entropy(column) for column in bins.T])
     information = np.zeros((len(entropies), len(entropies)))

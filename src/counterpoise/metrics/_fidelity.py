@@ -33,8 +33,7 @@ def marginal_distance(sample: Sample) -> float:
 def association_error(sample: Sample) -> float:
     """Difference in how strongly two columns are associated, in 0 to 1; mean over pairs.
 
-    Over all pairs of columns (of at most 64, evenly spaced), of the values of
-    `association_matrix`; 0 where there is one column.
+    Over all pairs of columns (of at most 64, evenly spaced); 0 where there is one column.
     """
     differences = sample.real.associations - sample.associations
     if len(differences) < 2:
@@ -51,12 +50,8 @@ def alpha_precision(sample: Sample) -> float:
     ``1 - sum |P(a) - a| / sum a`` over a = 1/20, ..., 1: low both where rows fall outside and
     where they crowd in the middle.
 
-    NOTE[DIFF]: [1]_ measures how central a row is by its distance from the centre of an
-    embedding. Rows of mixed types have no centre: here it is the mean distance to the real rows.
-
-    References
-    ----------
-    .. [1] Alaa et al., "How faithful is your synthetic data?", ICML 2022.
+    NOTE[DIFF]: as in `beta_recall`, it is the mean distance to the real rows that says how central
+    a row is.
     """
     cores = np.quantile(sample.real.centrality, LEVELS)
     centrality = sample.to_real.mean(axis=0, dtype=np.float64)
@@ -73,11 +68,7 @@ def two_sample_test(sample: Sample) -> Estimate:
     A random forest learns on half of the rows to tell the two apart; its accuracy on the other
     half is the value. Equal numbers of both are used. If the two come from one distribution, each
     row of the second half is classified correctly with probability 1/2, which gives an exact
-    binomial test. Interval: Wilson's.
-
-    References
-    ----------
-    .. [1] Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017.
+    binomial test (Lopez-Paz and Oquab, ICLR 2017). Interval: Wilson's.
     """
     X, y = _balanced(sample)
     n_train = len(y) // 4  # of each kind
@@ -102,13 +93,9 @@ def detection_auc(sample: Sample) -> Estimate:
     Of a random forest, by five-fold stratified cross-validation: every row is scored by a forest
     that has not seen it. Equal numbers of both are used. 0.5: cannot be told apart; 1: always.
     Values below 0.5 are a sign of copies: a copy is classified as its original in the other
-    folds. Interval: DeLong's, one and a half times as wide, which is Nadeau and Bengio's correction
-    [1]_ for five folds: the errors of forests that learn from overlapping rows are correlated.
-
-    References
-    ----------
-    .. [1] Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52
-       (2003).
+    folds. Interval: DeLong's, one and a half times as wide, which is the correction of Nadeau and
+    Bengio (Machine Learning 52, 2003) for five folds: the errors of forests that learn from
+    overlapping rows are correlated.
     """
     from sklearn.model_selection import StratifiedKFold
 

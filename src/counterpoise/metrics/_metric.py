@@ -226,6 +226,27 @@ class Estimate:
     column: Any = None  # name of the column that it is about; None for whole rows
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The value of a metric for synthetic rows, and what to compare it with.
+
+    The first five fields are those of the `Metric`; `interval` is a 95 % interval (see
+    `measure_quality`). The anchors are the values of held-out real rows (None where there are none,
+    or too few) and of training rows repeated at random.
+    """
+
+    name: str
+    label: str
+    aspect: str
+    better: str
+    meaning: str
+    value: float
+    interval: Interval | None
+    real_anchor: float | None
+    duplicate_anchor: float | None
+    p_value: float | None = None
+
+
 def share_estimate(n_hits: float, n: float) -> Estimate:
     """Return a share with its Wilson score interval; scipy's takes whole numbers only."""
     share = n_hits / n
@@ -309,6 +330,21 @@ class Metric:
         if self.real_anchor is not None:
             return as_estimate(self.real_anchor(self.function, synthetic, held_out))
         return None if held_out is None else self.measure(held_out)
+
+    def beside(self, found: Estimate, real: Estimate | None, repeated: Estimate | None) -> Measure:
+        """Return the value beside those of held-out and of repeated rows."""
+        return Measure(
+            self.name,
+            self.label,
+            self.aspect,
+            self.better,
+            self.meaning,
+            found.value,
+            found.interval,
+            None if real is None else real.value,
+            None if repeated is None else repeated.value,
+            found.p_value,
+        )
 
     def warn(self, found: Estimate, real: Estimate | None) -> str | None:
         """Return a warning where the value is surely too high."""

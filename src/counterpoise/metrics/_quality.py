@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,36 +19,15 @@ from counterpoise.columns._schema import Schema
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics import _diversity, _fidelity, _privacy  # noqa: F401 - register metrics
 from counterpoise.metrics._distance import encode
-from counterpoise.metrics._metric import METRICS, Estimate, Interval, Metric, Sample, at_most
+from counterpoise.metrics._metric import METRICS, Estimate, Measure, Metric, Sample, at_most
 
 _COLUMN_FIGURES = (
     _diversity.column_entropies,
     _diversity.column_support_coverage,
     _fidelity.marginal_distances,
 )
-_Estimates = tuple[Estimate, Estimate | None, Estimate | None]
-"""Of the synthetic rows, of held-out real ones and of repeated training rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The value of a metric for synthetic rows, and what to compare it with.
-
-    The first five fields are those of the `Metric`; `interval` is a 95 % interval (see
-    `measure_quality`). The anchors are the values of held-out real rows (None where there are none,
-    or too few) and of training rows repeated at random.
-    """
-
-    name: str
-    label: str
-    aspect: str
-    better: str
-    meaning: str
-    value: float
-    interval: Interval | None
-    real_anchor: float | None
-    duplicate_anchor: float | None
-    p_value: float | None = None
+_Samples: TypeAlias = tuple[Sample, Sample, Sample | None]
+"""The synthetic rows and their two anchors: repeated training rows, held-out real rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +118,9 @@ def measure_quality(
     schema : Schema
         The columns. It may lack the label.
     aspects : collection of str, default=None
-        Which metrics to measure: ``"diversity"``, ``"fidelity"``, ``"privacy"``, and aspects of
-        metrics of your own; all by default.
+        ``"diversity"``, ``"fidelity"``, ``"privacy"``, aspects of metrics of your own; or all.
     max_rows : int, default=2000
-        Of each of the three frames, no more than this many rows are used, drawn at random: time
-        and memory grow with the square of it.
+        Rows of each frame that are used, drawn at random: time grows with the square of it.
     n_draws : int, default=40
         Number of samples of equal size.
     random_state : int, RandomState instance or None, default=None
@@ -156,12 +133,10 @@ def measure_quality(
 
     Notes
     -----
-    Many metrics depend on the number of rows. They are measured on samples of equal size: as many
-    rows as the holdout has (or as `train` has, without one), drawn from the synthetic rows without
-    replacement. The value is the mean, the interval the middle 95 % of `n_draws` samples (None
-    where there are too few rows for several). The held-out rows are one such sample of real rows: a
-    real anchor outside the interval is a difference that the draw of rows does not explain. Other
-    metrics are measured on all rows.
+    Metrics that depend on the number of rows are measured on `n_draws` samples of synthetic rows,
+    each of as many rows as the holdout has (or `train`, without one), drawn without replacement.
+    The value is their mean, the interval the middle 95 % (None where there are too few rows for
+    several). A real anchor outside it is a difference that the draw of rows does not explain.
 
     Examples
     --------
@@ -178,37 +153,48 @@ def measure_quality(
         if len(frame) < 2:
             raise ValueError(f"{name} must have at least 2 rows to be measured; got {len(frame)}")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-    has_holdout = holdout is not None and len(holdout) >= 2
-    frames = [train, *([holdout] if holdout is not None and has_holdout else []), synthetic]
-    frames = [at_most(frame, max_rows, rng) for frame in frames]
-    rows = encode(schema, frames[:-1], frames[-1:])
-    held = rows[1] if has_holdout else None
-    real = Sample(rows[0], rng)
-    repeated = rows[0].take(rng.integers(len(real), size=len(rows[-1])))
-    origins = _Origins(
-        Sample(rows[-1], rng, real=real, holdout=held),
-        Sample(repeated, rng, real=real, holdout=held),
-        None if held is None else Sample(held, rng, real=real),
-    )
-    found: dict[str, _Estimates] = {}
+    samples = _samples(train, holdout, synthetic, schema, max_rows, rng)
+    ours, _, held_out = samples
     n_compared = 0
+    draws: list[dict[str, list[Any]]] = []
     columns: dict[str, dict[str, float]] = {}
     if sampled := [metric for metric in metrics if metric.equal_size]:
-        n_compared = min(len(rows[-1]), len(rows[0] if held is None else held))
-        columns = _measure_samples(origins, sampled, n_compared, n_draws, found)
-    notes = [] if has_holdout else ["There are no held-out rows to compare the figures with."]
-    notes += _measure_all_rows(origins, [m for m in metrics if not m.equal_size], found)
-    kept = [(metric, *found[metric.name]) for metric in metrics if metric.name in found]
-    warnings = [metric.warn(ours, held_out) for metric, ours, held_out, _ in kept]
+        n_compared = min(len(ours), len(ours.real if held_out is None else held_out))
+        draws = [_values_of_draws(sample, sampled, n_compared, n_draws) for sample in samples]
+        figures = {f.__name__: np.mean(draws[0][f.__name__], axis=0) for f in _COLUMN_FIGURES}
+        columns = {
+            str(column.name): {name: float(figure[at]) for name, figure in figures.items()}
+            for at, column in enumerate(ours.rows.columns)
+        }
+    measures, warnings, failures = [], [], []
+    left_out: dict[str, list[str]] = {}
+    for metric in metrics:
+        if not metric.equal_size and (lack := metric.lack(ours)):
+            left_out.setdefault(lack, []).append(metric.label)
+            continue
+        try:
+            found, real, repeated = _estimates(metric, samples, draws)
+        except MissingDependencyError as error:
+            failures.append(str(error))
+            continue
+        if found is not None:
+            measures.append(metric.beside(found, real, repeated))
+            warnings.append(metric.warn(found, real))
+    notes = [
+        f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
+        for lack, labels in left_out.items()
+    ]
+    if held_out is None:
+        notes.insert(0, "There are no held-out rows to compare the figures with.")
     return Quality(
         len(train),
         0 if holdout is None else len(holdout),
         len(synthetic),
         n_compared,
-        tuple(_as_measure(*metric_and_estimates) for metric_and_estimates in kept),
+        tuple(measures),
         columns,
         tuple(warning for warning in warnings if warning is not None),
-        tuple(notes),
+        (*notes, *failures),
     )
 
 
@@ -220,83 +206,54 @@ def _chosen(aspects: Collection[str] | None) -> list[Metric]:
     return [metric for metric in METRICS.values() if metric.aspect in chosen]
 
 
-@dataclass(frozen=True, slots=True)
-class _Origins:
-    """The synthetic rows and their two anchors."""
-
-    synthetic: Sample
-    repeated: Sample
-    held_out: Sample | None
-
-
-def _measure_all_rows(
-    origins: _Origins, metrics: Sequence[Metric], found: dict[str, _Estimates]
-) -> list[str]:
-    """Add metrics of all rows to `found`; return notes on those that cannot be measured."""
-    notes = []
-    left_out: dict[str, list[str]] = {}
-    for metric in metrics:
-        if lack := metric.lack(origins.synthetic):
-            left_out.setdefault(lack, []).append(metric.label)
-            continue
-        try:
-            ours = metric.measure(origins.synthetic)
-            if ours is not None:
-                real = metric.measure_real(origins.synthetic, origins.held_out)
-                found[metric.name] = ours, real, metric.measure(origins.repeated)
-        except MissingDependencyError as error:
-            notes.append(str(error))
-    lacking = [
-        f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
-        for lack, labels in left_out.items()
-    ]
-    return lacking + notes
-
-
-def _measure_samples(
-    origins: _Origins,
-    metrics: Sequence[Metric],
-    n_compared: int,
-    n_draws: int,
-    found: dict[str, _Estimates],
-) -> dict[str, dict[str, float]]:
-    """Add metrics of samples of equal size to `found`; return the figures by column."""
-    functions: dict[str, Callable[[Sample], Any]] = {m.name: m.measure for m in metrics}
-    functions |= {f.__name__: f for f in _COLUMN_FIGURES}
-    values, repeated, held = (
-        {} if origin is None else _values_of_draws(origin, functions, n_compared, n_draws)
-        for origin in (origins.synthetic, origins.repeated, origins.held_out)
-    )
-    for metric in metrics:
-        ours = _mean_estimate(values[metric.name])
-        if ours is not None:
-            real = _mean_estimate(held.get(metric.name, []))
-            if metric.real_anchor is not None:
-                real = metric.measure_real(origins.synthetic, origins.held_out)
-            found[metric.name] = ours, real, _mean_estimate(repeated[metric.name])
-    figures = {f.__name__: np.mean(values[f.__name__], axis=0) for f in _COLUMN_FIGURES}
-    return {
-        str(column.name): {name: float(figure[at]) for name, figure in figures.items()}
-        for at, column in enumerate(origins.synthetic.rows.columns)
-    }
+def _samples(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame | None,
+    synthetic: pd.DataFrame,
+    schema: Schema,
+    max_rows: int,
+    rng: np.random.Generator,
+) -> _Samples:
+    has_holdout = holdout is not None and len(holdout) >= 2
+    frames = [train, *([holdout] if holdout is not None and has_holdout else []), synthetic]
+    frames = [at_most(frame, max_rows, rng) for frame in frames]
+    rows = encode(schema, frames[:-1], frames[-1:])
+    held = rows[1] if has_holdout else None
+    real = Sample(rows[0], rng)
+    copies = rows[0].take(rng.integers(len(real), size=len(rows[-1])))
+    ours, repeated = (Sample(part, rng, real=real, holdout=held) for part in (rows[-1], copies))
+    return ours, repeated, None if held is None else Sample(held, rng, real=real)
 
 
 def _values_of_draws(
-    origin: Sample,
-    functions: Mapping[str, Callable[[Sample], Any]],
-    n_compared: int,
-    n_draws: int,
+    origin: Sample | None, metrics: Sequence[Metric], n_compared: int, n_draws: int
 ) -> dict[str, list[Any]]:
-    """Value of each function for samples of `n_compared` rows; one sample if there are no more."""
-    n, rng = len(origin), origin.rng
-    n_draws = n_draws if n > n_compared else 1
-    draws = [rng.choice(n, n_compared, replace=False) for _ in range(n_draws)]
+    """Values by name, for samples of `n_compared` rows; one sample if there are no more."""
+    if origin is None:
+        return {}
+    functions: dict[str, Callable[[Sample], Any]] = {m.name: m.measure for m in metrics}
+    functions |= {f.__name__: f for f in _COLUMN_FIGURES}
+    n_draws = n_draws if len(origin) > n_compared else 1
+    draws = [origin.rng.choice(len(origin), n_compared, replace=False) for _ in range(n_draws)]
     values: dict[str, list[Any]] = {name: [] for name in functions}
     for draw in draws:
         sample = origin.take(draw)
         for name, function in functions.items():
             values[name].append(function(sample))
     return values
+
+
+def _estimates(
+    metric: Metric, samples: _Samples, draws: Sequence[Mapping[str, Sequence[Any]]]
+) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """Value of a metric for the synthetic rows, for held-out ones and for repeated ones."""
+    ours, repeated, held_out = samples
+    if not metric.equal_size:
+        return metric.measure(ours), metric.measure_real(ours, held_out), metric.measure(repeated)
+    found, copied, real = (_mean_estimate(values.get(metric.name, [])) for values in draws)
+    if metric.real_anchor is not None:
+        real = metric.measure_real(ours, held_out)
+    return found, real, copied
 
 
 def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
@@ -308,23 +265,6 @@ def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
         return Estimate(values[0])
     low, high = np.quantile(values, [0.025, 0.975])
     return Estimate(float(np.mean(values)), (float(low), float(high)))
-
-
-def _as_measure(
-    metric: Metric, ours: Estimate, real: Estimate | None, repeated: Estimate | None
-) -> Measure:
-    return Measure(
-        metric.name,
-        metric.label,
-        metric.aspect,
-        metric.better,
-        metric.meaning,
-        value=ours.value,
-        interval=ours.interval,
-        real_anchor=None if real is None else real.value,
-        duplicate_anchor=None if repeated is None else repeated.value,
-        p_value=ours.p_value,
-    )
 
 
 def check_validity(synthetic: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:

@@ -16,8 +16,8 @@ import pandas as pd
 
 from counterpoise.columns._base import Column
 from counterpoise.columns._schema import Schema
-from counterpoise.metrics import METRICS, Quality, association_matrix, measure_quality
-from counterpoise.metrics._distance import FloatArray, IntArray, encode
+from counterpoise.metrics import METRICS, Quality, measure_quality
+from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
 from counterpoise.report._summary import (
     Association,
@@ -207,6 +207,15 @@ def _association(
         matrix = association_matrix(kept, shown).to_numpy().round(4)
         matrices.append(tuple(tuple(row) for row in matrix.tolist()))
     return Association(tuple(map(str, names)), *matrices)
+
+
+def association_matrix(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Association of each pair of columns, see `associations`, in the order of the schema."""
+    (rows,) = encode(schema, [frame])
+    encoded = pd.Index([column.name for column in rows.columns], tupleize_cols=False)
+    order = pd.Index([column.name for column in schema], tupleize_cols=False)
+    matrix = associations(rows, np.arange(len(encoded)))
+    return pd.DataFrame(matrix, encoded, encoded).reindex(index=order, columns=order)
 
 
 def _origins(class_: Hashable, provenance: pd.DataFrame | None) -> tuple[Origin, ...]:

@@ -58,7 +58,7 @@ class ColumnComparison:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """Association of each pair of columns in [-1, 1], see `metrics.association_matrix`."""
+    """Association of each pair of columns in [-1, 1], see `metrics._distance.associations`."""
 
     names: tuple[str, ...]
     real: Matrix  # (n_columns, n_columns)
