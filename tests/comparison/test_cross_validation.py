@@ -85,9 +85,10 @@ def test_example_is_the_last_strategy_in_the_first_split() -> None:
     strategies = [Strategy("nothing"), Strategy("mixed", resample_with(RecombiningSampler()))]
     example = cross_validate(X, y, strategies, BAYES, SETTINGS).example
     assert example is not None
-    assert len(example.train[1]) + len(example.test[1]) == len(y)
-    assert set(example.synthetic[1]) == {"rare"}
-    counts = pd.concat([example.train[1], example.synthetic[1]]).value_counts()
+    (_, y_train), (_, y_synthetic), (_, y_test) = example
+    assert len(y_train) + len(y_test) == len(y)
+    assert set(y_synthetic) == {"rare"}
+    counts = pd.concat([y_train, y_synthetic]).value_counts()
     assert counts["rare"] == counts["usual"]
 
 
