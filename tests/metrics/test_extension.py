@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from imblearn.over_sampling import RandomOverSampler
 
 from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Sample, measure_quality, register_metric
@@ -40,7 +41,7 @@ def test_it_is_measured_beside_its_anchors() -> None:
 @pytest.mark.parametrize("form", ["html", "markdown", "json"])
 def test_it_is_in_every_form_of_the_report(form: str) -> None:
     real, made = make_rows(90, 0), make_rows(30, 1)
-    run = describe_run({}, {})
+    run = describe_run(RandomOverSampler(), model="", model_reason="", seconds={})
     summary = summarize(real, made, Schema.infer(real.X), run, title="t", target="left")
     text = getattr(Report(summary), f"to_{form}")()
     assert "Farthest row" in text

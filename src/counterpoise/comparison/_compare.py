@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from counterpoise._progress import make_progress
 from counterpoise.columns._frames import as_frame, as_labels
@@ -174,8 +175,7 @@ def compare(
     )
     verdict = reach_verdict(cv, score, smallest_difference=smallest_difference)
     run = describe_run(
-        sampler.get_params(deep=False),
-        type(sampler)().get_params(deep=False),
+        clone(sampler),  # not what it was fitted on before
         model=str(getattr(sampler, "model", type(sampler).__name__)),
         model_reason="as asked for",
         seconds={"Comparing": time.perf_counter() - started},

@@ -19,6 +19,7 @@ from counterpoise.columns._schema import Schema
 from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
+from counterpoise.recipes import get_recipe
 from counterpoise.report._summary import (
     Association,
     ClassCount,
@@ -114,26 +115,25 @@ def summarize(
 
 
 def describe_run(
-    parameters: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    *,
-    model: str = "",
-    model_reason: str = "",
-    seconds: Mapping[str, float] | None = None,
+    sampler: Any, *, model: str, model_reason: str, seconds: Mapping[str, float]
 ) -> Run:
     """Describe a run, now and here; parameters that are not defaults come first."""
+    parameters, defaults = sampler.get_params(deep=False), type(sampler)().get_params(deep=False)
+    if (recipe := getattr(sampler, "recipe_", None)) is not None:
+        named = sampler.recipe if isinstance(sampler.recipe, str) else defaults["recipe"]
+        for known, of in ((parameters, recipe), (defaults, get_recipe(named))):
+            known |= {f"recipe.{name}": value for name, value in of.get_params(deep=False).items()}
     changed = {name: value for name, value in parameters.items() if value != defaults.get(name)}
-    ordered = {**changed, **parameters}
     versions = {"counterpoise": _version("counterpoise"), "python": platform.python_version()}
     return Run(
         model=model,
         model_reason=model_reason,
         parameters={
             name: repr(value) + ("" if name in changed else " (default)")
-            for name, value in ordered.items()
+            for name, value in {**changed, **parameters}.items()
         },
         versions=versions | {name: _version(name) for name in _PACKAGES},
-        seconds=dict(seconds or {}),
+        seconds=dict(seconds),
         made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

@@ -8,7 +8,7 @@ with ``data-tip`` shows that text where it is pointed at or reached with the arr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from markupsafe import Markup
@@ -19,14 +19,13 @@ from counterpoise.report._summary import (
     ColumnComparison,
     Origin,
     RowMap,
-    Share,
     StrategyResult,
 )
 from counterpoise.report._wording import signed
 
 _WIDTH = 300
 _HEIGHT = 132
-_LABELS = 104
+_LABELS = 104.0
 """Room for the labels of horizontal bars."""
 _MAX_LABEL = 16
 
@@ -39,9 +38,36 @@ def column_chart(column: ColumnComparison) -> Markup:
         f"{column.name}: shares of each value, real rows and synthetic rows. "
         f"They differ by {column.gap:.0%}."
     )
-    shares = column.shares
+    shares, is_upright = column.shares, column.is_ordered
     most = max([max(share.real, share.synthetic) for share in shares], default=0.0) or 1.0
-    return (_vertical if column.is_ordered else _horizontal)(shares, most, label)
+    floor = _HEIGHT - 20.0
+    room = floor - 16.0 if is_upright else _WIDTH - _LABELS - 34
+    step = _WIDTH / max(len(shares), 1) if is_upright else 17.0
+    body = Markup()
+    for at, share in enumerate(shares):
+        y = 2.0 + at * step
+        tip = f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
+        if not is_upright:
+            body += _text(_LABELS - 6, y + 11, _short(share.label), "end small")
+        for name, value, width in (("real", share.real, 0.9), ("synthetic", share.synthetic, 0.42)):
+            length, thickness = value / most * room, (step - 3) * width
+            place = _LABELS, y + (step - 3 - thickness) / 2, length, thickness
+            if is_upright:
+                x = step * (at + (1 - width) / 2)
+                place = x, floor - length, max(step * width, 1), length
+            body += _rect(name, *place, data_tip=tip)
+        if not is_upright:
+            x = _LABELS + max(share.real, share.synthetic) / most * room + 4
+            body += _text(x, y + 11, f"{share.synthetic:.0%}", "small")
+    if not is_upright:
+        return _svg("lying", _WIDTH, max(4.0 + len(shares) * step, 20), label, body)
+    body += _line(0, floor, _WIDTH, floor, "axis")
+    if shares:  # the last share can be that of the missing cells
+        first, last = shares[0].label.split(" to ")[0], shares[-1].label.split(" to ")[-1]
+        body += _text(0, _HEIGHT - 6, _short(first), "small")
+        body += _text(_WIDTH, _HEIGHT - 6, _short(last), "end small")
+    body += _text(_WIDTH, 8, f"{most:.0%}", "end small")
+    return _svg("upright", _WIDTH, _HEIGHT, label, body)
 
 
 def origin_chart(origins: Sequence[Origin]) -> Markup:
@@ -184,48 +210,6 @@ def _scale(low: float, high: float, start: float, end: float) -> _Scale:
         return start + share * (end - start)
 
     return place
-
-
-def _vertical(shares: Sequence[Share], most: float, label: str) -> Markup:
-    """Draw bars side by side, in order."""
-    floor, top = _HEIGHT - 20.0, 16.0
-    step = _WIDTH / max(len(shares), 1)
-    body = Markup()
-    for at, share in enumerate(shares):
-        for name, value, width, tip in _bars(share):
-            height = value / most * (floor - top)
-            place = step * (at + (1 - width) / 2), floor - height, max(step * width, 1), height
-            body += _rect(name, *place, data_tip=tip)
-    body += _line(0, floor, _WIDTH, floor, "axis")
-    if shares:  # the last share can be that of the missing cells
-        first, last = shares[0].label.split(" to ")[0], shares[-1].label.split(" to ")[-1]
-        body += _text(0, _HEIGHT - 6, _short(first), "small")
-        body += _text(_WIDTH, _HEIGHT - 6, _short(last), "end small")
-    body += _text(_WIDTH, 8, f"{most:.0%}", "end small")
-    return _svg("upright", _WIDTH, _HEIGHT, label, body)
-
-
-def _horizontal(shares: Sequence[Share], most: float, label: str) -> Markup:
-    """Draw bars one below the other, with the names of the values."""
-    step, room = 17.0, _WIDTH - _LABELS - 34
-    body, y = Markup(), 2.0
-    for share in shares:
-        body += _text(_LABELS - 6, y + 11, _short(share.label), "end small")
-        for name, value, width, tip in _bars(share):
-            height = (step - 3) * width
-            place = _LABELS, y + (step - 3 - height) / 2, value / most * room, height
-            body += _rect(name, *place, data_tip=tip)
-        x = _LABELS + max(share.real, share.synthetic) / most * room + 4
-        body += _text(x, y + 11, f"{share.synthetic:.0%}", "small")
-        y += step
-    return _svg("lying", _WIDTH, max(y + 2, 20), label, body)
-
-
-def _bars(share: Share) -> Iterable[tuple[str, float, float, str]]:
-    """Yield style, share, thickness and tip of the bars for the real and the synthetic rows."""
-    tip = f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
-    yield "real", share.real, 0.9, tip
-    yield "synthetic", share.synthetic, 0.42, tip
 
 
 def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:

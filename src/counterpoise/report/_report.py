@@ -13,10 +13,9 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns._frames import as_frame, as_labels
-from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._render import in_frame, to_html, to_markdown
-from counterpoise.report._summary import Run, Summary
+from counterpoise.report._summary import Summary
 
 _STAGES = {"training_s": "Training", "generation_s": "Generation"}
 
@@ -73,7 +72,7 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
         raise ValueError("this sampler holds no synthetic rows to report on: call fit_resample")
     X, y = sampler._resampled[0], pd.Series(sampler._resampled[1])
     n_real = len(X) - sampler.n_synthetic_
-    target = sampler._caller_types.target_name
+    target, timings = sampler._caller_types.target_name, getattr(sampler, "timings_", {})
     held_out = None
     if holdout is not None:
         X_held_out = as_frame(holdout[0]).set_axis(X.columns, axis=1)
@@ -82,33 +81,18 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
         LabelledRows(X.iloc[:n_real], y.iloc[:n_real]),
         LabelledRows(X.iloc[n_real:], y.iloc[n_real:]),
         sampler.schema_,
-        _describe(sampler),
+        describe_run(
+            sampler,
+            model=getattr(sampler, "model_name_", ""),
+            model_reason=getattr(sampler, "model_reason_", ""),
+            seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
+        ),
         title=title,
         target="class" if target is None else str(target),
         holdout=held_out,
         provenance=getattr(sampler, "provenance_", None),
     )
     return Report(summary)
-
-
-def _describe(sampler: Any) -> Run:
-    timings, recipe = getattr(sampler, "timings_", {}), getattr(sampler, "recipe_", None)
-    parameters, defaults = sampler.get_params(deep=False), type(sampler)().get_params(deep=False)
-    if recipe is not None:
-        named = sampler.recipe if isinstance(sampler.recipe, str) else defaults["recipe"]
-        parameters |= _prefixed(recipe)
-        defaults |= _prefixed(get_recipe(named))
-    return describe_run(
-        parameters,
-        defaults,
-        model=getattr(sampler, "model_name_", ""),
-        model_reason=getattr(sampler, "model_reason_", ""),
-        seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
-    )
-
-
-def _prefixed(recipe: Recipe) -> dict[str, Any]:
-    return {f"recipe.{name}": value for name, value in recipe.get_params(deep=False).items()}
 
 
 def _written(text: str, path: str | PathLike[str] | None) -> str:

@@ -24,20 +24,12 @@ _ROUNDING_ERROR = 1e-9
 
 
 def count(number: int) -> str:
-    """Format a whole number.
-
-    >>> count(12345)
-    '12,345'
-    """
+    """Format a whole number: 12,345."""
     return f"{number:,}"
 
 
 def figure(number: float | None) -> str:
-    """Format a number with three significant digits.
-
-    >>> [figure(number) for number in (0.61234, 12345.6, 17.25, 0.0, 2e-5, None)]
-    ['0.612', '12,346', '17.2', '0', '2e-05', '-']
-    """
+    """Format a number with three significant digits: 0.612, 12,346, 17.2, 2e-05."""
     if number is None or math.isnan(number):
         return _NONE
     size = abs(number)
@@ -50,11 +42,7 @@ def figure(number: float | None) -> str:
 
 
 def interval(ends: tuple[float, float] | None, *, is_difference: bool = False) -> str:
-    """Format an interval.
-
-    >>> interval((0.5, 1.25)), interval((-0.25, 0.5), is_difference=True), interval(None)
-    ('0.500 to 1.25', '-0.250 to +0.500', '-')
-    """
+    """Format an interval: 0.500 to 1.25; of a difference, -0.250 to +0.500."""
     if ends is None or any(math.isnan(end) for end in ends):
         return _NONE
     write = signed if is_difference else figure
@@ -62,11 +50,7 @@ def interval(ends: tuple[float, float] | None, *, is_difference: bool = False) -
 
 
 def signed(number: float | None) -> str:
-    """Format a difference.
-
-    >>> signed(0.0421), signed(-3.0), signed(0.0)
-    ('+0.042', '-3.00', '0')
-    """
+    """Format a difference: +0.042, -3.00."""
     if number is None or math.isnan(number):
         return _NONE
     sign = "+" if number > 0 else "-" if number < 0 else ""
@@ -74,11 +58,7 @@ def signed(number: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Format a share.
-
-    >>> percent(0.1234), percent(0.5), percent(0.0004), percent(0.0)
-    ('12%', '50%', '0.04%', '0%')
-    """
+    """Format a share: 12%, 0.04%."""
     if share is None or math.isnan(share):
         return _NONE
     hundred = 100 * share
@@ -88,11 +68,7 @@ def percent(share: float | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Format a p-value.
-
-    >>> p_value(0.0321), p_value(0.00001), p_value(1.0)
-    ('0.032', '< 0.001', '1.000')
-    """
+    """Format a p-value: 0.032, < 0.001."""
     if p is None or math.isnan(p):
         return _NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
