@@ -40,11 +40,9 @@ class Settings:
     random_state: int = 0  # of splits, over-samplers and classifiers
 
     def __post_init__(self) -> None:
-        for name in ("n_folds", "n_inner_folds"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name} must be 2 or more; got {getattr(self, name)}")
-        if self.n_repeats < 1:
-            raise ValueError(f"n_repeats must be 1 or more; got {self.n_repeats}")
+        for name, least in (("n_folds", 2), ("n_repeats", 1), ("n_inner_folds", 2)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be {least} or more; got {getattr(self, name)}")
         if self.max_time is not None and self.max_time <= 0:
             raise ValueError(f"max_time must be above 0; got {self.max_time}")
 

@@ -112,17 +112,14 @@ def compare_with_nothing(
     def result(classifier: str, strategy: str) -> StrategyResult:
         is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] == strategy)
         mean = cv.runs[is_own].mean(numeric_only=True).to_dict()
-        difference = interval = None
-        if strategy != NOTHING:
-            gain = gains[classifier, strategy]
-            difference = float(gain.mean())
-            interval = corrected_interval(gain, cv.test_to_train) if len(gain) > 1 else None
+        gain = gains.get((classifier, strategy))
+        ends = None if gain is None or len(gain) < 2 else corrected_interval(gain, cv.test_to_train)
         return StrategyResult(
             name=strategy,
             scores={title: mean[column] for title, column in _REPORTED.items() if column in mean},
             value=mean[score.column],
-            difference=difference,
-            interval=interval,
+            difference=None if gain is None else float(gain.mean()),
+            interval=ends,
             p_value=p_values.get((classifier, strategy)),
             seconds=mean["seconds"],
         )

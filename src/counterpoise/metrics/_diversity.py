@@ -115,10 +115,9 @@ def column_support_coverage(sample: Sample) -> FloatArray:
 
 
 def entropy(codes: IntArray) -> float:
-    """Entropy, in nats, of the distribution that codes of shape (n_rows,) were drawn from.
+    """Entropy, in nats, of what codes of shape (n_rows,) were drawn from.
 
-    The plug-in estimate with the correction of Miller and Madow: ``(values seen - 1) / 2 n`` for
-    what a sample of n rows leaves out. Own code: scipy's takes ten times as long per call.
+    The plug-in estimate with the correction of Miller and Madow; scipy's takes ten times as long.
     """
     counts = np.bincount(codes)
     counts = counts[counts > 0]
@@ -129,11 +128,8 @@ def entropy(codes: IntArray) -> float:
 def chow_liu_entropy(bins: IntArray) -> float:
     """Entropy of the closest distribution whose dependences form a tree over the columns.
 
-    The sum of the columns' entropies less the mutual information along the tree that has most of
-    it. An upper bound of the joint entropy (dependences beyond the tree are not subtracted), and
-    equal to it where the dependences are a tree. Unlike the number of distinct rows, it can be
-    estimated from far fewer rows than there are possible ones. Chow and Liu, IEEE Transactions on
-    Information Theory 14 (1968).
+    An upper bound of the joint entropy, which can be estimated from far fewer rows than there are
+    possible ones. Chow and Liu, IEEE Transactions on Information Theory 14 (1968).
     """
     entropies = np.array([entropy(column) for column in bins.T])
     information = np.zeros((len(entropies), len(entropies)))

@@ -108,12 +108,7 @@ def detection_auc(sample: Sample) -> Estimate:
 
 
 def marginal_distances(sample: Sample) -> FloatArray:
-    """How far each column's distribution is from the real one's, in [0, 1].
-
-    Categories: the total variation distance, half the sum of the differences of their shares; a
-    missing cell is a category. Numbers: the Kolmogorov-Smirnov distance, the largest difference of
-    the two distribution functions; a missing cell counts as smaller than any number.
-    """
+    """How far each column's distribution is from the real one's, in [0, 1]; missing is a value."""
     real, rows = sample.real.rows, sample.rows
     found = list(map(_kolmogorov_smirnov, real.numbers.T, rows.numbers.T))
     found += list(map(_total_variation, real.codes.T, rows.codes.T))

@@ -79,7 +79,7 @@ class Sample:
         schema: Schema,
         *,
         holdout: pd.DataFrame | None = None,
-        random_state: int = 0,
+        random_state: int | np.random.Generator = 0,
     ) -> Sample:
         """Prepare frames, at least two rows each, to be measured.
 

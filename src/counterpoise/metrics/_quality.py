@@ -18,7 +18,6 @@ from sklearn.utils import check_random_state
 from counterpoise.columns._schema import Schema
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics import _diversity, _fidelity, _privacy  # noqa: F401 - register metrics
-from counterpoise.metrics._distance import encode
 from counterpoise.metrics._metric import METRICS, Estimate, Measure, Metric, Sample, at_most
 
 _COLUMN_FIGURES = (
@@ -214,14 +213,14 @@ def _samples(
     max_rows: int,
     rng: np.random.Generator,
 ) -> _Samples:
-    has_holdout = holdout is not None and len(holdout) >= 2
-    frames = [train, *([holdout] if holdout is not None and has_holdout else []), synthetic]
-    frames = [at_most(frame, max_rows, rng) for frame in frames]
-    rows = encode(schema, frames[:-1], frames[-1:])
-    held = rows[1] if has_holdout else None
-    real = Sample(rows[0], rng)
-    copies = rows[0].take(rng.integers(len(real), size=len(rows[-1])))
-    ours, repeated = (Sample(part, rng, real=real, holdout=held) for part in (rows[-1], copies))
+    train = at_most(train, max_rows, rng)
+    if holdout is not None:
+        holdout = None if len(holdout) < 2 else at_most(holdout, max_rows, rng)
+    synthetic = at_most(synthetic, max_rows, rng)
+    ours = Sample.from_frames(train, synthetic, schema, holdout=holdout, random_state=rng)
+    real, held = ours.real, ours.holdout
+    copies = real.rows.take(rng.integers(len(real), size=len(ours)))
+    repeated = Sample(copies, rng, real=real, holdout=held)
     return ours, repeated, None if held is None else Sample(held, rng, real=real)
 
 

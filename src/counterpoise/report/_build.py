@@ -338,10 +338,9 @@ def draw_map(
     """Place real rows of a class, synthetic ones and real ones of other classes on a plane.
 
     Its axes are the principal components of the real rows: of ranks of ordered columns, and of
-    indicators of categories over the square root of their share, so that a rare category weighs as
-    much as a common one (factor analysis of mixed data; J. Pages, Revue de statistique appliquee
-    52, 2004). At most 400 rows of each group are shown. None where the real rows do not differ in
-    two directions.
+    indicators of categories over the square root of their share (factor analysis of mixed data;
+    J. Pages, Revue de statistique appliquee 52, 2004). None where they do not differ in two
+    directions.
     """
     from sklearn.decomposition import PCA
 
