@@ -124,7 +124,9 @@ def run_task(task: Task) -> tuple[Task, bool, str]:
     if process.is_alive():
         process.kill()
         process.join()
-        folder.fail({"error": "TimeLimit", "message": f"not done after {task.plan.limit_s:g} s"})
+        folder.fail(
+            {"error": "TrainingDeadline", "message": f"not done after {task.plan.limit_s:g} s"}
+        )
     elif not folder.is_done and not folder.has_failed:
         message = f"the process ended with exit code {process.exitcode}"
         folder.fail({"error": "Died", "message": message})

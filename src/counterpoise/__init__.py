@@ -20,7 +20,8 @@ From what users call down to what everything rests on; a package imports only wh
 - ``grammar``: automata, table-agnostic
 - ``io``: files of rows
 
-Importing this package is cheap: what needs torch or pandas is imported on first use.
+Importing this package is cheap, so that ``counterpoise --help`` is quick: what needs torch or
+pandas is imported on first use.
 """
 
 import importlib

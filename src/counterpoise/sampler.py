@@ -85,11 +85,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
         ``[Range("age", 18, 75), FixedCombinations(["state", "city"])]``. Rows that `Inequality`
         or `NoCopies` reject are generated again (see `rejection_stats_`). ``"auto"`` stands for
-        the relations found in the table, of which none are searched for yet.
+        relations found in the table; the search is not implemented yet, so it adds none.
     max_time : float, default=None
         Seconds for training and generation together. Training stops where it would leave too
-        little for generating the rows, with a warning; all rows are generated all the same. Which
-        rows they are then depends on how fast the machine was.
+        little for generating the rows, with a warning; every row asked for is still generated.
+        Which rows they are then depends on how fast the machine was. No time is set aside for
+        generation where training takes fewer than 50 steps.
     checkpoint_dir : str or path, default=None
         Folder in which training saves its state from time to time. The same call after it was
         killed resumes from there and ends with exactly the weights that it would have had; the

@@ -131,7 +131,7 @@ def test_a_run_that_takes_too_long_is_ended(tmp_path):
     plan = tiny_plan(tmp_path, tables=("t0",), methods=("none",), n_splits=1, limit_s=0.001)
     assert run_benchmark(plan, tmp_path / "out").n_failed == 1
     failure = json.loads((tmp_path / "out/runs/t0/none/0/failure.json").read_text())
-    assert failure["error"] == "TimeLimit"
+    assert failure["error"] == "TrainingDeadline"
 
 
 def test_a_mistake_is_found_before_the_first_run(tmp_path):

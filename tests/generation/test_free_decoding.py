@@ -181,7 +181,7 @@ def test_a_trained_model_generates_possible_rows(simple):
 
 def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
     monkeypatch.setattr(generator, "DRAWS_PER_LABELLED_ROW", 2)
-    monkeypatch.setattr(rejection_sampling, "SMALLEST_BOUND", 1)
+    monkeypatch.setattr(rejection_sampling, "MIN_DRAWS", 1)
     sampler = make_sampler(**QUICK, recipe="predllm", max_samples_seen=32)
     with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):
         sampler.fit_resample(*simple)

@@ -265,7 +265,7 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
 def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
     monkeypatch.setattr(XGBoostLabeller, "label", lambda self, table: np.zeros(len(table), int))
     monkeypatch.setattr(generator, "DRAWS_PER_LABELLED_ROW", 2)
-    monkeypatch.setattr(rejection_sampling, "SMALLEST_BOUND", 1)
+    monkeypatch.setattr(rejection_sampling, "MIN_DRAWS", 1)
     with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
         make_sampler(**QUICK, recipe="taptap").fit_resample(*churn)
 

@@ -1,8 +1,9 @@
 """The command line, ``counterpoise --help``: commands that import libraries only when they run.
 
 - ``_resample`` (with ``sample``), ``_compare``, ``_demo``: the commands
-- ``_options``: options that they share, ``--set``, and the values that texts stand for
-- ``_declared``: defaults and help, read from where the package declares its parameters
+- ``_options``: options that they share, which of them ``--help`` leaves out (`RareOption`),
+  ``--set``, and the values that texts stand for
+- ``_declared``: defaults and help texts, read from where the package declares its parameters
 - ``_files``: the table that is read, the report that is written
 - ``_terminal``: errors, warnings, exit codes
 

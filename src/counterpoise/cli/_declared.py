@@ -30,7 +30,7 @@ class Parameter:
 
 @cache
 def declared_parameters(module: str, name: str) -> dict[str, Parameter]:
-    """Return the parameters that have a default of a class or function.
+    """Return those parameters of a class or function that have a default.
 
     `module` is where users import it from, relative to the package. What a class inherits is looked
     up in the file that defines it.

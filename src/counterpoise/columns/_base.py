@@ -138,7 +138,7 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
-        """Whether this type is to hold `series`, some cell of which is not missing."""
+        """Whether this type should describe `series`, which has at least one non-missing cell."""
 
     @classmethod
     @abstractmethod

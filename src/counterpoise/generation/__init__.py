@@ -1,7 +1,7 @@
 """Generating rows with a trained model (steps 5 and 6 of the paper), and scoring rows.
 
 Start with ``RowGenerator`` in ``_generator``: `generate` draws rows, `sample` draws until as many
-as asked for are accepted, and `fill` does so for each class that lacks rows.
+as asked for are accepted; `provenance` says where each came from and which real row is nearest.
 
 ``_prompts``             what is given of a row: label and condition (step 5), the user's fixed
                          values; the order in which the other cells are generated

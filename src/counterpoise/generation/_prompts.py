@@ -1,4 +1,7 @@
-"""What is given of each row before it is generated (step 5 of the paper: conditioned sampling)."""
+"""The prompt of each row: the cells that are fixed before the rest is generated.
+
+This is step 5 of the paper: conditioned sampling.
+"""
 
 from __future__ import annotations
 

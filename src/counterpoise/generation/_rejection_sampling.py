@@ -26,13 +26,14 @@ Accept: TypeAlias = Callable[[Table], BoolArray]
 NOT_SELECTED = "a classifier of the real rows finds another class likelier"
 """The reason for which selection rejects a row."""
 SELECTION_DRAWS_PER_ROW = 8
-"""After so many draws per row, the best of the rows that selection rejected are taken."""
+"""After so many draws per row asked for, on average, the best of those that selection rejected are
+taken."""
 DRAWS_PER_ROW = 50
 """How many draws each row asked for may take on average, unless told otherwise."""
 DRAWS_PER_LABELLED_ROW = 100
 """The same where rows are labelled after they are generated."""
-SMALLEST_BOUND = 1000
-"""No bound is lower than this: a few rows may be unlucky."""
+MIN_DRAWS = 1000
+"""Draws that are allowed in any case: a few rows may be unlucky."""
 _MAX_SPARE_ROWS = 256
 """So many more rows than asked for are drawn at first, at most, where rows are selected."""
 
@@ -122,7 +123,7 @@ def draw_accepted(
     """
     if not accept and margin is None:
         return draw(n_rows), RejectionStats(n_rows, n_rows)
-    bound = max(max_draws_per_row * n_rows, SMALLEST_BOUND)
+    bound = max(max_draws_per_row * n_rows, MIN_DRAWS)
     selection_bound = min(SELECTION_DRAWS_PER_ROW * n_rows, bound)
     kept: list[GeneratedRows] = []
     not_selected: list[GeneratedRows] = []
@@ -162,7 +163,7 @@ def draw_accepted(
         n_lacking = n_rows - n_kept
         n_more = ceil(expected_draws(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
         n_left = (bound if margin is None else selection_bound) - n_drawn
-        n_next = min(n_more, max(n_rows, SMALLEST_BOUND), n_left)
+        n_next = min(n_more, max(n_rows, MIN_DRAWS), n_left)
 
 
 def _is_accepted(table: Table, accept: Mapping[str, Accept], rejected: Counter[str]) -> BoolArray:

@@ -23,7 +23,8 @@ from counterpoise.grammar._grammar import FloatArray, IntArray
 from counterpoise.models._device import single_thread
 
 N_CLASSIFIERS = 3
-"""Where a single kind of classifier is given; each is trained without another third of the rows."""
+"""How many copies are trained where one classifier is given; each leaves out another third of the
+rows."""
 TIE = 1e-9
 """Probabilities closer than this are equal: classifiers that know nothing select every row."""
 

@@ -104,7 +104,7 @@ def check_folder(
     path = folder / MANIFEST
     raw = read_json(path)
     if not isinstance(raw, dict) or raw.get("kind") != _KIND:
-        raise ModelError(f"{folder} is no saved sampler: its {MANIFEST} says something else")
+        raise ModelError(f"{folder} is not a saved sampler: its {MANIFEST} says something else")
     if type(raw.get("format")) is not int or raw["format"] != FORMAT:
         raise ModelError(
             f"{folder} has format {raw.get('format')!r} (written by counterpoise "

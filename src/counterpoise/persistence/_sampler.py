@@ -153,7 +153,7 @@ def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:
         record = msgspec.convert(raw, _Sampler, str_keys=True)
         sampler = _load_attributes(cls, record, device)
         _load_generator(sampler, record, folder, names)
-        _check_same(raw, sampler, device)
+        _check_nothing_left_out(raw, sampler, device)
         if save(read_arrays(folder / _COUNTS)) != save(_counts_as_arrays(sampler)):
             raise ModelError(f"{_COUNTS} does not fit the rest")
     return sampler
@@ -184,7 +184,7 @@ def _describe(sampler: Any) -> _Sampler:
     )
 
 
-def _check_same(raw: dict[str, Any], sampler: Any, device: str | None) -> None:
+def _check_nothing_left_out(raw: dict[str, Any], sampler: Any, device: str | None) -> None:
     """Check that a loaded sampler describes itself as its file does: nothing was left out."""
     described: dict[str, Any] = msgspec.to_builtins(_describe(sampler), str_keys=True)
     if device is not None:
@@ -344,8 +344,8 @@ def _read_serializer(
     serializer = build_serializer(learned, tokenizer, recipe, record.text_parts)
     if _digest(serializer) != record.serializer:
         raise ModelError(
-            "this version of counterpoise serializes the rows of this table otherwise than the "
-            "one that saved the sampler"
+            "this version of counterpoise serializes the rows of this table differently from "
+            "the one that saved the sampler"
         )
     return serializer
 

@@ -22,6 +22,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 class Recipe(Parameters):
     """What makes one method differ from another; every method is the same engine with other values.
 
+    The defaults here are no recipe by themselves: see `get_recipe` for the named ones.
+
     Parameters
     ----------
     train_on : {"minority", "all"}, default="minority"
@@ -40,12 +42,13 @@ class Recipe(Parameters):
     selection : None, "classifier", classifier or list of classifiers, default=None
         Keep a generated row only if classifiers that were trained on the real rows of all classes
         find no other class likelier; otherwise it is rejected and another one generated, up to
-        eight per row, after which the likeliest of the rejected ones are taken. ``"classifier"``
-        is an ensemble of three histogram gradient boostings. Any scikit-learn classifier with
-        ``predict_proba`` or ``decision_function``, or a list of them, can be given; `save` refuses
-        those that it cannot check, such as support vector machines and nearest neighbours (trees,
-        forests, linear models, networks and pipelines of them can be saved). None keeps every
-        row, as published.
+        eight per row on average, after which the rejected rows that came closest to being selected
+        are taken. ``"classifier"`` is an ensemble of three histogram gradient boosting classifiers.
+        Any scikit-learn classifier with ``predict_proba`` or ``decision_function``, or a list of
+        them, can be given. None keeps every row, as published.
+
+        `save` refuses classifiers that it cannot check: decision trees, forests, extra trees,
+        histogram gradient boosting, logistic regression and pipelines of these can be saved.
     refinement : {"auto", "always", None}, default=None
         Whether the model is trained further on rows of its own, about 300 per class, that
         `selection` accepted (rejection-sampling fine-tuning); it then needs a half to a quarter of

@@ -1,7 +1,9 @@
 """The default recipe: what does best in our own experiments (``docs/log.md``).
 
 NOTE[DIFF] from ImbLLM: no interpolated rows, temperature 1, training stops by itself, and a
-generated row is kept only if a classifier of the real rows does not find another class likelier.
+generated row is kept only if a classifier of the real rows does not find another class likelier;
+where few are kept, the model is trained further on some that were. The notes of `_imbllm.py` on the
+table vocabulary, the model and `top_k` hold here too.
 """
 
 from counterpoise.recipes._base import Recipe, register_recipe

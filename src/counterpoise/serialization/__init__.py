@@ -10,8 +10,9 @@ self-contained, so that the columns can come in any order. Two serializers:
 
 Building one asks each column for an automaton of its possible values, gives each symbol a token,
 and compiles the automata into one `Grammar`. `serialize` then encodes each distinct cell of a table
-once (`SerializedTable`), from which `token_batch` assembles rows as arrays (`TokenBatch`). Back is
-the grammar's work: the tokens chosen in a cell add up to its code, and the column decodes that.
+once (`SerializedTable`), from which `token_batch` assembles rows as arrays (`TokenBatch`).
+Decoding is left to the grammar: the tokens chosen in a cell add up to its code, and the column
+decodes that. A missing cell is one token of its column's own; as text, the word ``missing``.
 
 - ``_serializer``: all of this, and the order of the columns.
 - ``_tokenizer``: the tokens of a table, and what is asked of a model's own tokenizer.

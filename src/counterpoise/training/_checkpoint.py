@@ -37,7 +37,6 @@ _SAVED = ("n_batches", "n_samples_seen", "next_evaluation", "losses", "best_loss
 _WITHOUT_EFFECT = frozenset(
     {
         "checkpoint_dir",
-        "generation_batch_size",
         "max_time",
         "random_state",
         "sampling_strategy",

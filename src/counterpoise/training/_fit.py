@@ -20,7 +20,7 @@ from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import SerializedTable, serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
 from counterpoise.training._loop import train
-from counterpoise.training._plan import TimeLimit, TrainingPlan, prepare_training
+from counterpoise.training._plan import TrainingDeadline, TrainingPlan, prepare_training
 from counterpoise.training._refinement import N_EPOCHS, draw_selected, refines, rows_to_learn
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
@@ -155,7 +155,9 @@ class _Trainer:
     checkpoint: Checkpoint | None
     budget: TimeBudget
 
-    def train(self, rows: TrainingRows, n_samples_seen: int, limit: TimeLimit | None) -> History:
+    def train(
+        self, rows: TrainingRows, n_samples_seen: int, limit: TrainingDeadline | None
+    ) -> History:
         """Train on `rows`."""
         network, serializer = self.generator.model, self.generator.serializer
         recipe = self.generator.recipe
@@ -181,7 +183,7 @@ class _Trainer:
         return serialized.unconstrained() if is_free else serialized
 
     def refine(
-        self, fitted: FitResult, n_deficit: Mapping[int, int], limit: TimeLimit | None
+        self, fitted: FitResult, n_deficit: Mapping[int, int], limit: TrainingDeadline | None
     ) -> History | None:
         """Train on generated rows that selection accepts; None where it is not worth it."""
         network = fitted.generator.model

@@ -26,7 +26,7 @@ from counterpoise.training._checkpoint import (
     distinct_tensors,
     load_tensors,
 )
-from counterpoise.training._plan import TimeLimit, TrainingPlan
+from counterpoise.training._plan import TrainingDeadline, TrainingPlan
 
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
@@ -45,7 +45,7 @@ def train(
     rng: np.random.Generator,
     progress: Progress,
     held_out: SerializedTable | None = None,
-    limit: TimeLimit | None = None,
+    limit: TrainingDeadline | None = None,
     checkpoint: Checkpoint | None = None,
     clock: Clock = time.perf_counter,
 ) -> History:
@@ -131,7 +131,7 @@ def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """What looks at a training now and then; `seed` fixes the orders of held-out rows' columns."""
+    """Periodic evaluation during training; `seed` fixes the orders of held-out rows' columns."""
 
     scorer: Scorer
     plan: TrainingPlan

@@ -75,7 +75,7 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeLimit:
+class TrainingDeadline:
     """When training has to stop: at `deadline`, in seconds on the `clock`.
 
     Before it, the training up to its best weights is still to be repeated `repeats` times: about

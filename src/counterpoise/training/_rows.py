@@ -233,7 +233,7 @@ def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
         name = table.schema[int(position)].name
         warnings.warn(
             f"no row of class {class_!r} has a value of column {name!r} "
-            "that ranges, categories and fixed_combinations allow: the model has seen none, and "
+            "that the constraints allow: the model has seen none, and "
             "its choice among the allowed ones will be arbitrary",
             UserWarning,
             stacklevel=2,

@@ -35,7 +35,7 @@ from counterpoise.recipes._base import Recipe
 from counterpoise.serialization._serializer import draw_orders, serialize
 from counterpoise.training._checkpoint import Clock, History, read_checkpoint
 from counterpoise.training._loop import initial_state, take_step
-from counterpoise.training._plan import PreparedTraining, TimeLimit, prepare_training
+from counterpoise.training._plan import PreparedTraining, TrainingDeadline, prepare_training
 
 AUTO_BUDGET_S = 60.0
 """Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
@@ -61,7 +61,8 @@ class RuntimeEstimate:
     training_s : float
         At most; training may stop earlier where held-out rows get no likelier.
     generation_s : float
-        Where no row is rejected but by selection, which is taken to draw each four times.
+        Assumes that only selection rejects rows, and that it takes four draws per row. 0 where
+        training is too short to be timed.
     n_bytes : int
         Weights, what the optimizer and the backward pass keep, copies of the weights.
     s_per_sample : float
@@ -90,7 +91,7 @@ class TimeBudget:
 
     def limit(
         self, prepared: PreparedTraining, n_deficit: Mapping[int, int], progress: Progress
-    ) -> TimeLimit | None:
+    ) -> TrainingDeadline | None:
         """Estimate the runtime, report it, warn, and return when training has to end."""
         plan, generation_s = prepared.plan, 0.0
         is_silent = isinstance(progress, SilentProgress)
@@ -106,7 +107,7 @@ class TimeBudget:
         if self.max_time is None:
             return None
         deadline = self.started + self.max_time - _MARGIN * generation_s
-        return TimeLimit(deadline, prepared.n_repeats, self.clock)
+        return TrainingDeadline(deadline, prepared.n_repeats, self.clock)
 
     def warn(self, estimate: RuntimeEstimate, n_free: int | None) -> None:
         """Warn where the fit takes more time or memory than there is."""
@@ -147,7 +148,7 @@ def warn_about_stopped_training(trainings: Sequence[History], max_time: float | 
     if stopped:
         warnings.warn(
             f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
-            f"max_time={max_time:g}; history_ has how far it came",
+            f"max_time={max_time:g}; see history_ for how far it got",
             UserWarning,
             stacklevel=2,
         )
