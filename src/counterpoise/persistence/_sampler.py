@@ -19,6 +19,7 @@ from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
 
 from counterpoise.columns._base import ABSENT
+from counterpoise.columns._frames import CallerTypes
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
 from counterpoise.constraints import Constraint
@@ -48,7 +49,7 @@ from counterpoise.persistence._selection import (
     read_selection,
     write_selection,
 )
-from counterpoise.persistence._values import decode, decode_caller, encode, encode_caller
+from counterpoise.persistence._values import check_caller, decode, encode
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.serialization._serializer import Serializer, TextParts
 from counterpoise.training._checkpoint import History, distinct_tensors, load_tensors
@@ -73,6 +74,7 @@ _ATTRIBUTES: dict[str, type] = {
     "recipe_": Recipe,
     "sampling_strategy_": dict,
     "timings_": dict,
+    "_caller_types": CallerTypes,
     "_generation_batch_size": int,
 }
 """Attributes of a sampler that are stored as they are."""
@@ -88,7 +90,6 @@ class _Sampler(msgspec.Struct):
     text_parts: dict[int, TextParts]  # by the position of the column; their pieces are found again
     serializer: str  # SHA-256 of tokens and grammar, which are built again from the schema
     model: dict[str, Any]
-    caller: dict[str, Any]
     history: History
     search: History | None
     refinement: History | None
@@ -176,7 +177,6 @@ def _describe(sampler: Any) -> _Sampler:
         },
         serializer=_digest(generator.serializer),
         model=generator.model.describe(),
-        caller=encode_caller(sampler._caller_types),
         history=training.history,
         search=training.search,
         refinement=training.refinement,
@@ -226,7 +226,7 @@ def _load_attributes(cls: Any, record: _Sampler, device: str | None) -> Any:
     feature_names = [column.name for column in sampler.schema_]
     if all(isinstance(name, str) for name in feature_names):  # as in scikit-learn
         sampler.feature_names_in_ = np.array(feature_names, dtype=object)
-    sampler._caller_types = decode_caller(record.caller, len(sampler.schema_))
+    check_caller(sampler._caller_types, len(sampler.schema_))
     sampler._rng = np.random.Generator(np.random.PCG64())
     sampler._rng.bit_generator.state = record.random_state
     return sampler

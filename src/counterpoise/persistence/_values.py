@@ -42,6 +42,9 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
                 )
             params = value.get_params(deep=False)
             return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
+        case CallerTypes():
+            own = {field.name: getattr(value, field.name) for field in fields(value)}
+            return {"caller": {key: encode(item, key) for key, item in own.items()}}
         case np.random.RandomState():
             return {"none": None}  # the sampler's own generator has its state
         case PathLike():
@@ -77,6 +80,8 @@ def decode(encoded: Any) -> Any:
             )
         cls: Any = known[name]
         return cls(**{key: decode(item) for key, item in params.items()})
+    if tag == "caller":
+        return CallerTypes(**{key: decode(item) for key, item in content.items()})
     if tag in ("list", "tuple"):
         items = [decode(item) for item in _list(content)]
         return items if tag == "list" else tuple(items)
@@ -123,19 +128,11 @@ def _decode_dtype(encoded: Any) -> Any:
     return dtype
 
 
-def encode_caller(types: CallerTypes) -> dict[str, Any]:
-    """Return the types of the caller's X and y as JSON types."""
-    return {field.name: encode(getattr(types, field.name), field.name) for field in fields(types)}
-
-
-def decode_caller(encoded: Mapping[str, Any], n_features: int) -> CallerTypes:
-    """Return the types that `encode_caller` was given; a ModelError if they contradict."""
-    types = CallerTypes(**{name: decode(item) for name, item in encoded.items()})
+def check_caller(types: CallerTypes, n_features: int) -> None:
+    """Raise a ModelError if the types of X and y contradict each other or the columns."""
     kinds, columns = (types.kind, types.target_kind), types.columns
-    schemas, dtypes = (
-        (types.arrow_schema, types.target_arrow_schema),
-        (types.array_dtype, types.target_dtype),
-    )
+    schemas = types.arrow_schema, types.target_arrow_schema
+    dtypes = types.array_dtype, types.target_dtype
     is_right = (
         {*kinds} <= {"pandas", "array", "list", *_FRAME_LIBRARIES}
         and [type(schema) is bytes for schema in schemas] == [k in _FRAME_LIBRARIES for k in kinds]
@@ -148,4 +145,3 @@ def decode_caller(encoded: Mapping[str, Any], n_features: int) -> CallerTypes:
     )
     if not is_right:
         raise ModelError("the types of X and y do not fit the columns")
-    return types
