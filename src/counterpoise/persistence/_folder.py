@@ -102,15 +102,12 @@ def check_folder(
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}")
     path = folder / MANIFEST
-    raw = read_json(path)
-    if not isinstance(raw, dict) or raw.get("kind") != _KIND:
-        raise ModelError(f"{folder} is not a saved sampler: its {MANIFEST} says something else")
-    if type(raw.get("format")) is not int or raw["format"] != FORMAT:
+    manifest = msgspec.convert(read_json(path), _Manifest)
+    if manifest.kind != _KIND or manifest.format != FORMAT:
         raise ModelError(
-            f"{folder} has format {raw.get('format')!r} (written by counterpoise "
-            f"{raw.get('written_by')!r}), and this version reads format {FORMAT}"
+            f"{folder} holds a {manifest.kind} of format {manifest.format} (by counterpoise "
+            f"{manifest.written_by}), and this version reads a {_KIND} of format {FORMAT}"
         )
-    manifest = msgspec.convert(raw, _Manifest)
     if manifest.sha256 != manifest.seal() or path.read_bytes() != to_json(manifest):
         raise ModelError(f"{path} was changed after it was written")
     names = frozenset(manifest.files)

@@ -94,9 +94,8 @@ def write_selection(selection: SelectionClassifier, folder: Path) -> None:
 
         with refuse_malformed(folder):
             dump(others, folder / ESTIMATORS_FILE)
-            _read_estimators(
-                folder / ESTIMATORS_FILE, len(selection.columns), len(selection.labels)
-            )
+            n_features, n_classes = len(selection.columns), len(selection.labels)
+            _read_estimators(folder / ESTIMATORS_FILE, n_features, n_classes)
 
 
 def read_selection(
@@ -177,11 +176,9 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
         return
     seen.add(id(value))
     yield value
-    inner: Any = ()
+    inner: Any = value if isinstance(value, list | tuple) else ()
     if isinstance(value, dict):
         inner = value.values()
-    elif isinstance(value, list | tuple):
-        inner = value
     elif isinstance(value, np.ndarray) and value.dtype == object:
         inner = value.flat
     elif isinstance(value, BaseEstimator):
