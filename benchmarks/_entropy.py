@@ -19,8 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import logsumexp
 
-from counterpoise.columns._base import ABSENT
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, Table
 from counterpoise.errors import SchemaError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from benchmarks._protocols import (
     published_scores,
 )
 from benchmarks._tables import BenchTable, Rows
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._cross_validation import Fold, predict_folds, resample_folds
 from counterpoise.comparison._scores import best_threshold, scores

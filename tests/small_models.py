@@ -8,9 +8,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from counterpoise.columns import Schema, Table
 from counterpoise.columns._frames import with_labels
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
 
 QUICK = {"model": "compact", "epochs": 1, "random_state": 0, "device": "cpu"}
 """Arguments of a sampler that is done at once."""

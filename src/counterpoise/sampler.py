@@ -22,8 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
 from counterpoise._progress import make_progress
+from counterpoise.columns import Table
 from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
-from counterpoise.columns._table import Table
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list

@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._number import NumericColumn
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import NumericColumn, Schema, Table
 
 FOLDER = Path(
     os.environ.get("COUNTERPOISE_DATA_DIR")

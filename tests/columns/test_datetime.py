@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._datetime import DatetimeColumn, DurationColumn
+from counterpoise.columns import ABSENT, MISSING, DatetimeColumn, DurationColumn
 from counterpoise.errors import SchemaError
 
 

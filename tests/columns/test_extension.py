@@ -24,8 +24,12 @@ from counterpoise.columns import (
 from counterpoise.grammar import Automaton, expand, framed, from_steps
 from counterpoise.metrics._distance import distances, encode
 from counterpoise.report._build import column_facts, compare_columns
-from counterpoise.serialization import serialize, table_serializer, text_serializer
-from counterpoise.serialization._tokenizer import CharacterTokenizer
+from counterpoise.serialization import (
+    CharacterTokenizer,
+    serialize,
+    table_serializer,
+    text_serializer,
+)
 
 
 def is_address(cell: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.errors import SchemaError
 
 

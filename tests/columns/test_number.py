@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._number import NumericColumn, count_decimals, read_numeral
+from counterpoise.columns import ABSENT, MISSING, NumericColumn
+from counterpoise.columns._number import count_decimals, read_numeral
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._numbers import plain_text
 

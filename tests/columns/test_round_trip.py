@@ -13,11 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from counterpoise.columns._base import MISSING
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
+from counterpoise.columns import MISSING, CategoricalColumn, Schema, Table, TextColumn
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._number import NumericColumn
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._text import TextColumn
+from counterpoise.columns import (
+    CategoricalColumn,
+    DatetimeColumn,
+    NumericColumn,
+    Schema,
+    TextColumn,
+)
 from counterpoise.errors import SchemaError
 
 

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import SchemaError
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._text import TextColumn
+from counterpoise.columns import ABSENT, MISSING, TextColumn
 from counterpoise.errors import SchemaError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING
+from counterpoise.columns import ABSENT, MISSING
 from counterpoise.constraints import Categories, Constraint, Range, RangeMargin
 from counterpoise.constraints._set import apply_constraints
 from counterpoise.errors import SchemaError

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from counterpoise._progress import SilentProgress
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.generation import _decoding as generation
 from counterpoise.generation._decoding import Sampling, choose, generate
 from counterpoise.generation._scoring import Scorer
@@ -14,7 +13,7 @@ from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
 from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.serialization._serializer import serialize, table_serializer, text_serializer
+from counterpoise.serialization import serialize, table_serializer, text_serializer
 from counterpoise.serialization._tokenizer import START
 from tests.small_models import labelled_table, mixed_frame, save_gpt2
 

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks._samplers import make_sampler
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
@@ -17,8 +16,9 @@ from counterpoise.generation._free_decoding import (
     parse_sentence,
 )
 from counterpoise.generation._rejection_sampling import RejectionStats
-from counterpoise.serialization._serializer import draw_orders, serialize, text_serializer
-from counterpoise.serialization._tokenizer import START, CharacterTokenizer
+from counterpoise.serialization import CharacterTokenizer, serialize, text_serializer
+from counterpoise.serialization._serializer import draw_orders
+from counterpoise.serialization._tokenizer import START
 from tests.small_models import labelled_table, mixed_frame
 
 QUICK = {

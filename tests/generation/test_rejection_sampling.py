@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import Schema, Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation._rejection_sampling import (
     NOT_SELECTED,

@@ -14,9 +14,7 @@ from sklearn.svm import LinearSVC
 
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
-from counterpoise.columns._base import MISSING
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import MISSING, Schema, Table
 from counterpoise.generation._rejection_sampling import NOT_SELECTED
 from counterpoise.generation._selection import SelectionClassifier
 from counterpoise.persistence._selection import Trees

@@ -9,7 +9,7 @@ from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models import get_model
 from counterpoise.models._device import resolve_device
-from counterpoise.serialization._serializer import TokenBatch
+from counterpoise.serialization import TokenBatch
 from counterpoise.serialization._tokenizer import START, Vocabulary
 from tests.small_models import save_gpt2
 

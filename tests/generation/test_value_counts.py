@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chisquare
 
-from counterpoise.columns._base import ABSENT
+from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
 from counterpoise.generation._prompts import ValueCounts
 
 NO, YES = 0, 1

@@ -2,18 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.grammar._automaton import (
-    END,
-    AmbiguousSequencesError,
-    Automaton,
-    Edge,
-    expand,
-    framed,
-    from_sequences,
-    lift,
-    repeat,
-    union,
-)
+from counterpoise.grammar import Automaton, expand, framed, from_sequences
+from counterpoise.grammar._automaton import END, AmbiguousSequencesError, Edge, lift, repeat, union
 
 
 def accepted(automaton: Automaton) -> dict[tuple, int]:

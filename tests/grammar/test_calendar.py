@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.grammar._automaton import expand
+from counterpoise.grammar import expand
 from counterpoise.grammar._calendar import UNITS_PER_DAY, instant_symbols, instants, iso_text
 from tests.grammar.test_automaton import accepted
 

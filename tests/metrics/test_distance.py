@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks._samplers import make_sampler
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.errors import SchemaError
 from counterpoise.metrics import _distance as distance
 from counterpoise.metrics._distance import distances, encode, nearest

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.metrics import Sample
 from counterpoise.metrics import _diversity as diversity
 from counterpoise.metrics._distance import distances, encode

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.metrics._distance import encode
 from counterpoise.metrics._diversity import chow_liu_entropy, entropy
 from counterpoise.metrics._metric import bin_rows

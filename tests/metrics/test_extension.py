@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from imblearn.over_sampling import RandomOverSampler
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.metrics import METRICS, Sample, measure_quality, register_metric
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from scipy.stats import contingency
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.metrics import Sample
 from counterpoise.metrics._distance import distances, encode
 from counterpoise.metrics._fidelity import (

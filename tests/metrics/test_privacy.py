@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics import Estimate, Sample, measure_quality
 from counterpoise.metrics import _privacy as privacy

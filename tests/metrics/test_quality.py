@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.metrics import Quality, measure_quality
 from tests.metrics.frames import with_noise
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from benchmarks._samplers import make_sampler
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.errors import DecodingError, MissingDependencyError
 from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
@@ -18,7 +18,8 @@ from counterpoise.models import CompactModel, get_model
 from counterpoise.models._device import resolve_device
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
 from counterpoise.sampler import LLMOverSampler
-from counterpoise.serialization._serializer import draw_orders, serialize, table_serializer
+from counterpoise.serialization import serialize, table_serializer
+from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._plan import build_serializer
 from counterpoise.training._rows import training_rows
 from tests.small_models import labelled_table, mixed_frame

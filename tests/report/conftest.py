@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._summary import StrategyResult, Summary, Verdict
 

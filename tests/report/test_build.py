@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.report._build import LabelledRows, summarize
 from counterpoise.report._summary import Run, Summary
 from tests.report.conftest import HOSTILE, make_rows

@@ -4,16 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._text import TextColumn
+from counterpoise.columns import ABSENT, MISSING, CategoricalColumn, TextColumn
 from counterpoise.generation._prompts import (
     LABEL_ONLY,
     ValueCounts,
     draw_generation_orders,
     draw_prompts,
 )
-from counterpoise.recipes._base import Recipe
+from counterpoise.recipes import Recipe
 from counterpoise.training._rows import interpolate, training_rows
 from tests.small_models import labelled_table, mixed_frame
 

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
-from counterpoise.columns._text import TextColumn
+from counterpoise.columns import ABSENT, MISSING, Schema, Table, TextColumn
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import FORCED, NO_COLUMN_TOKEN
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization._serializer import serialize, table_serializer, text_serializer
-from counterpoise.serialization._tokenizer import START, CharacterTokenizer
+from counterpoise.serialization import (
+    CharacterTokenizer,
+    serialize,
+    table_serializer,
+    text_serializer,
+)
+from counterpoise.serialization._tokenizer import START
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 SERIALIZERS = {

@@ -4,11 +4,8 @@ import numpy as np
 
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization._serializer import (
-    serialize,
-    text_serializer,
-)
-from counterpoise.serialization._tokenizer import START, CharacterTokenizer
+from counterpoise.serialization import CharacterTokenizer, serialize, text_serializer
+from counterpoise.serialization._tokenizer import START
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 

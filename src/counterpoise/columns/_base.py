@@ -22,7 +22,7 @@ import pandas as pd
 
 from counterpoise.columns._json import Dtype, tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._automaton import Automaton, expand, framed
+from counterpoise.grammar import Automaton, expand, framed
 
 MISSING: Final[int] = int(np.iinfo(np.int64).min)
 """Code of a missing cell."""

@@ -27,7 +27,7 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 from counterpoise.columns._json import Dtype, is_supported
-from counterpoise.grammar._automaton import Automaton, from_sequences
+from counterpoise.grammar import Automaton, from_sequences
 
 
 @register_column_type

@@ -29,9 +29,9 @@ from counterpoise.columns._base import (
 )
 from counterpoise.columns._json import Dtype
 from counterpoise.errors import SchemaError
+from counterpoise.grammar import Automaton, expand, framed
 from counterpoise.grammar import _calendar as calendar
 from counterpoise.grammar import _numbers as numbers
-from counterpoise.grammar._automaton import Automaton, expand, framed
 from counterpoise.grammar._calendar import NANOSECONDS
 
 _PYTHON_TYPES: Final[dict[type, str]] = {datetime.date: "D", datetime.datetime: "us"}

@@ -32,8 +32,8 @@ from counterpoise.columns._base import (
 )
 from counterpoise.columns._json import Dtype
 from counterpoise.errors import SchemaError
+from counterpoise.grammar import Automaton, framed
 from counterpoise.grammar import _numbers as numbers
-from counterpoise.grammar._automaton import Automaton, framed
 
 MAX_DECIMALS: Final = 22  # 10**22 is the largest power of ten that float64 holds exactly
 _LARGEST_POWER: Final = 18  # of ten that an int64 holds

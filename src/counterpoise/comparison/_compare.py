@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.base import clone
 
 from counterpoise._progress import make_progress
+from counterpoise.columns import Schema
 from counterpoise.columns._frames import as_frame, as_labels
-from counterpoise.columns._schema import Schema
 from counterpoise.comparison._classifiers import check_classifier
 from counterpoise.comparison._cross_validation import CrossValidation, Settings, cross_validate
 from counterpoise.comparison._scores import Costs

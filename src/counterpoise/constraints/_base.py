@@ -10,9 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise._parameters import Parameters
-from counterpoise.columns._base import ABSENT, MISSING, Column
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Column, Schema, Table
 
 BoolArray = npt.NDArray[np.bool_]
 

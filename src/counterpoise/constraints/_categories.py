@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from counterpoise.columns import Table
 from counterpoise.columns._base import distinct
-from counterpoise.columns._table import Table
 from counterpoise.constraints._base import (
     Constraint,
     feature_position,

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import ABSENT, Column
-from counterpoise.columns._categorical import CategoricalColumn
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, CategoricalColumn, Column, Schema, Table
 from counterpoise.constraints._base import Constraint, feature_position, register_constraint
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import IntArray

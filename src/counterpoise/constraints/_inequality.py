@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns._base import ABSENT, MISSING, Codes
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Codes, Schema, Table
 from counterpoise.constraints._base import (
     BoolArray,
     Constraint,

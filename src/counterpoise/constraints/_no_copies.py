@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns._base import ABSENT
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, Table
 from counterpoise.constraints._base import BoolArray, Constraint, register_constraint
 from counterpoise.errors import SchemaError
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from counterpoise.columns import Schema, Table
 from counterpoise.columns._frames import with_labels
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
 from counterpoise.constraints._base import BoolArray, Constraint
 from counterpoise.constraints._fixed_combinations import Layout, build_layout
 

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from counterpoise._progress import Progress
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray, Runs
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import CachedModel, LanguageModel
-from counterpoise.serialization._serializer import Serializer, serialize
+from counterpoise.serialization import Serializer, serialize
 
 
 @dataclass(frozen=True, slots=True)

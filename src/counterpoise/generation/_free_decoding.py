@@ -15,15 +15,15 @@ import numpy as np
 import torch
 
 from counterpoise._progress import Progress
-from counterpoise.columns._base import ABSENT, MISSING, MISSING_WORD, Column
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Column, Table
+from counterpoise.columns._base import MISSING_WORD
 from counterpoise.generation._decoding import Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
-from counterpoise.serialization._serializer import Serializer, TokenBatch
-from counterpoise.serialization._tokenizer import START, Tokenizer
+from counterpoise.serialization import Serializer, TokenBatch, Tokenizer
+from counterpoise.serialization._tokenizer import START
 
 UNPARSABLE = "unparsable numbers"
 """Why a row is dropped."""

@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from counterpoise._progress import Progress
-from counterpoise.columns._base import ABSENT
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.generation._decoding import Sampling, generate
@@ -37,8 +35,8 @@ from counterpoise.grammar._grammar import IntArray
 from counterpoise.metrics._distance import encode, nearest
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
-from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import Serializer, serialize
+from counterpoise.recipes import Recipe
+from counterpoise.serialization import Serializer, serialize
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from counterpoise.columns._base import ABSENT
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of

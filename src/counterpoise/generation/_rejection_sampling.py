@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.errors import DecodingError
 from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 

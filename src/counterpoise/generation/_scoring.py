@@ -13,22 +13,16 @@ from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn import functional
 
-from counterpoise.columns._base import ABSENT, Column, distinct
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, Column, Schema, Table
+from counterpoise.columns._base import distinct
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.errors import SchemaError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, BoolArray, FloatArray, Grammar, IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
-from counterpoise.serialization._serializer import (
-    SerializedTable,
-    TokenBatch,
-    draw_orders,
-    label_is_given,
-    serialize,
-)
+from counterpoise.serialization import SerializedTable, TokenBatch, serialize
+from counterpoise.serialization._serializer import draw_orders, label_is_given
 
 _BATCH_SIZE = 128
 N_ORDERS = 8

@@ -15,9 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import MissingDependencyError, SchemaError
 from counterpoise.grammar._grammar import FloatArray, IntArray
 from counterpoise.models._device import single_thread

@@ -23,8 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import Column
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Column, Schema
 from counterpoise.errors import SchemaError
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]

@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.metrics._distance import (
     Distances,
     FloatArray,

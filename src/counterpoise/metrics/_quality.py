@@ -15,7 +15,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 from sklearn.utils import check_random_state
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics import _diversity, _fidelity, _privacy  # noqa: F401 - register metrics
 from counterpoise.metrics._metric import METRICS, Estimate, Measure, Metric, Sample, at_most

@@ -15,7 +15,8 @@ from counterpoise.errors import ModelError
 if TYPE_CHECKING:
     from counterpoise.models._device import Device
     from counterpoise.models._language_model import LanguageModel
-    from counterpoise.serialization._tokenizer import Entry, Tokenizer
+    from counterpoise.serialization import Tokenizer
+    from counterpoise.serialization._tokenizer import Entry
 
 AUTO, COMPACT, SMOLLM2 = "auto", "compact", "smollm2-135m"
 _PRECISIONS = ("auto", "float32", "float64", "bfloat16")

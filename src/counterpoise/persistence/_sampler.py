@@ -18,10 +18,8 @@ from safetensors.numpy import save, save_file
 from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
 
-from counterpoise.columns._base import ABSENT
+from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import CallerTypes
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._fixed_combinations import build_layout
 from counterpoise.constraints._set import ConstraintSet
@@ -51,7 +49,8 @@ from counterpoise.persistence._selection import (
 )
 from counterpoise.persistence._values import check_caller, decode, encode
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.serialization._serializer import Serializer, TextParts
+from counterpoise.serialization import Serializer
+from counterpoise.serialization._serializer import TextParts
 from counterpoise.training._checkpoint import History, distinct_tensors, load_tensors
 from counterpoise.training._fit import FitResult
 from counterpoise.training._plan import build_serializer

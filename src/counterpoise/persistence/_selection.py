@@ -33,7 +33,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from counterpoise.columns._schema import Schema
+from counterpoise.columns import Schema
 from counterpoise.errors import ModelError
 from counterpoise.generation._selection import (
     N_CLASSIFIERS,

@@ -9,19 +9,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from counterpoise.columns._base import ABSENT, MISSING, MISSING_WORD, TEXT_END, Column
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Column, Schema, Table
+from counterpoise.columns._base import MISSING_WORD, TEXT_END
 from counterpoise.errors import ModelError, SchemaError
-from counterpoise.grammar._automaton import (
-    AmbiguousSequencesError,
-    Automaton,
-    expand,
-    from_sequences,
-    lift,
-    repeat,
-    union,
-)
+from counterpoise.grammar import Automaton, expand, from_sequences
+from counterpoise.grammar._automaton import AmbiguousSequencesError, lift, repeat, union
 from counterpoise.grammar._grammar import (
     FORCED,
     NO_COLUMN_TOKEN,

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.errors import ModelError
 
 Clock: TypeAlias = Callable[[], float]

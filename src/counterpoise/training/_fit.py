@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from counterpoise._progress import Progress
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
 from counterpoise.models._backbone import Backbone, LoadedModel
-from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import SerializedTable, serialize
+from counterpoise.recipes import Recipe
+from counterpoise.serialization import SerializedTable, serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
 from counterpoise.training._loop import train
 from counterpoise.training._plan import TrainingDeadline, TrainingPlan, prepare_training

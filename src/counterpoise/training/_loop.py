@@ -17,7 +17,8 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import Grammar, IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
-from counterpoise.serialization._serializer import SerializedTable, draw_orders, label_is_given
+from counterpoise.serialization import SerializedTable
+from counterpoise.serialization._serializer import draw_orders, label_is_given
 from counterpoise.training._checkpoint import (
     Checkpoint,
     Clock,

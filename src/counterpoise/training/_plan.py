@@ -15,18 +15,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.models._backbone import LoadedModel
-from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import (
+from counterpoise.recipes import Recipe
+from counterpoise.serialization import (
+    CharacterTokenizer,
     Serializer,
-    TextParts,
+    Tokenizer,
     table_serializer,
     text_serializer,
 )
-from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
+from counterpoise.serialization._serializer import TextParts
 from counterpoise.training._checkpoint import Clock
 from counterpoise.training._rows import LARGE_CLASS, TrainingRows, training_rows
 

@@ -13,12 +13,12 @@ from math import ceil
 import numpy as np
 
 from counterpoise._progress import Progress
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._rejection_sampling import SELECTION_DRAWS_PER_ROW, expected_draws
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.recipes._base import Recipe
+from counterpoise.recipes import Recipe
 from counterpoise.training._rows import TrainingRows
 
 N_EPOCHS = 5

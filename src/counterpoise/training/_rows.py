@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from imblearn.over_sampling import SMOTE, SMOTENC
 
-from counterpoise.columns._base import ABSENT, MISSING
-from counterpoise.columns._table import Table
+from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.recipes._base import Recipe
+from counterpoise.recipes import Recipe
 
 N_NEIGHBORS = 5
 LARGE_CLASS = 200  # from this many rows on, a class can do without its held-out rows in training

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from counterpoise._progress import Progress, SilentProgress
-from counterpoise.columns._table import Table
+from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models import _smollm2 as smollm2
 from counterpoise.models._backbone import (
@@ -31,8 +31,9 @@ from counterpoise.models._backbone import (
     PretrainedModel,
 )
 from counterpoise.models._device import Device
-from counterpoise.recipes._base import Recipe
-from counterpoise.serialization._serializer import draw_orders, serialize
+from counterpoise.recipes import Recipe
+from counterpoise.serialization import serialize
+from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._checkpoint import Clock, History, read_checkpoint
 from counterpoise.training._loop import initial_state, take_step
 from counterpoise.training._plan import PreparedTraining, TrainingDeadline, prepare_training
