@@ -14,7 +14,7 @@ def loaded_after(statement: str) -> set[str]:
     """Return which heavy packages a fresh interpreter has loaded after `statement`."""
     script = f"{statement}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     return set(done.stdout.splitlines()[-1].split())
 
@@ -60,6 +60,5 @@ def test_runs_as_a_module() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert done.stdout == f"counterpoise {counterpoise.__version__}\n"

@@ -484,7 +484,7 @@ def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     assert process.stderr
     process.stdout.close()
     process.stdin.close()
-    assert process.wait(timeout=60) == 141
+    assert process.wait() == 141
     assert process.stderr.read() == ""
     process.stderr.close()
 

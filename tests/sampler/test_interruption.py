@@ -113,6 +113,6 @@ def test_the_command_leaves_no_half_written_file(make_churn, tmp_path):
         if line.startswith(("estimate", "training")):
             break
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    process.communicate()
     assert process.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["churn.csv"]

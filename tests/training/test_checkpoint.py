@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-from counterpoise import sampler as sampler_module
+from counterpoise import LLMOverSampler
 from counterpoise.errors import ModelError
 from counterpoise.training import _checkpoint as checkpoint
 from counterpoise.training._checkpoint import (
@@ -103,7 +103,7 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(
 def test_stopped_while_it_writes(undisturbed, tmp_path, monkeypatch):
     """All trainings are over, the rows are not."""
     with monkeypatch.context() as patch:
-        patch.setattr(sampler_module, "fill", lambda *_: kill())
+        patch.setattr(LLMOverSampler, "_generate", lambda *_: kill())
         with pytest.raises(Killed):
             fitted(tmp_path)
     steps = counted_steps(monkeypatch)
