@@ -6,7 +6,8 @@ them without reading the text. A user's mistake is also a `ValueError`, as sciki
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 
 __all__ = [
     "CounterpoiseError",
@@ -65,6 +66,15 @@ class MissingDependencyError(CounterpoiseError, ImportError):
     def __init__(self, message: str, *, extra: str | None = None, **context: object) -> None:
         super().__init__(message, extra=extra, **context)
         self.extra = extra
+
+
+@contextmanager
+def needs_extra(extra: str, message: str) -> Iterator[None]:
+    """Raise a `MissingDependencyError` with `message` where an import inside fails."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(message, extra=extra) from error
 
 
 class TableFileError(CounterpoiseError, ValueError):

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from counterpoise.columns._schema import Schema
 from counterpoise.columns._table import Table
-from counterpoise.errors import MissingDependencyError, SchemaError
+from counterpoise.errors import SchemaError, needs_extra
 
 _ROW = (list, tuple, np.ndarray)
 
@@ -197,14 +197,12 @@ def _kind(data: Any) -> str:
 
 
 def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
-    try:
+    with needs_extra(
+        "parquet",
+        f"frames of {frame.implementation.value} pass through pyarrow, which is not "
+        "installed: pip install 'counterpoise[parquet]', or pass a DataFrame of pandas",
+    ):
         return frame.to_arrow()
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"frames of {frame.implementation.value} pass through pyarrow, which is not "
-            "installed: pip install 'counterpoise[parquet]', or pass a DataFrame of pandas",
-            extra="parquet",
-        ) from error
 
 
 def _serialized_schema(frame: nw.DataFrame[Any]) -> bytes:

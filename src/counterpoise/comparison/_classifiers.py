@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from counterpoise.errors import MissingDependencyError
+from counterpoise.errors import needs_extra
 
 CLASSIFIERS = ("xgboost", "hist-gradient-boosting", "logistic-regression", "random-forest")
 """Names of the classifiers that need no object."""
@@ -119,14 +119,12 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             has_few = [X[name].nunique() <= _MAX_CATEGORIES for name in categorical]
             is_categorical = np.array(has_few + [False] * n_numeric, dtype=bool)
             return HistGradientBoostingClassifier(**arguments, categorical_features=is_categorical)
-        try:
+        with needs_extra(
+            "bench",
+            "The classifier xgboost needs the package of that name: "
+            "pip install 'counterpoise[bench]'.",
+        ):
             from xgboost import XGBClassifier
-        except ImportError as error:
-            raise MissingDependencyError(
-                "The classifier xgboost needs the package of that name: "
-                "pip install 'counterpoise[bench]'.",
-                extra="bench",
-            ) from error
         types = ["c"] * len(categorical) + ["q"] * n_numeric
         return XGBClassifier(
             **{"n_jobs": 1, **arguments}, enable_categorical=True, feature_types=types

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
-from counterpoise.errors import MissingDependencyError, SchemaError
+from counterpoise.errors import SchemaError, needs_extra
 from counterpoise.grammar._grammar import FloatArray, IntArray
 from counterpoise.models._device import single_thread
 
@@ -177,14 +177,12 @@ class XGBoostLabeller:
                 "every feature is free text, which XGBoost cannot label rows by; use a recipe "
                 "whose prompt holds the label, such as recipe='imbllm'"
             )
-        try:
+        with needs_extra(
+            "xgboost",
+            "rows without a label are labelled by XGBoost, which is not installed; run "
+            "`pip install 'counterpoise[xgboost]'`",
+        ):
             from xgboost import XGBClassifier
-        except ImportError as error:
-            raise MissingDependencyError(
-                "rows without a label are labelled by XGBoost, which is not installed; run "
-                "`pip install 'counterpoise[xgboost]'`",
-                extra="xgboost",
-            ) from error
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
         classifier = XGBClassifier(random_state=int(rng.integers(2**31)))
         classifier.fit(as_numbers(table, columns), classes)

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from counterpoise.errors import MissingDependencyError
+from counterpoise.errors import needs_extra
 from counterpoise.metrics._distance import Rows
 from counterpoise.metrics._metric import (
     Estimate,
@@ -190,14 +190,12 @@ def _texts(rows: Rows, at: int) -> list[str]:
 
 def _n_similar(texts: list[str], known: list[str]) -> int:
     """How many of the texts are similar to a known one."""
-    try:
+    with needs_extra(
+        "text",
+        "Comparing texts needs the package rapidfuzz. Install it with "
+        "`pip install 'counterpoise[text]'`.",
+    ):
         from rapidfuzz import fuzz, process
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Comparing texts needs the package rapidfuzz. Install it with "
-            "`pip install 'counterpoise[text]'`.",
-            extra="text",
-        ) from error
     distinct = set(known)
     others = [text for text in texts if text not in distinct]
     n_similar = len(texts) - len(others)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from counterpoise.errors import MissingDependencyError, ModelError
+from counterpoise.errors import ModelError, needs_extra
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import _smollm2 as smollm2
 from counterpoise.models._backbone import expected_models
@@ -115,10 +115,8 @@ def adapt(
 
 def add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
     """Freeze all but the embeddings and low-rank adapters of every inner linear layer."""
-    try:
+    with needs_extra("lora", "lora_rank needs peft; install counterpoise[lora]"):
         from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise MissingDependencyError("lora_rank needs peft; install counterpoise[lora]") from error
     network = model.network
     for parameter in network.parameters():
         parameter.requires_grad_(False)

@@ -121,11 +121,11 @@ def fit_generator(
         prepared = prepare_training(table, n_deficit, model, recipe, rng)
         generator, rows = prepared.row_generator, prepared.rows
         trainer = _Trainer(generator, model, rng, progress, checkpoint, budget)
-        limit = budget.limit(prepared, n_deficit, progress)
         # before the time that is left is shared out: on a large table it takes a good part of it
         if recipe.selection is not None:
             classifier = SelectionClassifier.fit(table, rng, recipe.selection)
             generator = replace(generator, selection_classifier=classifier)
+        limit = budget.limit(prepared, n_deficit, progress)
         first_weights = copy.deepcopy(generator.model.state_dict()) if prepared.n_repeats else None
         search, history = None, trainer.train(rows, prepared.plan.n_samples_seen, limit)
         generator = _completed(generator, table, rows, model, rng)
