@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from counterpoise._progress import BarProgress, SilentProgress, make_progress
+from counterpoise._progress import BarProgress, Progress, make_progress
 
 
 class Terminal(io.StringIO):
@@ -22,7 +22,7 @@ def test_silent_progress_writes_nothing(capfd: pytest.CaptureFixture[str]) -> No
 
 def test_kind_follows_verbose() -> None:
     assert isinstance(make_progress(True), BarProgress)
-    assert isinstance(make_progress(False), SilentProgress)
+    assert type(make_progress(False)) is Progress
 
 
 def test_log_gets_a_line_for_a_short_stage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,11 +38,12 @@ def test_log_gets_a_line_for_a_short_stage(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 10_000, 6))
-    monkeypatch.setattr("counterpoise._progress.time.monotonic", lambda: float(next(clock)))
+    elapsed_s = 0.0
+    monkeypatch.setattr("tqdm.std.time", lambda: elapsed_s)
     log = io.StringIO()
     with BarProgress(log).stage("generation", total=40, unit="rows") as advance:
         for _ in range(4):
+            elapsed_s += 6
             advance(10)
     shown = [line.split(" rows")[0] for line in log.getvalue().splitlines()]
     assert shown == ["generation: 20/40", "generation: 40/40"]

@@ -6,46 +6,44 @@ when a stage ends.
 
 from __future__ import annotations
 
+import math
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import NoReturn, Protocol, TextIO
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 _LOG_INTERVAL_S = 10.0
 """Seconds between two lines of one stage where stderr is not a terminal."""
 
-_METER = "{n_fmt}/{total_fmt}{unit} ({percentage:.0f}%) [{elapsed}<{remaining}, {rate_fmt}]"
+_LINE = (
+    "{desc}{n_fmt}/{total_fmt}{unit} ({percentage:.0f}%) [{elapsed}<{remaining}, {rate_fmt}]"
+    "{postfix}\n"
+)
 
 
-class Stage(Protocol):
-    """One piece of work with a known size; call it with what was done since the last call."""
+class Stage:
+    """One piece of work of a known size; call it with what was done since the last call."""
 
-    def __call__(self, n: int = 1) -> None: ...
+    def __call__(self, n: int = 1) -> None:
+        pass
 
     def note(self, text: str) -> None:
         """Show `text` (a loss, say) behind the meter, until the next note."""
 
 
-class Progress(Protocol):
-    """Where long work reports to."""
+class Progress:
+    """Where long work reports to; this one shows nothing."""
 
-    def stage(self, name: str, total: int, unit: str) -> AbstractContextManager[Stage]:
+    @contextmanager
+    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:  # noqa: ARG002
         """Open the stage `name` of `total` units; leaving the block closes it, finished or not.
 
         `unit` is its name in the plural, such as ``"rows"``.
         """
+        yield Stage()
 
 
-class SilentProgress:
-    """Reports nothing."""
-
-    @contextmanager
-    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:  # noqa: ARG002
-        yield _SilentStage()
-
-
-class BarProgress:
+class BarProgress(Progress):
     """A bar for each stage on a terminal, a line now and then in a log; by default on stderr."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -53,8 +51,9 @@ class BarProgress:
 
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
-        stream = sys.stderr if self._stream is None else self._stream
-        stage = (_BarStage if stream.isatty() else _LogStage)(stream, name, total, unit)
+        stream = self._stream or sys.stderr
+        stage_class = _BarStage if stream.isatty() else _LogStage
+        stage = stage_class(total=total, desc=f"{name}: ", unit=f" {unit}", file=stream)
         try:
             yield stage
         finally:
@@ -63,31 +62,15 @@ class BarProgress:
 
 def make_progress(verbose: bool) -> Progress:
     """Return a progress on stderr if `verbose`, else a silent one."""
-    return BarProgress() if verbose else SilentProgress()
+    return BarProgress() if verbose else Progress()
 
 
-class _SilentStage:
-    def __call__(self, n: int = 1) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
-
-
-class _BarStage:
-    def __init__(self, stream: TextIO, name: str, total: int, unit: str) -> None:
+class _BarStage(Stage):
+    def __init__(self, **options: Any) -> None:
         from tqdm import tqdm
 
         # disable=False: TQDM_DISABLE, which silences other libraries' bars, is not meant for ours
-        self._bar: tqdm[NoReturn] = tqdm(
-            total=total,
-            desc=name,
-            unit=f" {unit}",
-            file=stream,
-            dynamic_ncols=True,
-            mininterval=0.2,
-            disable=False,
-        )
+        self._bar: Any = tqdm(disable=False, dynamic_ncols=True, mininterval=0.2, **options)
 
     def __call__(self, n: int = 1) -> None:
         self._bar.update(n)
@@ -99,33 +82,24 @@ class _BarStage:
         self._bar.close()
 
 
-class _LogStage:
-    def __init__(self, stream: TextIO, name: str, total: int, unit: str) -> None:
-        self._stream, self._name, self._total, self._unit = stream, name, total, unit
-        self._done, self._shown = 0, -1  # units
-        self._note = ""
-        self._started = self._last_line = time.monotonic()
+class _LogStage(_BarStage):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(bar_format=_LINE, delay=math.inf, **options)  # shows nothing by itself
+        self._last_line_s, self._n_shown = 0.0, -1
 
     def __call__(self, n: int = 1) -> None:
-        self._done += n
-        now = time.monotonic()
-        if now - self._last_line >= _LOG_INTERVAL_S:
-            self._last_line = now
-            self._write_line(now)
-
-    def note(self, text: str) -> None:
-        self._note = text
+        super().__call__(n)
+        elapsed_s = self._bar.format_dict["elapsed"]
+        if elapsed_s - self._last_line_s >= _LOG_INTERVAL_S:
+            self._last_line_s = elapsed_s
+            self._write_line()
 
     def close(self) -> None:
-        if self._done != self._shown:
-            self._write_line(time.monotonic())
+        if self._bar.n != self._n_shown:
+            self._write_line()
+        super().close()
 
-    def _write_line(self, now: float) -> None:
-        from tqdm import tqdm
-
-        self._shown = self._done
-        elapsed_s, unit = now - self._started, f" {self._unit}"
-        meter = tqdm.format_meter(self._done, self._total, elapsed_s, unit=unit, bar_format=_METER)
-        note = f", {self._note}" if self._note else ""
-        self._stream.write(f"{self._name}: {meter}{note}\n")
-        self._stream.flush()
+    def _write_line(self) -> None:
+        self._n_shown = self._bar.n
+        self._bar.fp.write(str(self._bar))
+        self._bar.fp.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 __all__ = [
     "CounterpoiseError",
@@ -23,37 +24,25 @@ __all__ = [
 class CounterpoiseError(Exception):
     """Base of every error that counterpoise raises itself.
 
-    Its `context` holds, by name, the facts that the message is about.
+    Its `context` holds, by name, the facts that the message is about. Three of them are attributes
+    too, None where they are not known: the name of the `column` at fault, the `class_` of the rows
+    at fault, and the `extra` of counterpoise that brings what is missing.
     """
 
-    def __init__(self, message: str, **context: object) -> None:
+    def __init__(self, message: str, **context: Any) -> None:
         super().__init__(message)
         self.context = context
+        self.column: Hashable = context.get("column")
+        self.class_: object = context.get("class_")
+        self.extra: str | None = context.get("extra")
 
 
 class SchemaError(CounterpoiseError, ValueError):
-    """A table, or a description of one, that cannot be used as it is.
-
-    `column` is the name of the column at fault, where there is one.
-    """
-
-    def __init__(self, message: str, *, column: Hashable = None, **context: object) -> None:
-        super().__init__(message, column=column, **context)
-        self.column = column
+    """A table, or a description of one, that cannot be used as it is."""
 
 
 class DecodingError(CounterpoiseError, RuntimeError):
-    """Generation that cannot go on: no allowed continuation, or too few accepted rows.
-
-    `column` and `class_` say of what, where that is known.
-    """
-
-    def __init__(
-        self, message: str, *, column: Hashable = None, class_: object = None, **context: object
-    ) -> None:
-        super().__init__(message, column=column, class_=class_, **context)
-        self.column = column
-        self.class_ = class_
+    """Generation that cannot go on: no allowed continuation, or too few accepted rows."""
 
 
 class ModelError(CounterpoiseError, ValueError):
@@ -61,11 +50,7 @@ class ModelError(CounterpoiseError, ValueError):
 
 
 class MissingDependencyError(CounterpoiseError, ImportError):
-    """An optional dependency that is needed; `extra` of counterpoise brings it."""
-
-    def __init__(self, message: str, *, extra: str | None = None, **context: object) -> None:
-        super().__init__(message, extra=extra, **context)
-        self.extra = extra
+    """An optional dependency that is needed."""
 
 
 @contextmanager

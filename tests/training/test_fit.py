@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from counterpoise._progress import SilentProgress
+from counterpoise._progress import Progress
 from counterpoise.models import get_model
 from counterpoise.recipes import Recipe
 from counterpoise.training import _fit as fit_module
@@ -105,7 +105,7 @@ def arguments(n_rows, **recipe):
         "model": get_model("compact").load("cpu"),
         "recipe": Recipe(**recipe),
         "rng": np.random.default_rng(0),
-        "progress": SilentProgress(),
+        "progress": Progress(),
     }
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from counterpoise._progress import SilentProgress
+from counterpoise._progress import Progress
 from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import FORCED
@@ -36,7 +36,7 @@ def run(plan, *, held_out=None, seed=0, n_rows=60):
         plan,
         device=CPU,
         rng=np.random.default_rng(seed),
-        progress=SilentProgress(),
+        progress=Progress(),
         held_out=None if held_out is None else serialize(held_out, serializer),
     )
     return model, history
@@ -88,7 +88,7 @@ def test_stops_early_and_keeps_the_best_epoch():
         plan,
         device=CPU,
         rng=np.random.default_rng(0),
-        progress=SilentProgress(),
+        progress=Progress(),
         held_out=corpus,
     )
     losses = history.held_out_loss

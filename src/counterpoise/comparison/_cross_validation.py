@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
-from counterpoise._progress import Progress, SilentProgress
+from counterpoise._progress import Progress
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._classifiers import TableClassifier
 from counterpoise.comparison._scores import Costs, best_threshold, scores
@@ -123,7 +123,7 @@ def cross_validate(
     example = None
     with (
         warnings.catch_warnings(record=True) as caught,
-        (progress or SilentProgress()).stage("comparing", total=n_runs, unit="runs") as advance,
+        (progress or Progress()).stage("comparing", total=n_runs, unit="runs") as advance,
     ):
         warnings.simplefilter("always", UserWarning)
         for number, (train, test, seed) in enumerate(_splits(X, y, n_folds, settings)):

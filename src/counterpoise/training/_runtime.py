@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counterpoise._progress import Progress, SilentProgress
+from counterpoise._progress import Progress
 from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models import _smollm2 as smollm2
@@ -95,7 +95,7 @@ class TimeBudget:
     ) -> TrainingDeadline | None:
         """Estimate the runtime, report it, warn, and return when training has to end."""
         plan, generation_s = prepared.plan, 0.0
-        is_silent = isinstance(progress, SilentProgress)
+        is_silent = type(progress) is Progress
         is_short = plan.n_samples_seen / plan.batch_size < _FEW_STEPS
         if not is_short and not (is_silent and self.max_time is None):
             estimate = estimate_runtime(prepared, n_deficit, self.clock)
@@ -228,7 +228,7 @@ def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Cl
     for n in (few, few, more):  # the first of all is not counted
         started = clock()
         rng = np.random.default_rng(0)
-        generator.generate(label, n, sampling, rng=rng, progress=SilentProgress())
+        generator.generate(label, n, sampling, rng=rng, progress=Progress())
         seconds[n] = clock() - started
     generator.model.train(was_training)
     each = max(0.0, seconds[more] - seconds[few]) / (more - few)
