@@ -636,8 +636,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.copy_rate_ = n_copies / len(whole)
         if self.recipe_.decoding == "free":
             n_invalid = self.provenance_["invalid_cells"].to_numpy()
-            rejection_stats = sum(self.rejection_stats_.values(), start=RejectionStats())
-            self.free_decoding_stats_ = free_decoding_stats(n_invalid, rejection_stats)
+            stats = self.rejection_stats_.values()
+            self.free_decoding_stats_ = free_decoding_stats(n_invalid, stats)
         self.timings_["generation_s"] = seconds
         self.timings_["generation_rows_per_s"] = len(whole) / seconds
         return whole

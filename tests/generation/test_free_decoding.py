@@ -49,7 +49,7 @@ def members():
 @pytest.fixture(scope="module")
 def parser(members):
     serializer = text_serializer(members, CharacterTokenizer())
-    return FreeTextParser(serializer, CharacterTokenizer(), members, 100)
+    return FreeTextParser(serializer, members, 100)
 
 
 def read(parser, text, given=None):
@@ -138,7 +138,7 @@ def test_stats_are_shares_of_the_rows_drawn():
     rejection_stats = RejectionStats(
         n_rows=30, n_drawn=100, rejected={UNPARSABLE: 20, "labelled otherwise": 30}
     )
-    shares = free_decoding_stats(np.array([0] * 6 + [1] * 24), rejection_stats)
+    shares = free_decoding_stats(np.array([0] * 6 + [1] * 24), [rejection_stats])
     assert shares == pytest.approx(
         {"valid as generated": 0.1, "repaired": 0.4, "dropped": 0.2, "rejected otherwise": 0.3}
     )

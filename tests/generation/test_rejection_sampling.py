@@ -106,11 +106,6 @@ def test_the_bound_is_kept_and_its_end_reported():
     assert e.value.context["n_accepted"] == 0
 
 
-def test_reports_add_up():
-    total = RejectionStats(2, 5, {"a": 3}) + RejectionStats(1, 3, {"a": 1, "b": 1})
-    assert total == RejectionStats(3, 8, {"a": 4, "b": 1})
-
-
 def above(number):
     """Select throws above a number; the higher the better."""
     return lambda table: table.codes[:, 1] - number - 0.5

@@ -13,7 +13,7 @@ from counterpoise.errors import DecodingError, MissingDependencyError
 from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._scoring import Scorer
-from counterpoise.generation._selection import XGBoostLabeller
+from counterpoise.generation._selection import SelectionClassifier, fit_labeller
 from counterpoise.models import CompactModel, get_model
 from counterpoise.models._device import resolve_device
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
@@ -236,7 +236,7 @@ def test_xgboost_labels_the_rows_it_has_seen_almost_as_they_are():
     frame["note"] = [f"a text of its own, {i}" for i in range(300)]
     labels = pd.Series(np.where(frame["age"] < 40, "young", "old"), name="t")
     table = labelled_table(frame, labels)
-    labeller = XGBoostLabeller.fit(table, np.random.default_rng(0))
+    labeller = fit_labeller(table, np.random.default_rng(0))
     assert (labeller.label(table) == table.codes[:, 0]).mean() > 0.99
     assert [table.schema[at].name for at in labeller.columns] == list(frame.columns[:-1])
 
@@ -264,7 +264,7 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
 
 
 def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
-    monkeypatch.setattr(XGBoostLabeller, "label", lambda self, table: np.zeros(len(table), int))
+    monkeypatch.setattr(SelectionClassifier, "label", lambda self, table: table.codes[:, 0] * 0)
     monkeypatch.setattr(generator, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(rejection_sampling, "MIN_DRAWS", 1)
     with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):

@@ -9,7 +9,8 @@ the class again, whatever the prompt was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray
 from counterpoise.models._device import Device
 from counterpoise.models._language_model import LanguageModel
-from counterpoise.serialization import Serializer, TokenBatch, Tokenizer
+from counterpoise.serialization import Serializer, TokenBatch
 from counterpoise.serialization._tokenizer import START
 
 UNPARSABLE = "unparsable numbers"
@@ -91,21 +92,13 @@ def parse_sentence(text: str, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class FreeTextParser:
-    """Parses the rows of one table from text of up to `n_tokens` tokens.
+    """Parses the rows of one table from text of up to `n_tokens` tokens."""
 
-    What is filled in is taken from `real`, the real rows that the model was trained on.
-    """
-
-    def __init__(
-        self, serializer: Serializer, tokenizer: Tokenizer, real: Table, n_tokens: int
-    ) -> None:
-        self.serializer = serializer
-        self.n_tokens = n_tokens
-        self._tokenizer = tokenizer
-        columns = enumerate(real.schema)
-        self._typical = [column.typical_code(real.codes[:, at]) for at, column in columns]
-        self._texts = real.texts
+    serializer: Serializer  # of published text
+    real: Table  # the real rows that the model was trained on: what is filled in is theirs
+    n_tokens: int
 
     def parse(self, tokens: IntArray, prompts: Table) -> tuple[Table, IntArray]:
         """Return a row per text, label first, and how many cells of it were impossible.
@@ -115,24 +108,25 @@ class FreeTextParser:
         """
         schema = self.serializer.schema
         names = [str(column.name) for column in schema]
+        typical = [c.typical_code(self.real.codes[:, at]) for at, c in enumerate(schema)]
+        typical[0] = ABSENT
         codes = prompts.codes.copy()
-        texts = {at: list(strings) for at, strings in self._texts.items()}
+        texts = {at: list(strings) for at, strings in self.real.texts.items()}
         n_invalid = np.zeros(len(codes), dtype=np.int64)
         for row, text in enumerate(map(self._text, tokens)):
             found = parse_sentence(text, names)
             for at in np.flatnonzero(codes[row] == ABSENT).tolist():
                 code, is_valid = _parse_cell(schema[at], found.get(names[at]), texts.get(at))
-                if code is None:
-                    code = ABSENT if at == 0 else self._typical[at]
-                codes[row, at] = code
+                codes[row, at] = typical[at] if code is None else code
                 n_invalid[row] += not is_valid
         frozen = {at: tuple(strings) for at, strings in texts.items()}
         return Table(schema, codes, frozen), n_invalid
 
     def _text(self, tokens: IntArray) -> str:
-        entries = self.serializer.vocabulary.entries
+        entries, tokenizer = self.serializer.vocabulary.entries, self.serializer.tokenizer
+        assert tokenizer is not None
         pieces = [piece for token in tokens[1:].tolist() for piece in entries[token].pieces]
-        return self._tokenizer.decode(pieces).replace("\n", " ")
+        return tokenizer.decode(pieces).replace("\n", " ")
 
 
 def _parse_cell(
@@ -152,20 +146,23 @@ def _parse_cell(
     return column.read_text(text)
 
 
-def free_decoding_stats(n_invalid: IntArray, rejection_stats: RejectionStats) -> dict[str, float]:
+def free_decoding_stats(
+    n_invalid: IntArray, rejection_stats: Iterable[RejectionStats]
+) -> dict[str, float]:
     """Return what became of the rows that the model generated, as shares of them.
 
     `n_invalid` is of the rows that were kept. ``"valid as generated"`` and ``"repaired"`` (a cell
     or more filled in) are estimated from these, because the last draw is cut off; ``"dropped"``
     had an unparsable number, ``"rejected otherwise"`` another class, say, or broke a constraint.
     """
-    n_drawn = max(rejection_stats.n_drawn, 1)
-    kept = 1.0 - rejection_stats.n_rejected / n_drawn
-    n_dropped = rejection_stats.rejected.get(UNPARSABLE, 0)
-    valid = float((n_invalid == 0).mean()) if len(n_invalid) else 0.0
+    drawn, rejected, unparsable = np.sum(
+        [(s.n_drawn, s.n_rejected, s.rejected.get(UNPARSABLE, 0)) for s in rejection_stats], axis=0
+    ).tolist()
+    kept = 1.0 - rejected / drawn
+    valid = float((n_invalid == 0).mean())
     return {
         "valid as generated": kept * valid,
         "repaired": kept * (1.0 - valid),
-        "dropped": n_dropped / n_drawn,
-        "rejected otherwise": (rejection_stats.n_rejected - n_dropped) / n_drawn,
+        "dropped": unparsable / drawn,
+        "rejected otherwise": (rejected - unparsable) / drawn,
     }

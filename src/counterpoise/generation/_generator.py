@@ -30,7 +30,7 @@ from counterpoise.generation._rejection_sampling import (
     RejectionStats,
     draw_accepted,
 )
-from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
+from counterpoise.generation._selection import SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.metrics._distance import encode, nearest
 from counterpoise.models._device import Device
@@ -48,7 +48,7 @@ class RowGenerator:
     recipe: Recipe
     value_counts: ValueCounts
     device: Device
-    labeller: XGBoostLabeller | None = None  # where rows are generated without a label
+    labeller: SelectionClassifier | None = None  # where rows are generated without a label
     parser: FreeTextParser | None = None  # where rows are generated without a grammar
     selection_classifier: SelectionClassifier | None = None  # where the recipe selects
 

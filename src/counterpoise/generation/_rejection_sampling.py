@@ -96,14 +96,6 @@ class RejectionStats:
         """Rows rejected, for whatever reason."""
         return sum(self.rejected.values())
 
-    def __add__(self, other: RejectionStats) -> RejectionStats:
-        return RejectionStats(
-            self.n_rows + other.n_rows,
-            self.n_drawn + other.n_drawn,
-            dict(Counter(self.rejected) + Counter(other.rejected)),
-            self.n_fallback + other.n_fallback,
-        )
-
 
 def draw_accepted(
     draw: Callable[[int], GeneratedRows],

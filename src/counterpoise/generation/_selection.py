@@ -68,14 +68,24 @@ class SelectionClassifier:
         """Return by how much each row's own class is likelier than any other, shape (n_rows,)."""
         if not len(table):
             return np.empty(0)
-        X = as_numbers(table, self.columns)
         with single_thread():
-            likely = np.mean([_probabilities(one, X) for one in self.classifiers], axis=0)
+            likely = self._probabilities(table)
         rows, own = np.arange(len(table)), np.searchsorted(self.labels, table.codes[:, 0])
         of_own = likely[rows, own]
         likely[rows, own] = -np.inf
         margin: FloatArray = of_own - likely.max(axis=1) + TIE
         return margin
+
+    def label(self, table: Table) -> IntArray:
+        """Return the code of the likeliest label of each row, shape (n_rows,)."""
+        labels: IntArray = self.labels[self._probabilities(table).argmax(axis=1)]
+        return labels
+
+    def _probabilities(self, table: Table) -> FloatArray:
+        """Return the probability of each class, (n_rows, n_classes)."""
+        X = as_numbers(table, self.columns)
+        mean: FloatArray = np.mean([_probabilities(one, X) for one in self.classifiers], axis=0)
+        return mean
 
 
 def _parts(classes: npt.NDArray[Any], rng: np.random.Generator, n_parts: int) -> Iterator[IntArray]:
@@ -160,36 +170,24 @@ def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:
     return np.asarray(softmax(scores, axis=1))
 
 
-@dataclass(frozen=True, slots=True)
-class XGBoostLabeller:
-    """XGBoost with its defaults, trained on every row of the imbalanced table, labels rows."""
+def fit_labeller(table: Table, rng: np.random.Generator) -> SelectionClassifier:
+    """Train XGBoost with its defaults on every row of `table`, label first, to label rows.
 
-    labels: IntArray  # (n_classes,): codes
-    columns: tuple[int, ...]  # positions of the features that it looks at
-    classifier: Any
-
-    @classmethod
-    def fit(cls, table: Table, rng: np.random.Generator) -> XGBoostLabeller:
-        """Train on `table`, label first; SchemaError if every feature is free text."""
-        columns = classifier_columns(table.schema)
-        if not columns:
-            raise SchemaError(
-                "every feature is free text, which XGBoost cannot label rows by; use a recipe "
-                "whose prompt holds the label, such as recipe='imbllm'"
-            )
-        with needs_extra(
-            "xgboost",
-            "rows without a label are labelled by XGBoost, which is not installed; run "
-            "`pip install 'counterpoise[xgboost]'`",
-        ):
-            from xgboost import XGBClassifier
-        labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
-        classifier = XGBClassifier(random_state=int(rng.integers(2**31)))
-        classifier.fit(as_numbers(table, columns), classes)
-        return cls(labels, columns, classifier)
-
-    def label(self, table: Table) -> IntArray:
-        """Return the code of the label of each row; shape (n_rows,)."""
-        predicted = self.classifier.predict(as_numbers(table, self.columns))
-        labels: IntArray = self.labels[np.asarray(predicted, dtype=np.int64)]
-        return labels
+    A SchemaError is raised if every feature is free text.
+    """
+    columns = classifier_columns(table.schema)
+    if not columns:
+        raise SchemaError(
+            "every feature is free text, which XGBoost cannot label rows by; use a recipe "
+            "whose prompt holds the label, such as recipe='imbllm'"
+        )
+    with needs_extra(
+        "xgboost",
+        "rows without a label are labelled by XGBoost, which is not installed; run "
+        "`pip install 'counterpoise[xgboost]'`",
+    ):
+        from xgboost import XGBClassifier
+    labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
+    classifier = XGBClassifier(random_state=int(rng.integers(2**31)))
+    classifier.fit(as_numbers(table, columns), classes)
+    return SelectionClassifier(labels, columns, (classifier,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,6 +15,15 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "refinement": ("auto", "always", None),
     "serialization": ("table", "text"),
     "decoding": ("grammar", "free"),
+    "digit_tokens": (False, True),
+}
+_NUMBERS: dict[str, tuple[Any, ...]] = {  # kind, condition, what it says, allowed beside numbers
+    "epochs": (Integral, lambda n: n >= 1, "an integer 1 or more", "auto"),
+    "max_samples_seen": (Integral, lambda n: n >= 1, "an integer 1 or more", None),
+    "patience": (Integral, lambda n: n >= 1, "an integer 1 or more"),
+    "validation_fraction": (Real, lambda share: 0 <= share < 1, "a number in [0, 1)", "auto"),
+    "temperature": (Real, lambda temperature: temperature > 0, "a number above 0"),
+    "top_p": (Real, lambda share: 0 < share <= 1, "a number in (0, 1]"),
 }
 
 
@@ -154,33 +162,18 @@ class Recipe(Parameters):
             value = getattr(self, name)
             if not any(value is choice or value == choice for choice in choices):
                 raise ValueError(f"recipe: {name} must be one of {choices}; got {value!r}")
-        self._check("epochs", Integral, lambda n: n >= 1, "1 or more", other="auto")
-        self._check("max_samples_seen", Integral, lambda n: n >= 1, "1 or more", other=None)
-        self._check("patience", Integral, lambda n: n >= 1, "1 or more")
-        self._check("validation_fraction", Real, lambda s: 0 <= s < 1, "in [0, 1)", other="auto")
-        self._check("temperature", Real, lambda t: t > 0, "above 0")
-        self._check("top_p", Real, lambda p: 0 < p <= 1, "in (0, 1]")
-        if not isinstance(self.digit_tokens, bool):
-            raise ValueError(f"recipe: digit_tokens must be a bool; got {self.digit_tokens!r}")
+        for name, (kind, holds, what, *others) in _NUMBERS.items():
+            value = getattr(self, name)
+            is_number = isinstance(value, kind) and not isinstance(value, bool)
+            if not (is_number and holds(value)) and repr(value) not in map(repr, others):
+                either = " or ".join([what, *map(repr, others)])
+                raise ValueError(f"recipe: {name} must be {either}; got {value!r}")
         _check_selection(self.selection)
         if self.decoding == "free" and self.serialization != "text":
             raise ValueError(
                 "recipe: decoding='free' parses text, so it needs serialization='text'; got "
                 f"serialization={self.serialization!r}"
             )
-
-    def _check(
-        self, name: str, kind: Any, holds: Callable[[Any], bool], range_: str, **allowed: Any
-    ) -> None:
-        """Check a number; ``other=...`` is a value that is allowed beside the numbers."""
-        value: Any = getattr(self, name)
-        if "other" in allowed and repr(value) == repr(allowed["other"]):
-            return
-        is_valid = isinstance(value, kind) and type(value) is not bool and holds(value)
-        if not is_valid:
-            what = "an integer" if kind is Integral else "a number"
-            or_other = f", or {allowed['other']!r}" if allowed else ""
-            raise ValueError(f"recipe: {name} must be {what} {range_}{or_other}; got {value!r}")
 
 
 def _check_selection(selection: Any) -> None:

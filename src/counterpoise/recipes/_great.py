@@ -1,14 +1,9 @@
 """GReaT (arXiv 2210.06280), prompted with the label: all rows, everything shuffled."""
 
-from counterpoise.recipes._base import Recipe, register_recipe
-from counterpoise.recipes._imbllm import PUBLISHED
+from counterpoise.recipes._base import register_recipe
+from counterpoise.recipes._imbllm import IMBLLM
 
-GREAT = Recipe(
-    train_on="all",
-    interpolation=None,
-    permutation="all",
-    condition="label",
-    **PUBLISHED,  # type: ignore[arg-type]
+register_recipe(
+    "great",
+    IMBLLM.copy(train_on="all", interpolation=None, permutation="all", condition="label"),
 )
-
-register_recipe("great", GREAT)

@@ -8,15 +8,10 @@ a finished row in a second pass in that order. Here the model labels a row as it
 it. Both sample the label at the temperature of the rest; neither takes the likeliest.
 """
 
-from counterpoise.recipes._base import Recipe, register_recipe
-from counterpoise.recipes._imbllm import PUBLISHED
+from counterpoise.recipes._base import register_recipe
+from counterpoise.recipes._imbllm import IMBLLM
 
-PREDLLM = Recipe(
-    train_on="all",
-    interpolation=None,
-    permutation="label-last",
-    condition="feature",
-    **PUBLISHED,  # type: ignore[arg-type]
+register_recipe(
+    "predllm",
+    IMBLLM.copy(train_on="all", interpolation=None, permutation="label-last"),
 )
-
-register_recipe("predllm", PREDLLM)

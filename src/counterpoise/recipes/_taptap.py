@@ -7,16 +7,16 @@ NOTE[DIFF] That code prompts with a label that no serialized row of the training
 value of a feature, as TapTap itself does.
 """
 
-from counterpoise.recipes._base import Recipe, register_recipe
-from counterpoise.recipes._imbllm import PUBLISHED
+from counterpoise.recipes._base import register_recipe
+from counterpoise.recipes._imbllm import IMBLLM
 
-TAPTAP = Recipe(
-    train_on="all",
-    interpolation=None,
-    permutation="no-label",
-    condition="any-feature",
-    digit_tokens=True,
-    **PUBLISHED,  # type: ignore[arg-type]
+register_recipe(
+    "taptap",
+    IMBLLM.copy(
+        train_on="all",
+        interpolation=None,
+        permutation="no-label",
+        condition="any-feature",
+        digit_tokens=True,
+    ),
 )
-
-register_recipe("taptap", TAPTAP)

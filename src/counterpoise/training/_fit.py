@@ -14,7 +14,7 @@ from counterpoise._progress import Progress
 from counterpoise.columns import Table
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
-from counterpoise.generation._selection import SelectionClassifier, XGBoostLabeller
+from counterpoise.generation._selection import SelectionClassifier, fit_labeller
 from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import SerializedTable, serialize
@@ -128,7 +128,7 @@ def fit_generator(
         limit = budget.limit(prepared, n_deficit, progress)
         first_weights = copy.deepcopy(generator.model.state_dict()) if prepared.n_repeats else None
         search, history = None, trainer.train(rows, prepared.plan.n_samples_seen, limit)
-        generator = _completed(generator, table, rows, model, rng)
+        generator = _completed(generator, table, rows, rng)
         limit = limit and replace(limit, repeats=0.0)
         if first_weights is not None:
             generator.model.load_state_dict(first_weights)
@@ -206,20 +206,16 @@ class _Trainer:
 
 
 def _completed(
-    generator: RowGenerator,
-    table: Table,
-    rows: TrainingRows,
-    model: LoadedModel,
-    rng: np.random.Generator,
+    generator: RowGenerator, table: Table, rows: TrainingRows, rng: np.random.Generator
 ) -> RowGenerator:
     """Add what labels rows without a label, and what parses rows from free text, if needed."""
     if generator.recipe.labelled_by == "xgboost":
-        generator = replace(generator, labeller=XGBoostLabeller.fit(table, rng))
+        generator = replace(generator, labeller=fit_labeller(table, rng))
     if generator.recipe.decoding == "free":
         # what can't be parsed is filled in from all real rows of the trained classes
         is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
         real = table.take(np.flatnonzero(is_trained))
         longest = serialize(real, generator.serializer).longest_row
-        parser = FreeTextParser(generator.serializer, model.tokenizer, real, longest)
+        parser = FreeTextParser(generator.serializer, real, longest)
         generator = replace(generator, parser=parser)
     return generator
