@@ -18,7 +18,7 @@ from benchmarks._plan import Plan, plan_of
 from benchmarks._protocols import PROTOCOLS
 from benchmarks._results import Results, higher_is_better, read_results, write_results
 from benchmarks._statistics import Comparison, Ranking, compare, rank_methods
-from counterpoise.comparison._statistics import corrected_interval
+from counterpoise.comparison._scores import corrected_interval
 from counterpoise.errors import MissingDependencyError
 
 _TEST_TO_TRAIN = 0.25  # test rows over training rows

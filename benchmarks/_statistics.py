@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from counterpoise.comparison._statistics import corrected_interval, holm
+from counterpoise.comparison._scores import corrected_interval, holm
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.comparison._scores import Costs
+from counterpoise.comparison._scores import Costs, best_threshold
 
 ROWS = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.4, 0.9])), min_size=1, max_size=20
@@ -20,7 +20,7 @@ def test_no_threshold_costs_less_than_the_best(
 ) -> None:
     truth, probability = map(np.array, zip(*rows, strict=True))
     costs = Costs(miss, false_alarm)
-    best = costs.best_threshold(truth, probability, positive=True)
+    best = best_threshold(truth, probability, positive=True, costs=costs)
     least = costs.of(truth, probability, best, positive=True)
     for threshold in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.9, 1.1):
         cost = costs.of(truth, probability, threshold, positive=True)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.comparison._classifiers import TableClassifier
-from counterpoise.comparison._cross_validation import inner_folds, predict_folds, resample_folds
+from counterpoise.comparison._cross_validation import predict_folds, resample_folds
 
 CLASSIFIER = TableClassifier("logistic-regression")
 
@@ -23,10 +23,10 @@ def test_no_row_is_scored_by_a_classifier_or_a_sampler_that_saw_it():
         seen.append(set(X_part["row"]))
         return X_part, y_part
 
-    folds = [set(held_out) for _, held_out in inner_folds(y, 3, 0)]
-    predict_folds(CLASSIFIER, resample_folds(X, y, resample, n_folds=3), X, positive="few")
+    folds = resample_folds(X, y, resample, n_folds=3)
+    predict_folds(CLASSIFIER, folds, X, positive="few")
     assert len(seen) == 3
-    for given, held_out in zip(seen, folds, strict=True):
+    for given, held_out in zip(seen, [set(fold.held_out) for fold in folds], strict=True):
         assert given.isdisjoint(held_out)
         assert given | held_out == set(range(200))
 
@@ -43,6 +43,7 @@ def test_noise_is_not_predicted_out_of_fold():
 
 
 def test_a_tiny_class_has_fewer_folds_and_a_single_row_none():
-    assert len(inner_folds(["a"] * 10 + ["b"] * 2, 5, 0)) == 2
+    X = pd.DataFrame({"a": range(12)})
+    assert len(resample_folds(X, pd.Series(["a"] * 10 + ["b"] * 2), None, n_folds=5)) == 2
     with pytest.raises(ValueError, match=r"'b'.* has one row"):
-        inner_folds(["a"] * 10 + ["b"], 5, 0)
+        resample_folds(X[:11], pd.Series(["a"] * 10 + ["b"]), None, n_folds=5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from counterpoise.comparison._statistics import corrected_interval, holm
+from counterpoise.comparison._scores import corrected_interval, holm
 
 
 def test_the_corrected_interval_is_wider_by_the_share_of_test_rows():

@@ -11,9 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from counterpoise.comparison._cross_validation import CrossValidation, Settings, cross_validate
-from counterpoise.comparison._scores import Costs
-from counterpoise.comparison._statistics import corrected_interval, corrected_p_value
+from counterpoise.comparison._cross_validation import CrossValidation, cross_validate
+from counterpoise.comparison._scores import Costs, corrected_interval, corrected_p_value
 from counterpoise.comparison._strategies import Strategy, default_strategies, resample_with
 from counterpoise.comparison._verdict import decide, reach_verdict
 from counterpoise.report._summary import StrategyResult
@@ -24,22 +23,22 @@ NEAREST = {"nearest": KNeighborsClassifier(5, weights="distance")}
 
 
 def runs_on_noise(seed: int) -> CrossValidation:
-    settings = Settings(n_folds=5, n_repeats=1, n_inner_folds=2, random_state=seed)
+    settings = {"n_folds": 5, "n_repeats": 1, "n_inner_folds": 2, "random_state": seed}
     classifier = {"bayes": GaussianNB()}
     return cross_validate(
-        *noise(seed), default_strategies(RecombiningSampler()), classifier, settings
+        *noise(seed), default_strategies(RecombiningSampler()), classifier, **settings
     )
 
 
 def runs_on_missing_variety(seed: int) -> CrossValidation:
-    settings = Settings(n_folds=5, n_repeats=2, n_inner_folds=2, random_state=seed)
+    settings = {"n_folds": 5, "n_repeats": 2, "n_inner_folds": 2, "random_state": seed}
     # class weights are left out: neighbours have none
     strategies = [
         strategy
         for strategy in default_strategies(RecombiningSampler())
         if strategy.class_weight is None
     ]
-    return cross_validate(*missing_variety(seed), strategies, NEAREST, settings)
+    return cross_validate(*missing_variety(seed), strategies, NEAREST, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +126,12 @@ def test_rule(results: list[StrategyResult], expected: tuple[str, str | None]) -
 
 def test_verdict_in_money(on_noise: CrossValidation) -> None:
     X, y = missing_variety(0)
-    settings = Settings(n_folds=3, n_repeats=1, n_inner_folds=2, costs=Costs(100, 5))
+    settings = {"n_folds": 3, "n_repeats": 1, "n_inner_folds": 2, "costs": Costs(100, 5)}
     strategies = [
         Strategy("nothing"),
         Strategy("counterpoise", resample_with(RecombiningSampler())),
     ]
-    cv = cross_validate(X, y, strategies, NEAREST, settings)
+    cv = cross_validate(X, y, strategies, NEAREST, **settings)
     verdict = reach_verdict(cv)
     assert verdict.score == "saving per 1,000 rows"
     nothing, ours = verdict.results["nearest"]
@@ -155,9 +154,9 @@ def test_reasons_warn_of_probabilities_and_name_failures() -> None:
         Strategy("class weights", class_weight="balanced"),
         Strategy("broken", fail),
     ]
-    settings = Settings(n_folds=3, n_repeats=1, n_inner_folds=2)
+    settings = {"n_folds": 3, "n_repeats": 1, "n_inner_folds": 2}
     two = {"logistic": LogisticRegression(), "bayes": GaussianNB()}
-    verdict = reach_verdict(cross_validate(X, y, strategies, two, settings))
+    verdict = reach_verdict(cross_validate(X, y, strategies, two, **settings))
     text = " ".join(verdict.reasons)
     assert "broken is left out because it failed: RuntimeError: no luck" in text
     assert "Balancing distorts probabilities" in text
@@ -173,9 +172,9 @@ def test_unknown_score_is_refused(on_noise: CrossValidation) -> None:
 
 def test_one_split_is_not_enough() -> None:
     X, y = noise(0)
-    settings = Settings(n_folds=5, n_repeats=1, n_inner_folds=2, max_time=1e-6)
+    settings = {"n_folds": 5, "n_repeats": 1, "n_inner_folds": 2, "max_time": 1e-6}
     cv = cross_validate(
-        X, y, [Strategy("nothing"), Strategy("same")], {"bayes": GaussianNB()}, settings
+        X, y, [Strategy("nothing"), Strategy("same")], {"bayes": GaussianNB()}, **settings
     )
     assert cv.n_splits == 1
     assert reach_verdict(cv).sentence == (
@@ -186,8 +185,8 @@ def test_one_split_is_not_enough() -> None:
 def test_multiclass_is_one_class_against_the_rest() -> None:
     X, _ = noise(0)
     y = pd.Series(np.array(["a"] * 120 + ["b"] * 50 + ["c"] * 30))
-    settings = Settings(n_folds=3, n_repeats=1, n_inner_folds=2)
+    settings = {"n_folds": 3, "n_repeats": 1, "n_inner_folds": 2}
     strategies = [Strategy("nothing"), Strategy("class weights", class_weight="balanced")]
-    cv = cross_validate(X, y, strategies, {"bayes": GaussianNB()}, settings)
+    cv = cross_validate(X, y, strategies, {"bayes": GaussianNB()}, **settings)
     assert (cv.positive, cv.n_positive) == ("c", 30)
     assert "class 'c' against the rest" in reach_verdict(cv).method

@@ -59,6 +59,9 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
         ({"score": "accuracy"}, "score must be one of"),
         ({"cost_fn": 3.0}, "give both cost_fn and cost_fp"),
         ({"positive": "x"}, "positive must be one of"),
+        ({"n_folds": 1}, "n_folds must be 2 or more"),
+        ({"n_repeats": 0}, "n_repeats must be 1 or more"),
+        ({"max_time": 0.0}, "max_time must be above 0"),
     ],
 )
 def test_mistakes_are_refused(arguments: dict[str, object], message: str) -> None:

@@ -15,13 +15,13 @@ from counterpoise._progress import make_progress
 from counterpoise.columns import Schema
 from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.comparison._classifiers import check_classifier
-from counterpoise.comparison._cross_validation import CrossValidation, Settings, cross_validate
+from counterpoise.comparison._cross_validation import CrossValidation, cross_validate
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._summary import Run, Verdict
+from counterpoise.report._summary import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +159,24 @@ def compare(
             f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"
         )
     costs = None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp)
-    settings = Settings(
-        n_folds, n_repeats, costs=costs, max_time=max_time, random_state=random_state
-    )
-    choose_score(score, settings)  # raises before the long work
+    choose_score(score, has_costs=costs is not None)  # raises before the long work
+    for name, number, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
+        if number < least:
+            raise ValueError(f"{name} must be {least} or more; got {number}")
+    if max_time is not None and max_time <= 0:
+        raise ValueError(f"max_time must be above 0; got {max_time}")
     started = time.perf_counter()
     cv = cross_validate(
         frame,
         labels,
         default_strategies(sampler),
         _by_name(classifiers),
-        settings,
         positive=positive,
+        n_folds=n_folds,
+        n_repeats=n_repeats,
+        costs=costs,
+        max_time=max_time,
+        random_state=random_state,
         progress=make_progress(verbose),
     )
     verdict = reach_verdict(cv, score, smallest_difference=smallest_difference)
@@ -180,8 +186,32 @@ def compare(
         model_reason="as asked for",
         seconds={"Comparing": time.perf_counter() - started},
     )
-    report = _report(cv, verdict, LabelledRows(frame, labels), schema, run, title)
-    return Comparison(verdict, cv, report)
+    notes = list(cv.warnings)
+    real, synthetic, holdout = (
+        LabelledRows(frame, labels),
+        LabelledRows(frame[:0], labels[:0]),
+        None,
+    )
+    if cv.example is not None:
+        real, synthetic, holdout = (LabelledRows(*part) for part in cv.example)
+        notes.insert(
+            0,
+            f"The synthetic rows shown here are those of the first of {cv.n_splits} splits: they "
+            "were generated from its training rows, and are compared with its test rows.",
+        )
+    summary = summarize(
+        real,
+        synthetic,
+        schema,
+        run,
+        title=title,
+        target="class" if labels.name is None else str(labels.name),
+        holdout=holdout,
+        verdict=verdict,
+        notes=notes,
+        random_state=random_state,
+    )
+    return Comparison(verdict, cv, Report(summary))
 
 
 def _by_name(classifiers: Any) -> dict[str, Any]:
@@ -201,31 +231,3 @@ def _by_name(classifiers: Any) -> dict[str, Any]:
     for classifier in named.values():
         check_classifier(classifier)
     return named
-
-
-def _report(
-    cv: CrossValidation, verdict: Verdict, rows: LabelledRows, schema: Schema, run: Run, title: str
-) -> Report:
-    """Show the verdict, and the rows of the first split."""
-    notes = list(cv.warnings)
-    real, synthetic, holdout = rows, LabelledRows(rows.X[:0], rows.y[:0]), None
-    if cv.example is not None:
-        real, synthetic, holdout = (LabelledRows(*part) for part in cv.example)
-        notes.insert(
-            0,
-            f"The synthetic rows shown here are those of the first of {cv.n_splits} splits: they "
-            "were generated from its training rows, and are compared with its test rows.",
-        )
-    summary = summarize(
-        real,
-        synthetic,
-        schema,
-        run,
-        title=title,
-        target="class" if rows.y.name is None else str(rows.y.name),
-        holdout=holdout,
-        verdict=verdict,
-        notes=notes,
-        random_state=cv.settings.random_state,
-    )
-    return Report(summary)

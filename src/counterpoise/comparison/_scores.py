@@ -1,13 +1,21 @@
-"""Scores of a class against the rest, from probabilities; thresholds; costs of errors."""
+"""Scores of a class against the rest, thresholds, costs; whether a difference is more than chance.
+
+The test is the corrected resampled t-test of Nadeau and Bengio ("Inference for the generalization
+error", Machine Learning 52, 2003): splits share training rows, so the plain variance of a mean is
+too small, and 1/n is replaced by 1/n + n_test/n_train. With ``test_to_train=0``, for independent
+units, it is Student's t-test. Intervals and p-values are NaN with fewer than two differences.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
@@ -60,17 +68,6 @@ def scores(
     return {name: float(value) for name, value in found.items()}
 
 
-def best_threshold(y_true: Any, probability: npt.ArrayLike, *, positive: Any) -> float:
-    """Return the threshold with the highest F1 of `positive`; of equally good ones, the highest.
-
-    It lies halfway between two probabilities, so that new rows close to either fall on the same
-    side. Give it probabilities of rows that the classifier was not trained on.
-    """
-    truth, p = _by_falling_probability(y_true, probability, positive)
-    f1 = 2 * np.cumsum(truth) / (np.arange(1, len(p) + 1) + truth.sum())
-    return _best_cut(p, np.append(-1.0, f1))
-
-
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Costs of the two kinds of error, in any unit."""
@@ -94,33 +91,67 @@ class Costs:
         total = self.false_negative * n_missed + self.false_positive * n_false
         return float(total / len(truth))
 
-    def best_threshold(self, y: Any, probability: npt.ArrayLike, *, positive: Any) -> float:
-        """Return the threshold of least cost; of equally good ones, the highest.
 
-        It is infinite where it is best to predict no row positive. Give it probabilities of rows
-        that the classifier was not trained on.
-        """
-        truth, p = _by_falling_probability(y, probability, positive)
-        cost = self.false_negative * truth.sum() + np.append(
-            0.0, np.cumsum(np.where(truth, -self.false_negative, self.false_positive))
-        )
-        return _best_cut(p, -cost)
+def best_threshold(
+    y_true: Any, probability: npt.ArrayLike, *, positive: Any, costs: Costs | None = None
+) -> float:
+    """Return the threshold with the highest F1 of `positive` or, with `costs`, of least cost.
 
-
-def _by_falling_probability(
-    y: Any, probability: npt.ArrayLike, positive: Any
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Return whether rows are positive, and their probabilities, the likeliest first."""
+    Of equally good ones, it is the highest. It lies halfway between two probabilities, so that new
+    rows close to either fall on the same side; it is infinite where it is best to predict no row
+    positive. Give it probabilities of rows that the classifier was not trained on.
+    """
     p = np.asarray(probability, dtype=np.float64)
     order = np.argsort(-p, kind="stable")
-    return (np.asarray(y) == positive)[order], p[order]
-
-
-def _best_cut(p: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> float:
-    """Return the best threshold; value[k] is the value of predicting the first k rows positive."""
+    p, truth = p[order], (np.asarray(y_true) == positive)[order]
+    if costs is None:
+        f1 = 2 * np.cumsum(truth) / (np.arange(1, len(p) + 1) + truth.sum())
+        value = np.append(-1.0, f1)  # of predicting the first k rows positive, as below
+    else:
+        saved = np.cumsum(np.where(truth, costs.false_negative, -costs.false_positive))
+        value = np.append(0.0, saved)
     can_cut = np.concatenate([[True], p[1:] != p[:-1], [True]])
     n_predicted = int(np.argmax(np.where(can_cut, value, -np.inf)))
     if n_predicted == 0:
         return float("inf")
     below = p[n_predicted] if n_predicted < len(p) else 0.0
     return float((p[n_predicted - 1] + below) / 2)
+
+
+def corrected_interval(
+    differences: npt.ArrayLike, test_to_train: float = 0.0, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the confidence interval of a mean difference."""
+    mean, error, n = _mean_and_error(differences, test_to_train)
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * error
+    return float(mean - half), float(mean + half)
+
+
+def corrected_p_value(differences: npt.ArrayLike, test_to_train: float = 0.0) -> float:
+    """Return the two-sided p-value of no mean difference."""
+    mean, error, n = _mean_and_error(differences, test_to_train)
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stats.t.sf(abs(mean / error), n - 1))
+
+
+def _mean_and_error(differences: npt.ArrayLike, test_to_train: float) -> tuple[float, float, int]:
+    """Return the mean, its corrected standard error, and the number of differences."""
+    values = np.asarray(differences, dtype=np.float64)
+    n = len(values)
+    if n < 2:
+        return float("nan"), float("nan"), n
+    return values.mean(), np.sqrt((1 / n + test_to_train) * values.var(ddof=1)), n
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number by Holm's procedure, which scipy does not have.
+
+    NaN stays NaN, and does not count.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
+    adjusted = np.full_like(p, np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return [float(value) for value in adjusted]

@@ -104,11 +104,11 @@ class TableSMOTENC(BaseOverSampler):  # type: ignore[misc]
                 f"{str(smallest)!r} has a single row; leave it out with sampling_strategy"
             )
         self.k_neighbors_ = min(self.k_neighbors, n_real[smallest] - 1)
-        codes = TableCodes.fit(X, self.categorical)
-        sampler = self._number_sampler(codes.is_categorical)
+        categories = self._categories(X)
+        sampler = self._number_sampler(X.columns.isin(list(categories)))
         sampler.set_params(sampling_strategy=wanted, random_state=self.random_state)
-        rows, all_labels = sampler.fit_resample(codes.encode(X), labels)
-        synthetic = codes.decode(np.asarray(rows, dtype=np.float64)[len(X) :])
+        rows, all_labels = sampler.fit_resample(_encode(X, categories), labels)
+        synthetic = _decode(np.asarray(rows, dtype=np.float64)[len(X) :], X.dtypes, categories)
         return pd.concat([X, synthetic], ignore_index=True).astype(X.dtypes), all_labels
 
     def _number_sampler(self, is_categorical: npt.NDArray[np.bool_]) -> Any:
@@ -119,60 +119,43 @@ class TableSMOTENC(BaseOverSampler):  # type: ignore[misc]
             return SMOTEN(k_neighbors=self.k_neighbors_)
         return SMOTENC(np.flatnonzero(is_categorical).tolist(), k_neighbors=self.k_neighbors_)
 
+    def _categories(self, X: pd.DataFrame) -> dict[Any, pd.Index[Any]]:
+        """Return the values of each categorical column; None, for missing, comes last."""
+        names = self.categorical
+        if names is None:
+            names = categorical_columns(X, with_dates=True)
+        categories = {}
+        for name in names:
+            # `OrdinalEncoder` cannot sort values of mixed types
+            known = sorted(X[name].dropna().unique().tolist(), key=str)
+            missing = [None] if X[name].isna().any() else []
+            categories[name] = pd.Index([*known, *missing], dtype=object)
+        return categories
 
-@dataclass(frozen=True, slots=True)
-class TableCodes:
-    """The columns of one table as numbers, and back.
 
-    A category is its position among the column's sorted categories (`OrdinalEncoder` cannot sort
-    mixed types), a missing category comes after the last. A missing number is the median.
-    """
+def _encode(X: pd.DataFrame, categories: dict[Any, pd.Index[Any]]) -> npt.NDArray[np.float64]:
+    """Return the cells as numbers: positions of categories, the median for a missing number."""
+    columns = []
+    for name, column in X.items():
+        if name in categories:
+            values = pd.Index(column.astype(object).where(column.notna(), None), dtype=object)
+            columns.append(categories[name].get_indexer(values).astype(float))
+        else:
+            numbers = column.astype(float)
+            columns.append(numbers.fillna(numbers.median()).fillna(0.0).to_numpy())
+    return np.column_stack(columns)
 
-    template: pd.DataFrame  # no rows; the names and dtypes of the table
-    categories: dict[Any, pd.Index[Any]]  # None, for missing, is the last if there is one
-    medians: dict[Any, float]
 
-    @classmethod
-    def fit(cls, X: pd.DataFrame, categorical: Sequence[Any] | None = None) -> TableCodes:
-        """By default the columns that are not numeric are categorical, and booleans."""
-        if categorical is None:
-            categorical = categorical_columns(X, with_dates=True)
-        categories, medians = {}, {}
-        for name, column in X.items():
-            if name in categorical:
-                known = sorted(column.dropna().unique().tolist(), key=str)
-                missing = [None] if column.isna().any() else []
-                categories[name] = pd.Index([*known, *missing], dtype=object)
-            else:
-                median = column.astype(float).median()
-                medians[name] = 0.0 if np.isnan(median) else float(median)
-        return cls(X.iloc[:0], categories, medians)
-
-    @property
-    def is_categorical(self) -> npt.NDArray[np.bool_]:
-        return self.template.columns.isin(list(self.categories))
-
-    def encode(self, X: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return the rows as numbers, shape (n_rows, n_columns)."""
-        columns = []
-        for name, column in X[self.template.columns].items():
-            if name in self.categories:
-                values = pd.Index(column.astype(object).where(column.notna(), None), dtype=object)
-                columns.append(self.categories[name].get_indexer(values).astype(float))
-            else:
-                columns.append(column.astype(float).fillna(self.medians[name]).to_numpy())
-        return np.column_stack(columns)
-
-    def decode(self, codes: npt.NDArray[np.float64]) -> pd.DataFrame:
-        """Return the rows of `codes`: the nearest category, whole numbers where all were whole."""
-        decoded = {}
-        for position, (name, dtype) in enumerate(self.template.dtypes.items()):
-            numbers = codes[:, position]
-            if name in self.categories:
-                known = self.categories[name].to_numpy()
-                nearest = np.clip(np.rint(numbers), 0, len(known) - 1).astype(int)
-                decoded[name] = pd.Series(known[nearest], dtype=object).astype(dtype)
-            else:
-                whole = np.rint(numbers) if is_integer_dtype(dtype) else numbers
-                decoded[name] = pd.Series(whole).astype(dtype)
-        return pd.DataFrame(decoded, columns=self.template.columns)
+def _decode(
+    rows: npt.NDArray[np.float64], dtypes: pd.Series[Any], categories: dict[Any, pd.Index[Any]]
+) -> pd.DataFrame:
+    """Return the rows as a table: the nearest category, whole numbers where all were whole."""
+    decoded = {}
+    for numbers, (name, dtype) in zip(rows.T, dtypes.items(), strict=True):
+        whole = np.rint(numbers)
+        if name in categories:
+            cells = pd.Series(categories[name].to_numpy()[whole.astype(int)], dtype=object)
+        else:
+            cells = pd.Series(whole if is_integer_dtype(dtype) else numbers)
+        decoded[name] = cells.astype(dtype)
+    return pd.DataFrame(decoded, columns=dtypes.index)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterpoise.comparison._cross_validation import CrossValidation, Settings
-from counterpoise.comparison._statistics import corrected_interval, corrected_p_value, holm
+from counterpoise.comparison._cross_validation import N_INNER_FOLDS, CrossValidation
+from counterpoise.comparison._scores import corrected_interval, corrected_p_value, holm
 from counterpoise.comparison._strategies import NOTHING
 from counterpoise.report import _wording
 from counterpoise.report._summary import StrategyResult, Verdict
@@ -56,12 +56,12 @@ _REPORTED: Final = {
 """Title in a report -> column of the runs."""
 
 
-def choose_score(name: str | None, settings: Settings) -> Score:
+def choose_score(name: str | None, *, has_costs: bool) -> Score:
     """Return the score that the verdict is about: costs if there are any, else PR-AUC."""
-    name = name or ("pr_auc" if settings.costs is None else "cost")
+    name = name or ("cost" if has_costs else "pr_auc")
     if name not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}; got {name!r}")
-    if name == "cost" and settings.costs is None:
+    if name == "cost" and not has_costs:
         raise ValueError("score='cost' needs costs: give cost_fn and cost_fp")
     return SCORES[name]
 
@@ -73,23 +73,33 @@ def reach_verdict(
 
     The rule is that of `compare`, for the classifier that does best without balancing.
     """
-    chosen_score = choose_score(score, cv.settings)
+    chosen_score = choose_score(score, has_costs="cost" in cv.runs)
     results = compare_with_nothing(cv, chosen_score)
-    classifier = next(iter(results))
+    own = next(iter(results.values()))
     if smallest_difference is None:
         smallest_difference = _SMALLEST_DIFFERENCE
         if chosen_score is SCORES["cost"]:
-            smallest_difference *= results[classifier][0].value
-    decision, strategy = decide(results[classifier], smallest_difference)
+            smallest_difference *= own[0].value
+    decision, strategy = decide(own, smallest_difference)
     return Verdict(
         decision=decision,
         strategy=None if strategy is None else strategy.name,
-        sentence=_sentence(cv, chosen_score, results[classifier], smallest_difference),
+        sentence=_sentence(cv, chosen_score, own, smallest_difference),
         reasons=tuple(_evidence(cv, chosen_score, results, smallest_difference)),
         score=chosen_score.gain or chosen_score.title,
         smallest_difference=smallest_difference,
         results=results,
-        method=_method(cv, smallest_difference),
+        method=(
+            f"Repeated stratified cross-validation ({cv.plan} planned), {cv.n_splits} splits done"
+            f"{'' if cv.is_complete else ', as the time given was not enough for all'}; class "
+            f"{cv.positive!r} against the rest. Over-samplers, encoders and thresholds saw "
+            "training rows only; for every strategy, the threshold was tuned out of fold "
+            f"({N_INNER_FOLDS} inner folds, each over-sampled by itself). Differences are "
+            "paired by split. Intervals and p-values allow for the training rows that splits share "
+            "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
+            "number of strategies and classifiers (Holm). A difference of "
+            f"{_wording.figure(smallest_difference)} or more counts as relevant."
+        ),
     )
 
 
@@ -219,7 +229,18 @@ def _evidence(
             f"The verdict is about {classifier}, which does best without balancing. "
             f"By classifier: {'; '.join(parts)}."
         )
-    yield from _distorted_probabilities(cv, classifier)
+    is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] != NOTHING)
+    if is_own.any():
+        columns = ["mean_probability", "mean_probability_corrected"]
+        means = cv.runs[is_own].groupby("strategy")[columns].mean()
+        worst = means.sort_values("mean_probability").iloc[-1]
+        yield (
+            f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
+            f"{worst['mean_probability']:.0%} on average where {cv.n_positive / cv.n_rows:.0%} are "
+            f"{cv.positive!r}; corrected for the class shares, "
+            f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
+            "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
+        )
     for name, error in cv.failures.items():
         yield f"{name} is left out because it failed: {error}"
 
@@ -236,37 +257,3 @@ def _threshold_alone(cv: CrossValidation, score: Score, classifier: str) -> str:
     )
     ends = corrected_interval(score.sign * (after - before), cv.test_to_train)
     return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."
-
-
-def _distorted_probabilities(cv: CrossValidation, classifier: str) -> Iterator[str]:
-    """Warn of what balancing does to probabilities."""
-    is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] != NOTHING)
-    if not is_own.any():
-        return
-    columns = ["mean_probability", "mean_probability_corrected"]
-    means = cv.runs[is_own].groupby("strategy")[columns].mean()
-    worst = means.sort_values("mean_probability").iloc[-1]
-    yield (
-        f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
-        f"{worst['mean_probability']:.0%} on average where {cv.n_positive / cv.n_rows:.0%} are "
-        f"{cv.positive!r}; corrected for the class shares, "
-        f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
-        "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
-    )
-
-
-def _method(cv: CrossValidation, smallest_difference: float) -> str:
-    settings, n_folds = cv.settings, round(1 / cv.test_to_train) + 1
-    is_complete = cv.n_splits >= n_folds * settings.n_repeats
-    return (
-        f"Repeated stratified cross-validation ({settings.n_repeats} x {settings.n_folds} "
-        f"planned), {cv.n_splits} splits done"
-        f"{'' if is_complete else ', as the time given was not enough for all'}; class "
-        f"{cv.positive!r} against the rest. Over-samplers, encoders and thresholds saw "
-        "training rows only; for every strategy, the threshold was tuned out of fold "
-        f"({settings.n_inner_folds} inner folds, each over-sampled by itself). Differences are "
-        "paired by split. Intervals and p-values allow for the training rows that splits share "
-        "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
-        "number of strategies and classifiers (Holm). A difference of "
-        f"{_wording.figure(smallest_difference)} or more counts as relevant."
-    )
