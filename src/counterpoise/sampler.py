@@ -23,7 +23,7 @@ from sklearn_compat.utils.validation import validate_data
 
 from counterpoise._progress import make_progress
 from counterpoise.columns import Table
-from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
+from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
@@ -266,10 +266,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         with _unchanged_on_error(self):
             self._start(X, y)
             whole, whole_labels = super().fit_resample(frame, labels, **params)
-        X_resampled = self._caller_types.extended_frame(X, whole.iloc[len(frame) :])
+        X_resampled = self._X_type.extended(X, whole.iloc[len(frame) :])
         if np.ndim(labels) == 2:  # a column, or one column per class: made by imbalanced-learn
             return X_resampled, whole_labels
-        y_resampled = self._caller_types.extended_labels(y, pd.Series(whole_labels[len(frame) :]))
+        y_resampled = self._y_type.extended(y, pd.Series(whole_labels[len(frame) :]))
         if isinstance(X_resampled, pd.DataFrame) and isinstance(y_resampled, pd.Series):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
@@ -457,7 +457,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _start(self, X: Any, y: Any) -> None:
         self._started = self._clock()
-        self._caller_types = CallerTypes.of(X, y)
+        self._X_type, self._y_type = CallerType.of(X), CallerType.of(y)
         for name in [name for name in vars(self) if name.endswith("_") or name == "_resampled"]:
             delattr(self, name)  # a fit that generates nothing would keep those of generation
 
@@ -514,12 +514,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.recipe_ = get_recipe(self.recipe)
         self.recipe_.validate()
         self.classes_ = np.unique(labels)
-        types = self._caller_types
         prepared = apply_constraints(
             X,
             labels,
-            types.target_name,
-            is_named=types.names_columns,
+            self._y_type.name,
+            is_named=self._X_type.names_columns,
             column_types=self._column_types(X),
             constraints=constraint_list(self.constraints),
         )
@@ -668,7 +667,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     ) -> tuple[Any, Any]:
         rows, _ = self._sample(n_rows, class_, fixed, rng)
         frame = self._constraint_set.layout.split(rows.table).to_frame()
-        return self._caller_types.X(frame.iloc[:, 1:]), self._caller_types.y(frame.iloc[:, 0])
+        return self._X_type.restore(frame.iloc[:, 1:]), self._y_type.restore(frame.iloc[:, 0])
 
     def _trained_class(self, class_: Any) -> Any:
         """Return the class to be generated, which the model must have been trained on."""

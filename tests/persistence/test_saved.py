@@ -456,7 +456,7 @@ def test_a_classifier_that_cannot_be_checked_is_refused(tmp_path):
         (("schema", "columns", 1, "high"), 10**400),
         (("schema", "columns", 5, "dtype"), {"unit": "ns", "zone": {"name": "../../etc/passwd"}}),
         (("attributes", "_generation_batch_size", "int"), 0),
-        (("attributes", "_caller_types", "caller", "kind", "str"), "os"),
+        (("attributes", "_X_type", "caller", "kind", "str"), "os"),
         (("parameters", "device"), {"str": "__import__('os')"}),
     ],
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from benchmarks._samplers import make_sampler
-from counterpoise.columns._frames import CallerTypes, as_frame, as_labels
+from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.errors import SchemaError
 from tests.small_models import QUICK, mixed_frame
 
@@ -181,4 +181,4 @@ def test_what_is_no_table(X, says):
 def test_labels_of_two_axes_pass_through():
     onehot = np.eye(3, dtype=int)
     assert as_labels(onehot) is onehot
-    assert CallerTypes.of(np.zeros((3, 1)), onehot).target_kind == "array"
+    assert CallerType.of(onehot).kind == "array"

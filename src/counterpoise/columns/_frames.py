@@ -6,7 +6,7 @@ Arrow, by narwhals, which keeps integers with missing values, zones and categori
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import narwhals as nw
@@ -22,87 +22,65 @@ _ROW = (list, tuple, np.ndarray)
 
 
 @dataclass(frozen=True, slots=True)
-class CallerTypes:
-    """Types of the X and y of a fit: plain values, so that they can be saved.
+class CallerType:
+    """The type of the X or the y of a fit: plain values, so that it can be saved."""
 
-    A kind is "pandas", "array", "list", or the library of another frame or series: "polars", ...
-    """
-
-    kind: str = "array"
-    columns: pd.Index[Any] | None = None  # where X is a DataFrame of pandas
-    array_dtype: Any = None  # where X is an array or a list
-    arrow_schema: bytes | None = None  # where X is a frame of another library
-    target_kind: str = "array"
-    target_name: Any = None
-    target_dtype: Any = None
-    target_arrow_schema: bytes | None = None  # with y as the only column
+    kind: str  # "pandas", "array", "list", or the library of another frame or series: "polars", ...
+    name: Any = None  # of a series
+    columns: pd.Index[Any] | None = None  # of a DataFrame of pandas
+    dtype: Any = None  # of an array, a list or a series of pandas
+    arrow_schema: bytes | None = None  # of a frame of another library; a series is its only column
 
     @classmethod
-    def of(cls, X: Any, y: Any) -> CallerTypes:
-        """Remember the types of `X` and `y`."""
-        types = cls(_kind(X), target_kind=_kind(y), target_name=getattr(y, "name", None))
-        if types.target_kind in ("pandas", "array"):
-            types = replace(types, target_dtype=getattr(y, "dtype", None))
-        elif types.target_kind != "list":
-            target = nw.from_native(y, series_only=True).to_frame()
-            types = replace(types, target_arrow_schema=_serialized_schema(target))
-        if types.kind == "pandas":
-            return replace(types, columns=X.columns)
-        if types.kind in ("array", "list"):
-            return replace(types, array_dtype=getattr(X, "dtype", np.dtype(object)))
-        return replace(types, arrow_schema=_serialized_schema(nw.from_native(X)))
+    def of(cls, data: Any) -> CallerType:
+        """Remember the type of `data`."""
+        kind = _kind(data)
+        if isinstance(data, pd.DataFrame):
+            return cls(kind, columns=data.columns)
+        name = getattr(data, "name", None)
+        if kind in ("pandas", "array"):
+            return cls(kind, name, dtype=getattr(data, "dtype", None))
+        if kind == "list":
+            return cls(kind, dtype=np.dtype(object))
+        frame = nw.from_native(data, allow_series=True)
+        frame = frame.to_frame() if isinstance(frame, nw.Series) else frame
+        return cls(kind, name, arrow_schema=bytes(_to_arrow(frame).schema.serialize()))
 
     @property
     def names_columns(self) -> bool:
         """Whether the names of columns are the caller's own, not made up."""
         return self.kind not in ("array", "list")
 
-    def X(self, frame: pd.DataFrame) -> Any:
-        """Return the synthetic rows `frame` as X came in."""
-        if self.columns is not None:
-            return frame.set_axis(self.columns, axis=1)
+    def restore(self, rows: pd.DataFrame | pd.Series[Any]) -> Any:
+        """Return synthetic rows, or their labels, as `data` came in."""
         if self.arrow_schema is not None:
-            return _from_arrow(frame, self.arrow_schema, self.kind).to_native()
-        cells = frame.to_numpy(dtype=self.array_dtype)
-        return cells.tolist() if self.kind == "list" else cells
+            if isinstance(rows, pd.DataFrame):
+                return _from_arrow(rows, self.arrow_schema, self.kind).to_native()
+            name = self.name or ""
+            frame = _from_arrow(rows.rename(name).to_frame(), self.arrow_schema, self.kind)
+            return frame[name].to_native()
+        if self.kind != "pandas":
+            cells = rows.to_numpy(dtype=self.dtype)
+            return cells.tolist() if self.kind == "list" else cells
+        if isinstance(rows, pd.DataFrame):
+            return rows if self.columns is None else rows.set_axis(self.columns, axis=1)
+        return (rows if self.dtype is None else rows.astype(self.dtype)).rename(self.name)
 
-    def y(self, labels: pd.Series[Any]) -> Any:
-        """Return the labels of synthetic rows as y came in."""
-        if self.target_arrow_schema is not None:
-            name = "" if self.target_name is None else self.target_name
-            frame = labels.rename(name).to_frame()
-            return _from_arrow(frame, self.target_arrow_schema, self.target_kind)[name].to_native()
-        if self.target_kind == "pandas":
-            if self.target_dtype is not None:
-                labels = labels.astype(self.target_dtype)
-            return labels.rename(self.target_name)
-        if self.target_kind == "list":
-            return labels.tolist()
-        cells = labels.to_numpy()
-        return cells if self.target_dtype is None else cells.astype(self.target_dtype)
-
-    def extended_frame(self, X: Any, frame: pd.DataFrame) -> Any:
-        """Return the caller's own rows, as they are, and the synthetic rows `frame` below."""
-        return _extended(self.kind, X, self.X(frame))
-
-    def extended_labels(self, y: Any, labels: pd.Series[Any]) -> Any:
-        """Return the caller's own labels and those of the synthetic rows below."""
-        return _extended(self.target_kind, y, self.y(labels))
-
-
-def _extended(kind: str, own: Any, synthetic: Any) -> Any:
-    if kind == "pandas":
-        whole = pd.concat([own, synthetic], ignore_index=True).astype(own.dtypes)
-        return whole.set_axis(_continued(own.index, len(synthetic)))
-    if kind == "array":
-        return np.concatenate([np.asarray(own), synthetic])
-    if kind == "list":
-        return [*own, *synthetic]
-    parts = [nw.from_native(part, allow_series=True) for part in (own, synthetic)]
-    if not isinstance(parts[0], nw.Series):
-        return nw.concat(parts).to_native()
-    frames = [part.to_frame() for part in parts]
-    return nw.concat(frames)[parts[0].name].to_native()
+    def extended(self, own: Any, rows: pd.DataFrame | pd.Series[Any]) -> Any:
+        """Return the caller's own rows, or labels, as they are, and the synthetic ones below."""
+        synthetic = self.restore(rows)
+        if self.kind == "pandas":
+            whole = pd.concat([own, synthetic], ignore_index=True).astype(own.dtypes)
+            return whole.set_axis(_continued(own.index, len(synthetic)))
+        if self.kind == "array":
+            return np.concatenate([np.asarray(own), synthetic])
+        if self.kind == "list":
+            return [*own, *synthetic]
+        parts = [nw.from_native(part, allow_series=True) for part in (own, synthetic)]
+        if not isinstance(parts[0], nw.Series):
+            return nw.concat(parts).to_native()
+        frames = [part.to_frame() for part in parts]
+        return nw.concat(frames)[parts[0].name].to_native()
 
 
 def as_frame(X: Any) -> pd.DataFrame:
@@ -203,10 +181,6 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
         "installed: pip install 'counterpoise[parquet]', or pass a DataFrame of pandas",
     ):
         return frame.to_arrow()
-
-
-def _serialized_schema(frame: nw.DataFrame[Any]) -> bytes:
-    return bytes(_to_arrow(frame).schema.serialize())
 
 
 def _from_arrow(frame: pd.DataFrame, schema: bytes, library: str) -> nw.DataFrame[Any]:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
 
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.columns._frames import CallerTypes
+from counterpoise.columns._frames import CallerType
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._fixed_combinations import build_layout
 from counterpoise.constraints._set import ConstraintSet
@@ -73,7 +73,8 @@ _ATTRIBUTES: dict[str, type] = {
     "recipe_": Recipe,
     "sampling_strategy_": dict,
     "timings_": dict,
-    "_caller_types": CallerTypes,
+    "_X_type": CallerType,
+    "_y_type": CallerType,
     "_generation_batch_size": int,
 }
 """Attributes of a sampler that are stored as they are."""
@@ -225,7 +226,8 @@ def _load_attributes(cls: Any, record: _Sampler, device: str | None) -> Any:
     feature_names = [column.name for column in sampler.schema_]
     if all(isinstance(name, str) for name in feature_names):  # as in scikit-learn
         sampler.feature_names_in_ = np.array(feature_names, dtype=object)
-    check_caller(sampler._caller_types, len(sampler.schema_))
+    check_caller(sampler._X_type, len(sampler.schema_))
+    check_caller(sampler._y_type, 1)
     sampler._rng = np.random.Generator(np.random.PCG64())
     sampler._rng.bit_generator.state = record.random_state
     return sampler

@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from counterpoise._parameters import Parameters
-from counterpoise.columns._frames import CallerTypes
+from counterpoise.columns._frames import CallerType
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.constraints import _base as constraints
 from counterpoise.errors import ModelError, SchemaError
@@ -42,7 +42,7 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
                 )
             params = value.get_params(deep=False)
             return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
-        case CallerTypes():
+        case CallerType():
             own = {field.name: getattr(value, field.name) for field in fields(value)}
             return {"caller": {key: encode(item, key) for key, item in own.items()}}
         case np.random.RandomState():
@@ -81,7 +81,7 @@ def decode(encoded: Any) -> Any:
         cls: Any = known[name]
         return cls(**{key: decode(item) for key, item in params.items()})
     if tag == "caller":
-        return CallerTypes(**{key: decode(item) for key, item in content.items()})
+        return CallerType(**{key: decode(item) for key, item in content.items()})
     if tag in ("list", "tuple"):
         items = [decode(item) for item in _list(content)]
         return items if tag == "list" else tuple(items)
@@ -128,20 +128,17 @@ def _decode_dtype(encoded: Any) -> Any:
     return dtype
 
 
-def check_caller(types: CallerTypes, n_features: int) -> None:
-    """Raise a ModelError if the types of X and y contradict each other or the columns."""
-    kinds, columns = (types.kind, types.target_kind), types.columns
-    schemas = types.arrow_schema, types.target_arrow_schema
-    dtypes = types.array_dtype, types.target_dtype
+def check_caller(caller: CallerType, n_columns: int) -> None:
+    """Raise a ModelError if a type of X or y contradicts itself or the number of columns."""
+    columns = caller.columns
+    is_frame = isinstance(columns, pd.Index)
     is_right = (
-        {*kinds} <= {"pandas", "array", "list", *_FRAME_LIBRARIES}
-        and [type(schema) is bytes for schema in schemas] == [k in _FRAME_LIBRARIES for k in kinds]
-        and all(type(schema) in (bytes, type(None)) for schema in schemas)
-        and all(dtype is None or hasattr(dtype, "kind") for dtype in dtypes)
-        and (types.array_dtype is not None) == (types.kind in ("array", "list"))
-        and (types.target_dtype is not None or types.target_kind != "pandas")
-        and isinstance(columns, pd.Index) == (types.kind == "pandas")
-        and (columns is None or len(columns) == n_features)
+        caller.kind in {"pandas", "array", "list", *_FRAME_LIBRARIES}
+        and type(caller.arrow_schema) is (bytes if caller.kind in _FRAME_LIBRARIES else type(None))
+        and (columns is None or (is_frame and caller.kind == "pandas"))
+        and (columns is None or len(columns) == n_columns)
+        and (caller.dtype is None or hasattr(caller.dtype, "kind"))
+        and (caller.dtype is not None or is_frame or caller.kind != "pandas")
     )
     if not is_right:
         raise ModelError("the types of X and y do not fit the columns")

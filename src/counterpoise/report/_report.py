@@ -72,7 +72,7 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
         raise ValueError("this sampler holds no synthetic rows to report on: call fit_resample")
     X, y = sampler._resampled[0], pd.Series(sampler._resampled[1])
     n_real = len(X) - sampler.n_synthetic_
-    target, timings = sampler._caller_types.target_name, getattr(sampler, "timings_", {})
+    target, timings = sampler._y_type.name, getattr(sampler, "timings_", {})
     held_out = None
     if holdout is not None:
         X_held_out = as_frame(holdout[0]).set_axis(X.columns, axis=1)
