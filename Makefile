@@ -12,7 +12,7 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## Balance a churn table and compare: a few minutes, offline
-	HF_HUB_OFFLINE=1 $(BIN)/counterpoise demo --force
+	HF_HUB_OFFLINE=1 $(BIN)/python examples/demo.py
 
 test: lint  ## Lint, check types, and run the quick tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
@@ -33,7 +33,7 @@ format: $(STAMP)  ## Format, and fix what ruff can fix
 	$(BIN)/ruff format
 
 clean:  ## Remove caches and what was built or written; the environment stays
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv churn-report.html
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, from nothing but Python with venv and pip; made anew when what it holds changes.

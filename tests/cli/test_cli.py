@@ -198,7 +198,7 @@ def test_help_shows_what_most_need_and_help_all_every_option(shell: Shell) -> No
     assert not some & {"--delimiter", "--debug", "--checkpoint-dir"}
 
 
-@pytest.mark.parametrize("command", ["sample", "demo"])
+@pytest.mark.parametrize("command", ["sample", "compare"])
 def test_every_command_has_help_all(shell: Shell, command: str) -> None:
     code, out, _ = shell(command, "--help-all")
     assert (code, "--debug" in out, "--set" in out) == (0, True, False)

@@ -1,6 +1,6 @@
 """The command line, ``counterpoise --help``: commands that import libraries only when they run.
 
-- ``_resample`` (with ``sample``), ``_compare``, ``_demo``: the commands
+- ``_resample`` (with ``sample``), ``_compare``: the commands
 - ``_options``: options that they share, which of them ``--help`` leaves out (`RareOption`),
   ``--set``, and the values that texts stand for
 - ``_declared``: defaults and help texts, read from where the package declares its parameters
@@ -18,7 +18,6 @@ import click
 
 from counterpoise import __version__
 from counterpoise.cli._compare import compare
-from counterpoise.cli._demo import demo
 from counterpoise.cli._resample import resample, sample
 from counterpoise.cli._terminal import run
 
@@ -26,7 +25,7 @@ __all__ = ["main"]
 
 
 @click.group(
-    commands=[resample, sample, compare, demo],
+    commands=[resample, sample, compare],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
