@@ -156,10 +156,10 @@ def prepare_task(folder: Path, table: BenchTable, train: Rows, **options: Any) -
 @contextlib.contextmanager
 def weights() -> Iterator[str | None]:
     """Give the folder of SmolLM2's weights for the peers; None if it is not installed."""
-    from counterpoise.models._device import resolve_device
-    from counterpoise.models._smollm2 import converted_folder
+    from counterpoise.models._huggingface import smollm2_folder
+    from counterpoise.models._language_model import resolve_device
 
-    folder = converted_folder()
+    folder = smollm2_folder()
     if folder is None:
         yield None
         return

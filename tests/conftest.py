@@ -37,7 +37,7 @@ def small_compact(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_weights_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that names no model is not to load 135 million parameters where they are at hand."""
-    monkeypatch.setattr("counterpoise.models._smollm2.is_installed", lambda: False)
+    monkeypatch.setattr("counterpoise.models._huggingface.smollm2_is_installed", lambda: False)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ from counterpoise.training._rows import (
     warn_about_identifiers,
     warn_about_unseen,
 )
-from counterpoise.training._runtime import TimeBudget, warn_about_stopped_training
+from counterpoise.training._runtime import TimeBudget
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -607,7 +607,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             "generation_s": 0.0,
             "generation_rows_per_s": 0.0,
         }
-        warn_about_stopped_training(trainings, self.max_time)
         return checkpoint
 
     def _clock(self) -> float:

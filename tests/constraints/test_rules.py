@@ -47,7 +47,7 @@ def refused(X, y, says, monkeypatch, **options):
     def no_training(*arguments, **keywords):
         raise AssertionError("trained before the error")
 
-    monkeypatch.setattr("counterpoise.training._fit.fit_generator", no_training)
+    monkeypatch.setattr("counterpoise.training._fit.prepare_training", no_training)
     with pytest.raises(SchemaError, match=says):
         make_sampler(**{**QUICK, **options}).fit_resample(X, y)
 

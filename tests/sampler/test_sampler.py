@@ -317,7 +317,7 @@ def test_bad_input_is_an_error_that_names_it(change, error, says, monkeypatch):
     def no_training(*arguments, **keywords):
         raise AssertionError("trained on bad input")
 
-    monkeypatch.setattr("counterpoise.training._fit.fit_generator", no_training)
+    monkeypatch.setattr("counterpoise.training._fit.prepare_training", no_training)
     with pytest.raises(error, match=says):
         make_sampler(**QUICK).fit_resample(*broken(change))
 
@@ -337,7 +337,7 @@ def test_bad_input_is_an_error_that_names_it(change, error, says, monkeypatch):
 )
 def test_bad_options_are_errors_before_any_training(churn, options, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("counterpoise.training._fit.fit_generator", None)
+    monkeypatch.setattr("counterpoise.training._fit.prepare_training", None)
     with pytest.raises(ValueError, match=str(next(iter(options)))) as caught:
         make_sampler(**{**QUICK, **options}).fit_resample(*churn)
     if next(iter(options)) in ("model", "device", "lora_rank"):

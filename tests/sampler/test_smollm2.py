@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks._samplers import make_sampler
 from counterpoise.metrics import check_validity
-from counterpoise.models._smollm2 import converted_folder, find_gguf
+from counterpoise.models._huggingface import find_gguf, smollm2_folder
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,7 +52,7 @@ def test_the_converted_weights_know_the_capital_of_france(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = converted_folder()
+    folder = smollm2_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     prompt = tokenizer("The capital of France is", return_tensors="pt")

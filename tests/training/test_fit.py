@@ -9,7 +9,8 @@ from counterpoise.models import get_model
 from counterpoise.recipes import Recipe
 from counterpoise.training import _fit as fit_module
 from counterpoise.training._checkpoint import History
-from counterpoise.training._fit import fit_generator
+from counterpoise.training._fit import fit
+from counterpoise.training._runtime import TimeBudget
 from tests.small_models import labelled_table, mixed_frame
 
 YES = 1
@@ -27,7 +28,7 @@ def fitted(monkeypatch, n_rows, recipe, best=0.5):
         return History([plan.n_samples_seen], [1.0], [], round(best * plan.n_samples_seen), 1.0)
 
     monkeypatch.setattr(fit_module, "train", train)
-    return fit_generator(**{**arguments(n_rows), "recipe": recipe}), calls
+    return fit(**{**arguments(n_rows), "recipe": recipe})[0], calls
 
 
 def test_a_middling_class_is_trained_twice_the_second_time_on_all_rows(monkeypatch):
@@ -89,10 +90,10 @@ def test_a_fit_runs_on_one_thread_and_leaves_the_count_as_it_was(monkeypatch, fa
         if fails:
             monkeypatch.setattr(fit_module, "train", train)
             with pytest.raises(KeyboardInterrupt):
-                fit_generator(**arguments(95))
+                fit(**arguments(95))
             assert seen == [1]
         else:
-            fit_generator(**arguments(95, selection="classifier", epochs=1))
+            fit(**arguments(95, selection="classifier", epochs=1))
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
@@ -102,10 +103,14 @@ def arguments(n_rows, **recipe):
     return {
         "table": labelled_table(*mixed_frame(n_rows)),
         "n_deficit": {YES: 100},
-        "model": get_model("compact").load("cpu"),
+        "backbone": get_model("compact"),
         "recipe": Recipe(**recipe),
+        "device": "cpu",
         "rng": np.random.default_rng(0),
         "progress": Progress(),
+        "budget": TimeBudget(None, 0.0),
+        "checkpoint_dir": None,
+        "parameters": {},
     }
 
 

@@ -10,7 +10,7 @@ from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models import get_model
-from counterpoise.models._device import resolve_device
+from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import serialize, table_serializer
 from counterpoise.training import _loop as training
 from counterpoise.training._loop import train

@@ -11,7 +11,7 @@ from counterpoise import LLMOverSampler
 from counterpoise._progress import Progress
 from counterpoise.generation._decoding import Sampling
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._refinement import is_worth_it, refines
+from counterpoise.training._fit import is_worth_it, refines
 
 
 def overlapping(n_rows: int = 500, n_rare: int = 60) -> tuple[pd.DataFrame, pd.Series]:

@@ -11,7 +11,7 @@ import torch
 
 from counterpoise import LLMOverSampler
 from counterpoise.models import CompactModel, get_model
-from counterpoise.models._device import resolve_device
+from counterpoise.models._language_model import resolve_device
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.training._plan import PreparedTraining, prepare_training
 from counterpoise.training._runtime import (
@@ -19,7 +19,6 @@ from counterpoise.training._runtime import (
     TimeBudget,
     estimate_runtime,
     free_memory,
-    measure_matrix_rate,
     measure_step,
 )
 from tests.doubles import TickingClock
@@ -63,8 +62,7 @@ def test_what_the_backward_pass_keeps_grows_with_the_batch():
     assert many > 3 * few
 
 
-def test_the_machine_is_measured():
-    assert measure_matrix_rate(CPU, TickingClock(2.0)) == 1024**3
+def test_free_memory_is_read():
     assert free_memory(CPU) is None or free_memory(CPU) > 2**20
 
 

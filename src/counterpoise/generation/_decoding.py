@@ -14,8 +14,7 @@ from counterpoise._progress import Progress
 from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray, Runs
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import CachedModel, LanguageModel
+from counterpoise.models._language_model import CachedModel, Device, LanguageModel
 from counterpoise.serialization import Serializer, serialize
 
 

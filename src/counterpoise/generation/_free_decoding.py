@@ -21,8 +21,7 @@ from counterpoise.columns._base import MISSING_WORD
 from counterpoise.generation._decoding import Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.serialization import Serializer, TokenBatch
 from counterpoise.serialization._tokenizer import START
 

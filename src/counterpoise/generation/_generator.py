@@ -33,8 +33,7 @@ from counterpoise.generation._rejection_sampling import (
 from counterpoise.generation._selection import SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.metrics._distance import encode, nearest
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import Serializer, serialize
 

@@ -19,8 +19,7 @@ from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.errors import SchemaError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, BoolArray, FloatArray, Grammar, IntArray
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.serialization import SerializedTable, TokenBatch, serialize
 from counterpoise.serialization._serializer import draw_orders, label_is_given
 

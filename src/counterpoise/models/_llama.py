@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import MAX_PARTS, CachedModel, LanguageModel
+from counterpoise.models._language_model import MAX_PARTS, CachedModel, Device, LanguageModel
 
 _INITIAL_DEVIATION = 0.02
 _INITIAL_CAPACITY = 32  # tokens that a cache has room for at first

@@ -28,9 +28,8 @@ from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray, Runs
 from counterpoise.models import AutoModel, get_model
-from counterpoise.models._device import Device
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
-from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.models._llama import Llama
 from counterpoise.persistence._folder import (
     check_folder,

@@ -12,11 +12,11 @@ import hashlib
 import json
 import math
 import os
-import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,21 +32,10 @@ Clock: TypeAlias = Callable[[], float]
 FILE_NAME = "training.pt"
 SECONDS_BETWEEN = 30.0  # between two checkpoints, at least
 _SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at most
-_FORMAT = 2
+_FORMAT = 3
 _SAVED = ("n_batches", "n_samples_seen", "next_evaluation", "losses", "best_loss", "best_weights")
-_WITHOUT_EFFECT = frozenset(
-    {
-        "checkpoint_dir",
-        "max_time",
-        "random_state",
-        "sampling_strategy",
-        "temperature",
-        "top_p",
-        "verbose",
-    }
-)
-"""Parameters that may change between a killed fit and its repetition: training is the same, or (for
-the strategy and the seed) what they come to is compared."""
+_UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError)
+_WITHOUT_EFFECT = ("temperature", "top_p")  # parameters that training does not depend on
 
 
 @dataclass(slots=True)
@@ -122,29 +111,16 @@ class Checkpoint:
         self._interval = SECONDS_BETWEEN
         self._phase = 0
         self._first_weights: dict[str, Tensor] | None = None
-        # what goes into the file beside the state of the present phase
-        self._run: dict[str, Any] = {
-            "format": _FORMAT,
-            "fingerprint": dict(fingerprint),
-            "model_name": model_name,
-            "rng_at_start": rng.bit_generator.state,
-            "done": [],
-        }
         saved = read_checkpoint(folder)
-        # of the phase that was interrupted; weights that the last finished phase ended with
-        self._unfinished: dict[str, Any] | None = None
-        self._final_weights: dict[str, Tensor] | None = None
         if saved is None:
             folder.mkdir(parents=True, exist_ok=True)
-            return
-        self._check(saved["fingerprint"])
-        self._unfinished, self._final_weights = saved["unfinished"], saved["final_weights"]
-        self._run["rng_at_start"], self._run["done"] = saved["rng_at_start"], saved["done"]
-        rng.bit_generator.state = saved["rng_at_start"]
-
-    def _check(self, theirs: Mapping[str, str]) -> None:
-        own = self._run["fingerprint"]
-        other = [n for n in sorted({*theirs, *own}) if theirs.get(n) != own.get(n)]
+            saved = {"format": _FORMAT, "fingerprint": dict(fingerprint), "model_name": model_name}
+            saved |= {"rng_at_start": rng.bit_generator.state, "done": []}
+            # of the phase that was interrupted; weights that the last finished phase ended with
+            saved |= {"unfinished": None, "final_weights": None}
+        self._saved, theirs = saved, saved["fingerprint"]
+        names = sorted({*theirs, *fingerprint})
+        other = [name for name in names if theirs.get(name) != fingerprint.get(name)]
         if other:
             raise ModelError(
                 f"{self._path} is the checkpoint of another run: it differs in "
@@ -153,6 +129,7 @@ class Checkpoint:
                 path=str(self._path),
                 differs=other,
             )
+        rng.bit_generator.state = saved["rng_at_start"]
 
     def finished(self, model: nn.Module, rng: np.random.Generator) -> History | None:
         """Return the history of the phase that begins now, if it was finished before.
@@ -160,14 +137,14 @@ class Checkpoint:
         Then `rng` is set to where the phase left it, and `model` gets the weights that it ended
         with, if no later phase has begun.
         """
-        done = self._run["done"]
+        done, weights = self._saved["done"], self._saved["final_weights"]
         if self._phase >= len(done):
             return None
         record = done[self._phase]
         self._phase += 1
         rng.bit_generator.state = record["rng"]
-        if self._phase == len(done) and self._final_weights is not None:
-            load_tensors(model, self._final_weights)
+        if self._phase == len(done) and weights is not None:
+            load_tensors(model, weights)
         return History(**record["history"])
 
     def begin_with(self, model: nn.Module) -> None:
@@ -175,13 +152,13 @@ class Checkpoint:
 
         They are kept beside the weights of the phase; if it has begun before, `model` gets them.
         """
-        if self._unfinished is not None and self._phase == len(self._run["done"]):
-            load_tensors(model, self._unfinished["first_weights"])
+        if self._saved["unfinished"] is not None and self._phase == len(self._saved["done"]):
+            load_tensors(model, self._saved["unfinished"]["first_weights"])
         self._first_weights = {name: t.clone() for name, t in distinct_tensors(model).items()}
 
     def resume(self, state: TrainingState, batches: Iterator[object]) -> None:
         """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`."""
-        saved, self._unfinished = self._unfinished, None
+        saved, self._saved["unfinished"] = self._saved["unfinished"], None
         if saved is None:
             return
         device = _device(state.model)
@@ -225,7 +202,7 @@ class Checkpoint:
     def finish(self, model: nn.Module, history: History, rng: np.random.Generator) -> None:
         """Write that the phase has ended, and the weights that it ended with."""
         self._phase += 1
-        self._run["done"].append({"history": asdict(history), "rng": rng.bit_generator.state})
+        self._saved["done"].append({"history": asdict(history), "rng": rng.bit_generator.state})
         self._first_weights = None
         self._write(unfinished=None, final_weights=distinct_tensors(model))
 
@@ -235,7 +212,7 @@ class Checkpoint:
 
     def _write(self, **state: Any) -> None:
         started = self._clock()
-        replace_file(self._path, lambda path: torch.save({**self._run, **state}, path))
+        replace_file(self._path, lambda path: torch.save({**self._saved, **state}, path))
         self._written = self._clock()
         # a large model's takes seconds: then write more rarely
         self._interval = max(SECONDS_BETWEEN, (self._written - started) / _SHARE_OF_TIME)
@@ -248,18 +225,13 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        version = saved["format"]
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        if saved["format"] != _FORMAT:
+            raise ValueError(f"its format is {saved['format']!r}, not {_FORMAT}")
+    except _UNREADABLE as error:
         raise ModelError(
-            f"{path} cannot be read as a checkpoint ({error}); delete it to start afresh"
+            f"{path} cannot be read as a checkpoint of this version of counterpoise ({error}); "
+            "delete it to start afresh"
         ) from error
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{path} is no checkpoint of counterpoise; delete it") from error
-    if version != _FORMAT:
-        raise ModelError(
-            f"{path} has the checkpoint format {version!r}, and this version of counterpoise "
-            f"reads {_FORMAT}; delete it to start afresh"
-        )
     return saved
 
 
@@ -297,17 +269,17 @@ def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:
 def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy `tensors` into the weights of `module`, which must have these names and shapes."""
     own = distinct_tensors(module)
-    if set(own) != set(tensors):
-        name = min(set(own) ^ set(tensors))
-        where = "is missing" if name in own else "is not one of the model's"
-        raise ModelError(f"the weights do not fit the model: {name} {where}")
-    for name, tensor in tensors.items():
-        if tensor.shape != own[name].shape or tensor.dtype != own[name].dtype:
+    expected, found = (
+        {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in weights.items()}
+        for weights in (own, tensors)
+    )
+    for name in sorted({*expected, *found}):
+        if expected.get(name) != found.get(name):
             raise ModelError(
-                f"the weights do not fit the model: {name} is {tensor.dtype} of shape "
-                f"{tuple(tensor.shape)}, and should be {own[name].dtype} of shape "
-                f"{tuple(own[name].shape)}"
+                f"the weights do not fit the model: {name} is {found.get(name)}, and should be "
+                f"{expected.get(name)}"
             )
+    for name, tensor in tensors.items():
         own[name].copy_(tensor)
 
 

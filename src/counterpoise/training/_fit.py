@@ -1,10 +1,18 @@
-"""From a labelled table to a trained generator: the engine of every method."""
+"""From a labelled table to a trained generator: the engine of every method.
+
+The last training is refinement, on generated rows that selection accepts. Where selection rejects
+most rows, each row that is kept costs several. A model that is trained on some that were kept
+generates more of their kind (rejection-sampling fine-tuning, as in RAFT, arXiv 2304.06767); what it
+generates then is selected as before.
+"""
 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +20,10 @@ import numpy as np
 
 from counterpoise._progress import Progress
 from counterpoise.columns import Table
+from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
+from counterpoise.generation._rejection_sampling import SELECTION_DRAWS_PER_ROW, expected_draws
 from counterpoise.generation._selection import SelectionClassifier, fit_labeller
 from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
@@ -21,9 +31,21 @@ from counterpoise.serialization import SerializedTable, serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
 from counterpoise.training._loop import train
 from counterpoise.training._plan import TrainingDeadline, TrainingPlan, prepare_training
-from counterpoise.training._refinement import N_EPOCHS, draw_selected, refines, rows_to_learn
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
+
+_REFINEMENT_EPOCHS = 5
+"""Passes over the rows that were kept, at most."""
+_ROWS_PER_CLASS = 300
+_MIN_ROWS = 50
+"""Nothing is learned from fewer rows."""
+_FIRST_DRAWS = 128
+"""After so many it is decided for the first time whether refinement is worth it."""
+_SHARE_KEPT_AFTERWARDS = 0.65
+"""About the share of the rows that is kept after refinement (docs/log.md)."""
+_DRAWS_PER_SAMPLE = 2.5
+"""What a training sample costs, in rows that could be generated (docs/log.md)."""
+_HELD_OUT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,152 +92,164 @@ def fit(
 ) -> tuple[FitResult, LoadedModel, Checkpoint | None]:
     """Load a model and train it, from where a killed training in `checkpoint_dir` had got to.
 
-    `parameters` are the caller's, by name; the training that is resumed must have had the same.
+    `table` has all rows, label first; `n_deficit` says how many rows to generate for each label
+    code. The `budget` is for training and generation together. Of the `parameters` of the sampler,
+    the constraints and the random state must be those of the training that is resumed.
     """
     model = load_model(backbone, table, n_deficit, recipe, device, budget, checkpoint_dir)
     checkpoint = None
     if checkpoint_dir is not None:
-        taken = {
-            "model": model.name,
-            "device": model.device.device,
-            "precision": model.device.precision,
-        }
-        # not the name of the recipe: its values count
-        by_name = {name: value for name, value in parameters.items() if name != "recipe"}
-        by_name |= {**recipe.get_params(), **backbone.get_params(), **taken}
+        by_name = {**recipe.get_params(), **backbone.get_params(), "model": model.name}
+        by_name |= {"device": model.device.device, "precision": model.device.precision}
+        by_name["constraints"] = parameters["constraints"]
         seeded = None if parameters["random_state"] is None else rng
         parts = fingerprint(table, n_deficit, by_name, seeded)
         checkpoint = Checkpoint(checkpoint_dir, parts, rng, model.name)
-    result = fit_generator(
-        table,
-        n_deficit,
-        model,
-        recipe,
-        rng=rng,
-        progress=progress,
-        checkpoint=checkpoint,
-        budget=budget,
-    )
-    return result, model, checkpoint
-
-
-def fit_generator(
-    table: Table,
-    n_deficit: Mapping[int, int],
-    model: LoadedModel,
-    recipe: Recipe,
-    *,
-    rng: np.random.Generator,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-    budget: TimeBudget | None = None,
-) -> FitResult:
-    """Train `model` to generate rows of `table`.
-
-    `table` has all rows, label first; `n_deficit` says how many rows to generate for each label
-    code. A killed training is resumed from the `checkpoint`; the `budget` is for training and
-    generation together.
-    """
-    budget = budget or TimeBudget(None, 0.0)
     with model.device.threads():
         prepared = prepare_training(table, n_deficit, model, recipe, rng)
         generator, rows = prepared.row_generator, prepared.rows
-        trainer = _Trainer(generator, model, rng, progress, checkpoint, budget)
-        # before the time that is left is shared out: on a large table it takes a good part of it
+        network, serializer = generator.model, generator.serializer
+        is_free = recipe.decoding == "free"
+        grammar = serializer.unconstrained_grammar() if is_free else serializer.grammar
+
+        def serialized(part: Table) -> SerializedTable:
+            corpus = serialize(part, serializer)
+            return corpus.unconstrained() if is_free else corpus
+
+        def train_on(rows: TrainingRows, n_samples: int, limit: TrainingDeadline | None) -> History:
+            corpus = serialized(rows.corpus)
+            network.check_length(corpus.longest)
+            return train(
+                network,
+                corpus,
+                grammar,
+                TrainingPlan.of(rows, n_samples, model, recipe),
+                device=model.device,
+                rng=rng,
+                progress=progress,
+                held_out=None if rows.held_out is None else serialized(rows.held_out),
+                limit=limit,
+                checkpoint=checkpoint,
+                clock=budget.clock,
+            )
+
+        # 1. the selection classifier, before the time that is left is shared out: on a large table
+        # it takes a good part of it
         if recipe.selection is not None:
             classifier = SelectionClassifier.fit(table, rng, recipe.selection)
             generator = replace(generator, selection_classifier=classifier)
         limit = budget.limit(prepared, n_deficit, progress)
-        first_weights = copy.deepcopy(generator.model.state_dict()) if prepared.n_repeats else None
-        search, history = None, trainer.train(rows, prepared.plan.n_samples_seen, limit)
-        generator = _completed(generator, table, rows, rng)
+        # 2. training with held-out rows
+        first_weights = copy.deepcopy(network.state_dict()) if prepared.n_repeats else None
+        search, history = None, train_on(rows, prepared.plan.n_samples_seen, limit)
+        if recipe.labelled_by == "xgboost":
+            generator = replace(generator, labeller=fit_labeller(table, rng))
+        if is_free:
+            # what can't be parsed is filled in from all real rows of the trained classes
+            is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
+            real = table.take(np.flatnonzero(is_trained))
+            longest = serialize(real, serializer).longest_row
+            parser = FreeTextParser(serializer, real, longest)
+            generator = replace(generator, parser=parser)
         limit = limit and replace(limit, repeats=0.0)
+        # 3. if that only found out how long to train: the same on every row
         if first_weights is not None:
-            generator.model.load_state_dict(first_weights)
+            network.load_state_dict(first_weights)
             every = training_rows(table, n_deficit, recipe, rng, holds_out=False)
             n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
             search, rows = history, every
-            history = trainer.train(rows, n_best, limit)
+            history = train_on(rows, n_best, limit)
             generator = replace(generator, value_counts=rows.value_counts)
-        result = FitResult(generator, rows, history, search)
-        refined = refines(recipe) and generator.selection_classifier is not None
-        if not refined or history.stopped_by == "max_time":
-            return result
-        return replace(result, refinement=trainer.refine(result, n_deficit, limit))
+        # 4. refinement
+        refinement = None
+        is_over = history.stopped_by == "max_time" or generator.selection_classifier is None
+        if refines(recipe) and not is_over:
+            refinement = None if checkpoint is None else checkpoint.finished(network, rng)
+            if refinement is None:
+                if checkpoint is not None:
+                    checkpoint.begin_with(network)
+                how: dict[str, Any] = {"rng": rng, "progress": progress}
+                sampling = Sampling(batch_size=model.generation_batch_size)
+                learned = selected_rows(generator, rows, n_deficit, sampling, **how)
+                if learned is not None:
+                    n_samples = _REFINEMENT_EPOCHS * len(learned.corpus)
+                    refinement = train_on(learned, n_samples, limit)
+    result = FitResult(generator, rows, history, search, refinement)
+    _warn_about_stopped(result.trainings, budget.max_time)
+    return result, model, checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class _Trainer:
-    """One network and its recipe, to be trained once or several times."""
-
-    generator: RowGenerator
-    model: LoadedModel
-    rng: np.random.Generator
-    progress: Progress
-    checkpoint: Checkpoint | None
-    budget: TimeBudget
-
-    def train(
-        self, rows: TrainingRows, n_samples_seen: int, limit: TrainingDeadline | None
-    ) -> History:
-        """Train on `rows`."""
-        network, serializer = self.generator.model, self.generator.serializer
-        recipe = self.generator.recipe
-        corpus = self._serialized(rows.corpus)
-        network.check_length(corpus.longest)
-        return train(
-            network,
-            corpus,
-            serializer.unconstrained_grammar() if recipe.decoding == "free" else serializer.grammar,
-            TrainingPlan.of(rows, n_samples_seen, self.model, recipe),
-            device=self.model.device,
-            rng=self.rng,
-            progress=self.progress,
-            held_out=None if rows.held_out is None else self._serialized(rows.held_out),
-            limit=limit,
-            checkpoint=self.checkpoint,
-            clock=self.budget.clock,
-        )
-
-    def _serialized(self, rows: Table) -> SerializedTable:
-        serialized = serialize(rows, self.generator.serializer)
-        is_free = self.generator.recipe.decoding == "free"
-        return serialized.unconstrained() if is_free else serialized
-
-    def refine(
-        self, fitted: FitResult, n_deficit: Mapping[int, int], limit: TrainingDeadline | None
-    ) -> History | None:
-        """Train on generated rows that selection accepts; None where it is not worth it."""
-        network = fitted.generator.model
-        if self.checkpoint is not None:
-            if (finished := self.checkpoint.finished(network, self.rng)) is not None:
-                return finished
-            self.checkpoint.begin_with(network)
-        selected = draw_selected(
-            fitted.generator,
-            np.unique(fitted.rows.corpus.codes[:, 0]).tolist(),
-            n_deficit,
-            self.model.generation_batch_size,
-            rng=self.rng,
-            progress=self.progress,
-        )
-        if selected is None:
-            return None
-        rows = rows_to_learn(selected, fitted.rows, self.rng)
-        return self.train(rows, N_EPOCHS * len(rows.corpus), limit)
+def _warn_about_stopped(trainings: list[History], max_time: float | None) -> None:
+    for history in trainings:
+        if history.stopped_by == "max_time":
+            warnings.warn(
+                f"training was stopped after {history.n_samples_seen:,} rows because of "
+                f"max_time={max_time:g}; see history_ for how far it got",
+                stacklevel=2,
+            )
+            return
 
 
-def _completed(
-    generator: RowGenerator, table: Table, rows: TrainingRows, rng: np.random.Generator
-) -> RowGenerator:
-    """Add what labels rows without a label, and what parses rows from free text, if needed."""
-    if generator.recipe.labelled_by == "xgboost":
-        generator = replace(generator, labeller=fit_labeller(table, rng))
-    if generator.recipe.decoding == "free":
-        # what can't be parsed is filled in from all real rows of the trained classes
-        is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
-        real = table.take(np.flatnonzero(is_trained))
-        longest = serialize(real, generator.serializer).longest_row
-        parser = FreeTextParser(generator.serializer, real, longest)
-        generator = replace(generator, parser=parser)
-    return generator
+def refines(recipe: Recipe) -> bool:
+    """Whether a model of this recipe is refined, if it is worth it."""
+    return (
+        recipe.refinement is not None
+        and recipe.selection is not None
+        and recipe.labelled_by == "prompt"
+        and recipe.decoding == "grammar"
+    )
+
+
+def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
+    """Whether refinement on rows of `n_classes` classes saves more draws than it costs.
+
+    `n_rows` rows are to be generated, and `n_kept` of the `n_drawn` so far were kept.
+    """
+    draws_per_row = min(expected_draws(1, n_kept, n_drawn), SELECTION_DRAWS_PER_ROW)
+    samples_per_row = _REFINEMENT_EPOCHS * _DRAWS_PER_SAMPLE
+    cost = n_classes * _ROWS_PER_CLASS * (draws_per_row + samples_per_row)
+    return n_rows * (draws_per_row - 1 / _SHARE_KEPT_AFTERWARDS) > cost
+
+
+def selected_rows(
+    generator: RowGenerator,
+    rows: TrainingRows,
+    n_deficit: Mapping[int, int],
+    sampling: Sampling,
+    *,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> TrainingRows | None:
+    """Generate rows until enough are selected to learn from, of every class that `rows` have.
+
+    A tenth of them is held out; None if refinement is not worth it.
+    """
+    selection = generator.selection_classifier
+    assert selection is not None
+    # the class that lacks most comes first, and tells whether to go on
+    learned = np.unique(rows.corpus.codes[:, 0]).tolist()
+    labels = sorted(learned, key=lambda label: -n_deficit.get(label, 0))
+    always, n_rows = generator.recipe.refinement == "always", sum(n_deficit.values())
+    if not always and not is_worth_it(n_rows, len(labels), 0, SELECTION_DRAWS_PER_ROW):
+        return None  # not even if hardly any row were kept
+    parts = []
+    for label in labels:
+        n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
+        while n_kept < _ROWS_PER_CLASS and n > 0:
+            drawn = generator.generate(label, n, sampling, rng=rng, progress=progress).table
+            parts.append(drawn.take(selection.margin(drawn) >= 0))
+            n_kept += len(parts[-1])
+            n_drawn += n
+            decides = label == labels[0] and not always
+            if decides and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
+                return None
+            n_more = ceil(expected_draws(_ROWS_PER_CLASS - n_kept, n_kept, n_drawn))
+            most = SELECTION_DRAWS_PER_ROW * _ROWS_PER_CLASS - n_drawn
+            n = min(n_more, sampling.batch_size, most)
+    whole = Table.concat(parts)
+    if len(whole) < _MIN_ROWS:
+        return None
+    shuffled = rng.permutation(len(whole))
+    n_held_out = ceil(_HELD_OUT_SHARE * len(shuffled))
+    corpus, held_out = whole.take(shuffled[n_held_out:]), whole.take(shuffled[:n_held_out])
+    return TrainingRows(corpus, 0, held_out, rows.value_counts)

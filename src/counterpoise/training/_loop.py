@@ -15,8 +15,7 @@ from counterpoise._progress import Progress
 from counterpoise.errors import ModelError
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import Grammar, IntArray
-from counterpoise.models._device import Device
-from counterpoise.models._language_model import LanguageModel
+from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.serialization import SerializedTable
 from counterpoise.serialization._serializer import draw_orders, label_is_given
 from counterpoise.training._checkpoint import (

@@ -114,7 +114,7 @@ def prepare_training(
     recipe: Recipe,
     rng: np.random.Generator,
 ) -> PreparedTraining:
-    """Build the network and choose the rows that it learns from; see `fit_generator`."""
+    """Build the network and choose the rows that it learns from; see `fit`."""
     serializer = build_serializer(table, model.tokenizer if model.is_pretrained else None, recipe)
     network = model.build(serializer.vocabulary.entries, int(rng.integers(2**31)))
     network.to(model.device.device, model.device.weight_precision)

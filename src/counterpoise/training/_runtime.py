@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,29 +20,20 @@ from torch import Tensor
 from counterpoise._progress import Progress
 from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
-from counterpoise.models import _smollm2 as smollm2
-from counterpoise.models._backbone import (
-    COMPACT,
-    SMOLLM2,
-    AutoModel,
-    Backbone,
-    LoadedModel,
-    PretrainedModel,
-)
-from counterpoise.models._device import Device
+from counterpoise.models import _huggingface as huggingface
+from counterpoise.models._backbone import COMPACT, SMOLLM2, AutoModel, Backbone, LoadedModel
+from counterpoise.models._language_model import Device
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import serialize
 from counterpoise.serialization._serializer import draw_orders
-from counterpoise.training._checkpoint import Clock, History, read_checkpoint
+from counterpoise.training._checkpoint import Clock, read_checkpoint
 from counterpoise.training._loop import initial_state, take_step
 from counterpoise.training._plan import PreparedTraining, TrainingDeadline, prepare_training
 
 AUTO_BUDGET_S = 60.0
 """Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
+_LEAST_BUDGET_S = 20.0  # with less, not even loading SmolLM2 and timing it pays
 _SHARE_OF_BUDGET = 0.7  # what a measured fit may take of it: a machine is not always as fast
-_N_INNER = 106_203_456  # parameters of SmolLM2-135M outside its embedding, all 30 layers
-_N_LAYERS = 30
-_MATRIX_SIZE = 1024
 _QUICK_S = 0.2  # a step that takes longer is timed once, a shorter one three times
 _FEW_STEPS = 50  # a shorter training is not estimated: it is over as soon as the estimate
 _MARGIN = 1.3  # generation gets this much of the time that it is estimated to take
@@ -99,10 +89,9 @@ class TimeBudget:
         is_short = plan.n_samples_seen / plan.batch_size < _FEW_STEPS
         if not is_short and not (is_silent and self.max_time is None):
             estimate = estimate_runtime(prepared, n_deficit, self.clock)
-            if not is_silent:
-                with progress.stage("estimate", total=1, unit="fits") as advance:
-                    advance.note(str(estimate))
-                    advance()
+            with progress.stage("estimate", total=1, unit="fits") as advance:
+                advance.note(str(estimate))
+                advance()
             self.warn(estimate, free_memory(prepared.row_generator.device))
             generation_s = estimate.generation_s
         if self.max_time is None:
@@ -117,7 +106,6 @@ class TimeBudget:
                 f"training takes about {estimate.n_bytes / 2**30:.1f} GiB of memory, and "
                 f"{n_free / 2**30:.1f} are free. A smaller batch_size, n_layers or lora_rank with "
                 "a pre-trained model, or model='compact' reduce it",
-                UserWarning,
                 stacklevel=2,
             )
         if self.max_time is None:
@@ -129,7 +117,6 @@ class TimeBudget:
                 f"max_time is {_duration(self.max_time)}: there is no time to train in. "
                 "model='compact', fewer rows (sampling_strategy) or a larger "
                 "generation_batch_size reduce it",
-                UserWarning,
                 stacklevel=2,
             )
         elif left < estimate.training_s:
@@ -138,21 +125,8 @@ class TimeBudget:
                 f"training may take up to {_duration(estimate.training_s)}, and max_time leaves "
                 f"{_duration(left)}: it will then be stopped. max_samples_seen={most} fits; "
                 "model='compact', n_layers with a pre-trained model, or fewer epochs reduce it",
-                UserWarning,
                 stacklevel=2,
             )
-
-
-def warn_about_stopped_training(trainings: Sequence[History], max_time: float | None) -> None:
-    """Warn where training was stopped before its end."""
-    stopped = [one for one in trainings if one.stopped_by == "max_time"]
-    if stopped:
-        warnings.warn(
-            f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
-            f"max_time={max_time:g}; see history_ for how far it got",
-            UserWarning,
-            stacklevel=2,
-        )
 
 
 def _duration(seconds: float) -> str:
@@ -187,35 +161,28 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     state = initial_state(model, replace(plan, learning_rate=0.0), rng)
     rows = rng.integers(len(corpus), size=plan.batch_size)
     was_training = model.training
-
-    def step() -> float:
-        started = clock()
-        orders = draw_orders(len(rows), corpus.segments.shape[1], plan.permutation, rng)
-        take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
-        _wait(device)
-        return clock() - started
-
-    with torch.random.fork_rng():
-        model.train()
-        with _counting_kept() as kept:
-            first = step()
-        seconds = [step() for _ in range(1 if first > _QUICK_S else 3)]
-    model.train(was_training)
-    return min(seconds) / plan.batch_size, sum(kept.values())
-
-
-@contextmanager
-def _counting_kept() -> Iterator[dict[int, int]]:
-    """Count the bytes that are kept for the backward pass, by where they lie."""
-    kept: dict[int, int] = {}
+    kept: dict[int, int] = {}  # bytes, by where they lie
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        yield kept
+    def step() -> float:
+        started = clock()
+        orders = draw_orders(len(rows), corpus.segments.shape[1], plan.permutation, rng)
+        take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
+        if device.device.type == "cuda":
+            torch.cuda.synchronize(device.device)
+        return clock() - started
+
+    with torch.random.fork_rng():
+        model.train()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            first = step()
+        seconds = [step() for _ in range(1 if first > _QUICK_S else 3)]
+    model.train(was_training)
+    return min(seconds) / plan.batch_size, sum(kept.values())
 
 
 def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Clock) -> float:
@@ -237,35 +204,15 @@ def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Cl
     return math.ceil(n_draws / sampling.batch_size) * fixed + n_draws * each
 
 
-def _wait(device: Device) -> None:
-    if device.device.type == "cuda":
-        torch.cuda.synchronize(device.device)
-
-
 def free_memory(device: Device) -> int | None:
     """Return how many bytes can still be taken on `device`; None where that is not known."""
     if device.device.type == "cuda":
         return int(torch.cuda.mem_get_info(device.device)[0])
-    if device.device.type != "cpu":
+    meminfo = Path("/proc/meminfo")
+    if device.device.type != "cpu" or not meminfo.is_file():
         return None
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - no path of ours
-            sizes = dict(line.split(":", 1) for line in file)
-        return int(sizes["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
-
-
-def measure_matrix_rate(device: Device, clock: Clock = time.perf_counter) -> float:
-    """Return how many floating-point operations per second matrix products reach here."""
-    one = torch.ones(_MATRIX_SIZE, _MATRIX_SIZE, dtype=device.precision, device=device.device)
-    seconds = []
-    for _ in range(4):
-        started = clock()
-        torch.mm(one, one)
-        _wait(device)
-        seconds.append(clock() - started)
-    return 2.0 * _MATRIX_SIZE**3 / min(seconds[1:])
+    sizes = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
+    return int(sizes["MemAvailable"].split()[0]) * 1024
 
 
 def load_model(
@@ -277,79 +224,31 @@ def load_model(
     budget: TimeBudget,
     checkpoint_dir: Path | None,
 ) -> LoadedModel:
-    """Load the model that was asked for, or for "auto" the one that fits the budget."""
+    """Load the model that was asked for, or for "auto" SmolLM2 where it fits well in the budget."""
     if not isinstance(model, AutoModel):
         return model.load(device)
     begun = None if checkpoint_dir is None else read_checkpoint(checkpoint_dir)
     if begun is not None:  # is resumed with its model, however fast the machine is now
         return model.candidate(begun["model_name"]).load(device, "the checkpoint is of it")
-    return ModelChoice(table, n_deficit, recipe, model, device).choose(budget)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """A fit with ``model="auto"``, which takes the strongest model that ends within its budget.
-
-    Weights are loaded only where they may pay: the work per row is counted from its tokens and the
-    size of the model, and compared with the rate of matrix products. What is left is timed.
-    """
-
-    table: Table
-    n_deficit: Mapping[int, int]
-    recipe: Recipe
-    model: AutoModel
-    device: str
-
-    def choose(self, budget: TimeBudget) -> LoadedModel:
-        """Load SmolLM2 where its fit ends well within the budget, else the compact model."""
-        if not smollm2.is_installed():
-            return self._load(COMPACT, "the SmolLM2 weights are not on this machine")
-        seconds, stated = budget.max_time, f"{budget.max_time:.3g} s" if budget.max_time else ""
-        if seconds is None:
-            seconds, stated = AUTO_BUDGET_S, f"{AUTO_BUDGET_S:.3g} s; max_time changes it"
-        device = self.model.candidate(SMOLLM2).resolve_device(self.device)
-        rate = measure_matrix_rate(device, budget.clock)
-        least = self.n_operations(self.model.n_layers or _N_LAYERS) / rate + smollm2.conversion_s()
-        if least > seconds * _SHARE_OF_BUDGET:
-            return self._load(
-                COMPACT,
-                f"SmolLM2 would take {least:.0f} s or more, by its work and the {rate / 1e9:.0f} "
-                f"GFLOP/s of matrix products here, and the budget is {stated}",
-            )
-        before = budget.clock()
-        candidate = self._load(SMOLLM2, "")
-        loading_s = budget.clock() - before  # which is done once more, since timing uses it up
-        estimate = estimate_runtime(self._prepare(candidate), self.n_deficit, budget.clock)
-        spent_s = budget.clock() - budget.started
-        expected_s = spent_s + loading_s + estimate.training_s + estimate.generation_s
-        n_free = free_memory(device)
-        if n_free is not None and estimate.n_bytes > n_free * _SHARE_OF_BUDGET:
-            return self._load(COMPACT, f"SmolLM2 would take {estimate.n_bytes / 2**30:.1f} GiB")
-        measured = (
-            f"up to {expected_s:.0f} s, by a few steps of it here, and the budget is {stated}"
-        )
-        if expected_s > seconds * _SHARE_OF_BUDGET:
-            return self._load(COMPACT, f"SmolLM2 would take {measured}")
-        return self._load(SMOLLM2, f"it takes {measured}")
-
-    def n_operations(self, n_layers: int) -> float:
-        """Return the floating-point operations of a fit of SmolLM2, at least, without loading it.
-
-        Rows are taken to be as short as in the table vocabulary; as text they are longer.
-        """
-        compact = self._load(COMPACT, "")
-        alike = replace(compact, max_samples_seen=PretrainedModel.max_samples_seen)
-        prepared = self._prepare(alike, serialization="table", decoding="grammar")
-        corpus = serialize(prepared.rows.corpus, prepared.row_generator.serializer)
-        n_tokens = float(1 + corpus.lengths(corpus.segments).sum(axis=1).mean())
-        n_samples_seen = prepared.plan.n_samples_seen * (1 + prepared.n_repeats)
-        n_inner = _N_INNER * n_layers / _N_LAYERS
-        return n_tokens * n_inner * (6 * n_samples_seen + 2 * sum(self.n_deficit.values()))
-
-    def _load(self, name: str, reason: str) -> LoadedModel:
-        return self.model.candidate(name).load(self.device, reason)
-
-    def _prepare(self, model: LoadedModel, **changes: str) -> PreparedTraining:
-        recipe = self.recipe.copy(**changes)
-        rng = np.random.default_rng(0)  # the run's own is not touched
-        return prepare_training(self.table, self.n_deficit, model, recipe, rng)
+    compact = model.candidate(COMPACT)
+    if not huggingface.smollm2_is_installed():
+        return compact.load(device, "the SmolLM2 weights are not on this machine")
+    seconds = budget.max_time or AUTO_BUDGET_S
+    stated = f"the budget is {seconds:.3g} s{'' if budget.max_time else '; max_time changes it'}"
+    if seconds < _LEAST_BUDGET_S:
+        return compact.load(device, f"{stated}, too little to time SmolLM2 in")
+    before = budget.clock()
+    candidate = model.candidate(SMOLLM2).load(device)
+    loading_s = budget.clock() - before  # which is done once more, since timing uses it up
+    rng = np.random.default_rng(0)  # the run's own is not touched
+    prepared = prepare_training(table, n_deficit, candidate, recipe, rng)
+    estimate = estimate_runtime(prepared, n_deficit, budget.clock)
+    spent_s = budget.clock() - budget.started
+    expected_s = spent_s + loading_s + estimate.training_s + estimate.generation_s
+    n_free = free_memory(candidate.device)
+    if n_free is not None and estimate.n_bytes > n_free * _SHARE_OF_BUDGET:
+        return compact.load(device, f"SmolLM2 would take {estimate.n_bytes / 2**30:.1f} GiB")
+    measured = f"up to {expected_s:.0f} s, by a few steps of it here, and {stated}"
+    if expected_s > seconds * _SHARE_OF_BUDGET:
+        return compact.load(device, f"SmolLM2 would take {measured}")
+    return model.candidate(SMOLLM2).load(device, f"it takes {measured}")
