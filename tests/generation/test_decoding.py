@@ -14,7 +14,7 @@ from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import serialize, table_serializer, text_serializer
-from counterpoise.serialization._tokenizer import START
+from counterpoise.serialization._serializer import START
 from tests.small_models import labelled_table, mixed_frame, save_gpt2
 
 CPU = resolve_device("cpu", "float32")
@@ -34,7 +34,7 @@ def written(request, tmp_path_factory):
             serializer = text_serializer(table, backbone.tokenizer)
         else:
             serializer = table_serializer(table, backbone.tokenizer)
-        model = backbone.build(serializer.vocabulary.entries, 0)
+        model = backbone.build(serializer.vocabulary, 0)
         with torch.no_grad():  # peaked enough that a wrong context would show
             getattr(model.head, "weight", model.head).mul_(8)
         return table, serializer, model.eval()
@@ -231,7 +231,7 @@ def test_free_text_is_written_and_decoded():
     table = Table.from_frame(frame, schema)
     backbone = get_model("compact").load("cpu")
     for serializer in (table_serializer(table), text_serializer(table, backbone.tokenizer)):
-        model = backbone.build(serializer.vocabulary.entries, 0)
+        model = backbone.build(serializer.vocabulary, 0)
         codes = np.full((50, 2), ABSENT, dtype=np.int64)
         codes[:, 0] = 0
         generated, _ = generate(

@@ -1,5 +1,7 @@
 """The published way: free text, parsed and repaired."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +18,8 @@ from counterpoise.generation._free_decoding import (
     parse_sentence,
 )
 from counterpoise.generation._rejection_sampling import RejectionStats
-from counterpoise.serialization import CharacterTokenizer, serialize, text_serializer
-from counterpoise.serialization._serializer import draw_orders
-from counterpoise.serialization._tokenizer import START
+from counterpoise.serialization import CharacterTokenizer, Entry, serialize, text_serializer
+from counterpoise.serialization._serializer import START, draw_orders
 from tests.small_models import labelled_table, mixed_frame
 
 QUICK = {
@@ -54,8 +55,9 @@ def parser(members):
 
 def read(parser, text, given=None):
     """(codes of the row that `text` says, number of invalid cells)."""
-    vocabulary = parser.serializer.vocabulary
-    tokens = [START, *(vocabulary.token(ord(c), c, (ord(c),)) for c in text)]
+    entries = [*parser.serializer.vocabulary, *(Entry(c, (ord(c),)) for c in text)]
+    parser = replace(parser, serializer=replace(parser.serializer, vocabulary=entries))
+    tokens = [START, *range(len(entries) - len(text), len(entries))]
     codes = np.full((1, 5), ABSENT)
     for position, code in (given or {0: 1}).items():
         codes[0, position] = code

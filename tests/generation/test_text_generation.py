@@ -9,8 +9,8 @@ from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
-from counterpoise.serialization import TokenBatch
-from counterpoise.serialization._tokenizer import START, Vocabulary
+from counterpoise.serialization import Entry, TokenBatch
+from counterpoise.serialization._serializer import START
 from tests.small_models import save_gpt2
 
 CPU = resolve_device("cpu", "float32")
@@ -22,10 +22,8 @@ def model(request, tmp_path_factory):
     name = request.param
     if name == "gpt2":
         name = str(save_gpt2(tmp_path_factory.mktemp("gpt2")))
-    vocabulary = Vocabulary()
-    for piece in range(30):
-        vocabulary.token(piece, "", (piece,))
-    built = get_model(name).load("cpu").build(vocabulary.entries, 0)
+    vocabulary = [Entry("", (piece,)) for piece in range(30)]
+    built = get_model(name).load("cpu").build(vocabulary, 0)
     with torch.no_grad():  # peaked enough that a wrong context would show
         getattr(built.head, "weight", built.head).mul_(8)
     return built.eval()

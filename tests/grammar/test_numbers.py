@@ -2,11 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.grammar._numbers import (
-    fixed_number,
-    fixed_number_symbols,
     fixed_numbers,
     fixed_symbols,
-    plain_number,
     plain_numbers,
     plain_text,
 )
@@ -22,9 +19,9 @@ wide_ranges = st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3).map
 def test_fixed_numbers_are_exactly_the_range(bounds):
     low, high = bounds
     serialized = {
-        tuple(fixed_number_symbols(code, low, high)): code for code in range(low, high + 1)
+        tuple(fixed_symbols(code, range(low, high + 1))): code for code in range(low, high + 1)
     }
-    assert accepted(fixed_number(low, high)) == serialized
+    assert accepted(fixed_numbers(range(low, high + 1))) == serialized
     assert len({len(word) for word in serialized}) == 1, "all of one width"
 
 
@@ -32,7 +29,7 @@ def test_fixed_numbers_are_exactly_the_range(bounds):
 def test_plain_numbers_are_exactly_the_range(bounds, decimals):
     low, high = bounds
     serialized = {(*plain_text(code, decimals), ","): code for code in range(low, high + 1)}
-    assert accepted(plain_number(low, high, decimals, ",")) == serialized
+    assert accepted(plain_numbers(range(low, high + 1), decimals, ",")) == serialized
 
 
 @given(small_ranges, st.integers(0, 3))
@@ -46,9 +43,9 @@ def test_plain_numbers_read_as_numbers(bounds, decimals):
 @given(wide_ranges)
 def test_wide_ranges_keep_every_digit_and_reject_what_is_outside(bounds):
     low, middle, high = bounds
-    fixed, plain = fixed_number(low, high), plain_number(low, high, 2, ",")
+    fixed, plain = fixed_numbers(range(low, high + 1)), plain_numbers(range(low, high + 1), 2, ",")
     for code in (low, middle, high):
-        assert fixed.read(fixed_number_symbols(code, low, high)) == code
+        assert fixed.read(fixed_symbols(code, range(low, high + 1))) == code
         assert plain.read(plain_text(code, 2) + ",") == code
     for code in (low - 1, high + 1):
         assert plain.read(plain_text(code, 2) + ",") is None
@@ -68,7 +65,7 @@ def test_exceptions_stand_beside_the_multiples_of_a_step(bounds, exceptions):
     assert accepted(fixed_numbers(multiples, 100, words)) == fixed
     plain = {(*plain_text(code, 3, 100), ","): code for code in codes}
     assert len(plain) == len(codes)
-    assert accepted(plain_numbers(multiples, 100, exceptions, 3, ",")) == plain
+    assert accepted(plain_numbers(multiples, 3, ",", 100, exceptions)) == plain
 
 
 def test_usual_numbers_are_written_with_usual_decimals():

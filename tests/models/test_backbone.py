@@ -12,7 +12,7 @@ from counterpoise.models import CompactModel, PretrainedModel, get_model
 from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
 from counterpoise.models._language_model import resolve_device, single_thread
-from counterpoise.serialization._tokenizer import Entry
+from counterpoise.serialization import Entry
 from tests.small_models import byte_pair_tokenizer, save_gpt2
 
 

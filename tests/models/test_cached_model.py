@@ -14,7 +14,7 @@ from counterpoise.models._huggingface import (
 )
 from counterpoise.models._language_model import LanguageModel, resolve_device
 from counterpoise.models._llama import LlamaCache
-from counterpoise.serialization._tokenizer import Entry
+from counterpoise.serialization import Entry
 
 CPU = resolve_device("cpu", "float32")
 N_TOKENS = 40

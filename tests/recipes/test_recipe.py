@@ -208,7 +208,7 @@ def test_taptap_writes_numbers_digit_by_digit_in_text():
     serializer = build_serializer(
         table, backbone.tokenizer, get_recipe("taptap", serialization="text")
     )
-    entries = serializer.vocabulary.entries
+    entries = serializer.vocabulary
     written = [chr(entries[t].pieces[0]) for t in serializer.encode_cell(1, table.codes[0, 1])]
     age = str(mixed_frame()[0]["age"].iloc[0])
     assert "".join(written) == f" age is {' '.join(age)},"
@@ -281,7 +281,7 @@ def test_the_scorer_counts_a_label_that_is_written():
     table = labelled_table(*mixed_frame())
     serializer = table_serializer(table)
     backbone = get_model("compact").load("cpu")
-    model = backbone.build(serializer.vocabulary.entries, 0)
+    model = backbone.build(serializer.vocabulary, 0)
     corpus = serialize(table, serializer)
     token_batch = corpus.token_batch(np.arange(60), draw_orders(60, 7, "label-last", RNG(0)))
     with_label, rows, _ = Scorer(model, serializer.grammar, CPU, scores_label=True).log_likelihood(

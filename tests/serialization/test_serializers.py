@@ -19,7 +19,7 @@ from counterpoise.serialization import (
     table_serializer,
     text_serializer,
 )
-from counterpoise.serialization._tokenizer import START
+from counterpoise.serialization._serializer import START
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 SERIALIZERS = {
@@ -203,7 +203,7 @@ def test_the_published_text():
     serializer = text_serializer(table, CharacterTokenizer())
     token_batch = serialize(table, serializer).token_batch(np.arange(2), np.tile([0, 1, 2], (2, 1)))
     texts = [
-        "".join(chr(serializer.vocabulary.entries[token].pieces[0]) for token in row[1:length])
+        "".join(chr(serializer.vocabulary[token].pieces[0]) for token in row[1:length])
         for row, length in zip(token_batch.tokens, token_batch.lengths, strict=True)
     ]
     assert texts == [
@@ -228,7 +228,7 @@ def test_split_numbers_have_a_token_for_each_digit(tokenizer):
 
 def serialized(serializer, column, code):
     """The pieces of a cell."""
-    entries = serializer.vocabulary.entries
+    entries = serializer.vocabulary
     return [
         piece for token in serializer.encode_cell(column, code) for piece in entries[token].pieces
     ]

@@ -5,7 +5,7 @@ import numpy as np
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._huggingface import HuggingFaceTokenizer
 from counterpoise.serialization import CharacterTokenizer, serialize, text_serializer
-from counterpoise.serialization._tokenizer import START
+from counterpoise.serialization._serializer import START
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 
@@ -17,7 +17,7 @@ def test_every_piece_is_possible_and_rows_stay_as_they_were():
     wide = text_serializer(table, tokenizer, unconstrained=True)
     after = serialize(table, wide)
     np.testing.assert_array_equal(after.tokens.tokens, before.tokens.tokens)
-    pieces = {piece for entry in wide.vocabulary.entries for piece in entry.pieces}
+    pieces = {piece for entry in wide.vocabulary for piece in entry.pieces}
     assert set(tokenizer.pieces()) <= pieces
     assert len(wide.vocabulary) > len(narrow.vocabulary)
 

@@ -23,7 +23,7 @@ CPU = resolve_device("cpu", "float32")
 def built(n_rows=60, seed=0):
     table = labelled_table(*mixed_frame(n_rows, seed))
     serializer = table_serializer(table)
-    model = get_model("compact").load("cpu").build(serializer.vocabulary.entries, 0)
+    model = get_model("compact").load("cpu").build(serializer.vocabulary, 0)
     return table, serializer, model
 
 

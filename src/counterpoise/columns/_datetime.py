@@ -165,17 +165,17 @@ class TimeColumn(RangedColumn):
     def symbol_automaton(self) -> Automaton:
         if self._is_calendar:
             return calendar.instants(self.low, self.high, self.unit)
-        return numbers.fixed_number(self.low, self.high)
+        return numbers.fixed_numbers(range(self.low, self.high + 1))
 
     def symbols(self, code: int) -> list[Hashable]:
         if self._is_calendar:
             return calendar.instant_symbols(code, self.unit)
-        return numbers.fixed_number_symbols(code, self.low, self.high)
+        return numbers.fixed_symbols(code, range(self.low, self.high + 1))
 
     def text_automaton(self) -> Automaton:
         if self._is_calendar:
             return framed(expand(self.symbol_automaton(), calendar.iso_text), " ", TEXT_END)
-        return framed(numbers.plain_number(self.low, self.high, 0, TEXT_END), " ")
+        return framed(numbers.plain_numbers(range(self.low, self.high + 1), 0, TEXT_END), " ")
 
     def text(self, code: int) -> str:
         if self._is_calendar:

@@ -270,7 +270,7 @@ class NumericColumn(RangedColumn):
 
     def digit_automaton(self) -> Automaton:
         return numbers.plain_numbers(
-            self.multiples, self.step, self.exceptions, self.decimals, TEXT_END
+            self.multiples, self.decimals, TEXT_END, self.step, self.exceptions
         )
 
     def text_automaton(self) -> Automaton:

@@ -23,7 +23,7 @@ from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray
 from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.serialization import Serializer, TokenBatch
-from counterpoise.serialization._tokenizer import START
+from counterpoise.serialization._serializer import START
 
 UNPARSABLE = "unparsable numbers"
 """Why a row is dropped."""
@@ -122,7 +122,7 @@ class FreeTextParser:
         return Table(schema, codes, frozen), n_invalid
 
     def _text(self, tokens: IntArray) -> str:
-        entries, tokenizer = self.serializer.vocabulary.entries, self.serializer.tokenizer
+        entries, tokenizer = self.serializer.vocabulary, self.serializer.tokenizer
         assert tokenizer is not None
         pieces = [piece for token in tokens[1:].tolist() for piece in entries[token].pieces]
         return tokenizer.decode(pieces).replace("\n", " ")

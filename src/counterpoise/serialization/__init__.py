@@ -13,25 +13,25 @@ and compiles the automata into one `Grammar`. `serialize` then encodes each dist
 once (`SerializedTable`), from which `token_batch` assembles rows as arrays (`TokenBatch`).
 Decoding is left to the grammar: the tokens chosen in a cell add up to its code, and the column
 decodes that. A missing cell is one token of its column's own; as text, the word ``missing``.
-
-- ``_serializer``: all of this, and the order of the columns.
-- ``_tokenizer``: the tokens of a table, and what is asked of a model's own tokenizer.
 """
 
 from __future__ import annotations
 
 from counterpoise.serialization._serializer import (
+    CharacterTokenizer,
+    Entry,
     SerializedTable,
     Serializer,
     TokenBatch,
+    Tokenizer,
     serialize,
     table_serializer,
     text_serializer,
 )
-from counterpoise.serialization._tokenizer import CharacterTokenizer, Tokenizer
 
 __all__ = [
     "CharacterTokenizer",
+    "Entry",
     "SerializedTable",
     "Serializer",
     "TokenBatch",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,17 +24,76 @@ from counterpoise.grammar._grammar import (
     Runs,
     compile_grammar,
 )
-from counterpoise.serialization._tokenizer import (
-    START,
-    CharacterTokenizer,
-    Tokenizer,
-    Vocabulary,
-)
 
 _NUMERALS = " -.:0123456789"
 
 Encode = Callable[[int], Sequence[int]]
 """From a cell's code to the tokens of its value; of module functions, so that it pickles."""
+
+
+START = 0
+"""The token that begins every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One token of a table."""
+
+    text: str
+    pieces: tuple[int, ...] = ()  # of a pre-trained vocabulary: it starts from their mean embedding
+
+
+class Tokenizer(Protocol):
+    """What a serializer asks of a model's tokenizer; pieces are ids of the model's vocabulary."""
+
+    @property
+    def start(self) -> int | None:
+        """The piece that begins a text, or None where the tokenizer has none."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Return the pieces of `text`, without any special ones."""
+        ...
+
+    def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Return `text` in consecutive parts, each with the pieces that it consists of.
+
+        The parts join to exactly `text`; a character that takes several pieces is one part.
+        """
+        ...
+
+    def pieces_over(self, alphabet: str) -> dict[int, str]:
+        """Return the pieces whose text has only characters of `alphabet`, with the text of each."""
+        ...
+
+    def pieces(self) -> list[int]:
+        """Return every piece that a model may generate by itself."""
+        ...
+
+    def decode(self, pieces: Sequence[int]) -> str:
+        """Return the text of `pieces`; special ones have none."""
+        ...
+
+
+class CharacterTokenizer:
+    """One piece per character, its code point: for models that are trained from scratch."""
+
+    start = None
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(character) for character in text]
+
+    def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        return [(character, (ord(character),)) for character in text]
+
+    def pieces_over(self, alphabet: str) -> dict[int, str]:
+        return {ord(character): character for character in alphabet}
+
+    def pieces(self) -> list[int]:
+        return []  # a model from scratch knows the characters of its table, and no others
+
+    def decode(self, pieces: Sequence[int]) -> str:
+        return "".join(map(chr, pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +150,7 @@ class Serializer:
     """Encodes the rows of one table as tokens."""
 
     schema: Schema  # the label first
-    vocabulary: Vocabulary  # every token that can occur, and no other
+    vocabulary: list[Entry]  # of every token that can occur, and of no other
     cells: tuple[Cell, ...]  # by column
     tokenizer: Tokenizer | None = None  # the model's own, where rows are published text
     grammar: Grammar = field(init=False)  # compiled from the cells
@@ -114,7 +174,7 @@ class Serializer:
 
     def decode_text(self, tokens: Iterable[int]) -> str:
         """Return the string of a free-text cell from its tokens, without the end token."""
-        return "".join(self.vocabulary.entries[token].text for token in tokens)
+        return "".join(self.vocabulary[token].text for token in tokens)
 
     def unconstrained_grammar(self) -> Grammar:
         """Return a grammar of one state, in which every token but the start may be chosen.
@@ -133,14 +193,19 @@ class _Encoder:
 
     tokenizer: Tokenizer
     is_pretrained: bool  # whether a model has embeddings of the tokenizer's pieces
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    vocabulary: list[Entry] = field(default_factory=list)
+    numbers: dict[Hashable, int] = field(default_factory=dict)  # of the tokens, by key
 
     def __post_init__(self) -> None:
         start = self.tokenizer.start
         self.token("start", "", () if start is None else (start,))
 
     def token(self, key: Hashable, text: str, pieces: Sequence[int]) -> int:
-        return self.vocabulary.token(key, text, tuple(pieces) if self.is_pretrained else ())
+        """Return the token of `key`, adding it when it is new."""
+        if key not in self.numbers:
+            self.numbers[key] = len(self.vocabulary)
+            self.vocabulary.append(Entry(text, tuple(pieces) if self.is_pretrained else ()))
+        return self.numbers[key]
 
     def word(self, key: Hashable, text: str, meaning: str) -> int:
         """Return a token of its own that starts from what the pieces of `meaning` mean."""
@@ -186,22 +251,35 @@ def table_serializer(
         if column.is_text:
             cell = _text_cell((parts or table.texts)[position], encoder, word("end", "\n"))
         else:
-            cell = _symbol_cell(column, word)
+            automaton = column.symbol_automaton()
+            tokens: dict[Hashable, Sequence[int]]
+            tokens = {s: (word(s, column.symbol_text(s)),) for s in automaton.symbols}
+            cell = _spelled_cell(automaton, column.symbols, tokens)
         if column.has_missing:
             cell = cell.or_missing((word("missing", MISSING_WORD),))
         cells.append(replace(cell, column_token=column_token))
     return Serializer(table.schema, encoder.vocabulary, tuple(cells))
 
 
-def _symbol_cell(column: Column, word: Callable[[Hashable, str], int]) -> Cell:
-    automaton = column.symbol_automaton()
-    tokens = {symbol: word(symbol, column.symbol_text(symbol)) for symbol in automaton.symbols}
-    encode = partial(_encode_symbols, column, tokens)
-    return Cell(expand(automaton, lambda symbol: (tokens[symbol],)), encode)
+def _spelled_cell(
+    automaton: Automaton,
+    spell: Callable[[int], Iterable[Hashable]],
+    tokens: Mapping[Hashable, Sequence[int]],
+    end: tuple[Hashable, ...] = (),
+) -> Cell:
+    """Encode a value symbol by symbol, each by itself."""
+    encode = partial(_encode_symbols, spell, tokens, end)
+    return Cell(expand(automaton, tokens.__getitem__), encode)
 
 
-def _encode_symbols(column: Column, tokens: Mapping[Hashable, int], code: int) -> Sequence[int]:
-    return [tokens.get(symbol, NO_TOKEN) for symbol in column.symbols(code)]
+def _encode_symbols(
+    spell: Callable[[int], Iterable[Hashable]],
+    tokens: Mapping[Hashable, Sequence[int]],
+    end: tuple[Hashable, ...],
+    code: int,
+) -> Sequence[int]:
+    symbols = (*spell(code), *end)
+    return [token for symbol in symbols for token in tokens.get(symbol, (NO_TOKEN,))]
 
 
 def text_serializer(
@@ -260,18 +338,10 @@ def _value_cell(column: Column, encoder: _Encoder, digit_tokens: bool) -> Cell:
         return _choice_cell(column, encoder, choices)
     if digit_tokens and (digits := column.digit_automaton()) is not None:
         # each character of a number is encoded apart, behind a space
-        end = tuple(encoder.encode(TEXT_END))
-        tokens = {mark: tuple(encoder.encode(f" {mark}")) for mark in "-.0123456789"}
-        tokens[TEXT_END] = end
-        automaton = expand(digits, lambda mark: tokens[str(mark)])
-        return Cell(automaton, partial(_encode_digits, column, tokens))
+        tokens: dict[Hashable, Sequence[int]] = {TEXT_END: encoder.encode(TEXT_END)}
+        tokens |= {mark: encoder.encode(f" {mark}") for mark in "-.0123456789"}
+        return _spelled_cell(digits, column.text, tokens, (TEXT_END,))
     return _character_cell(column, encoder)
-
-
-def _encode_digits(
-    column: Column, tokens: Mapping[str, tuple[int, ...]], code: int
-) -> Sequence[int]:
-    return [token for mark in column.text(code) + TEXT_END for token in tokens[mark]]
 
 
 def _choice_cell(column: Column, encoder: _Encoder, choices: Sequence[str]) -> Cell:
@@ -281,7 +351,7 @@ def _choice_cell(column: Column, encoder: _Encoder, choices: Sequence[str]) -> C
     try:
         return Cell(from_sequences(dict(enumerate(encoded))), encoded.__getitem__)
     except AmbiguousSequencesError as error:
-        one, other = column.decode(np.array(error.codes)).tolist()
+        one, other = column.decode(np.array(error.symbols)).tolist()
         raise SchemaError(
             f"the model's tokenizer encodes the categories {one!r} and {other!r} of column "
             f"{column.name!r} alike; rename one of them, or use serialization='table'",

@@ -116,7 +116,7 @@ def prepare_training(
 ) -> PreparedTraining:
     """Build the network and choose the rows that it learns from; see `fit`."""
     serializer = build_serializer(table, model.tokenizer if model.is_pretrained else None, recipe)
-    network = model.build(serializer.vocabulary.entries, int(rng.integers(2**31)))
+    network = model.build(serializer.vocabulary, int(rng.integers(2**31)))
     network.to(model.device.device, model.device.weight_precision)
     rows = training_rows(table, n_deficit, recipe, rng)
     return PreparedTraining(
