@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from counterpoise.columns import Schema
-from counterpoise.report._build import LabelledRows, summarize
-from counterpoise.report._summary import Run, Summary
+from counterpoise.report._build import LabelledRows, compare_columns, draw_map, summarize
+from counterpoise.report._summary import Run, Share, Summary
 from tests.report.conftest import HOSTILE, make_rows
 
 RUN = Run("", "", {}, {}, {}, "")
@@ -39,6 +40,13 @@ def test_shares_of_each_column_sum_to_one(summary: Summary) -> None:
         assert sum(share.synthetic for share in column.shares) == pytest.approx(1)
 
 
+def test_booleans_are_values_like_others() -> None:
+    X = pd.DataFrame({"member": [True, False, False, False]})
+    (found,) = compare_columns(X, X[:2], Schema.infer(X))
+    assert found.shares == (Share("False", 0.75, 0.5), Share("True", 0.25, 0.5))
+    assert found.gap == 0.25
+
+
 def test_shifted_column_comes_first(summary: Summary) -> None:
     # 20 rows shifted by 0.8 standard deviations
     names = [column.name for column in summary.sections[0].columns]
@@ -55,8 +63,6 @@ def test_gap_of_rows_drawn_alike_is_what_chance_makes() -> None:
     for seed in range(40):
         one, other = make_rows(200, 2 * seed), make_rows(200, 2 * seed + 1)
         schema = Schema.infer(one.X)
-        from counterpoise.report._build import compare_columns
-
         found = compare_columns(one.X, other.X, schema)
         gaps += [column.gap for column in found if column.name != "constant"]
         expected += [column.expected_gap for column in found if column.name != "constant"]
@@ -67,8 +73,6 @@ def test_map_places_like_rows_alike() -> None:
     real, others = make_rows(120, 0), make_rows(120, 1)
     far = LabelledRows(real.X.assign(income=real.X["income"] + 60), real.y)
     schema = Schema.infer(others.X)
-    from counterpoise.report._build import draw_map
-
     rng = np.random.default_rng(0)
     same = draw_map(real.X, real.X, others.X, schema, rng)
     assert same is not None

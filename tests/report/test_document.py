@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from counterpoise.report import Report
-from counterpoise.report._render import to_markdown
 from counterpoise.report._summary import Summary
 from tests.report.conftest import CLOSING, HOSTILE
 
@@ -25,7 +24,7 @@ def test_json_is_the_summary(summary: Summary) -> None:
 
 
 def test_markdown_says_the_verdict_and_keeps_names_as_text(summary: Summary) -> None:
-    text = to_markdown(summary)
+    text = Report(summary).to_markdown()
     assert "## Verdict: use" in text
     assert "+0.040" in text
     assert "+0.020 to +0.060" in text
@@ -36,7 +35,7 @@ def test_markdown_says_the_verdict_and_keeps_names_as_text(summary: Summary) -> 
 
 
 def test_markdown_tables_are_even(summary: Summary) -> None:
-    lines = to_markdown(summary).splitlines()
+    lines = Report(summary).to_markdown().splitlines()
     widths: list[int] = []
     for line in [*lines, ""]:
         if line.startswith("|"):

@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 import pytest
 
 from counterpoise.report import Report
-from counterpoise.report._render import to_html
 from counterpoise.report._summary import Summary
 from tests.report.conftest import CLOSING, HOSTILE
 
@@ -49,7 +48,7 @@ class Structure(HTMLParser):
 
 @pytest.fixture(scope="session")
 def page(summary: Summary) -> str:
-    return to_html(summary)
+    return Report(summary).to_html()
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +128,7 @@ def test_shows_itself_in_a_notebook(summary: Summary) -> None:
     ((tag, attributes),) = shown.elements
     assert tag == "iframe"
     assert attributes["sandbox"] == "allow-scripts"
-    assert attributes["srcdoc"] == to_html(summary)
+    assert attributes["srcdoc"] == Report(summary).to_html()
 
 
 def test_what_is_not_known_is_not_drawn(summary: Summary) -> None:
@@ -145,7 +144,7 @@ def test_what_is_not_known_is_not_drawn(summary: Summary) -> None:
         for m in section.quality.measures
     )
     blank = replace(section, quality=replace(section.quality, measures=measures))
-    page = to_html(replace(summary, verdict=verdict, sections=(blank,)))
+    page = Report(replace(summary, verdict=verdict, sections=(blank,))).to_html()
     places = re.findall(r'(?:x|y|x1|x2|y1|y2|cx|cy|d|width|height)="([^"]*)"', page)
     assert len(places) > 100
     assert not [place for place in places if "nan" in place or "inf" in place]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.report._render import to_html
+from counterpoise.report import Report
 from counterpoise.report._summary import Summary
 from tests.report.browser import Opened, open_page
 from tests.report.conftest import CLOSING, HOSTILE
@@ -23,7 +23,7 @@ addEventListener("load", () => {
 @pytest.fixture(scope="module")
 def opened(summary: Summary, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     folder = tmp_path_factory.mktemp("browser")
-    (folder / "page.html").write_text(to_html(summary), encoding="utf-8")
+    (folder / "page.html").write_text(Report(summary).to_html(), encoding="utf-8")
     return open_page(folder / "page.html", folder / "profile")
 
 
@@ -42,7 +42,11 @@ def test_names_are_text_to_the_browser(opened: Opened) -> None:
 
 def test_policy_refuses_what_is_slipped_in(summary: Summary, tmp_path: Path) -> None:
     # a script and an image that some later mistake might let through do not run, and load nothing
-    page = to_html(summary).replace("</main>", f'{_PROBE}<img src="https://example.org/x"></main>')
+    page = (
+        Report(summary)
+        .to_html()
+        .replace("</main>", f'{_PROBE}<img src="https://example.org/x"></main>')
+    )
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     opened = open_page(tmp_path / "page.html", tmp_path / "profile")
     assert "<title>" in opened.dom
@@ -54,7 +58,7 @@ def test_policy_refuses_what_is_slipped_in(summary: Summary, tmp_path: Path) -> 
 
 def test_page_loads_nothing(summary: Summary, tmp_path: Path) -> None:
     # the same page with a probe in place of its policy: what it loads by itself is counted
-    page = to_html(summary)
+    page = Report(summary).to_html()
     start = page.index('<meta http-equiv="Content-Security-Policy"')
     page = page[:start] + _PROBE + page[page.index(">", start) + 1 :]
     (tmp_path / "page.html").write_text(page, encoding="utf-8")

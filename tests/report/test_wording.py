@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoise.report._wording import count, figure, interval, p_value, percent, signed
+from counterpoise.report._summary import count, figure, interval, p_value, percent, signed
 
 
 def test_numbers_keep_three_significant_digits() -> None:

@@ -86,7 +86,7 @@ def compare(
 
 def _as_text(verdict: Verdict) -> str:
     """Return the verdict and its evidence for a terminal."""
-    from counterpoise.report._wording import result_row
+    from counterpoise.report._summary import result_row
 
     parts = [verdict.sentence]
     for classifier, results in verdict.results.items():

@@ -10,8 +10,7 @@ from typing import Final
 from counterpoise.comparison._cross_validation import N_INNER_FOLDS, CrossValidation
 from counterpoise.comparison._scores import corrected_interval, corrected_p_value, holm
 from counterpoise.comparison._strategies import NOTHING
-from counterpoise.report import _wording
-from counterpoise.report._summary import StrategyResult, Verdict
+from counterpoise.report._summary import StrategyResult, Verdict, figure, interval
 
 LEVEL: Final = 0.05
 """Chance of calling any strategy better that is not, over all strategies and classifiers."""
@@ -31,7 +30,7 @@ class Score:
 
     def interval(self, ends: tuple[float, float]) -> str:
         of = self.gain or "difference"
-        return f"95 % interval of the {of} {_wording.interval(ends, is_difference=True)}"
+        return f"95 % interval of the {of} {interval(ends, is_difference=True)}"
 
 
 SCORES: Final = {
@@ -98,7 +97,7 @@ def reach_verdict(
             "paired by split. Intervals and p-values allow for the training rows that splits share "
             "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
             "number of strategies and classifiers (Holm). A difference of "
-            f"{_wording.figure(smallest_difference)} or more counts as relevant."
+            f"{figure(smallest_difference)} or more counts as relevant."
         ),
     )
 
@@ -169,9 +168,9 @@ def _sentence(
     """State the decision, and the scores that it rests on."""
 
     def beside_nothing(result: StrategyResult) -> str:
-        value, without = _wording.figure(result.value), _wording.figure(results[0].value)
-        interval = "" if result.interval is None else f" ({score.interval(result.interval)})"
-        return f"{score.title} of {value}, against {without} without balancing{interval}"
+        value, without = figure(result.value), figure(results[0].value)
+        of_gain = "" if result.interval is None else f" ({score.interval(result.interval)})"
+        return f"{score.title} of {value}, against {without} without balancing{of_gain}"
 
     decision, strategy = decide(results, smallest_difference)
     if strategy is not None:
@@ -179,7 +178,7 @@ def _sentence(
     if decision == "don't":
         return (
             f"Don't resample: tune the threshold instead. No strategy improves {score.title} over "
-            f"doing nothing by {_wording.figure(smallest_difference)} or more."
+            f"doing nothing by {figure(smallest_difference)} or more."
         )
     if cv.n_splits < 2:
         return f"Can't tell: only {cv.n_splits} split was finished in the time given."
@@ -253,7 +252,7 @@ def _threshold_alone(cv: CrossValidation, score: Score, classifier: str) -> str:
     before, after = (cv.table(classifier, column)[NOTHING] for column in columns)
     text = (
         f"Without balancing, tuning the threshold alone takes {name} from "
-        f"{_wording.figure(before.mean())} to {_wording.figure(after.mean())}"
+        f"{figure(before.mean())} to {figure(after.mean())}"
     )
     ends = corrected_interval(score.sign * (after - before), cv.test_to_train)
     return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."

@@ -1,14 +1,14 @@
 """Reports on synthetic rows: first a plain summary object, then HTML, Markdown or JSON.
 
-Start with `report`, in ``_report``.
+Start with `report`, in ``_build``.
 
-- ``_summary``: what a report says, as plain values; the outcome of a comparison too
-- ``_build``: from real and synthetic rows to a summary
-- ``_wording``: numbers and sentences, the same in every form
-- ``_render`` (with ``templates/``): HTML and Markdown; ``_charts``: SVG
+- ``_summary``: what a report says, as plain values and sentences; the outcome of a comparison too
+- ``_build``: from a sampler, or real and synthetic rows, to a summary
+- ``_render`` (with ``templates/``): HTML, Markdown and JSON; ``_charts``: SVG
 """
 
-from counterpoise.report._report import Report, report
+from counterpoise.report._build import report
+from counterpoise.report._render import Report
 from counterpoise.report._summary import StrategyResult, Summary, Verdict
 
 __all__ = ["Report", "StrategyResult", "Summary", "Verdict", "report"]

@@ -1,4 +1,4 @@
-"""From real and synthetic rows to the summary that a report shows."""
+"""`report`, and `summarize`: from real and synthetic rows to the summary that a report shows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns import Column, Schema
+from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
 from counterpoise.recipes import get_recipe
+from counterpoise.report._render import Report
 from counterpoise.report._summary import (
+    NOTES,
+    UNTESTED,
     Association,
     ClassCount,
     ClassSection,
@@ -33,8 +42,8 @@ from counterpoise.report._summary import (
     Summary,
     Verdict,
 )
-from counterpoise.report._wording import NOTES, UNTESTED
 
+_STAGES = {"training_s": "Training", "generation_s": "Generation"}
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 _MAX_ASSOCIATED = 24
 """Columns of an association matrix: more cells than that cannot be told apart."""
@@ -44,6 +53,7 @@ _MAX_RANGES = 16
 _MAX_POINTS = 400
 _MAX_CATEGORIES = 50
 _MISSING = "(missing)"
+_LAYERS = ("real, of the class", "synthetic", "real, other classes")
 _MIN_ROWS_TO_HALVE = 40
 _HALVED = (
     "No real rows were held out. For diversity and fidelity, the real rows were split in two at "
@@ -68,9 +78,53 @@ class LabelledRows:
         """Return the features of one class."""
         return self.X[(self.y == class_).to_numpy()]
 
-    def without(self, class_: Hashable) -> pd.DataFrame:
-        """Return the features of the other classes."""
-        return self.X[(self.y != class_).to_numpy()]
+
+def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | None = None) -> Report:
+    """Show what the last `fit_resample` of a sampler generated, beside the real rows.
+
+    Parameters
+    ----------
+    sampler : LLMOverSampler
+        After `fit_resample`.
+    title : str, default="Table"
+        Name of the table.
+    holdout : tuple of (X, y), default=None
+        Real rows that `fit_resample` has not seen, in the types of its X and y. Leakage can only
+        be measured with them.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit_resample`.
+    ValueError
+        If the sampler holds no synthetic rows, as after `fit` or `load`.
+    """
+    check_is_fitted(sampler, "n_synthetic_")
+    if not hasattr(sampler, "_resampled"):
+        raise ValueError("this sampler holds no synthetic rows to report on: call fit_resample")
+    X, y = sampler._resampled[0], pd.Series(sampler._resampled[1])
+    n_real = len(X) - sampler.n_synthetic_
+    target, timings = sampler._y_type.name, getattr(sampler, "timings_", {})
+    held_out = None
+    if holdout is not None:
+        X_held_out = as_frame(holdout[0]).set_axis(X.columns, axis=1)
+        held_out = LabelledRows(X_held_out, pd.Series(np.asarray(as_labels(holdout[1]))))
+    summary = summarize(
+        LabelledRows(X.iloc[:n_real], y.iloc[:n_real]),
+        LabelledRows(X.iloc[n_real:], y.iloc[n_real:]),
+        sampler.schema_,
+        describe_run(
+            sampler,
+            model=getattr(sampler, "model_name_", ""),
+            model_reason=getattr(sampler, "model_reason_", ""),
+            seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
+        ),
+        title=title,
+        target="class" if target is None else str(target),
+        holdout=held_out,
+        provenance=getattr(sampler, "provenance_", None),
+    )
+    return Report(summary)
 
 
 def summarize(
@@ -95,6 +149,21 @@ def summarize(
     """
     counts, made = (rows.y.value_counts() for rows in (real, synthetic))
     rng = np.random.default_rng(random_state)
+    sections = []
+    for class_ in made.index:
+        of_real, of_synthetic = real.of(class_), synthetic.of(class_)
+        held = None if holdout is None else holdout.of(class_)
+        section = ClassSection(
+            name=str(class_),
+            n_real=len(of_real),
+            n_synthetic=len(of_synthetic),
+            columns=compare_columns(of_real, of_synthetic, schema),
+            association=_association(of_real, of_synthetic, schema, rng),
+            map=draw_map(of_real, of_synthetic, real.X[(real.y != class_).to_numpy()], schema, rng),
+            quality=_quality(of_real, held, of_synthetic, schema, rng),
+            origins=() if provenance is None else _origins(class_, provenance),
+        )
+        sections.append(section)
     return Summary(
         title=title,
         target=target,
@@ -103,10 +172,7 @@ def summarize(
             for class_, n in counts.items()
         ),
         facts=column_facts(real.X, schema),
-        sections=tuple(
-            _section(class_, real, synthetic, schema, holdout, provenance, rng)
-            for class_ in made.index
-        ),
+        sections=tuple(sections),
         run=run,
         verdict=verdict,
         notes=(*notes, *([UNTESTED] if verdict is None else []), *NOTES),
@@ -134,29 +200,6 @@ def describe_run(
         versions=versions | {name: _version(name) for name in _PACKAGES},
         seconds=dict(seconds),
         made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _section(
-    class_: Hashable,
-    real: LabelledRows,
-    synthetic: LabelledRows,
-    schema: Schema,
-    holdout: LabelledRows | None,
-    provenance: pd.DataFrame | None,
-    rng: np.random.Generator,
-) -> ClassSection:
-    of_real, of_synthetic = real.of(class_), synthetic.of(class_)
-    held = None if holdout is None else holdout.of(class_)
-    return ClassSection(
-        name=str(class_),
-        n_real=len(of_real),
-        n_synthetic=len(of_synthetic),
-        columns=compare_columns(of_real, of_synthetic, schema),
-        association=_association(of_real, of_synthetic, schema, rng),
-        map=draw_map(of_real, of_synthetic, real.without(class_), schema, rng),
-        quality=_quality(of_real, held, of_synthetic, schema, rng),
-        origins=_origins(class_, provenance),
     )
 
 
@@ -217,9 +260,7 @@ def association_matrix(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return pd.DataFrame(matrix, encoded, encoded).reindex(index=order, columns=order)
 
 
-def _origins(class_: Hashable, provenance: pd.DataFrame | None) -> tuple[Origin, ...]:
-    if provenance is None:
-        return ()
+def _origins(class_: Hashable, provenance: pd.DataFrame) -> tuple[Origin, ...]:
     rows = provenance[(provenance["class"] == class_).to_numpy()]
     names = rows["condition_column"].map(lambda name: "" if name is None else str(name))
     found = rows.groupby(names.to_numpy(dtype=object), sort=False)["log_likelihood"]
@@ -256,75 +297,63 @@ def compare_columns(
 
 
 def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) -> ColumnComparison:
+    is_ordered = column.is_text or column.is_numeric
+    both = [real, synthetic]
     if column.is_text:
-        labels, one, other = _lengths(real, synthetic)
-    elif column.is_numeric:
-        labels, one, other = _ranges(column.label, *map(column.to_floats, (real, synthetic)))
+        lengths = [cells.map(lambda cell: len(str(cell)), na_action="ignore") for cells in both]
+        labels, codes = _ranges("{:.4g}".format, np.concatenate(lengths).astype(np.float64))
+        labels = [f"{label} characters" for label in labels]
+    elif is_ordered:
+        labels, codes = _ranges(column.label, np.concatenate(list(map(column.to_floats, both))))
     else:
-        labels, one, other = _values(real, synthetic)
-    n_missing = real.isna().sum(), synthetic.isna().sum()
-    if any(n_missing):
-        labels, one, other = [*labels, _MISSING], [*one, n_missing[0]], [*other, n_missing[1]]
-    p, q = np.asarray(one) / len(real), np.asarray(other) / len(synthetic)
+        labels, codes = _values(np.concatenate([cells.astype(object) for cells in both]))
+    if (codes < 0).any():
+        codes[codes < 0] = len(labels)
+        labels = [*labels, _MISSING]
+    counts = [np.bincount(part, minlength=len(labels)) for part in np.split(codes, [len(real)])]
+    p, q = counts[0] / len(real), counts[1] / len(synthetic)
     noise = p * (1 - p) * (1 / len(real) + 1 / len(synthetic))
     return ColumnComparison(
         name=str(column.name),
-        is_ordered=column.is_text or column.is_numeric,
-        shares=tuple(
-            Share(label, float(of_real), float(of_synthetic))
-            for label, of_real, of_synthetic in zip(labels, p, q, strict=True)
-        ),
+        is_ordered=is_ordered,
+        shares=tuple(map(Share, labels, p.tolist(), q.tolist())),
         gap=float(np.abs(p - q).sum() / 2),
         # the mean of |N(0, s)| is s * sqrt(2 / pi)
         expected_gap=float(np.sqrt(noise * 2 / np.pi).sum() / 2),
     )
 
 
-_Counts: TypeAlias = tuple[list[str], list[Any], list[Any]]
+_Coded: TypeAlias = tuple[list[str], IntArray]
+"""Labels, and the position of each cell's label; -1 where it is missing."""
 
 
-def _values(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
-    """Count categories; the rare ones together."""
-    counts = pd.concat([real.value_counts(), synthetic.value_counts()], axis=1).fillna(0)
-    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
-    counts = counts[counts.sum(axis=1) > 0]
-    labels, table = [str(value) for value in counts.index[:_MAX_BARS]], counts.to_numpy()
-    if len(counts) > _MAX_BARS:
-        labels.append(f"({len(counts) - _MAX_BARS} others)")
-        table = np.vstack([table[:_MAX_BARS], table[_MAX_BARS:].sum(axis=0)])
-    return labels, table[:, 0].tolist(), table[:, 1].tolist()
+def _values(cells: npt.NDArray[Any]) -> _Coded:
+    """Tell categories apart, the frequent ones first, the rare ones together."""
+    codes, values = pd.factorize(cells)
+    order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
+    labels = [str(values[at]) for at in order[:_MAX_BARS]]
+    if len(order) > _MAX_BARS:
+        labels.append(f"({len(order) - _MAX_BARS} others)")
+    places = np.append(np.minimum(np.argsort(order), _MAX_BARS), -1)  # the last is for a code of -1
+    return labels, places[codes]
 
 
-def _lengths(real: pd.Series[Any], synthetic: pd.Series[Any]) -> _Counts:
-    """Count texts by their length in characters."""
-    lengths = [
-        series.dropna().astype(str).str.len().to_numpy().astype(np.float64)
-        for series in (real, synthetic)
-    ]
-    labels, in_real, in_synthetic = _ranges("{:.4g}".format, *lengths)
-    return [f"{label} characters" for label in labels], in_real, in_synthetic
-
-
-def _ranges(label: Callable[[float], str], real: FloatArray, synthetic: FloatArray) -> _Counts:
-    """Count numbers by value, or by range where there are many values."""
-    real, synthetic = real[~np.isnan(real)], synthetic[~np.isnan(synthetic)]
-    both = np.concatenate([real, synthetic])
-    values = np.unique(both)
+def _ranges(label: Callable[[float], str], numbers: FloatArray) -> _Coded:
+    """Tell numbers apart by value, or by range where there are many values."""
+    known = numbers[~np.isnan(numbers)]
+    values = np.unique(known)
     if len(values) <= _MAX_RANGES:
-        labels = [label(value) for value in values]
-        one, other = (
-            (series == values[:, None]).sum(axis=1).tolist() for series in (real, synthetic)
-        )
-        return labels, one, other
-    # a long tail is one range at the end, or everything else would share the first
-    low, high = np.quantile(both, [0.01, 0.99])
-    edges = np.unique(np.linspace(low, high, _MAX_RANGES + 1))
-    if len(edges) < 2:
-        edges = np.linspace(values[0], values[-1], _MAX_RANGES + 1)
-    edges[0], edges[-1] = values[0], values[-1]
-    labels = [f"{label(start)} to {label(end)}" for start, end in itertools.pairwise(edges)]
-    one, other = (np.histogram(series, edges)[0].tolist() for series in (real, synthetic))
-    return labels, one, other
+        labels, codes = [label(value) for value in values], np.searchsorted(values, numbers)
+    else:
+        # a long tail is one range at the end, or everything else would share the first
+        low, high = np.quantile(known, [0.01, 0.99])
+        edges = np.unique(np.linspace(low, high, _MAX_RANGES + 1))
+        if len(edges) < 2:
+            edges = np.linspace(values[0], values[-1], _MAX_RANGES + 1)
+        edges[0], edges[-1] = values[0], values[-1]
+        labels = [f"{label(start)} to {label(end)}" for start, end in itertools.pairwise(edges)]
+        codes = np.searchsorted(edges[1:-1], numbers, side="right")
+    return labels, np.where(np.isnan(numbers), -1, codes)
 
 
 def draw_map(
@@ -341,47 +370,32 @@ def draw_map(
     J. Pages, Revue de statistique appliquee 52, 2004). None where they do not differ in two
     directions.
     """
-    from sklearn.decomposition import PCA
-
-    groups = [at_most(frame, _MAX_POINTS, rng) for frame in (real, synthetic, others)]
-    encoded = encode(schema, [groups[0], groups[2]], [groups[1]])
+    frames = real, synthetic, others
+    shown = [at_most(frame, _MAX_POINTS, rng) for frame in frames]
+    encoded = encode(schema, [shown[0], shown[2]], [shown[1]])
     parts = encoded[0], encoded[2], encoded[1]
-    ends = np.cumsum([len(part) for part in parts])
-    is_real = np.ones(ends[-1], dtype=bool)
-    is_real[ends[0] : ends[1]] = False
+    is_real = np.repeat([True, False, True], list(map(len, parts)))
     positions, codes = (
         np.vstack([getattr(part, name) for part in parts]) for name in ("positions", "codes")
     )
-    blocks = [_standardized(column.clip(0, 1), is_real) for column in positions.T]
-    n_ordered = positions.shape[1]
-    for column, cells in zip(parts[0].columns[n_ordered:], codes.T, strict=True):
+    blocks = []
+    if positions.shape[1]:
+        scaler = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
+        ranks = positions.clip(0, 1).astype(np.float64)
+        blocks.append(scaler.fit(ranks[is_real]).transform(ranks))
+    for column, cells in zip(parts[0].columns[positions.shape[1] :], codes.T, strict=True):
         if not column.is_text:
             blocks.append(_indicators(cells + 1, is_real))
-    matrix = np.hstack([np.empty((ends[-1], 0)), *blocks])
-    if matrix.shape[1] < 2 or is_real.sum() < 3:
+    matrix = np.hstack([np.empty((len(is_real), 0)), *blocks])
+    if (np.ptp(matrix[is_real], axis=0) > 0).sum() < 2 or is_real.sum() < 3:
         return None
     projection = PCA(2, svd_solver="full").fit(matrix[is_real])
-    points = np.split(projection.transform(matrix), ends[:-1])
-    names = ("real, of the class", "synthetic", "real, other classes")
-    sizes = (len(real), len(synthetic), len(others))
-    return RowMap(
-        layers=tuple(
-            Layer(name, size, tuple((round(x, 3), round(y, 3)) for x, y in group.tolist()))
-            for name, size, group in zip(names, sizes, points, strict=True)
-        ),
-        explained=tuple(projection.explained_variance_ratio_.tolist()),
-    )
-
-
-def _standardized(positions: FloatArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
-    """Return ranks, centred and scaled on the real rows; no column if they are constant."""
-    known = positions[is_real & ~np.isnan(positions)]
-    filled = np.where(np.isnan(positions), known.mean() if len(known) else 0.0, positions)
-    spread = filled[is_real].std()
-    if spread == 0:
-        return np.empty((len(positions), 0))
-    standardized: FloatArray = (filled - filled[is_real].mean()) / spread
-    return standardized[:, None]
+    points = projection.transform(matrix).round(3)
+    layers = []
+    for name, frame in zip(_LAYERS, frames, strict=True):
+        own, points = np.split(points, [min(len(frame), _MAX_POINTS)])
+        layers.append(Layer(name, len(frame), tuple(map(tuple, own.tolist()))))
+    return RowMap(tuple(layers), tuple(projection.explained_variance_ratio_.tolist()))
 
 
 def _indicators(codes: IntArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:

@@ -20,16 +20,20 @@ from counterpoise.report._summary import (
     Origin,
     RowMap,
     StrategyResult,
+    signed,
 )
-from counterpoise.report._wording import signed
 
 _WIDTH = 300
 _HEIGHT = 132
 _LABELS = 104.0
 """Room for the labels of horizontal bars."""
 _MAX_LABEL = 16
+_THICKNESS = {"real": 0.9, "synthetic": 0.42}
+"""Of bars, as shares of the room for them."""
 
 _Scale: TypeAlias = Callable[[float], float]
+_Bar: TypeAlias = tuple[str, str, str, dict[str, float]]
+"""Value, tip, figure beside it, and lengths by class of mark, the widest mark first."""
 
 
 def column_chart(column: ColumnComparison) -> Markup:
@@ -38,51 +42,53 @@ def column_chart(column: ColumnComparison) -> Markup:
         f"{column.name}: shares of each value, real rows and synthetic rows. "
         f"They differ by {column.gap:.0%}."
     )
-    shares, is_upright = column.shares, column.is_ordered
-    most = max([max(share.real, share.synthetic) for share in shares], default=0.0) or 1.0
-    floor = _HEIGHT - 20.0
-    room = floor - 16.0 if is_upright else _WIDTH - _LABELS - 34
-    step = _WIDTH / max(len(shares), 1) if is_upright else 17.0
-    body = Markup()
-    for at, share in enumerate(shares):
-        y = 2.0 + at * step
+    bars = []
+    for share in column.shares:
         tip = f"{share.label}: real {share.real:.1%}, synthetic {share.synthetic:.1%}"
-        if not is_upright:
-            body += _text(_LABELS - 6, y + 11, _short(share.label), "end small")
-        for name, value, width in (("real", share.real, 0.9), ("synthetic", share.synthetic, 0.42)):
-            length, thickness = value / most * room, (step - 3) * width
-            place = _LABELS, y + (step - 3 - thickness) / 2, length, thickness
-            if is_upright:
-                x = step * (at + (1 - width) / 2)
-                place = x, floor - length, max(step * width, 1), length
+        lengths = {"real": share.real, "synthetic": share.synthetic}
+        bars.append((share.label, tip, f"{share.synthetic:.0%}", lengths))
+    if not column.is_ordered:
+        return _horizontal_bars("lying", label, bars)
+    floor, step, longest = _HEIGHT - 20.0, _WIDTH / max(len(bars), 1), _longest(bars)
+    body = Markup()
+    for at, (_, tip, _, lengths) in enumerate(bars):
+        for name, part in lengths.items():
+            width, length = step * _THICKNESS[name], part / longest * (floor - 16)
+            place = step * at + (step - width) / 2, floor - length, max(width, 1), length
             body += _rect(name, *place, data_tip=tip)
-        if not is_upright:
-            x = _LABELS + max(share.real, share.synthetic) / most * room + 4
-            body += _text(x, y + 11, f"{share.synthetic:.0%}", "small")
-    if not is_upright:
-        return _svg("lying", _WIDTH, max(4.0 + len(shares) * step, 20), label, body)
     body += _line(0, floor, _WIDTH, floor, "axis")
-    if shares:  # the last share can be that of the missing cells
-        first, last = shares[0].label.split(" to ")[0], shares[-1].label.split(" to ")[-1]
+    if bars:  # the last share can be that of the missing cells
+        first, last = bars[0][0].split(" to ")[0], bars[-1][0].split(" to ")[-1]
         body += _text(0, _HEIGHT - 6, _short(first), "small")
         body += _text(_WIDTH, _HEIGHT - 6, _short(last), "end small")
-    body += _text(_WIDTH, 8, f"{most:.0%}", "end small")
+    body += _text(_WIDTH, 8, f"{longest:.0%}", "end small")
     return _svg("upright", _WIDTH, _HEIGHT, label, body)
 
 
 def origin_chart(origins: Sequence[Origin]) -> Markup:
     """Draw how many rows were prompted with each column."""
-    most = max(origin.n_rows for origin in origins)
-    body, y = Markup(), 4.0
+    bars: list[_Bar] = []
     for origin in origins:
-        name = origin.column or "(the class alone)"
-        width = origin.n_rows / most * (_WIDTH - _LABELS - 40)
-        body += _text(_LABELS - 6, y + 10, _short(name), "end small")
-        tip = f"{name}: {origin.n_rows:,} rows"
-        body += _rect("synthetic", _LABELS, y + 1, width, 11, data_tip=tip)
-        body += _text(_LABELS + width + 4, y + 10, f"{origin.n_rows:,}", "small")
-        y += 18
-    return _svg("origins", _WIDTH, y, "Rows by the column that their prompt held", body)
+        name, n = origin.column or "(the class alone)", f"{origin.n_rows:,}"
+        bars.append((name, f"{name}: {n} rows", n, {"synthetic": origin.n_rows}))
+    return _horizontal_bars("origins", "Rows by the column that their prompt held", bars)
+
+
+def _longest(bars: Sequence[_Bar]) -> float:
+    return max((max(lengths.values()) for *_, lengths in bars), default=0.0) or 1.0
+
+
+def _horizontal_bars(kind: str, label: str, bars: Sequence[_Bar]) -> Markup:
+    body, step, unit = Markup(), 17.0, (_WIDTH - _LABELS - 34) / _longest(bars)
+    for at, (value, tip, figure, lengths) in enumerate(bars):
+        y = 2.0 + at * step
+        body += _text(_LABELS - 6, y + 11, _short(value), "end small")
+        for name, length in lengths.items():
+            thickness = (step - 3) * _THICKNESS[name]
+            place = _LABELS, y + (step - 3 - thickness) / 2, length * unit, thickness
+            body += _rect(name, *place, data_tip=tip)
+        body += _text(_LABELS + max(lengths.values()) * unit + 4, y + 11, figure, "small")
+    return _svg(kind, _WIDTH, max(4.0 + len(bars) * step, 20), label, body)
 
 
 def association_chart(association: Association, which: str) -> Markup:
@@ -108,22 +114,19 @@ def association_chart(association: Association, which: str) -> Markup:
 def map_chart(row_map: RowMap) -> Markup:
     """Draw the map: rings for real rows of the class, crosses for synthetic ones, else dots."""
     width, height, edge = 640.0, 420.0, 14.0
-    points = [point for layer in row_map.layers for point in layer.points]
-    xs, ys = zip(*points, strict=True)
+    xs, ys = zip(*(point for layer in row_map.layers for point in layer.points), strict=True)
     to_x = _scale(min(xs), max(xs), edge, width - edge)
     to_y = _scale(min(ys), max(ys), height - edge, edge)
     body = _rect("frame", 0.5, 0.5, width - 1, height - 1)
     styles = (
-        ("real", -3.0, "a3 3 0 1 0 6 0a3 3 0 1 0-6 0"),
-        ("synthetic", 0.0, "m-2.5-2.5l5 5m0-5l-5 5"),
-        ("other", 0.0, "h0"),
+        ("real", "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0"),
+        ("synthetic", "m-2.5-2.5l5 5m0-5l-5 5"),
+        ("other", "h0"),
     )
     for at in (2, 1, 0):  # the others lie below, the real rows on top
-        name, offset, shape = styles[at]
-        path = "".join(
-            f"M{_number(to_x(x) + offset)} {_number(to_y(y))}{shape}"
-            for x, y in row_map.layers[at].points
-        )
+        name, shape = styles[at]
+        points = row_map.layers[at].points
+        path = "".join(f"M{_number(to_x(x))} {_number(to_y(y))}{shape}" for x, y in points)
         body += _element("path", class_=f"mark {name}", data_layer=str(at), d=path)
     label = (
         "Map of rows on two axes that hold "
@@ -164,12 +167,12 @@ def forest_chart(
     results: Sequence[StrategyResult], score: str, smallest_difference: float
 ) -> Markup:
     """Draw each strategy's difference from doing nothing, with its interval."""
-    shown = [result for result in results if result.difference is not None]
+    shown = [(result, result.difference) for result in results if result.difference is not None]
     ends = [
         number
-        for result in shown
-        for number in (result.difference, *(result.interval or ()))
-        if number is not None and math.isfinite(number)
+        for result, difference in shown
+        for number in (difference, *(result.interval or ()))
+        if math.isfinite(number)
     ]
     reach = max([abs(end) for end in ends] + [2 * smallest_difference])
     left, width, step = 150.0, 640.0, 26.0
@@ -178,28 +181,22 @@ def forest_chart(
     low, high = scale(-smallest_difference), scale(smallest_difference)
     body = _rect("no-matter", low, 4, high - low, bottom)
     body += _line(scale(0), 4, scale(0), bottom + 4, "zero")
-    for row, result in enumerate(shown):
-        body += _forest_row(result, score, scale, 4 + step * (row + 0.5), left, width)
+    for row, (result, difference) in enumerate(shown):
+        y = 4 + step * (row + 0.5)
+        tip = f"{result.name}: {difference:+.3g} in {score}"
+        body += _text(left, y + 4, result.name, "end")
+        if result.interval is not None:
+            low, high = result.interval
+            tip += f", 95 % interval {low:+.3g} to {high:+.3g}"
+            body += _line(scale(low), y, scale(high), y, "interval")
+            for end in (low, high):
+                body += _line(scale(end), y - 4, scale(end), y + 4, "interval")
+        body += _element("circle", class_="value", cx=scale(difference), cy=y, r=5, data_tip=tip)
+        body += _text(width - 80, y + 4, signed(difference), "")
     for tick in (-reach, 0.0, reach):
         body += _text(scale(tick), bottom + 18, f"{tick:+.3g}" if tick else "0", "middle small")
     label = f"Difference in {score} from doing nothing, with 95 % intervals"
     return _svg("forest", width, bottom + 26, label, body)
-
-
-def _forest_row(
-    result: StrategyResult, score: str, scale: _Scale, y: float, left: float, width: float
-) -> Markup:
-    assert result.difference is not None
-    tip = f"{result.name}: {result.difference:+.3g} in {score}"
-    body = _text(left, y + 4, result.name, "end")
-    if result.interval is not None:
-        low, high = result.interval
-        tip += f", 95 % interval {low:+.3g} to {high:+.3g}"
-        body += _line(scale(low), y, scale(high), y, "interval")
-        for end in (low, high):
-            body += _line(scale(end), y - 4, scale(end), y + 4, "interval")
-    body += _element("circle", class_="value", cx=scale(result.difference), cy=y, r=5, data_tip=tip)
-    return body + _text(width - 80, y + 4, signed(result.difference), "")
 
 
 def _scale(low: float, high: float, start: float, end: float) -> _Scale:

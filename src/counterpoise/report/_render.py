@@ -1,18 +1,21 @@
-"""A summary as one HTML file that loads nothing and can load nothing, and as Markdown."""
+"""`Report`: a summary as one HTML file that can load nothing, as Markdown or as JSON."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+import json
+from dataclasses import dataclass
 from importlib import resources
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from counterpoise.report import _charts as charts
-from counterpoise.report import _wording as wording
+from counterpoise.report import _summary as wording
 from counterpoise.report._summary import Summary
 
 _MAX_CHARTS = 40
@@ -20,58 +23,58 @@ _MAX_CHARTS = 40
 _FILTERS = ("count", "figure", "interval", "p_value", "percent", "result_row", "signed")
 
 
-def to_html(summary: Summary) -> str:
-    """Return a summary as a whole HTML document.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a `summary` says as HTML, Markdown or JSON. In a notebook, it shows itself."""
 
-    Its content security policy admits its own style sheet and script, by their hashes, and nothing
-    else: the browser itself refuses whatever else would run or be fetched.
-    """
-    style, script = _file("style.css"), _file("script.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return _render(
-        "report.html.jinja",
-        summary,
-        charts=charts,
-        max_charts=_MAX_CHARTS,
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        policy=policy,
-    )
+    summary: Summary
 
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as one HTML document, also written to `path` if given.
 
-def to_markdown(summary: Summary) -> str:
-    """Return a summary as Markdown: what the page says, without its charts."""
-    return _render("report.md.jinja", summary)
+        The document loads nothing from anywhere, works from disk, and prints. Its content security
+        policy admits its own style sheet and script, by their hashes, and nothing else: the browser
+        itself refuses whatever else would run or be fetched.
+        """
+        templates = resources.files("counterpoise.report") / "templates"
+        style, script = (
+            (templates / name).read_text(encoding="utf-8") for name in ("style.css", "script.js")
+        )
+        policy = (
+            f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+            "base-uri 'none'; form-action 'none'"
+        )
+        text = _render(
+            "report.html.jinja",
+            self.summary,
+            charts=charts,
+            max_charts=_MAX_CHARTS,
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            policy=policy,
+        )
+        return _written(text, path)
 
+    def to_markdown(self, path: str | PathLike[str] | None = None) -> str:
+        """Return what the page says, without its charts, also written to `path` if given."""
+        return _written(_render("report.md.jinja", self.summary), path)
 
-def in_frame(page: str) -> str:
-    """Return a page in a frame of its own, for a notebook: neither can touch the other's style."""
-    frame = Markup(
-        '<iframe title="counterpoise report" sandbox="allow-scripts" width="100%" height="720" '
-        'style="border:1px solid #999" srcdoc="{}"></iframe>'
-    ).format(page)
-    return str(frame)
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as JSON, also written to `path` if given."""
+        record = self.summary.to_dict()
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+        return _written(f"{text}\n", path)
+
+    def _repr_html_(self) -> str:
+        frame = Markup(  # in a frame of its own, no style sheet touches another
+            '<iframe title="counterpoise report" sandbox="allow-scripts" width="100%" height="720" '
+            'style="border:1px solid #999" srcdoc="{}"></iframe>'
+        )
+        return str(frame.format(self.to_html()))
 
 
 def _render(template: str, summary: Summary, **values: Any) -> str:
     is_markdown = template.endswith(".md.jinja")
-    return (
-        _environment(is_markdown=is_markdown)
-        .get_template(template)
-        .render(
-            summary=summary,
-            lead=wording.lead(summary),
-            findings=wording.findings(summary),
-            **values,
-        )
-    )
-
-
-@cache
-def _environment(*, is_markdown: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("counterpoise.report"),
         autoescape=not is_markdown,  # noqa: S701 - Markdown is escaped by `finalize`
@@ -82,7 +85,8 @@ def _environment(*, is_markdown: bool) -> Environment:
         keep_trailing_newline=is_markdown,
     )
     environment.filters |= {name: getattr(wording, name) for name in _FILTERS}
-    return environment
+    values |= {"lead": wording.lead(summary), "findings": wording.findings(summary)}
+    return environment.get_template(template).render(summary=summary, **values)
 
 
 def _markdown_text(value: Any) -> str:
@@ -93,12 +97,11 @@ def _markdown_text(value: Any) -> str:
     return plain
 
 
-@cache
-def _file(name: str) -> str:
-    place: Any = resources.files("counterpoise.report") / "templates" / name
-    text: str = place.read_text(encoding="utf-8")
-    return text
-
-
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _written(text: str, path: str | PathLike[str] | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
