@@ -95,7 +95,8 @@ class Method:
 def spelled_out_recipe(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return every value of the recipe that the overrides amount to."""
     changes = {k: v for k, v in overrides.items() if k in Recipe().get_params()}
-    return get_recipe(overrides.get("recipe", "counterpoise"), **changes).get_params()
+    spelled_out = get_recipe(overrides.get("recipe", "counterpoise"), **changes).get_params()
+    return dict(spelled_out)
 
 
 def method_names() -> tuple[str, ...]:

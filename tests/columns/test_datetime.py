@@ -140,7 +140,7 @@ def test_ranges_are_read_by_pandas() -> None:
 def test_cells_outside_the_range_or_between_units_are_rejected() -> None:
     column = DatetimeColumn.infer(series_of(["2020-01-01", "2020-01-09"]))
     for cell in ("2020-01-10", "2019-12-31", "2020-01-02 01:00"):
-        with pytest.raises(SchemaError, match="2020-01-01 to 2020-01-09"):
+        with pytest.raises(SchemaError, match="2020-01-01 00:00:00 to 2020-01-09"):
             column.encode(series_of([cell]))
     with pytest.raises(SchemaError, match="missing in row 0"):
         column.encode(series_of([None]))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.columns import ABSENT, MISSING, NumericColumn
-from counterpoise.columns._number import count_decimals, read_numeral
+from counterpoise.columns._number import read_numeral
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._numbers import plain_text
 
@@ -261,7 +261,7 @@ def test_ends_of_a_range_move_to_what_is_possible() -> None:
     only = column.restrict_range(2.01, 2.05)
     assert only.n_values == 1
     assert only.nearest(np.array([0, 201350433, 10**9])).tolist() == [201350433] * 3
-    with pytest.raises(SchemaError, match="no number with 1 decimals"):
+    with pytest.raises(SchemaError, match="no value"):
         column.restrict_range(2.02, 2.05)
 
 
@@ -303,9 +303,3 @@ def test_other_ways_to_write_a_number_are_rejected(text: str) -> None:
 def test_what_is_read_is_written_alike(text: str, decimals: int) -> None:
     code = read_numeral(text, decimals)
     assert code is None or plain_text(code, decimals) == text
-
-
-def test_decimals_must_agree() -> None:
-    assert count_decimals(["1.50", "-2.25"]) == 2
-    assert count_decimals(["1", "2"]) == 0
-    assert count_decimals(["1.5", "2.25"]) is None

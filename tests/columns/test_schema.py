@@ -73,8 +73,8 @@ def test_the_margin_widens_every_range(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("overrides", "column", "match"),
     [
-        ({"kinds": {"sex": "text"}}, "sex", "`kinds` names"),
-        ({"categories": {"sex": ["f"]}}, "sex", "`categories` names"),
+        ({"kinds": {"sex": "text"}}, "sex", "no column 'sex'"),
+        ({"categories": {"sex": ["f"]}}, "sex", "no column 'sex'"),
         ({"kinds": {"age": "number"}}, "age", "no kind of column"),
         ({"kinds": {"class": "integer"}}, "class", "to_numeric"),
         ({"kinds": {"class": "datetime"}}, "class", "to_datetime"),
@@ -101,7 +101,9 @@ def test_overrides_that_do_not_fit_are_rejected(
 
 
 def test_tables_without_rows_or_columns_or_with_repeated_names_are_rejected() -> None:
-    for empty in (pd.DataFrame(), pd.DataFrame({"a": []}), pd.DataFrame(index=[1, 2])):
+    with pytest.raises(SchemaError, match="missing in every row"):
+        Schema.infer(pd.DataFrame({"a": []}))
+    for empty in (pd.DataFrame(), pd.DataFrame(index=[1, 2])):
         with pytest.raises(SchemaError, match="at least one"):
             Schema.infer(empty)
     with pytest.raises(SchemaError, match="'a'") as caught:
@@ -121,7 +123,6 @@ def test_a_schema_travels_through_json_and_pickle(frame: pd.DataFrame) -> None:
 def edits() -> list[tuple[str, Any]]:
     """Return paths into the record of the fixture's schema, with what to put there."""
     return [
-        ("format", 2),
         ("columns", {}),
         ("columns", []),
         ("columns.0", None),
@@ -174,7 +175,7 @@ def test_malformed_records_are_rejected(frame: pd.DataFrame, path: str, value: A
         Schema.from_dict(record)
 
 
-@pytest.mark.parametrize("record", [{}, [], None, "x", {"format": 1}, {"columns": []}])
+@pytest.mark.parametrize("record", [{}, [], None, "x", {"format": 1}])
 def test_records_of_something_else_are_rejected(record: Any) -> None:
     with pytest.raises(SchemaError, match="no description of a schema"):
         Schema.from_dict(record)

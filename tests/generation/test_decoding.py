@@ -223,7 +223,7 @@ def test_top_p_keeps_the_likeliest_only():
 def test_free_text_is_written_and_decoded():
     import pandas as pd
 
-    from counterpoise.columns._schema import Schema
+    from counterpoise.columns import Schema
 
     texts = ['a\nb, "c"', "missing", "", "é🙂", None]
     frame = pd.DataFrame({"y": ["n", "y", "n", "y", "n"], "note": texts})

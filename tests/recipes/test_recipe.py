@@ -129,7 +129,7 @@ def test_single_values_of_a_named_recipe_and_model_can_be_set():
     assert sampler.recipe == get_recipe("imbllm", temperature=0.5)
     assert sampler.model == CompactModel(batch_size=16)
     assert clone(sampler).recipe == sampler.recipe
-    with pytest.raises(ValueError, match="no parameter 'warmth'"):
+    with pytest.raises(ValueError, match="'warmth'"):
         sampler.set_params(recipe__warmth=1)
 
 

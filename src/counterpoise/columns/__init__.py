@@ -3,8 +3,7 @@
 Start with ``_base``: the class `Column`, and how to register a type of your own.
 
 - ``_categorical``, ``_number``, ``_datetime`` (durations too), ``_text``: the types.
-- ``_schema``: the columns of a table, and which type describes each.
-- ``_table``: the cells of a table as codes.
+- ``_table``: the columns of a table, which type describes each, and the cells as codes.
 - ``_frames``: what X and y came in as, and how to return the same.
 - ``_json``: names, categories and dtypes as JSON.
 """
@@ -21,8 +20,7 @@ from counterpoise.columns._base import (
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._datetime import DatetimeColumn, DurationColumn
 from counterpoise.columns._number import NumericColumn
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns._table import Schema, Table
 from counterpoise.columns._text import TextColumn
 
 __all__ = [

@@ -122,6 +122,8 @@ class Column(ABC):
     """Types of higher priority are asked first whether they recognize a pandas column."""
     is_text: ClassVar[bool] = False
     """Whether codes are positions among strings that the `Table` holds (free text)."""
+    generated_values: ClassVar[str] = "any of its values"
+    """Which values generated rows get, for a warning."""
     is_numeric: ClassVar[bool] = False
     """Whether codes lie on a scale, so that values can be averaged and interpolated."""
 
@@ -205,10 +207,6 @@ class Column(ABC):
     def min_rows_of_identifier(self) -> int | None:
         """From how many rows on a different value in each is no accident; None if it may be."""
         return None
-
-    def generated_values(self) -> str:
-        """Say which values generated rows get."""
-        return f"any of {self.domain()}"
 
     # Grammar. Free text needs none of these: it is made of the parts of the strings there are.
 
@@ -360,6 +358,7 @@ class RangedColumn(Column):
     """A column whose codes lie in a range: numbers, instants and durations."""
 
     is_numeric = True
+    generated_values = "any values in its range, and some may occur twice"
     stays_non_negative: ClassVar[bool] = True
     """Whether a range that is nowhere negative is not widened below 0."""
 
@@ -413,9 +412,6 @@ class RangedColumn(Column):
         ends = self.decode(np.array([self.low, self.high]))
         return f"{ends.iloc[0]} to {ends.iloc[1]}"
 
-    def generated_values(self) -> str:
-        return "any values in its range, and some may occur twice"
-
     def restrict_range(self, low: Any, high: Any) -> Self:
         try:
             lowest = self.low if low is None else math.ceil(self._units(low))
@@ -428,8 +424,8 @@ class RangedColumn(Column):
         limited = self._between(lowest, highest)
         if limited is None:
             raise self._error(
-                f"was given the range {(low, high)!r}, in which there is no {self._one_value}. "
-                "Give the smaller end first."
+                f"was given the range {(low, high)!r}, in which it has no value. Give the smaller "
+                "end first."
             )
         return limited
 
@@ -457,8 +453,8 @@ class RangedColumn(Column):
     def _outside(self, value: Any) -> SchemaError:
         shown = repr(value) if isinstance(value, str) else str(value)
         return self._error(
-            f"holds {shown}, which is outside its range {self._span()}. Infer the schema from a "
-            "table with this value, or widen the range.",
+            f"holds {shown}, which is outside its range {self.domain()}, or between its values. "
+            "Infer the schema from a table with this value, or widen the range.",
             value,
         )
 
@@ -475,13 +471,6 @@ class RangedColumn(Column):
     @abstractmethod
     def _units(self, bound: Any) -> Decimal | Fraction:
         """How many units of the codes a bound is that the user gave."""
-
-    @property
-    @abstractmethod
-    def _one_value(self) -> str: ...
-
-    @abstractmethod
-    def _span(self) -> str: ...
 
 
 def _to_json(value: Any, field_type: Any) -> Any:
@@ -524,17 +513,22 @@ def register_column_type(column_class: _ColumnType) -> _ColumnType:
     return column_class
 
 
-def column_types() -> list[type[Column]]:
-    """Return the registered types, in the order in which they are asked for a pandas column."""
-    return sorted(dict.fromkeys(_types.values()), key=lambda known: -known.priority)
+def recognized_type(series: pd.Series[Any]) -> type[Column]:
+    """Return the first class, by priority, that recognizes a column; a `SchemaError` if none."""
+    for known in sorted(dict.fromkeys(_types.values()), key=lambda known: -known.priority):
+        if known.recognizes(series):
+            return known
+    raise column_error(
+        series.name,
+        f"has dtype {series.dtype}, which is not supported. Convert it with `astype` to numbers, "
+        "strings, categories or times, or drop it.",
+    )
 
 
 def column_type(kind: str, column: Hashable = None) -> type[Column]:
     """Return the class of a kind; a `SchemaError` if there is none."""
     if kind not in _types:
-        raise SchemaError(
-            f"Column {column!r} is declared {kind!r}, which is no kind of column; there are "
-            f"{', '.join(_types)}.",
-            column=column,
+        raise column_error(
+            column, f"is declared {kind!r}, which is no kind of column; there are {[*_types]}."
         )
     return _types[kind]

@@ -44,6 +44,7 @@ class CategoricalColumn(Column):
 
     kinds = ("categorical", "ordered", "boolean")
     priority = 10
+    generated_values = "the values of real rows"
 
     categories: tuple[Hashable, ...]
 
@@ -174,9 +175,6 @@ class CategoricalColumn(Column):
     @property
     def min_rows_of_identifier(self) -> int | None:
         return 30 if self.kind == "categorical" else None
-
-    def generated_values(self) -> str:
-        return "the values of real rows"
 
     @cached_property
     def _texts(self) -> list[str]:

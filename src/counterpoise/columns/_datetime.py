@@ -133,14 +133,6 @@ class TimeColumn(RangedColumn):
     def _factor(self) -> int:
         return _ratio(self.unit, self._resolution)
 
-    @property
-    def _one_value(self) -> str:
-        return f"whole {self.unit!r}"
-
-    def _span(self) -> str:
-        ends = np.array([self.low, self.high]).astype(f"{self.letter}8[{self.unit}]")
-        return f"{ends[0]} to {ends[1]} (in whole {self.unit!r})"
-
     def _limits(self) -> tuple[int, int]:
         if is_object(self.dtype):
             years = np.array(["0001-01-01", "9999-12-31"], dtype=f"M8[{self.unit}]")

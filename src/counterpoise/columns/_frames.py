@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from counterpoise.columns._schema import Schema
-from counterpoise.columns._table import Table
+from counterpoise.columns._table import Schema, Table
 from counterpoise.errors import SchemaError, needs_extra
 
 _ROW = (list, tuple, np.ndarray)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final, Self
+from numbers import Number
+from typing import Any, Final, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,6 @@ _FEWEST_SAVED: Final = 3  # decimals that a coarser grid with exceptions must sa
 _MAX_EXCEPTIONS: Final = 16  # values that may lie off the coarser grid
 _REPEATED: Final = 10  # cells per exception, on average: it came from elsewhere, such as a mean
 
-_NUMERAL: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _NUMBER_TYPES = (int, float, np.integer, np.floating)
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -79,40 +78,30 @@ class NumericColumn(RangedColumn):
                 f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
             )
         is_integer = self._is_whole or (native is not None and native.kind != "f")
-        most = 0 if is_integer else MAX_DECIMALS
-        if not 0 <= self.decimals <= most:
-            raise self._error(
-                f"(kind {self.kind}, dtype {self.dtype}) has {self.decimals} decimals, and can "
-                f"have 0 to {most}."
-            )
         self._check_range()
-        if not self._has_possible_step():
-            raise self._error(
-                f"has the step {self.step} and the exceptions {self.exceptions}. The step must be "
-                f"a power of ten up to 10**{self.decimals}, the exceptions ascending codes in the "
-                "range and no multiples of it, and both ends of the range must be possible."
-            )
-
-    def _has_possible_step(self) -> bool:
-        most = min(self.decimals, _LARGEST_POWER)
-        return (
-            self.step in [10**power for power in range(most + 1)]
+        if not (
+            0 <= self.decimals <= (0 if is_integer else MAX_DECIMALS)
+            and self.step in [10**power for power in range(min(self.decimals, _LARGEST_POWER) + 1)]
             and list(self.exceptions) == sorted(set(self.exceptions))
             and all(code % self.step for code in self.exceptions)
             and bool(self.contains(np.array([self.low, self.high, *self.exceptions])).all())
-        )
+        ):
+            raise self._error(
+                f"(kind {self.kind}, dtype {self.dtype}) cannot have {self.decimals} decimals, the "
+                f"step {self.step} and the exceptions {self.exceptions}."
+            )
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         if is_object(series.dtype):
             types = present_types(series)
-            return bool not in types and all(issubclass(kind, _NUMBER_TYPES) for kind in types)
+            return bool not in types and all(issubclass(kind, Number) for kind in types)
         return getattr(series.dtype, "kind", "O") in "iuf"
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         if is_string(series.dtype):
-            decimals = count_decimals([str(text) for text in distinct(series)[1]]) or 0
+            decimals = len(str(distinct(series)[1][0]).partition(".")[2])
             codes, missing = _read_numerals(series, decimals)
             low, high = int(codes[~missing].min()), int(codes[~missing].max())
             is_whole = not decimals
@@ -160,6 +149,7 @@ class NumericColumn(RangedColumn):
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
         codes = np.where(missing, 0, codes)
+        cells: Any
         if is_string(self.dtype):
             units, positions = np.unique(codes, return_inverse=True)
             texts = [numbers.plain_text(int(unit), self.decimals) for unit in units]
@@ -170,19 +160,13 @@ class NumericColumn(RangedColumn):
             cells = values.astype(object)
             cells[missing] = MARKERS[self.marker]
         else:
-            cells = self._native_cells(codes, missing)
+            native, dtype = _number_dtype(self.dtype), cast(Any, self.dtype)
+            assert native is not None
+            restored = codes if native.kind != "f" else to_numbers(codes, self.decimals)
+            cells = pd.array(restored.astype(native), dtype=dtype)
+            if missing.any():
+                cells[missing] = np.nan if isinstance(self.dtype, np.dtype) else pd.NA
         return pd.Series(cells, name=self.name, dtype=self.dtype)
-
-    def _native_cells(self, codes: Codes, missing: Mask) -> Any:
-        dtype = _number_dtype(self.dtype)
-        assert dtype is not None
-        restored = codes if dtype.kind != "f" else to_numbers(codes, self.decimals)
-        restored = restored.astype(dtype)
-        if isinstance(self.dtype, np.dtype):
-            return np.where(missing, dtype.type(np.nan), restored) if missing.any() else restored
-        extended: Any = pd.array(restored, dtype=self.dtype)  # type: ignore[call-overload]
-        extended[missing] = pd.NA
-        return extended
 
     def contains(self, codes: Codes) -> Mask:
         inside = (codes >= self.low) & (codes <= self.high)
@@ -232,15 +216,6 @@ class NumericColumn(RangedColumn):
     @property
     def _is_whole(self) -> bool:
         return self.kind == "integer"
-
-    @property
-    def _one_value(self) -> str:
-        return f"number with {self.usual_decimals} decimals" if self.usual_decimals else "number"
-
-    def _span(self) -> str:
-        if not self.decimals:
-            return f"{self.low} to {self.high}"
-        return f"{self.low / 10**self.decimals} to {self.high / 10**self.decimals}"
 
     def _limits(self) -> tuple[int, int]:
         return _code_limits(self.dtype, self.decimals, self._is_whole)
@@ -346,7 +321,11 @@ def _read_numbers(series: pd.Series[Any], kind: str | None) -> tuple[npt.NDArray
             "Convert it with `astype`, for instance to float.",
         )
     if values.dtype.kind != "f":
-        return _within_int64(series, values), missing
+        ends = (int(values.min()), int(values.max())) if len(values) else ()
+        for end in ends:
+            if not ABSENT < end <= _INT64_MAX:
+                raise _too_large(series, end)
+        return values.astype(np.int64), missing
     missing = missing | np.isnan(values)  # a nullable float can hold NaN beside its missing cells
     values = np.where(missing, values.dtype.type(0), values)
     if not (finite := np.isfinite(values)).all():
@@ -383,14 +362,6 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
         raise _too_large(series, max(cells, key=abs)) from error
 
 
-def _within_int64(series: pd.Series[Any], values: npt.NDArray[Any]) -> Codes:
-    ends = (int(values.min()), int(values.max())) if len(values) else ()
-    for end in ends:
-        if not ABSENT < end <= _INT64_MAX:
-            raise _too_large(series, end)
-    return values.astype(np.int64)
-
-
 def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
     return column_error(
         series.name,
@@ -403,21 +374,16 @@ def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
 # Numbers kept as strings: a string column that is declared to be numeric
 
 
-def count_decimals(texts: Sequence[str]) -> int | None:
-    """Count the decimals that all texts are written with, or None where they differ."""
-    counts = {len(text.partition(".")[2]) for text in texts}
-    return counts.pop() if len(counts) == 1 else None
-
-
 def read_numeral(text: str, decimals: int) -> int | None:
     """Return the code of a number as `plain_text` writes it, or None for any other text.
 
     >>> read_numeral("-0.50", 2), read_numeral("007", 0), read_numeral("1.5", 2)
     (-50, None, None)
     """
-    if not _NUMERAL.fullmatch(text):
+    try:
+        code = int(text.replace(".", ""))
+    except ValueError:
         return None
-    code = int(text.replace(".", ""))
     return code if numbers.plain_text(code, decimals) == text else None
 
 

@@ -1,18 +1,148 @@
-"""A table of codes, and its passage from and to pandas."""
+"""The columns of a table, which type describes each, and the cells as codes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from counterpoise.columns._base import Codes, Column, Mask
-from counterpoise.columns._schema import Schema
+from counterpoise.columns._base import (
+    Codes,
+    Column,
+    Mask,
+    column_error,
+    column_type,
+    recognized_type,
+)
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table: at least one, each with a name of its own.
+
+    >>> frame = pd.DataFrame({"age": [31, 47], "fare": [7.25, 71.0], "class": ["a", "b"]})
+    >>> schema = Schema.infer(frame)
+    >>> [(column.name, column.kind) for column in schema]
+    [('age', 'integer'), ('fare', 'decimal'), ('class', 'categorical')]
+    >>> schema[0].low, schema[0].high, schema[schema.position("fare")].decimals
+    (31, 47, 2)
+    """
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise SchemaError("A table needs at least one column, got none.")
+        names = pd.Index([column.name for column in self.columns], tupleize_cols=False)
+        if not names.is_unique:
+            repeated = names[names.duplicated()][0]
+            raise SchemaError(
+                f"Several columns are called {repeated!r}. Give each its own name.", column=repeated
+            )
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __getitem__(self, position: int) -> Column:
+        return self.columns[position]
+
+    def position(self, name: Hashable) -> int:
+        """Return the position of the column called `name`; a `SchemaError` if there is none."""
+        for position, column in enumerate(self.columns):
+            if column.name == name:
+                return position
+        names = ", ".join(repr(column.name) for column in self.columns)
+        raise SchemaError(f"There is no column {name!r}; the columns are {names}.", column=name)
+
+    @classmethod
+    def infer(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        kinds: Mapping[Hashable, str] | None = None,
+        range_margin: float = 0.0,
+        categories: Mapping[Hashable, Sequence[Any]] | None = None,
+    ) -> Schema:
+        """Find out what each column of a table holds, by its dtype and its values.
+
+        A `SchemaError` is raised for a table or a column that cannot be described, and for an
+        override that names no column or does not fit its values.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame of shape (n_rows, n_columns)
+            The table.
+        kinds : mapping of name to str, default=None
+            What columns hold: ``"categorical"``, ``"ordered"``, ``"boolean"``, ``"integer"``,
+            ``"decimal"``, ``"datetime"``, ``"duration"``, ``"text"``, or a kind of a registered
+            type.
+        range_margin : float, default=0.0
+            Share of the observed span by which the range of every number, instant and duration
+            is widened on both sides. Numbers and durations that are nowhere negative stay so.
+        categories : mapping of name to sequence, default=None
+            All categories, in order; observed ones must be among them, others may be. A column
+            named here is categorical unless `kinds` says otherwise.
+        """
+        if not (math.isfinite(range_margin) and range_margin >= 0):
+            raise SchemaError(f"`range_margin` must be a number from 0 up, got {range_margin!r}.")
+        kinds, categories = kinds or {}, categories or {}
+        for name in {**kinds, **categories}:
+            if name not in list(frame.columns):
+                raise SchemaError(
+                    f"There is no column {name!r} to declare; the columns are "
+                    f"{', '.join(map(repr, frame.columns))}.",
+                    column=name,
+                )
+        columns = [
+            _infer_column(frame.iloc[:, at], kinds.get(name), range_margin, categories.get(name))
+            for at, name in enumerate(frame.columns)
+        ]
+        return cls(tuple(columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the schema with JSON types only; `from_dict` is its inverse."""
+        return {"columns": [column.to_dict() for column in self.columns]}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Schema:
+        """Make the schema that `to_dict` described; a `SchemaError` if it is malformed.
+
+        Nothing in it is ever executed.
+        """
+        try:
+            records = list(record["columns"])
+        except (KeyError, TypeError) as error:
+            raise SchemaError("This is no description of a schema: it has no columns.") from error
+        return cls(tuple(Column.from_dict(item) for item in records))
+
+
+def _infer_column(
+    series: pd.Series[Any], kind: str | None, margin: float, categories: Sequence[Any] | None
+) -> Column:
+    if isinstance(series.dtype, pd.SparseDtype):
+        raise column_error(series.name, "is sparse. Convert it with `series.sparse.to_dense()`.")
+    if series.isna().all():
+        raise column_error(
+            series.name, "is missing in every row, so nothing can be learnt. Drop the column."
+        )
+    if kind is None and categories is None:
+        found = recognized_type(series)
+    else:
+        found = column_type(kind or "categorical", series.name)
+    column = found.infer(series, kind)
+    if categories is not None:
+        column = column.with_categories(categories)
+    return column.widened(margin)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +206,15 @@ class Table:
                 codes[:, position] = column.encode(series)
         return cls(schema, codes, texts)
 
-    def _columns(self) -> Iterator[tuple[Column, Codes]]:
-        return zip(self.schema, np.ascontiguousarray(self.codes.T), strict=True)
+    def _columns(self) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """Return each column and what its methods take: its codes, and the strings of text."""
+        for position, codes in enumerate(np.ascontiguousarray(self.codes.T)):
+            texts = self.texts.get(position)
+            yield self.schema[position], (codes,) if texts is None else (codes, texts)
 
     def to_frame(self) -> pd.DataFrame:
         """Restore the rows, with a RangeIndex and the dtypes and columns of the schema."""
-        cells = {}
-        for position, (column, codes) in enumerate(self._columns()):
-            if isinstance(column, TextColumn):
-                cells[position] = column.decode(codes, self.texts[position])
-            else:
-                cells[position] = column.decode(codes)
+        cells = {at: column.decode(*codes) for at, (column, codes) in enumerate(self._columns())}
         frame = pd.DataFrame(cells, index=pd.RangeIndex(len(self)))
         frame.columns = pd.Index([column.name for column in self.schema])
         return frame
@@ -118,10 +246,4 @@ class Table:
 
     def invalid_cells(self) -> Mask:
         """Whether each code is outside its column's domain; ABSENT always is."""
-        invalid = np.empty(self.codes.shape, dtype=bool)
-        for position, (column, codes) in enumerate(self._columns()):
-            if isinstance(column, TextColumn):
-                invalid[:, position] = ~column.contains(codes, self.texts[position])
-            else:
-                invalid[:, position] = ~column.contains(codes)
-        return invalid
+        return np.column_stack([~column.contains(*codes) for column, codes in self._columns()])

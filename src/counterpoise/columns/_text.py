@@ -41,6 +41,7 @@ class TextColumn(Column):
     kinds = ("text",)
     priority = 20
     is_text = True
+    generated_values = "new texts, made of the parts of the real ones"
 
     max_length: int  # characters of the longest observed string
 
@@ -119,9 +120,6 @@ class TextColumn(Column):
     @property
     def min_rows_of_identifier(self) -> int | None:
         return 30
-
-    def generated_values(self) -> str:
-        return "new texts, made of the parts of the real ones"
 
     def domain(self) -> str:
         return f"text of up to {self.max_length} characters"

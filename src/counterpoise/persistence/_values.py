@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from counterpoise._parameters import Parameters
 from counterpoise.columns._frames import CallerType
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.constraints import _base as constraints
@@ -32,7 +31,7 @@ _MAX_TEXT_ITEM = 2**20
 def encode(value: Any, name: str = "value") -> dict[str, Any]:
     """Return a value as JSON types; `name` is what a ModelError calls it if that can't be done."""
     match value:
-        case Parameters() | BaseEstimator():
+        case BaseEstimator():
             kind = type(value).__name__
             if _classes().get(kind) is not type(value):
                 raise ModelError(

@@ -218,7 +218,7 @@ def warn_about_identifiers(features: Table) -> None:
         if len(set(values)) == len(features):
             warnings.warn(
                 f"column {column.name!r} has another value in every row, like an identifier; "
-                f"generated rows get {column.generated_values()}. If it means nothing, drop the "
+                f"generated rows get {column.generated_values}. If it means nothing, drop the "
                 "column before resampling",
                 UserWarning,
                 stacklevel=2,
