@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.io import _cells
-from counterpoise.io._cells import first_invalid_date, format_like, parse_cells
+from counterpoise import io as tables
+from counterpoise.io import first_invalid_date, format_like, parse_cells
 
 
 def parsed(*cells: str, missing: tuple[str, ...] = (), as_text: bool = False) -> list[object]:
@@ -117,7 +117,7 @@ def test_format_of_dates_is_found_once_for_a_column(monkeypatch: pytest.MonkeyPa
         n_calls += 1
         return "%Y-%m-%d"
 
-    monkeypatch.setattr(_cells, "_find_date_format", counted)
+    monkeypatch.setattr(tables, "_find_date_format", counted)
     assert format_like(column, column, text) == text.tolist()
     assert n_calls == 1
 

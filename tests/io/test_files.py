@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from counterpoise.errors import (
     TableFileError,
     TableWriteError,
 )
-from counterpoise.io._files import check_output, read_table, write_table
+from counterpoise.io import check_output, read_table, write_table
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def test_parquet_index_is_left_out_with_a_warning(folder: Path) -> None:
 
 
 def test_parquet_without_pyarrow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (folder / "t.parquet").touch()
     with pytest.raises(MissingDependencyError, match=r"counterpoise\[parquet\]"):
         read_table(folder / "t.parquet")

@@ -12,7 +12,7 @@ from counterpoise.errors import SchemaError, TableFileError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from counterpoise.io._files import Table
+    from counterpoise.io import Table
 
 _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
@@ -22,7 +22,7 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
 
     The other values of `table_options` are taken out of `options`.
     """
-    from counterpoise.io._files import read_table
+    from counterpoise.io import read_table
 
     missing, categorical = options.pop("missing"), options.pop("categorical")
     pairs = options.pop("column_types")
@@ -80,7 +80,7 @@ def check_column(name: str, columns: Sequence[str], role: str) -> None:
 
 def check_report(path: Path, *, overwrite: bool) -> None:
     """Raise unless a report can be written to `path`, before any long work."""
-    from counterpoise.io._files import check_destination
+    from counterpoise.io import check_destination
 
     if path.suffix.lower() not in _REPORT_METHODS:
         raise TableFileError(
@@ -91,7 +91,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
 
 def write_report(report: Any, path: Path) -> None:
     """Write a report in the format of the suffix of `path`."""
-    from counterpoise.io._files import atomic_write
+    from counterpoise.io import atomic_write
 
     with atomic_write(path) as draft:
         getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
@@ -99,7 +99,7 @@ def write_report(report: Any, path: Path) -> None:
 
 def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) -> None:
     """Raise if a column of a text file holds times that are not read from such files."""
-    from counterpoise.io._cells import first_invalid_date
+    from counterpoise.io import first_invalid_date
 
     if type_ == "duration":
         raise SchemaError(

@@ -79,7 +79,7 @@ def resample(
     DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
     synthetic rows. Options that name columns or settings can be given several times.
     """
-    from counterpoise.io._files import DELIMITERS, check_output, write_table
+    from counterpoise.io import DELIMITERS, check_output, write_table
     from counterpoise.sampler import LLMOverSampler
 
     for path, check in ((output, check_output), (report, check_report), (provenance, check_output)):
@@ -210,7 +210,7 @@ def sample(
     """
     import pandas as pd
 
-    from counterpoise.io._files import check_output, write_table
+    from counterpoise.io import check_output, write_table
     from counterpoise.sampler import LLMOverSampler
 
     if output is not None:
