@@ -206,23 +206,20 @@ def _check_delimiter(header: list[str], delimiter: str, path: Path) -> None:
 
 def _decode(path: Path, encoding: str) -> str:
     try:
-        codec = codecs.lookup(encoding).name
         content = path.read_bytes()
-    except (LookupError, ValueError) as error:
-        raise TableFileError(f"There is no encoding {encoding!r}.") from error
-    except OSError as error:
-        raise TableFileError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
-    try:
+        codec = codecs.lookup(encoding).name
         # a byte order mark is dropped
         text = content.decode("utf-8-sig" if codec == "utf-8" else codec)
+    except OSError as error:
+        raise TableFileError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise TableFileError(
             f"{str(path)!r} is not {encoding}: line {line} holds the byte "
             f"0x{content[error.start]:02x}. Give its encoding, such as --encoding cp1252."
         ) from error
-    except (LookupError, UnicodeError) as error:  # a codec of bytes, such as hex
-        raise TableFileError(f"{encoding!r} is not a text encoding.") from error
+    except (LookupError, ValueError) as error:  # none of text, such as hex
+        raise TableFileError(f"There is no encoding {encoding!r} of text.") from error
     if "\0" in text:
         raise TableFileError(
             f"{str(path)!r} holds NUL characters: it is not text in {encoding}. If it is text, "

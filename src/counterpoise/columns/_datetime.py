@@ -243,20 +243,15 @@ class DatetimeColumn(TimeColumn):
 
     @classmethod
     def _read_objects(cls, series: pd.Series[Any], missing: Mask) -> Ticks:
-        types = present_types(series)
-        resolution = next((_PYTHON_TYPES.get(kind) for kind in types), "us")
-        if resolution is None or len(types) > 1:
-            names = ", ".join(kind.__name__ for kind in types)
+        types = set(present_types(series))
+        has_zones = any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing])
+        if len(types) > 1 or not types <= _PYTHON_TYPES.keys() or has_zones:
             raise column_error(
                 series.name,
-                f"holds objects of type {names}; a column of times must hold datetime.date or "
-                "datetime.datetime throughout. Convert it with `pandas.to_datetime`.",
+                "holds objects that are not all dates, nor all datetimes without a time zone. "
+                "Convert it with `pandas.to_datetime`.",
             )
-        if any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing]):
-            raise column_error(
-                series.name,
-                "holds datetime objects with time zones. Convert it with `pandas.to_datetime`.",
-            )
+        resolution = _PYTHON_TYPES[types.pop()] if types else "us"
         cells = series.to_numpy(dtype=object, copy=True)
         cells[missing] = np.datetime64("NaT")
         return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution

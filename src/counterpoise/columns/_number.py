@@ -106,7 +106,7 @@ class NumericColumn(RangedColumn):
             low, high = int(codes[~missing].min()), int(codes[~missing].max())
             is_whole = not decimals
         else:
-            values, missing = _read_numbers(series, kind)
+            values, missing = _read_numbers(series)
             decimals, low, high, is_whole = _fit(series, values[~missing], kind)
         column = cls.describing(
             series,
@@ -128,7 +128,7 @@ class NumericColumn(RangedColumn):
             codes, missing = _read_numerals(series, self.decimals)
             outside = (codes < self.low) | (codes > self.high)
         else:
-            values, missing = _read_numbers(series, self.kind)
+            values, missing = _read_numbers(series)
             codes, outside = self._on_grid(values)
         self.check_missing(missing)
         return self._placed(series, codes, missing, outside)
@@ -301,8 +301,8 @@ def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]
     return -limit, limit
 
 
-def _read_numbers(series: pd.Series[Any], kind: str | None) -> tuple[npt.NDArray[Any], Mask]:
-    """Return the numbers of a column of any `kind`, 0 where missing, and which are missing.
+def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
+    """Return the numbers of a column, 0 where missing, and which are missing.
 
     They are int64 wherever all are integers by type, else one of the float dtypes.
     """
@@ -333,12 +333,6 @@ def _read_numbers(series: pd.Series[Any], kind: str | None) -> tuple[npt.NDArray
             series.name,
             f"holds {values[~finite][0]} in row {int(finite.argmin())}. Replace infinite numbers.",
             float(values[~finite][0]),
-        )
-    if is_object(series.dtype) and kind == "integer":  # its floats would come back as ints
-        raise column_error(
-            series.name,
-            "is of kind integer, but some of its objects are floats. "
-            "Convert it with `pandas.to_numeric`, or declare it decimal.",
         )
     return values, missing
 
@@ -374,26 +368,14 @@ def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
 # Numbers kept as strings: a string column that is declared to be numeric
 
 
-def read_numeral(text: str, decimals: int) -> int | None:
-    """Return the code of a number as `plain_text` writes it, or None for any other text.
-
-    >>> read_numeral("-0.50", 2), read_numeral("007", 0), read_numeral("1.5", 2)
-    (-50, None, None)
-    """
-    try:
-        code = int(text.replace(".", ""))
-    except ValueError:
-        return None
-    return code if numbers.plain_text(code, decimals) == text else None
-
-
 def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
     """Codes of a string column's numerals, 0 where missing, and which cells are missing."""
     positions, texts = distinct(series)
     codes = [0] * (len(texts) + 1)  # the position of a missing cell is -1
-    for position, text in enumerate(texts):
-        code = read_numeral(str(text), decimals)
-        if code is None:
+    for position, text in enumerate(map(str, texts)):
+        digits = text.replace(".", "")
+        code = int(digits) if digits.removeprefix("-").isdecimal() else 0
+        if numbers.plain_text(code, decimals) != text:
             raise column_error(
                 series.name,
                 f"is numeric, but {text!r} is not a number written with {decimals} decimals. "
@@ -423,10 +405,11 @@ def _fit(
     # Kind integer would restore the floats of an object column as ints.
     is_whole = is_exact and not decimals and not is_object(series.dtype)
     if kind == "integer" and not is_whole:
-        example = float(present[present != np.rint(present)][0])
+        example = float(present[np.argmax(present != np.rint(present))])
         raise column_error(
             series.name,
-            f"is declared integer, but holds {example}. Round it, or declare it decimal.",
+            f"is declared integer, but holds floats, such as {example}. Round it, or declare it "
+            "decimal.",
             example,
         )
     while True:
@@ -532,18 +515,15 @@ def inner_bounds(numbers: Floats, decimals: int) -> tuple[int, int]:
 
     The low bound is above the high one where the grid has no point between them.
     """
-    lowest, highest = numbers.min(), numbers.max()
-    scale, exact = 10.0**decimals, numbers.dtype.type
-    low = math.ceil(float(lowest) * scale)
-    high = math.floor(float(highest) * scale)
-    # The products are rounded, and so is the cast to a short dtype: compare the numbers restored.
-    while exact(low / scale) < lowest:
-        low += 1
-    while exact(high / scale) > highest:
-        high -= 1
-    # Rounding can also hide a code that fits, and several where the dtype is coarser than the grid.
-    while exact((low - 1) / scale) >= lowest:
-        low -= 1
-    while exact((high + 1) / scale) <= highest:
-        high += 1
-    return low, high
+    return _inner_bound(numbers, decimals), -_inner_bound(-numbers, decimals)
+
+
+def _inner_bound(numbers: Floats, decimals: int) -> int:
+    lowest, scale, exact = numbers.min(), 10.0**decimals, numbers.dtype.type
+    code = math.ceil(float(lowest) * scale)
+    # The product is rounded, and so is the cast to a short dtype: compare the numbers restored.
+    while exact(code / scale) < lowest:
+        code += 1
+    while exact((code - 1) / scale) >= lowest:
+        code -= 1
+    return code
