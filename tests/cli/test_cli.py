@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from counterpoise import LLMOverSampler
-from counterpoise.cli._files import check_column
-from counterpoise.cli._resample import resample
+from counterpoise.cli._commands import resample
+from counterpoise.cli._options import check_column
 from counterpoise.errors import DecodingError, MissingDependencyError, ModelError, SchemaError
 from tests.doubles import CopyingSampler, Shell
 

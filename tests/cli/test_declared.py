@@ -9,25 +9,26 @@ import pytest
 import counterpoise
 from counterpoise import models, recipes
 from counterpoise.cli import _declared
-from counterpoise.cli._declared import declared_parameters
+from counterpoise.cli._declared import Parameter, declared_parameters, parameters_of
 from counterpoise.cli._options import parse_setting
 from tests.doubles import Shell
 
 
 @pytest.mark.parametrize(
-    ("module", "declared"),
+    ("declared", "found"),
     [
-        ("sampler", counterpoise.LLMOverSampler),
-        ("comparison", counterpoise.compare),
-        ("recipes", recipes.Recipe),
-        ("models", models.CompactModel),
-        ("models", models.PretrainedModel),
-        ("models", models.AutoModel),
-        ("models", models.Backbone),
+        (counterpoise.LLMOverSampler, declared_parameters("sampler", "LLMOverSampler")),
+        (counterpoise.compare, declared_parameters("comparison", "compare")),
+        (recipes.Recipe, parameters_of(recipes.Recipe)),
+        (models.CompactModel, parameters_of(models.CompactModel)),
+        (models.PretrainedModel, parameters_of(models.PretrainedModel)),
+        (models.AutoModel, parameters_of(models.AutoModel)),
+        (models.Backbone, parameters_of(models.Backbone)),
     ],
 )
-def test_parameters_are_read_as_they_are_declared(module: str, declared: object) -> None:
-    found = declared_parameters(module, declared.__name__)
+def test_parameters_are_read_as_they_are_declared(
+    declared: object, found: dict[str, Parameter]
+) -> None:
     parameters = inspect.signature(declared).parameters.values()
     expected = {p.name: p.default for p in parameters if p.default is not p.empty}
     assert {name: parameter.default for name, parameter in found.items()} == expected

@@ -1,14 +1,13 @@
 """The command line, ``counterpoise --help``: commands that import libraries only when they run.
 
-- ``_resample`` (with ``sample``), ``_compare``: the commands
-- ``_options``: options that they share, which of them ``--help`` leaves out (`RareOption`),
-  ``--set``, and the values that texts stand for
+- ``_commands``: the commands
+- ``_options``: options that they share, which of them ``--help`` leaves out (`RareOption`), and
+  what they stand for: ``--set``, the table that is read
 - ``_declared``: defaults and help texts, read from where the package declares its parameters
-- ``_files``: the table that is read, the report that is written
 - ``_terminal``: errors, warnings, exit codes
 
 Data goes to a file or to stdout, everything for people to stderr. The exit code is 0 for success,
-1 for a failure, 2 for a mistake in the arguments, 130 for Ctrl-C. Start with ``_resample``.
+1 for a failure, 2 for a mistake in the arguments, 130 for Ctrl-C. Start with ``_commands``.
 """
 
 import sys
@@ -17,8 +16,7 @@ from collections.abc import Sequence
 import click
 
 from counterpoise import __version__
-from counterpoise.cli._compare import compare
-from counterpoise.cli._resample import resample, sample
+from counterpoise.cli._commands import compare, resample, sample
 from counterpoise.cli._terminal import run
 
 __all__ = ["main"]

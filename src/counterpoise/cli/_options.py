@@ -7,26 +7,29 @@ that is a constraint has the summary of its class. ``--help`` leaves out what fe
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import textwrap
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from counterpoise.cli._declared import Parameter, declared_parameters, summary
+from counterpoise.cli._declared import Parameter, declared_parameters, parameters_of, summary
 from counterpoise.cli._terminal import say
+from counterpoise.errors import SchemaError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from counterpoise.io import Table
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 SAMPLER = declared_parameters("sampler", "LLMOverSampler")
 PATH = click.Path(path_type=Path)
-_MODELS = {"compact": "CompactModel", "auto": "AutoModel"}  # all others are PretrainedModel
 _STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 
@@ -181,9 +184,10 @@ def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
 
 def _settings(owner: str, model: str) -> dict[str, Parameter]:
     """Return the parameters of the recipe, or of the model with the name `model`."""
-    if owner == "recipe":
-        return declared_parameters("recipes", "Recipe")
-    declared = declared_parameters("models", _MODELS.get(model, "PretrainedModel"))
+    from counterpoise.models import get_model
+    from counterpoise.recipes import Recipe
+
+    declared = parameters_of(Recipe if owner == "recipe" else type(get_model(model)))
     # the name of a pre-trained model is what --model gives
     return {name: parameter for name, parameter in declared.items() if name != "name"}
 
@@ -195,16 +199,6 @@ def _listed_settings(owner: str, model: str) -> Iterator[str]:
         yield textwrap.fill(parameter.help, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
-def _check_setting(owner: str, name: str, model: str) -> None:
-    """Raise unless the recipe or the model has such a parameter, and show those that it has."""
-    known = _settings(owner, model)
-    if name not in known:
-        say("\n".join(_listed_settings(owner, model)))
-        raise click.BadParameter(
-            f"there is no {owner}.{name}; there are {', '.join(known)}", param_hint="--set"
-        )
-
-
 def _show_all_options(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     if not is_wanted:
         return
@@ -213,9 +207,9 @@ def _show_all_options(ctx: click.Context, _: click.Parameter, is_wanted: bool) -
     if any(option.name == "settings" for option in ctx.command.params):
         click.echo("\nWhat --set can change, with the defaults; a recipe may have others.\n")
         click.echo("\n".join(_listed_settings("recipe", "")))
-        for model in (*_MODELS, "NAME"):
-            lines = _listed_settings("model", model)
-            click.echo("\n".join(["", f"With --model {model}:", *lines]))
+        for model in ("compact", "auto", "NAME"):
+            click.echo(f"\nWith --model {model}:")
+            click.echo("\n".join(_listed_settings("model", model)))
     ctx.exit()
 
 
@@ -293,6 +287,9 @@ output_option = click.option(
     metavar="FILE",
     help="Where to write: .csv, .tsv or .parquet; without it, or with -, CSV on stdout.",
 )
+report_option = repeatable(
+    "--report", "reports", "FILE", "Write a report: .html (a single file), .md or .json.", PATH
+)
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 seed_option = parameter_option(
     SAMPLER["random_state"], "--seed", type=click.IntRange(min=0), metavar="INTEGER"
@@ -331,7 +328,11 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
     model_name, recipe_name = options.pop("model"), options.pop("recipe")
     changes: dict[str, dict[str, Any]] = {"recipe": {}, "model": {}}
     for owner, name, value in options.pop("settings"):
-        _check_setting(owner, name, model_name)
+        known = _settings(owner, model_name)
+        if name not in known:
+            say("\n".join(_listed_settings(owner, model_name)))
+            message = f"there is no {owner}.{name}; there are {', '.join(known)}"
+            raise click.BadParameter(message, param_hint="--set")
         changes[owner][name] = value
     recipe = get_recipe(recipe_name, **changes["recipe"])
     model = get_model(model_name).set_params(**changes["model"])
@@ -354,3 +355,95 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         "constraints": ["auto", *wanted] if wanted else "auto",
         "device": options.pop("device"),
     }
+
+
+def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table, dict[str, str]]:
+    """Return a table and the types of columns that were named, once they have been checked.
+
+    The other values of `table_options` are taken out of `options`.
+    """
+    from counterpoise.io import read_table
+
+    missing, categorical = options.pop("missing"), options.pop("categorical")
+    pairs = options.pop("column_types")
+    types = dict(pairs)
+    as_text = {name for name, type_ in types.items() if type_ in ("categorical", "text")}
+    table = read_table(
+        data,
+        missing=missing,
+        as_text=as_text.union(categorical, _split_names(categorical, ())),
+        delimiter=options.pop("delimiter"),
+        encoding=options.pop("encoding"),
+    )
+    columns = list(table.frame.columns)
+    check_column(target, columns, "target")
+    if len(columns) == 1:
+        raise SchemaError(f"The table has the target {target!r} and no other column.")
+    pairs += tuple((name, "categorical") for name in _split_names(categorical, columns))
+    for name, type_ in pairs:
+        check_column(name, columns, "column of --type or --categorical")
+        if types.setdefault(name, type_) != type_:
+            raise SchemaError(f"{name!r} cannot be both {types[name]} and {type_}", column=name)
+        if name == target:
+            raise SchemaError(f"{name!r} is the target, which has no type", column=name)
+        if table.cells is not None:
+            _check_times(table.cells[name], type_, missing)
+    y = table.frame[target]
+    if n_missing := int(y.isna().sum()):
+        raise SchemaError(
+            f"The target {target!r} is missing in {n_missing:,} of {len(y):,} rows. "
+            "Fill in these cells or remove the rows.",
+            column=target,
+        )
+    if y.nunique() == 1:
+        raise SchemaError(
+            f"The target {target!r} is {y.iloc[0]!r} in every row: there is nothing to balance.",
+            column=target,
+        )
+    return table, types
+
+
+def _split_names(texts: Sequence[str], columns: Collection[str]) -> list[str]:
+    """Return the columns that are given one by one or with commas between.
+
+    >>> _split_names(["zip,plan", "fee, total"], ["zip", "plan", "fee, total"])
+    ['zip', 'plan', 'fee, total']
+    """
+    names: list[str] = []
+    for text in texts:
+        names += [text] if text in columns else [name.strip() for name in text.split(",")]
+    return names
+
+
+def check_column(name: str, columns: Sequence[str], role: str) -> None:
+    """Raise unless `name` is one of `columns`, and suggest similar ones."""
+    if name in columns:
+        return
+    folded = {column.casefold().strip(): column for column in columns}
+    near = difflib.get_close_matches(name.casefold().strip(), folded, n=3, cutoff=0.6)
+    if near:
+        hint = f"Did you mean {' or '.join(repr(folded[key]) for key in near)}?"
+    else:
+        shown = ", ".join(repr(column) for column in columns[:20])
+        hint = f"It has {shown}{', ...' if len(columns) > 20 else ''}."
+    raise SchemaError(f"The table has no column {name!r} (the {role}). {hint}", column=name)
+
+
+def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) -> None:
+    """Raise if a column of a text file holds times that are not read from such files."""
+    from counterpoise.io import first_invalid_date
+
+    if type_ == "duration":
+        raise SchemaError(
+            f"Column {cells.name!r} cannot be a duration: none are read from text files. Write it "
+            "as a number, or give the table as .parquet.",
+            column=cells.name,
+        )
+    invalid = first_invalid_date(cells, missing=missing) if type_ == "datetime" else None
+    if invalid is not None:
+        raise SchemaError(
+            f"Column {cells.name!r} holds {invalid!r}: only ISO dates are read from text files, "
+            "such as 2024-01-31, 2024-01-31 23:59 or 2024-01-31T23:59:59, in one form per column. "
+            "Rewrite them, or give the table as .parquet.",
+            column=cells.name,
+        )

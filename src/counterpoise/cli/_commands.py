@@ -1,19 +1,25 @@
-"""``counterpoise resample`` fills the small classes of a table; ``sample`` draws further rows."""
+"""The commands: `resample` fills small classes, `sample` draws further rows, `compare` compares."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from counterpoise.cli import _options as shared
-from counterpoise.cli._files import check_report, read_source, write_report
+from counterpoise.cli._declared import declared_parameters
 from counterpoise.cli._terminal import aligned, say
-from counterpoise.errors import ModelError
+from counterpoise.errors import ModelError, TableFileError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from counterpoise.report import Report, Verdict
+
+_COMPARE = declared_parameters("comparison", "compare")
+_REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
 
 @click.command()
@@ -21,12 +27,7 @@ if TYPE_CHECKING:
 @shared.output_option
 @click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
 @click.option("--only-synthetic", is_flag=True, help="Write the synthetic rows only.")
-@click.option(
-    "--report",
-    type=shared.PATH,
-    metavar="FILE",
-    help="Write a report: .html (a single file), .md or .json.",
-)
+@shared.report_option
 @click.option(
     "--provenance",
     cls=shared.RareOption,
@@ -67,7 +68,7 @@ def resample(
     output: Path | None,
     mark_synthetic: str | None,
     only_synthetic: bool,
-    report: Path | None,
+    reports: tuple[Path, ...],
     provenance: Path | None,
     save: Path | None,
     save_rows: bool,
@@ -77,16 +78,16 @@ def resample(
     """Fill the small classes of a table with synthetic rows.
 
     DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
-    synthetic rows. Options that name columns or settings can be given several times.
+    synthetic rows. Options that name columns, settings or reports can be given several times.
     """
     from counterpoise.io import DELIMITERS, check_output, write_table
     from counterpoise.sampler import LLMOverSampler
 
-    for path, check in ((output, check_output), (report, check_report), (provenance, check_output)):
-        if path is not None:
-            check(path, overwrite=force)
+    for path in filter(None, (output, provenance)):
+        check_output(path, overwrite=force)
+    _check_reports(reports, overwrite=force)
     _check_save(save, save_rows, no_copies=options["no_copies"])
-    table, types = read_source(data, target, options)
+    table, types = shared.read_source(data, target, options)
     if mark_synthetic in table.frame.columns:
         raise click.BadParameter(
             f"the table already has a column {mark_synthetic!r}", param_hint="--mark-synthetic"
@@ -112,7 +113,7 @@ def resample(
     write_table(
         result, output, delimiter=table.delimiter if suffix == data.suffix.lower() else None
     )
-    note = say if options["verbose"] else lambda _: None
+    note = say if options["verbose"] else _ignore
     note(_summary(y, synthetic[target], sampler))
     if output is not None:
         note(f"wrote {len(result):,} rows to {output}")
@@ -122,11 +123,10 @@ def resample(
     if save is not None:
         sampler.save(save, include_rows=save_rows)
         note(f"saved the sampler to {save}")
-    if report is not None:
-        from counterpoise.report import report as make_report
+    if reports:
+        from counterpoise.report import report
 
-        write_report(make_report(sampler, title=data.stem), report)
-        note(f"wrote a report to {report}")
+        _write_reports(report(sampler, title=data.stem), reports, note)
 
 
 def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
@@ -164,16 +164,14 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     """Return one row per synthetic row; conditions as text, for their columns are of any type."""
     import pandas as pd
 
-    def as_text(value: Any) -> str | None:
-        if isinstance(value, tuple):
-            return ", ".join(map(str, value))
-        return None if pd.isna(value) else str(value)
+    def as_text(value: Any) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     columns = ["class", "condition_column", "condition_value", "log_likelihood"]
     columns += ["nearest_distance", "nearest_row"]
     provenance = getattr(sampler, "provenance_", pd.DataFrame(columns=columns)).copy()
     for name in ("condition_column", "condition_value"):
-        provenance[name] = provenance[name].map(as_text).astype(object)
+        provenance[name] = provenance[name].map(as_text, na_action="ignore").astype(object)
     return provenance
 
 
@@ -229,3 +227,98 @@ def sample(
     write_table(X, output)
     if verbose and output is not None:
         say(f"wrote {len(X):,} rows to {output}")
+
+
+@click.command()
+@shared.table_options
+@shared.parameter_option(
+    _COMPARE["classifiers"],
+    "--classifier",
+    multiple=True,
+    default=[_COMPARE["classifiers"].default],
+    metavar="NAME",
+)
+@shared.parameter_option(_COMPARE["positive"], "--positive", metavar="CLASS")
+@shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
+@shared.parameter_option(
+    _COMPARE["n_repeats"], "--repeats", cls=shared.RareOption, type=click.IntRange(min=1)
+)
+@shared.parameter_option(_COMPARE["score"], "--score")
+@shared.parameter_option(
+    _COMPARE["smallest_difference"],
+    "--smallest-difference",
+    cls=shared.RareOption,
+    type=click.FloatRange(min=0),
+)
+@shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=click.FloatRange(min=0))
+@shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))
+@shared.parameter_option(_COMPARE["max_time"], "--max-time", metavar="SECONDS")
+@shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
+@shared.sampler_options
+@shared.report_option
+@shared.force_option
+@shared.verbosity_options
+def compare(
+    *, data: Path, target: str, reports: tuple[Path, ...], force: bool, **options: Any
+) -> None:
+    """Find out whether balancing a table helps, and how.
+
+    DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC and
+    the language model are compared on the same splits, each with a threshold tuned out of fold.
+    The verdict goes to stdout. Options that name columns, settings, classifiers or reports can be
+    given several times.
+    """
+    from counterpoise.comparison._compare import compare as compare_strategies
+    from counterpoise.sampler import LLMOverSampler
+
+    _check_reports(reports, overwrite=force)
+    table, types = shared.read_source(data, target, options)
+    X, y = table.frame.drop(columns=target), table.frame[target]
+    if (name := options["positive"]) is not None:
+        options["positive"] = shared.class_named(name, y.unique().tolist(), "--positive")
+    options["classifiers"] = list(options["classifiers"])
+    sampler = LLMOverSampler(column_types=types or None, **shared.sampler_parameters(options, X))
+    comparison = compare_strategies(
+        X, y, sampler=sampler, column_types=types or None, title=data.stem, **options
+    )
+    click.echo(_as_text(comparison.verdict))
+    _write_reports(comparison.report, reports, say if options["verbose"] else _ignore)
+
+
+def _as_text(verdict: Verdict) -> str:
+    """Return the verdict and its evidence for a terminal."""
+    from counterpoise.report._summary import result_row
+
+    parts = [verdict.sentence]
+    for classifier, results in verdict.results.items():
+        scores = list(results[0].scores)[:4]
+        header = ["", *scores, "difference", "95 % interval", "p (Holm)", "seconds"]
+        rows = aligned([header, *(result_row(result, scores) for result in results)])
+        parts.append(f"{classifier}, difference in {verdict.score}:\n{rows}")
+    return "\n\n".join([*parts, *verdict.reasons, verdict.method])
+
+
+def _check_reports(paths: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise unless reports can be written to `paths`, before any long work."""
+    from counterpoise.io import check_destination
+
+    for path in paths:
+        if path.suffix.lower() not in _REPORT_METHODS:
+            raise TableFileError(
+                f"{str(path)!r} has no suffix of a report format: name it .html, .md or .json."
+            )
+        check_destination(path, overwrite=overwrite)
+
+
+def _write_reports(report: Report, paths: Sequence[Path], note: Callable[[str], None]) -> None:
+    """Write a report to each path, in the format of its suffix."""
+    from counterpoise.io import atomic_write
+
+    for path in paths:
+        with atomic_write(path) as draft:
+            getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
+        note(f"wrote a report to {path}")
+
+
+def _ignore(note: str) -> None:
+    pass
