@@ -9,7 +9,7 @@ from scipy import stats
 
 from counterpoise.columns import Schema
 from counterpoise.metrics import Sample
-from counterpoise.metrics import _diversity as diversity
+from counterpoise.metrics import _builtin as diversity
 from counterpoise.metrics._distance import distances, encode
 from tests.metrics.frames import made_rows
 
@@ -76,7 +76,7 @@ def test_repeated_rows_cover_everything_and_rows_of_one_kind_do_not() -> None:
     assert diversity.distinct_row_rate(sample(REAL, one)) == 1 / 50
     assert diversity.mean_pairwise_distance(sample(REAL, one)) == 0
     assert diversity.joint_entropy(sample(REAL, one)) == 0
-    assert diversity.column_entropies(sample(REAL, one)).tolist() == [0] * 6
+    assert diversity.column_entropy(sample(REAL, one)).tolist() == [0] * 6
     assert diversity.beta_recall(sample(REAL, one)) < diversity.beta_recall(sample(REAL, MADE))
 
 
@@ -101,13 +101,13 @@ def test_mean_pairwise_distance_of_uniform_numbers() -> None:
 
 def test_entropies_and_support_by_column() -> None:
     names = [column.name for column in sample(REAL, MADE).rows.columns]
-    found = dict(zip(names, diversity.column_entropies(sample(REAL, MADE)), strict=True))
+    found = dict(zip(names, diversity.column_entropy(sample(REAL, MADE)), strict=True))
     counts = MADE["member"].value_counts().to_numpy()
     assert found["member"] == pytest.approx(stats.entropy(counts) + 1 / (2 * len(MADE)))
     few = MADE[MADE["colour"] == "a"]
-    covered = diversity.column_support_coverage(sample(REAL, few))
+    covered = diversity.support_coverage(sample(REAL, few))
     assert covered[names.index("colour")] == 1 / 4  # a, b, c and missing
-    assert diversity.column_support_coverage(sample(REAL, REAL)).tolist() == [1] * 6
+    assert diversity.support_coverage(sample(REAL, REAL)).tolist() == [1] * 6
     assert set(names) == set(REAL.columns)
 
 

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from counterpoise.columns import Schema
-from counterpoise.metrics._distance import encode
-from counterpoise.metrics._diversity import chow_liu_entropy, entropy
-from counterpoise.metrics._metric import bin_rows
+from counterpoise.metrics import Sample
+from counterpoise.metrics._builtin import chow_liu_entropy, entropy
 
 
 @settings(max_examples=50, deadline=None)
@@ -69,10 +68,10 @@ def test_numbers_are_binned_by_the_real_rows_and_missing_is_a_value() -> None:
     real = pd.DataFrame({"x": np.arange(100.0), "few": [0, 1] * 50, "c": ["a", "b"] * 50})
     real.loc[0, "x"] = np.nan
     made = real.assign(x=5.0)
-    rows, others = encode(Schema.infer(real), [real], [made])
-    bins = bin_rows(rows, rows, 4)
+    sample = Sample.from_frames(real, made, Schema.infer(real))
+    bins = sample.real.bins
     assert np.bincount(bins[:, 0]).tolist() == [25, 25, 24, 25, 1] or bins[:, 0].max() == 4
     entropies = [entropy(column) for column in bins.T]
     assert entropies[1] == pytest.approx(np.log(2) + 1 / 200)
     assert entropies[2] == pytest.approx(np.log(2) + 1 / 200)
-    assert entropy(bin_rows(rows, others, 4)[:, 0]) == 0
+    assert entropy(sample.bins[:, 0]) == 0

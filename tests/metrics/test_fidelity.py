@@ -12,14 +12,14 @@ from scipy.stats import contingency
 
 from counterpoise.columns import Schema
 from counterpoise.metrics import Sample
-from counterpoise.metrics._distance import distances, encode
-from counterpoise.metrics._fidelity import (
+from counterpoise.metrics._builtin import (
     alpha_precision,
     association_error,
     detection_auc,
-    marginal_distances,
+    marginal_distance,
     two_sample_test,
 )
+from counterpoise.metrics._distance import distances, encode
 from counterpoise.report._build import association_matrix
 from tests.metrics.frames import made_rows
 
@@ -36,7 +36,7 @@ def sample(
 def gaps(prepared: Sample) -> dict[Any, float]:
     """Return the marginal distances by column."""
     names = [column.name for column in prepared.rows.columns]
-    return dict(zip(names, marginal_distances(prepared), strict=True))
+    return dict(zip(names, marginal_distance(prepared), strict=True))
 
 
 def test_numbers_have_the_kolmogorov_smirnov_distance() -> None:
@@ -56,11 +56,11 @@ def test_categories_have_the_total_variation_distance() -> None:
     assert found == pytest.approx(expected)
 
 
-def test_marginal_distances_at_their_ends() -> None:
-    assert marginal_distances(sample(REAL, REAL)).tolist() == [0] * 6
+def test_marginal_distance_at_their_ends() -> None:
+    assert marginal_distance(sample(REAL, REAL)).tolist() == [0] * 6
     real = pd.DataFrame({"x": [1, 2, 3], "c": ["a", "b", "a"], "d": ["u", "u", "v"]})
     made = pd.DataFrame({"x": [7, 8], "c": ["z", "z"], "d": [None, None]})
-    assert marginal_distances(sample(real, made, Schema.infer(real))).tolist() == pytest.approx(
+    assert marginal_distance(sample(real, made, Schema.infer(real))).tolist() == pytest.approx(
         [1, 1, 1]
     )
 
@@ -125,7 +125,7 @@ def test_shuffled_columns_have_the_right_marginals_and_no_associations() -> None
     schema = Schema.infer(frame)
     shuffled = frame.apply(lambda column: random.permutation(column.to_numpy()))
     shuffled = shuffled.astype(frame.dtypes)
-    assert marginal_distances(sample(frame, shuffled, schema)).max() == pytest.approx(0)
+    assert marginal_distance(sample(frame, shuffled, schema)).max() == pytest.approx(0)
     assert association_error(sample(frame, frame, schema)) == 0
     truth = association_matrix(frame, schema).abs().to_numpy()[np.tril_indices(6, -1)].mean()
     assert association_error(sample(frame, shuffled, schema)) > truth / 2

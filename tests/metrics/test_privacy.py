@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from counterpoise.columns import Schema
 from counterpoise.errors import MissingDependencyError
 from counterpoise.metrics import Estimate, Sample, measure_quality
-from counterpoise.metrics import _privacy as privacy
+from counterpoise.metrics import _builtin as privacy
 from counterpoise.metrics._distance import distances, encode
 from tests.metrics.frames import made_rows, with_noise
 
@@ -22,12 +23,12 @@ SCHEMA = Schema.infer(ROWS)
 
 
 def measure(
-    metric: Callable[[Sample], Estimate],
+    metric: Callable[[Sample], Any],
     train: pd.DataFrame,
     made: pd.DataFrame,
     schema: Schema = SCHEMA,
     holdout: pd.DataFrame | None = None,
-) -> Estimate:
+) -> Any:
     return metric(Sample.from_frames(train, made, schema, holdout=holdout))
 
 
@@ -95,11 +96,11 @@ def test_texts_that_are_nearly_a_training_text() -> None:
     train, other = texts(40, 0), texts(40, 1)
     schema = Schema.infer(train, kinds={"note": "text"})
     copied = other.assign(note=train["note"].str.replace("word1", "worm1", n=1))
-    assert measure(privacy.text_near_copies, train, copied, schema).value == 1
-    assert measure(privacy.text_near_copies, train, other, schema).value == 0
+    assert measure(privacy.text_near_copies, train, copied, schema)["note"].value == 1
+    assert measure(privacy.text_near_copies, train, other, schema)["note"].value == 0
     gaps = copied.assign(note=copied["note"].where(copied.index < 10))
-    assert measure(privacy.text_near_copies, train, gaps, schema).value == 1
-    assert privacy.text_near_copies(Sample.from_frames(ROWS, ROWS, SCHEMA)) is None
+    assert measure(privacy.text_near_copies, train, gaps, schema)["note"].value == 1
+    assert privacy.text_near_copies(Sample.from_frames(ROWS, ROWS, SCHEMA)) == {}
     quality = measure_quality(train, texts(40, 2), copied, schema, aspects=["privacy"])
     assert quality["text_near_copies"].real_anchor == 0
     assert any("'note'" in warning for warning in quality.warnings)

@@ -94,13 +94,9 @@ def test_duplicates_are_told_from_real_rows(quality: Quality) -> None:
 def test_every_column_has_its_figures(quality: Quality) -> None:
     assert set(quality.columns) == set(made_rows(1, 0).columns)
     for figures in quality.columns.values():
-        assert set(figures) == {
-            "column_entropies",
-            "column_support_coverage",
-            "marginal_distances",
-        }
-        assert 0 <= figures["marginal_distances"] <= 1
-    entropies = [figures["column_entropies"] for figures in quality.columns.values()]
+        assert set(figures) == {"column_entropy", "support_coverage", "marginal_distance"}
+        assert 0 <= figures["marginal_distance"] <= 1
+    entropies = [figures["column_entropy"] for figures in quality.columns.values()]
     assert np.mean(entropies) == pytest.approx(quality["column_entropy"].value)
 
 

@@ -7,7 +7,7 @@ reports show it too.
 
 - ``_distance``: the distance between rows of mixed types; associations between columns
 - ``_metric``: `Sample`, rows beside the real ones; what a metric of it is; values with intervals
-- ``_diversity``, ``_fidelity``, ``_privacy``: the metrics, a function each
+- ``_builtin``: the metrics of diversity, fidelity and privacy, a function each
 - ``_quality``: `measure_quality`, and `check_validity`: is each cell possible in the real table?
 """
 

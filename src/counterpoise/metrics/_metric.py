@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -29,6 +29,9 @@ from counterpoise.metrics._distance import (
 _MAX_BINS = 10
 _MAX_PAIRED_COLUMNS = 64
 """Columns of which all pairs are measured: time grows with the square of their number."""
+MIN_HOLDOUT = 4
+"""Held-out rows that can be cut in two."""
+_N_HALVINGS = 10
 _SUSPICIOUS = 0.1
 """How far above chance a value gives a warning."""
 _Z = float(stats.norm.ppf(0.975))
@@ -131,10 +134,24 @@ class Sample:
 
     @cached_property
     def bins(self) -> IntArray:
-        """Cells as bins, as `bin_rows` returns them."""
+        """Cells as bins from 0 up, shape (n_rows, n_columns), in the order of ``rows.columns``.
+
+        Numbers by quantiles of the real rows; a missing cell has its own bin.
+        """
         # about five real rows per cell of two columns
         n_bins = int(np.clip(np.sqrt(len(self.real) / 5), 2, _MAX_BINS))
-        return bin_rows(self.real.rows, self.rows, n_bins)
+        columns = []
+        for real, numbers in zip(self.real.rows.numbers.T, self.rows.numbers.T, strict=True):
+            known = real[~np.isnan(real)]
+            values = np.unique(known)
+            if len(values) <= n_bins:
+                edges: FloatArray = (values[1:] + values[:-1]) / 2
+            else:
+                edges = np.unique(np.quantile(known, np.arange(1, n_bins) / n_bins))
+            bins = np.searchsorted(edges, numbers, side="right")
+            columns.append(np.where(np.isnan(numbers), len(edges) + 1, bins))
+        columns += list(self.rows.codes.T + 1)
+        return np.column_stack(columns).astype(np.int64)
 
     @cached_property
     def keys(self) -> list[bytes]:
@@ -185,28 +202,7 @@ class Sample:
         other, chosen = np.array_split(self.rng.permutation(len(self)), 2)
         half = self.take(chosen)
         half.holdout = self.rows.take(other)
-        half.to_holdout = self.distances[np.ix_(other, chosen)]
         return half
-
-
-def bin_rows(real: Rows, rows: Rows, n_bins: int) -> IntArray:
-    """Give the cells of every column bins from 0 up, numbers by quantiles of the real rows.
-
-    Shape (n_rows, n_columns), in the order of ``rows.columns``; a missing cell has its own bin.
-    """
-    columns = []
-    shares = np.arange(1, n_bins) / n_bins
-    for real_numbers, numbers in zip(real.numbers.T, rows.numbers.T, strict=True):
-        known = real_numbers[~np.isnan(real_numbers)]
-        values = np.unique(known)
-        if len(values) <= n_bins:
-            edges: FloatArray = (values[1:] + values[:-1]) / 2
-        else:
-            edges = np.unique(np.quantile(known, shares))
-        bins = np.searchsorted(edges, numbers, side="right")
-        columns.append(np.where(np.isnan(numbers), len(edges) + 1, bins))
-    columns += list(rows.codes.T + 1)
-    return np.column_stack(columns).astype(np.int64)
 
 
 def at_most(frame: pd.DataFrame, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -223,7 +219,7 @@ class Estimate:
     value: float
     interval: Interval | None = None
     p_value: float | None = None
-    column: Any = None  # name of the column that it is about; None for whole rows
+    column: Hashable = None  # name of the column that it is about; None for whole rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +276,24 @@ def _placements(scores: FloatArray, others: FloatArray) -> FloatArray:
     return placements
 
 
-def as_estimate(value: float | Estimate | None) -> Estimate | None:
-    """Wrap a plain number."""
-    return value if value is None or isinstance(value, Estimate) else Estimate(float(value))
-
-
-MetricFunction: TypeAlias = Callable[[Sample], float | Estimate | None]
-Anchor: TypeAlias = Callable[[MetricFunction, Sample, Sample | None], float | Estimate | None]
+Value: TypeAlias = float | Estimate | FloatArray | Mapping[Hashable, Estimate] | None
+MetricFunction: TypeAlias = Callable[[Sample], Value]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def as_estimate(value: Value, column: Hashable = None) -> Estimate | None:
+    """Return what a metric function returned as one value; of a mapping, that of `column` if given.
+
+    An array has a value per column: their mean. A mapping has estimates by column: the highest.
+    """
+    if isinstance(value, Mapping):
+        if column is None:
+            column = max(value, key=lambda name: value[name].value, default=None)
+        found = value.get(column)
+        return None if found is None else replace(found, column=column)
+    return (
+        value if value is None or isinstance(value, Estimate) else Estimate(float(np.mean(value)))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +302,7 @@ class Metric:
 
     name: str  # of the function
     meaning: str  # first line of the function's docstring
-    function: MetricFunction  # returns None where the metric does not apply
+    function: MetricFunction  # see `as_estimate`; returns None where the metric does not apply
     label: str  # what reports call it
     aspect: str  # "diversity", "fidelity", "privacy", or an aspect of your own
     better: Literal["higher", "lower", "real"]  # "real": near the value of held-out real rows
@@ -304,10 +310,11 @@ class Metric:
     # mean is the value, the middle 95 % of them the interval. False: all rows are measured once.
     equal_size: bool = True
     min_rows: int = 2  # real and synthetic rows that it needs, each
-    min_holdout: int = 0  # held-out rows that it needs
-    # computes the value of real rows from the function, the synthetic sample and the held-out one
-    # (or None); by default, it is the function's value for the held-out rows
-    real_anchor: Anchor | None = None
+    # held-out rows that it needs; then its value for real rows is the mean over random halves of
+    # the held-out rows, one of which stands for the synthetic rows
+    min_holdout: int = 0
+    # whether, without held-out rows, training rows beside the other ones stand for them
+    among_training: bool = False
     # template, of `value`, `real` and `column`, of a warning where the value is surely too high:
     # its interval is above that of real rows or, with `chance`, above `chance`, and the value is
     # above it by 0.1 or more
@@ -321,30 +328,20 @@ class Metric:
         n_holdout = 0 if sample.holdout is None else len(sample.holdout)
         return f"{self.min_holdout} held-out rows" if n_holdout < self.min_holdout else ""
 
-    def measure(self, sample: Sample) -> Estimate | None:
+    def measure(self, sample: Sample) -> Value:
         """Return the value for `sample`; None if it has none, or too few rows."""
-        return None if self.lack(sample) else as_estimate(self.function(sample))
+        return None if self.lack(sample) else self.function(sample)
 
-    def measure_real(self, synthetic: Sample, held_out: Sample | None) -> Estimate | None:
+    def measure_real(self, synthetic: Sample, held_out: Sample | None) -> Value:
         """Return the value of real rows in place of the synthetic ones."""
-        if self.real_anchor is not None:
-            return as_estimate(self.real_anchor(self.function, synthetic, held_out))
-        return None if held_out is None else self.measure(held_out)
-
-    def beside(self, found: Estimate, real: Estimate | None, repeated: Estimate | None) -> Measure:
-        """Return the value beside those of held-out and of repeated rows."""
-        return Measure(
-            self.name,
-            self.label,
-            self.aspect,
-            self.better,
-            self.meaning,
-            found.value,
-            found.interval,
-            None if real is None else real.value,
-            None if repeated is None else repeated.value,
-            found.p_value,
-        )
+        if held_out is None:
+            return self.measure(synthetic.real) if self.among_training else None
+        if not self.min_holdout:
+            return self.measure(held_out)
+        if len(held_out) < MIN_HOLDOUT:
+            return None
+        halves = (as_estimate(self.function(held_out.halved())) for _ in range(_N_HALVINGS))
+        return float(np.mean([half.value for half in halves if half is not None]))
 
     def warn(self, found: Estimate, real: Estimate | None) -> str | None:
         """Return a warning where the value is surely too high."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,17 @@ from sklearn.utils import check_random_state
 
 from counterpoise.columns import Schema
 from counterpoise.errors import MissingDependencyError
-from counterpoise.metrics import _diversity, _fidelity, _privacy  # noqa: F401 - register metrics
-from counterpoise.metrics._metric import METRICS, Estimate, Measure, Metric, Sample, at_most
-
-_COLUMN_FIGURES = (
-    _diversity.column_entropies,
-    _diversity.column_support_coverage,
-    _fidelity.marginal_distances,
+from counterpoise.metrics import _builtin  # noqa: F401 - registers metrics
+from counterpoise.metrics._metric import (
+    METRICS,
+    Estimate,
+    Measure,
+    Metric,
+    Sample,
+    Value,
+    as_estimate,
+    at_most,
 )
-_Samples: TypeAlias = tuple[Sample, Sample, Sample | None]
-"""The synthetic rows and their two anchors: repeated training rows, held-out real rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,7 @@ class Quality:
     n_synthetic: int
     n_compared: int  # rows per sample of equal size
     measures: tuple[Measure, ...]  # in the order in which metrics are registered
-    # by column: the mean over samples of `column_entropies` (in nats), `column_support_coverage`
-    # and `marginal_distances`; empty where only metrics of all rows were asked for
+    # by column: the mean over samples of each metric that has a value per column, by its name
     columns: dict[str, dict[str, float]]
     warnings: tuple[str, ...]  # signs of leakage in plain words; none where there is no sign of any
     notes: tuple[str, ...]  # what was not measured, and why
@@ -147,38 +147,74 @@ def measure_quality(
     >>> quality["exact_copies"].value, quality["exact_copies"].real_anchor, quality.leaks
     (1.0, 0.0, True)
     """
-    metrics = _chosen(aspects)
+    known = tuple(dict.fromkeys(metric.aspect for metric in METRICS.values()))
+    chosen = known if aspects is None else aspects
+    if not chosen or not set(chosen) <= set(known):
+        raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
+    metrics = [metric for metric in METRICS.values() if metric.aspect in chosen]
     for name, frame in (("train", train), ("synthetic", synthetic)):
         if len(frame) < 2:
             raise ValueError(f"{name} must have at least 2 rows to be measured; got {len(frame)}")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-    samples = _samples(train, holdout, synthetic, schema, max_rows, rng)
-    ours, _, held_out = samples
-    n_compared = 0
-    draws: list[dict[str, list[Any]]] = []
-    columns: dict[str, dict[str, float]] = {}
-    if sampled := [metric for metric in metrics if metric.equal_size]:
-        n_compared = min(len(ours), len(ours.real if held_out is None else held_out))
-        draws = [_values_of_draws(sample, sampled, n_compared, n_draws) for sample in samples]
-        figures = {f.__name__: np.mean(draws[0][f.__name__], axis=0) for f in _COLUMN_FIGURES}
-        columns = {
-            str(column.name): {name: float(figure[at]) for name, figure in figures.items()}
-            for at, column in enumerate(ours.rows.columns)
-        }
+    real_rows = at_most(train, max_rows, rng)
+    held_rows = None
+    if holdout is not None and len(holdout) >= 2:
+        held_rows = at_most(holdout, max_rows, rng)
+    our_rows = at_most(synthetic, max_rows, rng)
+    ours = Sample.from_frames(real_rows, our_rows, schema, holdout=held_rows, random_state=rng)
+    real, held = ours.real, ours.holdout
+    copies = real.rows.take(rng.integers(len(real), size=len(ours)))
+    repeated = Sample(copies, rng, real=real, holdout=held)
+    held_out = None if held is None else Sample(held, rng, real=real)
+    of_equal_size = [metric for metric in metrics if metric.equal_size]
+    n_compared = min(len(ours), len(held_out or real)) if of_equal_size else 0
+    drawn, drawn_repeated, drawn_real = (
+        _values_of_draws(sample, of_equal_size, n_compared, n_draws)
+        for sample in (ours, repeated, held_out)
+    )
+    by_column = {name: np.mean(v, axis=0) for name, v in drawn.items() if np.ndim(v[0])}
+    columns = {
+        str(column.name): {name: float(figures[at]) for name, figures in by_column.items()}
+        for at, column in enumerate(ours.rows.columns)
+        if by_column
+    }
     measures, warnings, failures = [], [], []
     left_out: dict[str, list[str]] = {}
     for metric in metrics:
+        name = metric.name
         if not metric.equal_size and (lack := metric.lack(ours)):
             left_out.setdefault(lack, []).append(metric.label)
             continue
         try:
-            found, real, repeated = _estimates(metric, samples, draws)
+            if metric.equal_size:
+                found, anchor, copied = (
+                    _mean_estimate(values.get(name, []))
+                    for values in (drawn, drawn_real, drawn_repeated)
+                )
+            else:
+                found = as_estimate(metric.measure(ours))
+                column = None if found is None else found.column
+                anchor = as_estimate(metric.measure_real(ours, held_out), column)
+                copied = as_estimate(metric.measure(repeated))
         except MissingDependencyError as error:
             failures.append(str(error))
             continue
         if found is not None:
-            measures.append(metric.beside(found, real, repeated))
-            warnings.append(metric.warn(found, real))
+            measures.append(
+                Measure(
+                    name,
+                    metric.label,
+                    metric.aspect,
+                    metric.better,
+                    metric.meaning,
+                    found.value,
+                    found.interval,
+                    None if anchor is None else anchor.value,
+                    None if copied is None else copied.value,
+                    found.p_value,
+                )
+            )
+            warnings.append(metric.warn(found, anchor))
     notes = [
         f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
         for lack, labels in left_out.items()
@@ -197,73 +233,31 @@ def measure_quality(
     )
 
 
-def _chosen(aspects: Collection[str] | None) -> list[Metric]:
-    known = tuple(dict.fromkeys(metric.aspect for metric in METRICS.values()))
-    chosen = known if aspects is None else aspects
-    if not chosen or not set(chosen) <= set(known):
-        raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
-    return [metric for metric in METRICS.values() if metric.aspect in chosen]
-
-
-def _samples(
-    train: pd.DataFrame,
-    holdout: pd.DataFrame | None,
-    synthetic: pd.DataFrame,
-    schema: Schema,
-    max_rows: int,
-    rng: np.random.Generator,
-) -> _Samples:
-    train = at_most(train, max_rows, rng)
-    if holdout is not None:
-        holdout = None if len(holdout) < 2 else at_most(holdout, max_rows, rng)
-    synthetic = at_most(synthetic, max_rows, rng)
-    ours = Sample.from_frames(train, synthetic, schema, holdout=holdout, random_state=rng)
-    real, held = ours.real, ours.holdout
-    copies = real.rows.take(rng.integers(len(real), size=len(ours)))
-    repeated = Sample(copies, rng, real=real, holdout=held)
-    return ours, repeated, None if held is None else Sample(held, rng, real=real)
-
-
 def _values_of_draws(
     origin: Sample | None, metrics: Sequence[Metric], n_compared: int, n_draws: int
 ) -> dict[str, list[Any]]:
     """Values by name, for samples of `n_compared` rows; one sample if there are no more."""
-    if origin is None:
+    values: dict[str, list[Any]] = {metric.name: [] for metric in metrics}
+    if origin is None or not metrics:
         return {}
-    functions: dict[str, Callable[[Sample], Any]] = {m.name: m.measure for m in metrics}
-    functions |= {f.__name__: f for f in _COLUMN_FIGURES}
     n_draws = n_draws if len(origin) > n_compared else 1
     draws = [origin.rng.choice(len(origin), n_compared, replace=False) for _ in range(n_draws)]
-    values: dict[str, list[Any]] = {name: [] for name in functions}
     for draw in draws:
         sample = origin.take(draw)
-        for name, function in functions.items():
-            values[name].append(function(sample))
+        for metric in metrics:
+            values[metric.name].append(metric.measure(sample))
     return values
 
 
-def _estimates(
-    metric: Metric, samples: _Samples, draws: Sequence[Mapping[str, Sequence[Any]]]
-) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
-    """Value of a metric for the synthetic rows, for held-out ones and for repeated ones."""
-    ours, repeated, held_out = samples
-    if not metric.equal_size:
-        return metric.measure(ours), metric.measure_real(ours, held_out), metric.measure(repeated)
-    found, copied, real = (_mean_estimate(values.get(metric.name, [])) for values in draws)
-    if metric.real_anchor is not None:
-        real = metric.measure_real(ours, held_out)
-    return found, real, copied
-
-
-def _mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
+def _mean_estimate(values: Sequence[Value]) -> Estimate | None:
     """Mean over samples, with the range of the middle 95 % of them; None if one has no value."""
-    values = [estimate.value for estimate in estimates if estimate is not None]
-    if not values or len(values) < len(estimates):
+    found = [estimate.value for value in values if (estimate := as_estimate(value)) is not None]
+    if not found or len(found) < len(values):
         return None
-    if len(values) == 1:
-        return Estimate(values[0])
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Estimate(float(np.mean(values)), (float(low), float(high)))
+    if len(found) == 1:
+        return Estimate(found[0])
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Estimate(float(np.mean(found)), (float(low), float(high)))
 
 
 def check_validity(synthetic: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
@@ -304,25 +298,16 @@ def _valid_cells(synthetic: pd.Series[Any], real: pd.Series[Any]) -> npt.NDArray
     missing = synthetic.isna().to_numpy()
     valid = np.full(len(synthetic), bool(real.isna().any()))
     present, known = synthetic[~missing], real.dropna()
-    if is_numeric_dtype(real) and not is_bool_dtype(real):
-        valid[~missing] = _possible_numbers(present, known)
+    if is_numeric_dtype(real) and not is_bool_dtype(real) and len(known):
+        numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        n_decimals = max(map(_n_decimals, known.unique()))
+        tolerance = 10.0 ** -(n_decimals + 4)
+        fits = np.isclose(numbers, numbers.round(n_decimals), rtol=1e-12, atol=tolerance)
+        valid[~missing] = fits & (numbers >= float(known.min())) & (numbers <= float(known.max()))
     elif is_datetime64_any_dtype(real):
         valid[~missing] = present.between(known.min(), known.max()).to_numpy(dtype=bool)
     else:
         valid[~missing] = present.isin(set(known)).to_numpy(dtype=bool)
-    return valid
-
-
-def _possible_numbers(synthetic: pd.Series[Any], real: pd.Series[Any]) -> npt.NDArray[np.bool_]:
-    if real.empty:
-        return np.zeros(len(synthetic), dtype=bool)
-    numbers = pd.to_numeric(synthetic, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    known = real.to_numpy(dtype=float)
-    within = (numbers >= known.min()) & (numbers <= known.max())
-    n_decimals = max(_n_decimals(value) for value in real.unique())
-    tolerance = 10.0 ** -(n_decimals + 4)
-    fits = np.isclose(numbers, numbers.round(n_decimals), rtol=1e-12, atol=tolerance)
-    valid: npt.NDArray[np.bool_] = within & fits
     return valid
 
 

@@ -1,0 +1,434 @@
+"""The metrics of this package, a function each.
+
+Diversity: entropies, coverage of the real rows, distances among the rows. Fidelity: marginals,
+associations, and whether a classifier can tell rows from real ones. Privacy: whether rows give away
+the rows that the generator was trained on.
+
+What a row has in common with a training row says nothing by itself: rows of one kind resemble each
+other. So each metric of privacy is compared with a *holdout*: real rows that the generator has not
+seen. A generator that has learned the distribution, and nothing about single rows, comes as close
+to the holdout as to its training rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from functools import partial
+
+import numpy as np
+from scipy import stats
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+from counterpoise.errors import needs_extra
+from counterpoise.metrics._distance import FloatArray, IntArray, Rows
+from counterpoise.metrics._metric import (
+    MIN_HOLDOUT,
+    Estimate,
+    Sample,
+    auc_estimate,
+    register_metric,
+    share_estimate,
+)
+
+_LEVELS = np.arange(1, 21) / 20
+"""Shares of the rows that are in the core, in `beta_recall` and `alpha_precision`."""
+_N_NEIGHBORS = 5
+_MIN_ROWS = 10
+_N_FOLDS = 5
+_N_TREES = 50
+_WIDENED = float(np.sqrt(1 + _N_FOLDS / (_N_FOLDS - 1)))
+_MAX_INDICATORS = 30
+"""Categories of a column that get an indicator each; rarer ones share none."""
+_NEAR_QUANTILE = 0.05
+"""A near copy is nearer to a training row than all but this share of training rows are."""
+_SIMILAR = 90
+"""Similarity, in percent, from which texts are near copies."""
+_TEXTS_PER_CHUNK = 500
+
+
+@register_metric("Distinct rows", aspect="diversity", better="higher", equal_size=False)
+def distinct_row_rate(sample: Sample) -> float:
+    """Share of distinct rows among all rows."""
+    return len(set(sample.keys)) / len(sample)
+
+
+@register_metric("Entropy of the columns", aspect="diversity", better="higher")
+def column_entropy(sample: Sample) -> FloatArray:
+    """Mean over the columns of how evenly values are used, in nats; numbers in bins."""
+    return np.array([entropy(column) for column in sample.bins.T])
+
+
+@register_metric("Entropy of the rows", aspect="diversity", better="higher")
+def joint_entropy(sample: Sample) -> float:
+    """Variety of whole rows, in nats, given the strongest dependences between columns.
+
+    Of at most 64 columns, evenly spaced.
+    """
+    return chow_liu_entropy(sample.bins[:, sample.real.paired_columns])
+
+
+@register_metric("Values covered", aspect="diversity", better="higher")
+def support_coverage(sample: Sample) -> FloatArray:
+    """Share of a column's real values (bins, for numbers) that occur; mean over columns."""
+    columns = zip(sample.real.bins.T, sample.bins.T, strict=True)
+    return np.array([np.isin(np.unique(real), bins).mean() for real, bins in columns])
+
+
+@register_metric("Coverage", aspect="diversity", better="higher")
+def coverage(sample: Sample, k: int = _N_NEIGHBORS) -> float:
+    """Share of the training rows that have a synthetic row in their neighbourhood.
+
+    It grows with the number of rows: with as many as there are real ones, and drawn from the same
+    distribution, ``1 - 2**-k`` is expected.
+    """
+    return float((sample.to_real.min(axis=1) <= sample.real.radii(k)).mean())
+
+
+@register_metric("Density", aspect="diversity", better="real")
+def density(sample: Sample, k: int = _N_NEIGHBORS) -> float:
+    """Neighbourhoods of training rows that a row lies in; about 1 for real rows, more is crowding.
+
+    Around each real row lies a ball that reaches to its `k`-th nearest other real row. The density
+    is the mean number of balls that a row lies in, divided by `k` (Naeem et al., "Reliable
+    fidelity and diversity metrics for generative models", ICML 2020).
+    """
+    within = sample.to_real <= sample.real.radii(k)[:, None]
+    return float(within.sum(axis=0).mean() / min(k, len(sample.real) - 1))
+
+
+@register_metric("Beta-recall", aspect="diversity", better="higher")
+def beta_recall(sample: Sample, k: int = _N_NEIGHBORS) -> float:
+    """How evenly the core of the rows covers the training rows, in 0 to 1.
+
+    For a share b, the core is the b most central rows of the sample, and the recall R(b) is the
+    share of real rows in whose ball (see `density`) the nearest row lies and is in the core. The
+    metric is ``1 - sum |R(b) - b| / sum b`` over b = 1/20, ..., 1.
+
+    NOTE[DIFF]: Alaa et al. ("How faithful is your synthetic data?", ICML 2022) measure how central
+    a row is by its distance from the centre of an embedding. Rows of mixed types have no centre:
+    here it is the mean distance to the other rows.
+    """
+    centrality = sample.centrality
+    nearest = sample.to_real.argmin(axis=1)
+    is_covered = sample.to_real.min(axis=1) <= sample.real.radii(k)
+    cores = np.quantile(centrality, _LEVELS)
+    recall = np.array([(is_covered & (centrality[nearest] <= core)).mean() for core in cores])
+    return float(1 - np.abs(recall - _LEVELS).sum() / _LEVELS.sum())
+
+
+@register_metric("Distance between rows", aspect="diversity", better="real")
+def mean_pairwise_distance(sample: Sample) -> float:
+    """Mean distance between two rows, in 0 to 1; below real rows: too alike, above: noise."""
+    off_diagonal = ~np.eye(len(sample), dtype=bool)
+    return float(sample.distances[off_diagonal].mean(dtype=np.float64))
+
+
+@register_metric("Sub-groups covered", aspect="diversity", better="higher")
+def subgroup_coverage(sample: Sample) -> float:
+    """Share of the training rows' clusters that get at least half of their share.
+
+    A row belongs to the cluster of the real row nearest to it, see `Sample.groups`.
+    """
+    real = sample.real.groups
+    n_real = np.bincount(real)
+    n_rows = np.bincount(real[sample.to_real.argmin(axis=0)], minlength=len(n_real))
+    return float((n_rows / len(sample) >= n_real / len(real) / 2).mean())
+
+
+def entropy(codes: IntArray) -> float:
+    """Entropy, in nats, of what codes of shape (n_rows,) were drawn from.
+
+    The plug-in estimate with the correction of Miller and Madow; scipy's takes ten times as long.
+    """
+    counts = np.bincount(codes)
+    counts = counts[counts > 0]
+    shares = counts / len(codes)
+    return float(-(shares * np.log(shares)).sum() + (len(counts) - 1) / (2 * len(codes)))
+
+
+def chow_liu_entropy(bins: IntArray) -> float:
+    """Entropy of the closest distribution whose dependences form a tree over the columns.
+
+    An upper bound of the joint entropy, which can be estimated from far fewer rows than there are
+    possible ones. Chow and Liu, IEEE Transactions on Information Theory 14 (1968).
+    """
+    entropies = np.array([entropy(column) for column in bins.T])
+    information = np.zeros((len(entropies), len(entropies)))
+    for one in range(len(entropies)):
+        n_values = int(bins[:, one].max()) + 1
+        for other in range(one):
+            joint = entropy(bins[:, one] + n_values * bins[:, other])
+            information[one, other] = max(0.0, entropies[one] + entropies[other] - joint)
+    # the heaviest tree; pairs without information may be left out of it, as they add nothing
+    return float(entropies.sum() + minimum_spanning_tree(-information).sum())
+
+
+@register_metric("Distance of the columns", aspect="fidelity", better="lower")
+def marginal_distance(sample: Sample) -> FloatArray:
+    """Largest difference of a column's distribution, in 0 to 1; mean over the columns.
+
+    Kolmogorov and Smirnov's of numbers, the total variation of categories; missing is a value.
+    """
+    real, rows = sample.real.rows, sample.rows
+    found = list(map(_kolmogorov_smirnov, real.numbers.T, rows.numbers.T))
+    found += list(map(_total_variation, real.codes.T, rows.codes.T))
+    return np.array(found)
+
+
+@register_metric("Error of the associations", aspect="fidelity", better="lower")
+def association_error(sample: Sample) -> float:
+    """Difference in how strongly two columns are associated, in 0 to 1; mean over pairs.
+
+    Over all pairs of columns (of at most 64, evenly spaced); 0 where there is one column.
+    """
+    differences = sample.real.associations - sample.associations
+    if len(differences) < 2:
+        return 0.0
+    return float(np.abs(differences)[np.tril_indices(len(differences), -1)].mean())
+
+
+@register_metric("Alpha-precision", aspect="fidelity", better="higher")
+def alpha_precision(sample: Sample) -> float:
+    """How well the rows fill the core of the training rows, in 0 to 1.
+
+    For a share a, the core is where a row is as central as the a most central real rows, and the
+    precision P(a) is the share of the sample's rows in the core. The metric is
+    ``1 - sum |P(a) - a| / sum a`` over a = 1/20, ..., 1: low both where rows fall outside and
+    where they crowd in the middle.
+
+    NOTE[DIFF]: as in `beta_recall`, it is the mean distance to the real rows that says how central
+    a row is.
+    """
+    cores = np.quantile(sample.real.centrality, _LEVELS)
+    centrality = sample.to_real.mean(axis=0, dtype=np.float64)
+    precision = np.array([(centrality <= core).mean() for core in cores])
+    return float(1 - np.abs(precision - _LEVELS).sum() / _LEVELS.sum())
+
+
+@register_metric(
+    "Two-sample test", aspect="fidelity", better="real", equal_size=False, min_rows=_MIN_ROWS
+)
+def two_sample_test(sample: Sample) -> Estimate:
+    """Accuracy of a classifier that tells the rows from training rows; 0.5 is guessing.
+
+    A random forest learns on half of the rows to tell the two apart; its accuracy on the other
+    half is the value. Equal numbers of both are used. If the two come from one distribution, each
+    row of the second half is classified correctly with probability 1/2, which gives an exact
+    binomial test (Lopez-Paz and Oquab, ICLR 2017). Interval: Wilson's.
+    """
+    X, y = _balanced(sample)
+    n_train = len(y) // 4  # of each kind
+    train = [sample.rng.permutation(np.flatnonzero(y == kind))[:n_train] for kind in (0, 1)]
+    is_train = np.isin(np.arange(len(y)), np.concatenate(train))
+    scores = _forest_scores(X[is_train], y[is_train], X[~is_train], sample.rng)
+    n = int((~is_train).sum())
+    # a score of exactly one half is decided at random, so that guessing is right half the time
+    predicted = scores + sample.rng.choice([-1e-9, 1e-9], n) > 0.5
+    n_correct = int((predicted == (y[~is_train] == 1)).sum())
+    found = share_estimate(n_correct, n)
+    test = stats.binomtest(n_correct, n, alternative="greater")
+    return Estimate(found.value, found.interval, float(test.pvalue))
+
+
+@register_metric(
+    "Detection AUC", aspect="fidelity", better="real", equal_size=False, min_rows=_MIN_ROWS
+)
+def detection_auc(sample: Sample) -> Estimate:
+    """ROC AUC of a classifier that tells the rows from training rows; less than 0.5: copies.
+
+    Of a random forest, by five-fold stratified cross-validation: every row is scored by a forest
+    that has not seen it. Equal numbers of both are used. 0.5: cannot be told apart; 1: always.
+    Values below 0.5 are a sign of copies: a copy is classified as its original in the other
+    folds. Interval: DeLong's, one and a half times as wide, which is the correction of Nadeau and
+    Bengio (Machine Learning 52, 2003) for five folds: the errors of forests that learn from
+    overlapping rows are correlated.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    X, y = _balanced(sample)
+    folds = StratifiedKFold(_N_FOLDS, shuffle=True, random_state=int(sample.rng.integers(2**31)))
+    scores = np.empty(len(y))
+    for train, test in folds.split(X, y):
+        scores[test] = _forest_scores(X[train], y[train], X[test], sample.rng)
+    return auc_estimate(scores[y == 1], scores[y == 0], widened=_WIDENED)
+
+
+def _kolmogorov_smirnov(real: FloatArray, numbers: FloatArray) -> float:
+    """Own code: scipy's also computes a p-value, which takes ten times as long."""
+    parts = [np.sort(np.where(np.isnan(part), -np.inf, part)) for part in (real, numbers)]
+    values = np.concatenate(parts)
+    shares = [np.searchsorted(part, values, side="right") / len(part) for part in parts]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _total_variation(real: IntArray, codes: IntArray) -> float:
+    n_values = int(max(real.max(), codes.max())) + 2
+    shares = [np.bincount(part + 1, minlength=n_values) / len(part) for part in (real, codes)]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def _balanced(sample: Sample) -> tuple[FloatArray, IntArray]:
+    """Draw as many real rows as rows of the sample; return features, and 1 for the sample."""
+    n = min(len(sample.real), len(sample))
+    if n < _MIN_ROWS:
+        raise ValueError(
+            f"at least {_MIN_ROWS} real and as many synthetic rows are needed to train a "
+            f"classifier; got {len(sample.real)} and {len(sample)}"
+        )
+    parts = [
+        rows.take(sample.rng.choice(len(rows), n, replace=False))
+        for rows in (sample.real.rows, sample.rows)
+    ]
+    # ranks of numbers (a forest splits on NaN too), and an indicator per category
+    features = [np.vstack([part.positions for part in parts])]
+    for column in np.vstack([part.codes for part in parts]).T:
+        values, counts = np.unique(column, return_counts=True)
+        common = values[np.argsort(-counts, kind="stable")[:_MAX_INDICATORS]]
+        features.append((column[:, None] == common).astype(np.float32))
+    return np.hstack(features), np.repeat(np.array([0, 1], dtype=np.int64), n)
+
+
+def _forest_scores(
+    X: FloatArray, y: IntArray, X_test: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(
+        _N_TREES, min_samples_leaf=2, random_state=int(rng.integers(2**31))
+    )
+    return np.asarray(forest.fit(X, y).predict_proba(X_test)[:, 1])
+
+
+_privacy_metric = partial(register_metric, aspect="privacy", better="lower", equal_size=False)
+
+
+@_privacy_metric(
+    "Exact copies",
+    among_training=True,
+    warning="{value:.1%} of the synthetic rows equal a training row in every cell; of real rows "
+    "that the generator has not seen, {real:.1%} do.",
+)
+def exact_copies(sample: Sample) -> Estimate:
+    """Share of the rows that equal a training row in every cell.
+
+    Numbers are compared to the column's decimals. Interval: Wilson's.
+    """
+    n_rows = Counter(sample.real.keys)
+    n_own = int(sample is sample.real)  # a training row is no copy of itself
+    return share_estimate(sum(n_rows[key] > n_own for key in sample.keys), len(sample))
+
+
+@_privacy_metric(
+    "Near copies",
+    among_training=True,
+    warning="{value:.1%} of the synthetic rows are nearly equal to a training row; of real rows "
+    "that the generator has not seen, {real:.1%} are.",
+)
+def near_copies(sample: Sample) -> Estimate:
+    """Share of the rows nearer to a training row than 95 % of training rows are to each other.
+
+    About 5 % is expected of real rows. Exact copies count. Interval: Wilson's.
+    """
+    radius = float(np.quantile(sample.real.radii(1), _NEAR_QUANTILE))
+    nearest = sample.to_real.min(axis=0)
+    return share_estimate(int(((nearest < radius) | (nearest == 0)).sum()), len(nearest))
+
+
+@_privacy_metric(
+    "Closer to training than to held-out rows",
+    min_holdout=MIN_HOLDOUT,
+    chance=0.5,
+    warning="{value:.1%} of the synthetic rows are closer to a training row than to a held-out "
+    "one; without leakage half of them would be.",
+)
+def closer_to_training(sample: Sample) -> Estimate:
+    """Share of the rows closer to a training row than to a held-out one; 0.5 without leakage.
+
+    As if there were as many of both: of n training and h held-out rows, the closest one is a
+    training row with probability ``n / (n + h)`` where the generator has not learned single rows,
+    so the share p is converted to ``(p / n) / (p / n + (1 - p) / h)``. With copies only it is 1.
+    A tie counts as that probability.
+
+    Interval: Wilson's of the share, converted alike, where rows that share their closest real row
+    count as one observation: ``(sum c)**2 / sum c**2`` observations for real rows that are the
+    closest of c rows each. So it allows for the chance in which real rows were held out, which is
+    the larger part where they are few.
+    """
+    n_train, n_holdout = len(sample.real), len(sample.to_holdout)
+    chance = n_train / (n_train + n_holdout)
+    to_train, to_holdout = sample.to_real.min(axis=0), sample.to_holdout.min(axis=0)
+    closer = np.where(to_train == to_holdout, chance, (to_train < to_holdout).astype(float))
+    closest_held_out = n_train + sample.to_holdout.argmin(axis=0)
+    closest = np.where(to_train <= to_holdout, sample.to_real.argmin(axis=0), closest_held_out)
+    sizes = np.bincount(closest).astype(float)
+    n_effective = float(len(sample) ** 2 / (sizes @ sizes))
+    found = share_estimate(float(closer.mean()) * n_effective, n_effective)
+    assert found.interval is not None
+
+    def as_if_equal(share: float) -> float:
+        return share * (1 - chance) / (share * (1 - chance) + (1 - share) * chance)
+
+    low, high = found.interval
+    return Estimate(as_if_equal(found.value), (as_if_equal(low), as_if_equal(high)))
+
+
+@_privacy_metric(
+    "Membership inference",
+    min_holdout=MIN_HOLDOUT,
+    chance=0.5,
+    warning="An attacker who sees the synthetic rows can tell training rows from held-out ones, "
+    "with an area under the ROC curve of {value:.2f}.",
+)
+def membership_inference(sample: Sample) -> Estimate:
+    """How well an attacker tells training rows from held-out ones, as ROC AUC; 0.5 is guessing.
+
+    The attacker sees the rows only, and takes a real row for a training row the sooner, the closer
+    it is to one of them. A weak attack: a value near 0.5 does not prove that no better one
+    succeeds. Interval: DeLong's.
+    """
+    return auc_estimate(-sample.to_real.min(axis=1), -sample.to_holdout.min(axis=1))
+
+
+@_privacy_metric(
+    "Near copies of texts",
+    warning="{value:.1%} of the texts in column {column!r} nearly equal the text of a training "
+    "row.",
+)
+def text_near_copies(sample: Sample) -> dict[Hashable, Estimate]:
+    """Share of the texts that are at least 90 % similar to a training row's; highest column.
+
+    By a normalised insertion-deletion similarity; missing cells are left out. Interval: Wilson's.
+    """
+    found = {}
+    for at, column in enumerate(sample.rows.columns):
+        if column.is_text:
+            known, texts = _texts(sample.real.rows, at), _texts(sample.rows, at)
+            if known and texts:
+                found[column.name] = share_estimate(_n_similar(texts, known), len(texts))
+    return found
+
+
+def _texts(rows: Rows, at: int) -> list[str]:
+    at -= rows.numbers.shape[1]
+    codes = rows.codes[:, at]
+    return [str(rows.values[at][code]) for code in codes[codes >= 0]]
+
+
+def _n_similar(texts: list[str], known: list[str]) -> int:
+    """How many of the texts are similar to a known one."""
+    with needs_extra(
+        "text",
+        "Comparing texts needs the package rapidfuzz. Install it with "
+        "`pip install 'counterpoise[text]'`.",
+    ):
+        from rapidfuzz import fuzz, process
+    distinct = set(known)
+    others = [text for text in texts if text not in distinct]
+    n_similar = len(texts) - len(others)
+    for start in range(0, len(others), _TEXTS_PER_CHUNK):
+        chunk = others[start : start + _TEXTS_PER_CHUNK]
+        # similarities below the cutoff are 0
+        found = process.cdist(chunk, list(distinct), scorer=fuzz.ratio, score_cutoff=_SIMILAR)
+        n_similar += int((found.max(axis=1) > 0).sum())
+    return n_similar
