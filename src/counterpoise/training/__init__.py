@@ -6,7 +6,7 @@ Steps are those of the paper.
                  generated rows that selection accepts
 ``_rows``        which rows are trained on: real, interpolated, held out (steps 1 and 2)
 ``_plan``        how long to train: samples seen, patience of early stopping (evaluations of the
-                 held-out rows without a better loss), deadline; ``_loop`` acts on it
+                 held-out rows without a better loss); ``_loop`` acts on it
 ``_loop``        fine-tuning with permutation and early stopping (steps 3 and 4)
 ``_runtime``     how long a fit takes: estimate, `TimeBudget` (which sets the deadline), and what
                  ``model="auto"`` takes

@@ -110,13 +110,13 @@ class Checkpoint:
         self._written = clock()
         self._interval = SECONDS_BETWEEN
         self._phase = 0
-        self._first_weights: dict[str, Tensor] | None = None
         saved = read_checkpoint(folder)
         if saved is None:
             folder.mkdir(parents=True, exist_ok=True)
             saved = {"format": _FORMAT, "fingerprint": dict(fingerprint), "model_name": model_name}
             saved |= {"rng_at_start": rng.bit_generator.state, "done": []}
-            # of the phase that was interrupted; weights that the last finished phase ended with
+            # of the phase that was interrupted; weights that the last finished phase ended with,
+            # which a later phase may depend on
             saved |= {"unfinished": None, "final_weights": None}
         self._saved, theirs = saved, saved["fingerprint"]
         names = sorted({*theirs, *fingerprint})
@@ -135,7 +135,7 @@ class Checkpoint:
         """Return the history of the phase that begins now, if it was finished before.
 
         Then `rng` is set to where the phase left it, and `model` gets the weights that it ended
-        with, if no later phase has begun.
+        with, if it is the last that was finished.
         """
         done, weights = self._saved["done"], self._saved["final_weights"]
         if self._phase >= len(done):
@@ -146,15 +146,6 @@ class Checkpoint:
         if self._phase == len(done) and weights is not None:
             load_tensors(model, weights)
         return History(**record["history"])
-
-    def begin_with(self, model: nn.Module) -> None:
-        """Let the phase that begins now depend on the weights that it begins with.
-
-        They are kept beside the weights of the phase; if it has begun before, `model` gets them.
-        """
-        if self._saved["unfinished"] is not None and self._phase == len(self._saved["done"]):
-            load_tensors(model, self._saved["unfinished"]["first_weights"])
-        self._first_weights = {name: t.clone() for name, t in distinct_tensors(model).items()}
 
     def resume(self, state: TrainingState, batches: Iterator[object]) -> None:
         """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`."""
@@ -188,7 +179,6 @@ class Checkpoint:
         device = _device(state.model)
         unfinished = {
             "model": distinct_tensors(state.model),
-            "first_weights": self._first_weights,
             "optimizer": state.optimizer.state_dict(),
             "schedule": state.schedule.state_dict(),
             "history": asdict(state.history),
@@ -197,22 +187,23 @@ class Checkpoint:
             "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         }
         unfinished |= {name: getattr(state, name) for name in _SAVED}
-        self._write(unfinished=unfinished, final_weights=None)
+        self._write(unfinished)
 
     def finish(self, model: nn.Module, history: History, rng: np.random.Generator) -> None:
         """Write that the phase has ended, and the weights that it ended with."""
         self._phase += 1
         self._saved["done"].append({"history": asdict(history), "rng": rng.bit_generator.state})
-        self._first_weights = None
-        self._write(unfinished=None, final_weights=distinct_tensors(model))
+        weights = distinct_tensors(model)
+        self._saved["final_weights"] = {name: t.cpu().clone() for name, t in weights.items()}
+        self._write(None)
 
     def remove(self) -> None:
         """Delete the file: what it was for is done."""
         self._path.unlink(missing_ok=True)
 
-    def _write(self, **state: Any) -> None:
-        started = self._clock()
-        replace_file(self._path, lambda path: torch.save({**self._saved, **state}, path))
+    def _write(self, unfinished: dict[str, Any] | None) -> None:
+        started, state = self._clock(), {**self._saved, "unfinished": unfinished}
+        replace_file(self._path, lambda path: torch.save(state, path))
         self._written = self._clock()
         # a large model's takes seconds: then write more rarely
         self._interval = max(SECONDS_BETWEEN, (self._written - started) / _SHARE_OF_TIME)

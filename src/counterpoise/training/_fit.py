@@ -30,7 +30,7 @@ from counterpoise.recipes import Recipe
 from counterpoise.serialization import SerializedTable, serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
 from counterpoise.training._loop import train
-from counterpoise.training._plan import TrainingDeadline, TrainingPlan, prepare_training
+from counterpoise.training._plan import TrainingPlan, prepare_training
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
 
@@ -50,25 +50,13 @@ _HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """A trained generator, and how it was trained.
-
-    Attributes
-    ----------
-    rows : TrainingRows
-        What it was trained on.
-    history : History
-        Of the training on them.
-    search : History or None
-        Of the training that only found out how long to train.
-    refinement : History or None
-        Of the training on rows of its own.
-    """
+    """A trained generator, and how it was trained."""
 
     generator: RowGenerator
-    rows: TrainingRows
-    history: History
-    search: History | None = None
-    refinement: History | None = None
+    rows: TrainingRows  # what it was trained on
+    history: History  # of the training on them
+    search: History | None = None  # of the training that only found out how long to train
+    refinement: History | None = None  # of the training on rows of its own
 
     @property
     def trainings(self) -> list[History]:
@@ -116,7 +104,7 @@ def fit(
             corpus = serialize(part, serializer)
             return corpus.unconstrained() if is_free else corpus
 
-        def train_on(rows: TrainingRows, n_samples: int, limit: TrainingDeadline | None) -> History:
+        def train_on(rows: TrainingRows, n_samples: int, n_repeats: float = 0.0) -> History:
             corpus = serialized(rows.corpus)
             network.check_length(corpus.longest)
             return train(
@@ -128,7 +116,8 @@ def fit(
                 rng=rng,
                 progress=progress,
                 held_out=None if rows.held_out is None else serialized(rows.held_out),
-                limit=limit,
+                deadline=deadline,
+                n_repeats=n_repeats,
                 checkpoint=checkpoint,
                 clock=budget.clock,
             )
@@ -138,10 +127,10 @@ def fit(
         if recipe.selection is not None:
             classifier = SelectionClassifier.fit(table, rng, recipe.selection)
             generator = replace(generator, selection_classifier=classifier)
-        limit = budget.limit(prepared, n_deficit, progress)
+        deadline = budget.deadline(prepared, n_deficit, progress)
         # 2. training with held-out rows
         first_weights = copy.deepcopy(network.state_dict()) if prepared.n_repeats else None
-        search, history = None, train_on(rows, prepared.plan.n_samples_seen, limit)
+        search, history = None, train_on(rows, prepared.plan.n_samples_seen, prepared.n_repeats)
         if recipe.labelled_by == "xgboost":
             generator = replace(generator, labeller=fit_labeller(table, rng))
         if is_free:
@@ -151,14 +140,13 @@ def fit(
             longest = serialize(real, serializer).longest_row
             parser = FreeTextParser(serializer, real, longest)
             generator = replace(generator, parser=parser)
-        limit = limit and replace(limit, repeats=0.0)
         # 3. if that only found out how long to train: the same on every row
         if first_weights is not None:
             network.load_state_dict(first_weights)
             every = training_rows(table, n_deficit, recipe, rng, holds_out=False)
             n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
             search, rows = history, every
-            history = train_on(rows, n_best, limit)
+            history = train_on(rows, n_best)
             generator = replace(generator, value_counts=rows.value_counts)
         # 4. refinement
         refinement = None
@@ -166,14 +154,11 @@ def fit(
         if refines(recipe) and not is_over:
             refinement = None if checkpoint is None else checkpoint.finished(network, rng)
             if refinement is None:
-                if checkpoint is not None:
-                    checkpoint.begin_with(network)
                 how: dict[str, Any] = {"rng": rng, "progress": progress}
                 sampling = Sampling(batch_size=model.generation_batch_size)
                 learned = selected_rows(generator, rows, n_deficit, sampling, **how)
                 if learned is not None:
-                    n_samples = _REFINEMENT_EPOCHS * len(learned.corpus)
-                    refinement = train_on(learned, n_samples, limit)
+                    refinement = train_on(learned, _REFINEMENT_EPOCHS * len(learned.corpus))
     result = FitResult(generator, rows, history, search, refinement)
     _warn_about_stopped(result.trainings, budget.max_time)
     return result, model, checkpoint

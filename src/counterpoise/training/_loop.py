@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from counterpoise.training._checkpoint import (
     distinct_tensors,
     load_tensors,
 )
-from counterpoise.training._plan import TrainingDeadline, TrainingPlan
+from counterpoise.training._plan import TrainingPlan
 
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
@@ -45,14 +44,17 @@ def train(
     rng: np.random.Generator,
     progress: Progress,
     held_out: SerializedTable | None = None,
-    limit: TrainingDeadline | None = None,
+    deadline: float = math.inf,
+    n_repeats: float = 0.0,
     checkpoint: Checkpoint | None = None,
     clock: Clock = time.perf_counter,
 ) -> History:
     """Train `model` in place on `corpus`; with `held_out` rows, keep the best weights.
 
     Step 4 of the paper: fine-tuning. `rng` draws the order of rows and columns, and seeds what
-    dropout the model has. A ModelError says that the loss is no longer a number.
+    dropout the model has. At the `deadline`, in seconds on the `clock`, the training up to its best
+    weights must be over, and `n_repeats` times as long a second one. A ModelError says that the
+    loss is no longer a number.
     """
     if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
         model.eval()
@@ -64,7 +66,7 @@ def train(
         progress.stage("training", total=plan.n_samples_seen, unit="rows") as advance,
     ):
         torch.manual_seed(int(rng.integers(2**31)))
-        evaluation = _Evaluation(scorer, plan, held_out, seed=int(rng.integers(2**31)))
+        held_out_seed = int(rng.integers(2**31))
         model.train()
         batches = _batches(corpus, plan, rng)
         if checkpoint is not None:
@@ -79,13 +81,13 @@ def train(
             state.n_samples_seen += len(rows)
             advance(len(rows))
             history.seconds = clock() - started
-            if limit is not None and limit.is_over(history.best_seconds):
+            if deadline < math.inf and clock() + n_repeats * history.best_seconds >= deadline:
                 history.stopped_by = "max_time"
             is_last = state.n_samples_seen >= plan.n_samples_seen
             is_last = is_last or history.stopped_by == "max_time"
             # 2. evaluate now and then: has it diverged, does it still get better?
             if state.n_samples_seen >= state.next_evaluation or is_last:
-                evaluation.run(state)
+                _evaluate(state, scorer, plan, held_out, held_out_seed)
             if is_last or history.stopped_by == "held-out rows":
                 break
             if checkpoint is not None:
@@ -129,41 +131,41 @@ def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
     state.losses.append(loss.detach())
 
 
-@dataclass(frozen=True, slots=True)
-class _Evaluation:
-    """Periodic evaluation during training; `seed` fixes the orders of held-out rows' columns."""
+def _evaluate(
+    state: TrainingState,
+    scorer: Scorer,
+    plan: TrainingPlan,
+    held_out: SerializedTable | None,
+    seed: int,
+) -> None:
+    """Note the losses, keep the weights if they are the best, decide whether to stop early.
 
-    scorer: Scorer
-    plan: TrainingPlan
-    held_out: SerializedTable | None
-    seed: int
-
-    def run(self, state: TrainingState) -> None:
-        """Note the losses, keep the weights if they are the best, decide whether to stop early."""
-        plan, history, losses = self.plan, state.history, state.losses
-        state.next_evaluation = state.n_samples_seen + plan.evaluate_every
-        history.samples_seen.append(state.n_samples_seen)
-        history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
-        losses.clear()
-        if not math.isfinite(history.train_loss[-1]):
-            raise ModelError(
-                f"training diverged after {state.n_samples_seen} rows: the loss is no longer a "
-                f"number; lower learning_rate (it was {plan.learning_rate:g})"
-            )
-        if self.held_out is None:
-            return
-        rng = np.random.default_rng(self.seed)
-        loss = self.scorer.loss_per_row(self.held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
-        history.held_out_loss.append(loss)
-        if loss < state.best_loss:
-            state.best_loss = loss
-            history.best_n_samples_seen = state.n_samples_seen
-            history.best_seconds = history.seconds
-            weights = distinct_tensors(state.model)
-            state.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
-        n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
-        if n_since_best >= plan.patience and history.stopped_by == "length":
-            history.stopped_by = "held-out rows"
+    The `seed` fixes the orders of the held-out rows' columns.
+    """
+    history, losses = state.history, state.losses
+    state.next_evaluation = state.n_samples_seen + plan.evaluate_every
+    history.samples_seen.append(state.n_samples_seen)
+    history.train_loss.append(float(torch.stack(losses).mean()) if losses else 0.0)
+    losses.clear()
+    if not math.isfinite(history.train_loss[-1]):
+        raise ModelError(
+            f"training diverged after {state.n_samples_seen} rows: the loss is no longer a "
+            f"number; lower learning_rate (it was {plan.learning_rate:g})"
+        )
+    if held_out is None:
+        return
+    rng = np.random.default_rng(seed)
+    loss = scorer.loss_per_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
+    history.held_out_loss.append(loss)
+    if loss < state.best_loss:
+        state.best_loss = loss
+        history.best_n_samples_seen = state.n_samples_seen
+        history.best_seconds = history.seconds
+        weights = distinct_tensors(state.model)
+        state.best_weights = {name: tensor.clone() for name, tensor in weights.items()}
+    n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
+    if n_since_best >= plan.patience and history.stopped_by == "length":
+        history.stopped_by = "held-out rows"
 
 
 def _batches(

@@ -1,4 +1,4 @@
-"""How long to train (early stopping, time limit), and the untrained model to begin with.
+"""How long to train, and the untrained model to begin with.
 
 How long to train matters more than anything else: a model of a few dozen rows learns what can be
 learned of them in a few passes, and then learns them by heart. So unless a recipe sets the epochs,
@@ -9,7 +9,6 @@ one, from the same weights, uses every row.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,7 +27,6 @@ from counterpoise.serialization import (
     text_serializer,
 )
 from counterpoise.serialization._serializer import TextParts
-from counterpoise.training._checkpoint import Clock
 from counterpoise.training._rows import LARGE_CLASS, TrainingRows, training_rows
 
 _PUBLISHED_EPOCHS = 50
@@ -39,26 +37,14 @@ _BLIND_SAMPLES_SEEN = 1000
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """How to train.
+    """How to train."""
 
-    Attributes
-    ----------
-    n_samples_seen : int
-        Training samples seen at most, repeats included.
-    learning_rate : float
-        Peak; it is reached after a warm-up and falls along a cosine to a tenth of itself.
-    evaluate_every : int
-        Training samples between two evaluations.
-    patience : int
-        Evaluations without a better held-out loss after which training stops.
-    """
-
-    n_samples_seen: int
+    n_samples_seen: int  # training samples at most, repeats included
     batch_size: int
-    learning_rate: float
+    learning_rate: float  # peak, after a warm-up; it falls along a cosine to a tenth of itself
     permutation: str = "label-first"
-    evaluate_every: int = 500
-    patience: int = 3
+    evaluate_every: int = 500  # training samples
+    patience: int = 3  # evaluations without a better held-out loss after which training stops
 
     @classmethod
     def of(
@@ -76,33 +62,13 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingDeadline:
-    """When training has to stop: at `deadline`, in seconds on the `clock`.
-
-    Before it, the training up to its best weights is still to be repeated `repeats` times: about
-    once after a search.
-    """
-
-    deadline: float
-    repeats: float = 0.0
-    clock: Clock = time.perf_counter
-
-    def is_over(self, best_seconds: float) -> bool:
-        """Whether to stop now, where the best weights took `best_seconds` to reach."""
-        return self.clock() + self.repeats * best_seconds >= self.deadline
-
-
-@dataclass(frozen=True, slots=True)
 class PreparedTraining:
-    """What the first training begins with: an untrained generator, rows and a plan.
-
-    `n_repeats` says how many times as many samples a second training sees, on all rows; 0 where
-    the first is no search.
-    """
+    """What the first training begins with: an untrained generator, rows and a plan."""
 
     row_generator: RowGenerator
     rows: TrainingRows
     plan: TrainingPlan
+    # how many times as many samples a second training sees, on all rows; 0: there is none
     n_repeats: float
     sampling: Sampling
 

@@ -25,25 +25,14 @@ _MIN_CLASS_SIZE_FOR_HOLDOUT = 20  # below this, a few held-out rows would tell n
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """What the model learns from.
+    """What the model learns from; a loaded model that was saved without its rows has none."""
 
-    Attributes
-    ----------
-    corpus : Table
-        Real rows, then interpolated ones (categories ``ABSENT``); none in a loaded model that was
-        saved without them.
-    n_real : int
-        How many of them are real.
-    held_out : Table or None
-        Real rows kept aside for early stopping.
-    value_counts : ValueCounts
-        What prompts are drawn from: the values of all real rows and the interpolated ones.
-    """
-
-    corpus: Table
-    n_real: int
-    held_out: Table | None
-    value_counts: ValueCounts
+    corpus: Table  # real rows, then interpolated ones (categories ABSENT)
+    n_real: int  # how many of them are real
+    held_out: Table | None  # real rows kept aside for early stopping
+    value_counts: (
+        ValueCounts  # of all real rows and the interpolated ones; prompts are drawn from it
+    )
 
     @property
     def n_held_out(self) -> int:
@@ -66,39 +55,22 @@ def training_rows(
     """
     labels = table.codes[:, 0]
     trained = np.unique(labels) if recipe.train_on == "all" else np.array(sorted(n_deficit))
-    held_out = np.empty(0, dtype=np.int64)
-    if holds_out:
-        held_out = _draw_held_out(labels, trained, recipe, rng)
     is_held_out = np.zeros(len(labels), dtype=bool)
-    is_held_out[held_out] = True
+    for label in trained if holds_out else ():
+        of_class = np.flatnonzero(labels == label)
+        n = min(round(_held_out_share(len(of_class), recipe) * len(of_class)), len(of_class) - 2)
+        is_held_out[rng.choice(of_class, max(n, 0), replace=False)] = True
     is_trained = np.isin(labels, trained)
-    real = table.take(np.flatnonzero(is_trained & ~is_held_out))
-    interpolated = table.take(np.empty(0, dtype=np.int64))
+    real, interpolated = table.take(is_trained & ~is_held_out), []
     if recipe.interpolation is not None:
         # from the rows that are trained on: held-out rows must not leak into the corpus
-        interpolated = interpolate(table.take(np.flatnonzero(~is_held_out)), n_deficit, rng)
-    every = table.take(np.flatnonzero(is_trained))
+        interpolated = [interpolate(table.take(~is_held_out), n_deficit, rng)]
     return TrainingRows(
-        corpus=_stack(real, interpolated),
+        corpus=Table.concat([real, *interpolated]),
         n_real=len(real),
-        held_out=table.take(held_out) if len(held_out) else None,
-        value_counts=ValueCounts.of(_stack(every, interpolated)),
+        held_out=table.take(is_held_out) if is_held_out.any() else None,
+        value_counts=ValueCounts.of(Table.concat([table.take(is_trained), *interpolated])),
     )
-
-
-def _stack(one: Table, other: Table) -> Table:
-    return Table(one.schema, np.concatenate([one.codes, other.codes]), one.texts)
-
-
-def _draw_held_out(
-    labels: IntArray, classes: IntArray, recipe: Recipe, rng: np.random.Generator
-) -> IntArray:
-    parts = [np.empty(0, dtype=np.int64)]
-    for label in classes:
-        rows = np.flatnonzero(labels == label)
-        n = min(round(_held_out_share(len(rows), recipe) * len(rows)), len(rows) - 2)
-        parts.append(rng.choice(rows, max(n, 0), replace=False))
-    return np.sort(np.concatenate(parts))
 
 
 def _held_out_share(n_rows: int, recipe: Recipe) -> float:
@@ -200,7 +172,6 @@ def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
     warnings.warn(
         f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
         f"the model has learned enough, and its rows may be near copies{fallback}",
-        UserWarning,
         stacklevel=2,
     )
 
@@ -220,7 +191,6 @@ def warn_about_identifiers(features: Table) -> None:
                 f"column {column.name!r} has another value in every row, like an identifier; "
                 f"generated rows get {column.generated_values}. If it means nothing, drop the "
                 "column before resampling",
-                UserWarning,
                 stacklevel=2,
             )
 
@@ -234,6 +204,5 @@ def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
             f"no row of class {class_!r} has a value of column {name!r} "
             "that the constraints allow: the model has seen none, and "
             "its choice among the allowed ones will be arbitrary",
-            UserWarning,
             stacklevel=2,
         )

@@ -28,7 +28,7 @@ from counterpoise.serialization import serialize
 from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._checkpoint import Clock, read_checkpoint
 from counterpoise.training._loop import initial_state, take_step
-from counterpoise.training._plan import PreparedTraining, TrainingDeadline, prepare_training
+from counterpoise.training._plan import PreparedTraining, prepare_training
 
 AUTO_BUDGET_S = 60.0
 """Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
@@ -45,25 +45,12 @@ _SELECTION_DRAWS = 4
 
 @dataclass(frozen=True, slots=True)
 class RuntimeEstimate:
-    """What a fit will take.
+    """What a fit will take."""
 
-    Attributes
-    ----------
-    training_s : float
-        At most; training may stop earlier where held-out rows get no likelier.
-    generation_s : float
-        Assumes that only selection rejects rows, and that it takes four draws per row. 0 where
-        training is too short to be timed.
-    n_bytes : int
-        Weights, what the optimizer and the backward pass keep, copies of the weights.
-    s_per_sample : float
-        Of training, a second training included.
-    """
-
-    training_s: float
-    generation_s: float
-    n_bytes: int
-    s_per_sample: float
+    training_s: float  # at most; it may stop earlier where held-out rows get no likelier
+    generation_s: float  # assumes that only selection rejects rows
+    n_bytes: int  # weights, what the optimizer and the backward pass keep, copies of the weights
+    s_per_sample: float  # of training, a second training included
 
     def __str__(self) -> str:
         return (
@@ -80,9 +67,9 @@ class TimeBudget:
     started: float
     clock: Clock = time.perf_counter
 
-    def limit(
+    def deadline(
         self, prepared: PreparedTraining, n_deficit: Mapping[int, int], progress: Progress
-    ) -> TrainingDeadline | None:
+    ) -> float:
         """Estimate the runtime, report it, warn, and return when training has to end."""
         plan, generation_s = prepared.plan, 0.0
         is_silent = type(progress) is Progress
@@ -95,9 +82,8 @@ class TimeBudget:
             self.warn(estimate, free_memory(prepared.row_generator.device))
             generation_s = estimate.generation_s
         if self.max_time is None:
-            return None
-        deadline = self.started + self.max_time - _MARGIN * generation_s
-        return TrainingDeadline(deadline, prepared.n_repeats, self.clock)
+            return math.inf
+        return self.started + self.max_time - _MARGIN * generation_s
 
     def warn(self, estimate: RuntimeEstimate, n_free: int | None) -> None:
         """Warn where the fit takes more time or memory than there is."""
