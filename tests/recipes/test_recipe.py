@@ -20,7 +20,7 @@ from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_reci
 from counterpoise.sampler import LLMOverSampler
 from counterpoise.serialization import serialize, table_serializer
 from counterpoise.serialization._serializer import draw_orders
-from counterpoise.training._plan import build_serializer
+from counterpoise.training._loop import build_serializer
 from counterpoise.training._rows import training_rows
 from tests.small_models import labelled_table, mixed_frame
 

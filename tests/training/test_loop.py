@@ -13,8 +13,7 @@ from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import serialize, table_serializer
 from counterpoise.training import _loop as training
-from counterpoise.training._loop import train
-from counterpoise.training._plan import TrainingPlan
+from counterpoise.training._loop import TrainingPlan, train
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")

@@ -13,7 +13,7 @@ from counterpoise import LLMOverSampler
 from counterpoise.models import CompactModel, get_model
 from counterpoise.models._language_model import resolve_device
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._plan import PreparedTraining, prepare_training
+from counterpoise.training._loop import PreparedTraining, prepare_training
 from counterpoise.training._runtime import (
     RuntimeEstimate,
     TimeBudget,

@@ -30,8 +30,7 @@ class LoadedModel:
     name: str
     reason: str  # why it was taken
     device: Device
-    tokenizer: Tokenizer
-    is_pretrained: bool
+    tokenizer: Tokenizer | None  # of a model that knows words
     batch_size: int
     learning_rate: float
     generation_batch_size: int
@@ -64,8 +63,6 @@ class Backbone(Parameters, ABC):
     generation_batch_size: int | str = "auto"
     precision: str = "auto"
 
-    # whether it knows words, and so gets the table's names and categories as text
-    is_pretrained: ClassVar[bool] = False
     # whether it computes on one thread and, by default, in float32 on every machine
     is_small: ClassVar[bool] = False
     default_batch_size: ClassVar[int] = 32
@@ -77,8 +74,8 @@ class Backbone(Parameters, ABC):
     @property
     def model_name(self) -> str:
         """The name that the class is registered under."""
-        names = [name for name, cls in _MODELS.items() if cls is type(self)]
-        return names[0] if names else type(self).__name__
+        own = type(self)
+        return next((name for name, cls in _MODELS.items() if cls is own), own.__name__)
 
     @abstractmethod
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
@@ -95,7 +92,6 @@ class Backbone(Parameters, ABC):
             reason=f"{reason}; {where}" if where else reason,
             device=on_device,
             tokenizer=tokenizer,
-            is_pretrained=self.is_pretrained,
             batch_size=self.default_batch_size if size == "auto" else int(size),
             learning_rate=self.default_learning_rate if rate == "auto" else float(rate),
             generation_batch_size=(
@@ -105,11 +101,9 @@ class Backbone(Parameters, ABC):
             build=build,
         )
 
-    def _open(self, device: Device) -> tuple[Tokenizer, Build, str]:
+    def _open(self, device: Device) -> tuple[Tokenizer | None, Build, str]:
         """Return the tokenizer, what builds the model, and where the weights are from."""
-        from counterpoise.serialization import CharacterTokenizer
-
-        return CharacterTokenizer(), lambda entries, seed: self.build(entries, seed, device), ""
+        return None, lambda entries, seed: self.build(entries, seed, device), ""
 
     def resolve_device(self, device: str = "auto") -> Device:
         """Return the device and precision that the model computes in; see `load`."""
@@ -198,7 +192,6 @@ class PretrainedModel(Backbone):
     n_layers: int | None = None
     lora_rank: int | None = None
 
-    is_pretrained = True
     default_generation_batch_size = 256  # so that the key-value cache stays under a gigabyte or so
     max_samples_seen = 6_000
 
@@ -216,7 +209,7 @@ class PretrainedModel(Backbone):
         self._check_count("lora_rank")
         self._check_count("n_layers")
 
-    def _open(self, device: Device) -> tuple[Tokenizer, Build, str]:
+    def _open(self, device: Device) -> tuple[Tokenizer | None, Build, str]:
         from counterpoise.models import _huggingface as huggingface
 
         network, tokenizer, where = huggingface.load_pretrained(self.name)

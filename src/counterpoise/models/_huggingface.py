@@ -144,18 +144,14 @@ def smollm2_folder() -> Path | None:
 def _convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    source: dict[str, Any] = {
-        "pretrained_model_name_or_path": str(gguf.parent),
-        "gguf_file": gguf.name,
-        "local_files_only": True,
-    }
-    quantised = AutoModelForCausalLM.from_pretrained(**source)
+    source: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
+    quantised = AutoModelForCausalLM.from_pretrained(str(gguf.parent), **source)
     settings = quantised.config.to_dict()
     settings.pop("quantization_config", None)
     model = LlamaForCausalLM(LlamaConfig(**settings))  # one that says it can be saved
     model.load_state_dict(quantised.state_dict())
     model.to(dtype=torch.bfloat16).save_pretrained(folder)  # type: ignore[call-arg]
-    AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(str(gguf.parent), **source).save_pretrained(folder)
 
 
 def keep_first_layers(network: Any, n_layers: int, name: str) -> None:
@@ -235,24 +231,15 @@ class HuggingFaceModel(LanguageModel):
         return max_length
 
     def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
-        return self.read(tokens, column_tokens, at)[0]
+        return self.read(tokens, column_tokens, at, use_cache=False)[0]
 
     def open_cache(self, n_rows: int, device: Device) -> CachedModel:  # noqa: ARG002
         return HuggingFaceCache(self, device)
 
     def read(
-        self,
-        tokens: Tensor,
-        column_tokens: Tensor,
-        at: tuple[Tensor, Tensor],
-        *,
-        cache: Any = None,
-        use_cache: bool = False,
+        self, tokens: Tensor, column_tokens: Tensor, at: Any, *, cache: Any = None, use_cache: bool
     ) -> tuple[Tensor, Any]:
-        """Return logits as `forward`, and the key-value cache if `use_cache`.
-
-        `tokens` are what each row goes on with after the tokens in `cache`.
-        """
+        """Return logits as `forward` does, of tokens after those in `cache`, and the new cache."""
         embedding = self.network.get_input_embeddings()
         of_columns = embedding(column_tokens.clamp(min=0)) * (column_tokens >= 0)[..., None]
         embedded = embedding(tokens) + of_columns

@@ -64,13 +64,6 @@ class Llama(LanguageModel):
         """Weights of the output layer, shape (n_tokens, width)."""
         return self.embedding if self.shape.is_tied else self.untied_head
 
-    @torch.no_grad()
-    def draw_weights(self, generator: torch.Generator) -> None:
-        """Draw all weights anew."""
-        for parameter in self.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0.0, _INITIAL_DEVIATION, generator=generator)
-
     def forward(self, tokens: Tensor, column_tokens: Tensor, at: tuple[Tensor, Tensor]) -> Tensor:
         hidden = embed(tokens, column_tokens, self.embedding)
         place = torch.arange(tokens.shape[1], device=tokens.device)
@@ -360,6 +353,7 @@ def _in_pairs(shape: LlamaShape) -> Tensor:
     return torch.cat([halves.transpose(1, 2).flatten(), rows[n_rotated:]])
 
 
+@torch.no_grad()
 def compact_model(n_tokens: int, seed: int, width: int, n_layers: int, device: Device) -> Llama:
     """Return a small Llama with random weights; 75,000 of them beside the embeddings by default."""
     shape = LlamaShape(
@@ -372,5 +366,8 @@ def compact_model(n_tokens: int, seed: int, width: int, n_layers: int, device: D
         feed_forward=2 * width,
     )
     model = Llama(shape, fused_attention=device.fuses_attention)
-    model.draw_weights(torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            parameter.normal_(0.0, _INITIAL_DEVIATION, generator=generator)
     return model

@@ -52,7 +52,7 @@ from counterpoise.serialization import Serializer
 from counterpoise.serialization._serializer import TextParts
 from counterpoise.training._checkpoint import History, distinct_tensors, load_tensors
 from counterpoise.training._fit import FitResult
-from counterpoise.training._plan import build_serializer
+from counterpoise.training._loop import build_serializer
 from counterpoise.training._rows import TrainingRows
 
 _SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_counts.safetensors"

@@ -5,9 +5,9 @@ Steps are those of the paper.
 ``_fit``         the trainings of a fit, one after the other; the last one, refinement, is on
                  generated rows that selection accepts
 ``_rows``        which rows are trained on: real, interpolated, held out (steps 1 and 2)
-``_plan``        how long to train: samples seen, patience of early stopping (evaluations of the
-                 held-out rows without a better loss); ``_loop`` acts on it
-``_loop``        fine-tuning with permutation and early stopping (steps 3 and 4)
+``_loop``        fine-tuning with permutation and early stopping (steps 3 and 4): what it begins
+                 with, samples seen, patience (evaluations of the held-out rows without a better
+                 loss), and the loop
 ``_runtime``     how long a fit takes: estimate, `TimeBudget` (which sets the deadline), and what
                  ``model="auto"`` takes
 ``_checkpoint``  history and state of a training; resuming a killed one

@@ -29,8 +29,7 @@ from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import SerializedTable, serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
-from counterpoise.training._loop import train
-from counterpoise.training._plan import TrainingPlan, prepare_training
+from counterpoise.training._loop import TrainingPlan, prepare_training, train
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
 
@@ -160,19 +159,14 @@ def fit(
                 if learned is not None:
                     refinement = train_on(learned, _REFINEMENT_EPOCHS * len(learned.corpus))
     result = FitResult(generator, rows, history, search, refinement)
-    _warn_about_stopped(result.trainings, budget.max_time)
+    stopped = [one for one in result.trainings if one.stopped_by == "max_time"]
+    if stopped:
+        warnings.warn(
+            f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
+            f"max_time={budget.max_time:g}; see history_ for how far it got",
+            stacklevel=2,
+        )
     return result, model, checkpoint
-
-
-def _warn_about_stopped(trainings: list[History], max_time: float | None) -> None:
-    for history in trainings:
-        if history.stopped_by == "max_time":
-            warnings.warn(
-                f"training was stopped after {history.n_samples_seen:,} rows because of "
-                f"max_time={max_time:g}; see history_ for how far it got",
-                stacklevel=2,
-            )
-            return
 
 
 def refines(recipe: Recipe) -> bool:

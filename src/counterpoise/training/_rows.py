@@ -30,9 +30,7 @@ class TrainingRows:
     corpus: Table  # real rows, then interpolated ones (categories ABSENT)
     n_real: int  # how many of them are real
     held_out: Table | None  # real rows kept aside for early stopping
-    value_counts: (
-        ValueCounts  # of all real rows and the interpolated ones; prompts are drawn from it
-    )
+    value_counts: ValueCounts  # for prompts, of all real rows and the interpolated ones
 
     @property
     def n_held_out(self) -> int:
@@ -50,8 +48,8 @@ def training_rows(
 ) -> TrainingRows:
     """Choose the rows to learn from; step 2 of the paper: the corpus.
 
-    `table` has all rows, label first; `n_deficit` says how many rows each class that is to be
-    filled lacks; without `holds_out` every row is trained on.
+    `n_deficit` says how many rows each class that is to be filled lacks, by label code; without
+    `holds_out` every row is trained on.
     """
     labels = table.codes[:, 0]
     trained = np.unique(labels) if recipe.train_on == "all" else np.array(sorted(n_deficit))
@@ -86,14 +84,10 @@ def _held_out_share(n_rows: int, recipe: Recipe) -> float:
 def interpolate(table: Table, n_rows: Mapping[int, int], rng: np.random.Generator) -> Table:
     """Return interpolated rows: a label and numeric features, everything else ``ABSENT``.
 
-    Step 1 of the paper, the first idea.
-
-    SMOTE-NC (k = 5) between rows of one class, on all features; only the numeric ones are kept,
-    rounded to their columns' precision, because an interpolated category would be invented. A
-    class of 5 rows or fewer is duplicated instead.
-
-    `table` has the label first and two or more classes; `n_rows` says how many rows to return for
-    each label code. There are none if no feature is numeric.
+    Step 1 of the paper, the first idea: SMOTE-NC (k = 5) between rows of one class, on all
+    features. Only the numeric ones are kept, rounded to their columns' precision, because an
+    interpolated category would be invented; there are no rows without one. A class of 5 rows or
+    fewer is duplicated instead. `n_rows` says how many rows to return for each label code.
 
     NOTE[DIFF] Dates and times count as numeric. A cell that is missing in most neighbours is
     missing in the interpolated row, where the published code has no missing values.
@@ -164,11 +158,9 @@ def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
         )
     if n_rows >= _MIN_CLASS_SIZE_FOR_HOLDOUT:
         return
-    fallback = (
-        f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
-        if interpolates and n_rows <= N_NEIGHBORS
-        else ""
-    )
+    fallback = ""
+    if interpolates and n_rows <= N_NEIGHBORS:
+        fallback = f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
     warnings.warn(
         f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
         f"the model has learned enough, and its rows may be near copies{fallback}",

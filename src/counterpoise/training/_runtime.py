@@ -27,8 +27,7 @@ from counterpoise.recipes import Recipe
 from counterpoise.serialization import serialize
 from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._checkpoint import Clock, read_checkpoint
-from counterpoise.training._loop import initial_state, take_step
-from counterpoise.training._plan import PreparedTraining, prepare_training
+from counterpoise.training._loop import PreparedTraining, initial_state, prepare_training, take_step
 
 AUTO_BUDGET_S = 60.0
 """Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
@@ -97,20 +96,14 @@ class TimeBudget:
         if self.max_time is None:
             return
         left = self.max_time - (self.clock() - self.started) - _MARGIN * estimate.generation_s
-        if left <= 0:
+        if left < estimate.training_s:
+            leaves = _duration(left) if left > 0 else "no time to train in"
+            most = max(0, int(left / estimate.s_per_sample))
             warnings.warn(
-                f"generating the rows alone takes about {_duration(estimate.generation_s)}, and "
-                f"max_time is {_duration(self.max_time)}: there is no time to train in. "
-                "model='compact', fewer rows (sampling_strategy) or a larger "
-                "generation_batch_size reduce it",
-                stacklevel=2,
-            )
-        elif left < estimate.training_s:
-            most = int(left / estimate.s_per_sample)
-            warnings.warn(
-                f"training may take up to {_duration(estimate.training_s)}, and max_time leaves "
-                f"{_duration(left)}: it will then be stopped. max_samples_seen={most} fits; "
-                "model='compact', n_layers with a pre-trained model, or fewer epochs reduce it",
+                f"training may take up to {_duration(estimate.training_s)}, generating the rows "
+                f"takes about {_duration(estimate.generation_s)}, and max_time leaves {leaves}: "
+                f"training will then be stopped. max_samples_seen={most} fits; model='compact', "
+                "n_layers with a pre-trained model, fewer epochs or fewer rows reduce it",
                 stacklevel=2,
             )
 
