@@ -28,8 +28,7 @@ class LanguageModel(nn.Module, ABC):
     with `describe` and `rebuild` for being saved.
     """
 
-    kind: ClassVar[str] = ""
-    """Name under which a saved model of this class is found again; "" cannot be saved."""
+    kind: ClassVar[str] = ""  # the name of the class in a saved model; "" cannot be saved
     _kinds: ClassVar[dict[str, type[LanguageModel]]] = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:

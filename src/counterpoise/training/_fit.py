@@ -33,17 +33,12 @@ from counterpoise.training._loop import TrainingPlan, prepare_training, train
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
 
-_REFINEMENT_EPOCHS = 5
-"""Passes over the rows that were kept, at most."""
+_REFINEMENT_EPOCHS = 5  # passes over the rows that were kept, at most
 _ROWS_PER_CLASS = 300
-_MIN_ROWS = 50
-"""Nothing is learned from fewer rows."""
-_FIRST_DRAWS = 128
-"""After so many it is decided for the first time whether refinement is worth it."""
-_SHARE_KEPT_AFTERWARDS = 0.65
-"""About the share of the rows that is kept after refinement (docs/log.md)."""
-_DRAWS_PER_SAMPLE = 2.5
-"""What a training sample costs, in rows that could be generated (docs/log.md)."""
+_MIN_ROWS = 50  # nothing is learned from fewer rows
+_FIRST_DRAWS = 128  # after so many it is decided for the first time whether it is worth it
+_SHARE_KEPT_AFTERWARDS = 0.65  # about; of the rows, after refinement (docs/log.md)
+_DRAWS_PER_SAMPLE = 2.5  # what a training sample costs, in rows that could be generated
 _HELD_OUT_SHARE = 0.1
 
 
@@ -137,8 +132,7 @@ def fit(
             is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
             real = table.take(np.flatnonzero(is_trained))
             longest = serialize(real, serializer).longest_row
-            parser = FreeTextParser(serializer, real, longest)
-            generator = replace(generator, parser=parser)
+            generator = replace(generator, parser=FreeTextParser(serializer, real, longest))
         # 3. if that only found out how long to train: the same on every row
         if first_weights is not None:
             network.load_state_dict(first_weights)
@@ -153,9 +147,8 @@ def fit(
         if refines(recipe) and not is_over:
             refinement = None if checkpoint is None else checkpoint.finished(network, rng)
             if refinement is None:
-                how: dict[str, Any] = {"rng": rng, "progress": progress}
                 sampling = Sampling(batch_size=model.generation_batch_size)
-                learned = selected_rows(generator, rows, n_deficit, sampling, **how)
+                learned = selected_rows(generator, rows, n_deficit, sampling, rng, progress)
                 if learned is not None:
                     refinement = train_on(learned, _REFINEMENT_EPOCHS * len(learned.corpus))
     result = FitResult(generator, rows, history, search, refinement)
@@ -195,7 +188,6 @@ def selected_rows(
     rows: TrainingRows,
     n_deficit: Mapping[int, int],
     sampling: Sampling,
-    *,
     rng: np.random.Generator,
     progress: Progress,
 ) -> TrainingRows | None:

@@ -29,8 +29,7 @@ from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._checkpoint import Clock, read_checkpoint
 from counterpoise.training._loop import PreparedTraining, initial_state, prepare_training, take_step
 
-AUTO_BUDGET_S = 60.0
-"""Seconds that a fit with ``model="auto"`` may take, unless `max_time` says otherwise."""
+AUTO_BUDGET_S = 60.0  # that a fit with model="auto" may take, unless `max_time` says otherwise
 _LEAST_BUDGET_S = 20.0  # with less, not even loading SmolLM2 and timing it pays
 _SHARE_OF_BUDGET = 0.7  # what a measured fit may take of it: a machine is not always as fast
 _QUICK_S = 0.2  # a step that takes longer is timed once, a shorter one three times
@@ -116,16 +115,19 @@ def estimate_runtime(
     prepared: PreparedTraining, n_deficit: Mapping[int, int], clock: Clock = time.perf_counter
 ) -> RuntimeEstimate:
     """Estimate what training, and generating `n_deficit` rows by label code, take."""
+    model = prepared.row_generator.model
+    was_training = model.training
     s_per_sample, bytes_kept = measure_step(prepared, clock)
     s_per_sample *= 1 + prepared.n_repeats
     n_copies = 2  # the best so far, and the start of a second training
     n_bytes = bytes_kept + sum(
         p.numel() * p.element_size() * (1 + n_copies + 3 * p.requires_grad)
-        for p in prepared.row_generator.model.parameters()
+        for p in model.parameters()
     )
     generation_s = sum(
         _generation_s(prepared, label, n, clock) for label, n in n_deficit.items() if n > 0
     )
+    model.train(was_training)
     training_s = s_per_sample * prepared.plan.n_samples_seen
     return RuntimeEstimate(training_s, generation_s, n_bytes, s_per_sample)
 
@@ -139,7 +141,6 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     scorer = Scorer(model, generator.serializer.grammar, device)
     state = initial_state(model, replace(plan, learning_rate=0.0), rng)
     rows = rng.integers(len(corpus), size=plan.batch_size)
-    was_training = model.training
     kept: dict[int, int] = {}  # bytes, by where they lie
 
     def keep(tensor: Tensor) -> Tensor:
@@ -160,7 +161,6 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             first = step()
         seconds = [step() for _ in range(1 if first > _QUICK_S else 3)]
-    model.train(was_training)
     return min(seconds) / plan.batch_size, sum(kept.values())
 
 
@@ -170,13 +170,11 @@ def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Cl
         return 0.0  # it has not been trained yet, and rows are not whole without it
     few, more = _SOME_ROWS
     seconds = {}
-    was_training = generator.model.training
     for n in (few, few, more):  # the first of all is not counted
         started = clock()
         rng = np.random.default_rng(0)
         generator.generate(label, n, sampling, rng=rng, progress=Progress())
         seconds[n] = clock() - started
-    generator.model.train(was_training)
     each = max(0.0, seconds[more] - seconds[few]) / (more - few)
     fixed = max(0.0, seconds[few] - few * each)
     n_draws = n_rows * (1 if generator.recipe.selection is None else _SELECTION_DRAWS)
