@@ -271,10 +271,7 @@ class HuggingFaceModel(LanguageModel):
         attention = "sdpa" if device.fuses_attention else "eager"
         with torch.random.fork_rng():  # weights are drawn only to be replaced
             network = make(
-                config,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                attn_implementation=attention,
+                config, dtype=torch.float32, trust_remote_code=False, attn_implementation=attention
             )
         model = cls(network, [Entry("", (token,)) for token in range(n_tokens)])
         if rank is not None:
