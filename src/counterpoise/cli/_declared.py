@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from counterpoise._parameters import Parameters
-
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -44,13 +42,13 @@ def declared_parameters(module: str, name: str) -> dict[str, Parameter]:
     }
 
 
-def parameters_of(cls: type[Parameters]) -> dict[str, Parameter]:
+def parameters_of(cls: type) -> dict[str, Parameter]:
     """Return the parameters of an imported class; what it inherits is documented by its bases."""
     documented: dict[str, tuple[str, str]] = {}
     for base in reversed(cls.__mro__):
         documented |= _documented(inspect.cleandoc(base.__doc__ or ""))
-    defaults = cls._defaults()
-    return {name: _parameter(name, default, documented) for name, default in defaults.items()}
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: _parameter(p.name, p.default, documented) for p in parameters}
 
 
 def summary(module: str, name: str) -> str:
