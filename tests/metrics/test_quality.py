@@ -156,7 +156,7 @@ def test_what_cannot_be_measured_is_refused(arguments: dict[str, Any], message: 
     rows = made_rows(20, seed=0)
     with pytest.raises(ValueError, match=message):
         measure_quality(rows[:9], rows[9:], rows, Schema.infer(rows), **arguments)
-    with pytest.raises(ValueError, match="synthetic must have at least 2 rows"):
+    with pytest.raises(ValueError, match="at least 2 rows are needed to be measured; got 1"):
         measure_quality(rows[:9], rows[9:], rows[:1], Schema.infer(rows))
 
 

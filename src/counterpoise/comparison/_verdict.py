@@ -80,11 +80,12 @@ def reach_verdict(
         if chosen_score is SCORES["cost"]:
             smallest_difference *= own[0].value
     decision, strategy = decide(own, smallest_difference)
+    sentence, *reasons = _words(cv, chosen_score, results, smallest_difference)
     return Verdict(
         decision=decision,
         strategy=None if strategy is None else strategy.name,
-        sentence=_sentence(cv, chosen_score, own, smallest_difference),
-        reasons=tuple(_evidence(cv, chosen_score, results, smallest_difference)),
+        sentence=sentence,
+        reasons=tuple(reasons),
         score=chosen_score.gain or chosen_score.title,
         smallest_difference=smallest_difference,
         results=results,
@@ -162,47 +163,51 @@ def decide(
     return "can't tell", None
 
 
-def _sentence(
-    cv: CrossValidation, score: Score, results: Sequence[StrategyResult], smallest_difference: float
-) -> str:
-    """State the decision, and the scores that it rests on."""
-
-    def beside_nothing(result: StrategyResult) -> str:
-        value, without = figure(result.value), figure(results[0].value)
-        of_gain = "" if result.interval is None else f" ({score.interval(result.interval)})"
-        return f"{score.title} of {value}, against {without} without balancing{of_gain}"
-
-    decision, strategy = decide(results, smallest_difference)
-    if strategy is not None:
-        return f"Use {strategy.name}: {beside_nothing(strategy)}."
-    if decision == "don't":
-        return (
+def _words(
+    cv: CrossValidation,
+    score: Score,
+    by_classifier: Mapping[str, Sequence[StrategyResult]],
+    smallest_difference: float,
+) -> Iterator[str]:
+    """Yield the decision with the scores that it rests on, then what supports or limits it."""
+    classifier, results = next(iter(by_classifier.items()))
+    decision, chosen = decide(results, smallest_difference)
+    best = max(results[1:], key=lambda result: result.difference or 0.0, default=None)
+    shown, beside_nothing = chosen or best, ""
+    if shown is not None:
+        value, without = figure(shown.value), figure(results[0].value)
+        beside_nothing = f"{score.title} of {value}, against {without} without balancing"
+        if shown.interval is not None:
+            beside_nothing += f" ({score.interval(shown.interval)})"
+    n = f"{cv.n_positive:,} rows of the class {cv.positive!r}"
+    if chosen is not None:
+        yield f"Use {chosen.name}: {beside_nothing}."
+    elif decision == "don't":
+        yield (
             f"Don't resample: tune the threshold instead. No strategy improves {score.title} over "
             f"doing nothing by {figure(smallest_difference)} or more."
         )
-    if cv.n_splits < 2:
-        return f"Can't tell: only {cv.n_splits} split was finished in the time given."
-    n = f"{cv.n_positive:,} rows of the class {cv.positive!r}"
-    if len(results) == 1:
-        return f"Can't tell with {n}: every strategy failed."
-    best = max(results[1:], key=lambda result: result.difference or 0.0)
-    return (
-        f"Can't tell with {n} whether balancing helps. On average, {best.name} does best: "
-        f"{beside_nothing(best)}. Until you have more rows, tune the threshold, which is cheap."
+    elif cv.n_splits < 2:
+        yield f"Can't tell: only {cv.n_splits} split was finished in the time given."
+    elif best is None:
+        yield f"Can't tell with {n}: every strategy failed."
+    else:
+        yield (
+            f"Can't tell with {n} whether balancing helps. On average, {best.name} does best: "
+            f"{beside_nothing}. Until you have more rows, tune the threshold, which is cheap."
+        )
+    # what tuning the threshold brings without balancing
+    tuned, name, columns = score, score.title, ("cost_at_half", "cost")
+    if score is not SCORES["cost"]:
+        tuned, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
+    before, after = (cv.table(classifier, column)[NOTHING] for column in columns)
+    ends = corrected_interval(tuned.sign * (after - before), cv.test_to_train)
+    yield (
+        f"Without balancing, tuning the threshold alone takes {name} from "
+        f"{figure(before.mean())} to {figure(after.mean())}"
+        f"{'' if math.isnan(ends[0]) else f' ({tuned.interval(ends)})'}."
     )
-
-
-def _evidence(
-    cv: CrossValidation,
-    score: Score,
-    results: Mapping[str, Sequence[StrategyResult]],
-    smallest_difference: float,
-) -> Iterator[str]:
-    """Yield the paragraphs that support the verdict, or limit it."""
-    classifier = next(iter(results))
-    yield _threshold_alone(cv, score, classifier)
-    _, chosen = decide(results[classifier], smallest_difference)
-    tried = [(result, result.difference or 0.0) for result in results[classifier][1:]]
+    tried = [(result, result.difference or 0.0) for result in results[1:]]
     if chosen is not None:
         bound = (chosen.difference or 0.0) - smallest_difference
         as_good = [result.name for result, gain in tried if result is not chosen and gain > bound]
@@ -218,8 +223,8 @@ def _evidence(
     ]
     if harmful:
         yield f"Worse than doing nothing in {score.title}: {', '.join(harmful)}."
-    if len(results) > 1:
-        decisions = {name: decide(own, smallest_difference) for name, own in results.items()}
+    if len(by_classifier) > 1:
+        decisions = {name: decide(own, smallest_difference) for name, own in by_classifier.items()}
         parts = [
             f"{name}: {decision if strategy is None else f'use {strategy.name}'}"
             for name, (decision, strategy) in decisions.items()
@@ -230,8 +235,8 @@ def _evidence(
         )
     is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] != NOTHING)
     if is_own.any():
-        columns = ["mean_probability", "mean_probability_corrected"]
-        means = cv.runs[is_own].groupby("strategy")[columns].mean()
+        probabilities = ["mean_probability", "mean_probability_corrected"]
+        means = cv.runs[is_own].groupby("strategy")[probabilities].mean()
         worst = means.sort_values("mean_probability").iloc[-1]
         yield (
             f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
@@ -242,17 +247,3 @@ def _evidence(
         )
     for name, error in cv.failures.items():
         yield f"{name} is left out because it failed: {error}"
-
-
-def _threshold_alone(cv: CrossValidation, score: Score, classifier: str) -> str:
-    """Say what tuning the threshold brings without balancing."""
-    name, columns = score.title, ("cost_at_half", "cost")
-    if score is not SCORES["cost"]:
-        score, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
-    before, after = (cv.table(classifier, column)[NOTHING] for column in columns)
-    text = (
-        f"Without balancing, tuning the threshold alone takes {name} from "
-        f"{figure(before.mean())} to {figure(after.mean())}"
-    )
-    ends = corrected_interval(score.sign * (after - before), cv.test_to_train)
-    return f"{text}." if math.isnan(ends[0]) else f"{text} ({score.interval(ends)})."

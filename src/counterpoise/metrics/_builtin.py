@@ -44,7 +44,6 @@ _NEAR_QUANTILE = 0.05
 """A near copy is nearer to a training row than all but this share of training rows are."""
 _SIMILAR = 90
 """Similarity, in percent, from which texts are near copies."""
-_TEXTS_PER_CHUNK = 500
 
 
 @register_metric("Distinct rows", aspect="diversity", better="higher", equal_size=False)
@@ -271,11 +270,6 @@ def _total_variation(real: IntArray, codes: IntArray) -> float:
 def _balanced(sample: Sample) -> tuple[FloatArray, IntArray]:
     """Draw as many real rows as rows of the sample; return features, and 1 for the sample."""
     n = min(len(sample.real), len(sample))
-    if n < _MIN_ROWS:
-        raise ValueError(
-            f"at least {_MIN_ROWS} real and as many synthetic rows are needed to train a "
-            f"classifier; got {len(sample.real)} and {len(sample)}"
-        )
     parts = [
         rows.take(sample.rng.choice(len(rows), n, replace=False))
         for rows in (sample.real.rows, sample.rows)
@@ -402,10 +396,21 @@ def text_near_copies(sample: Sample) -> dict[Hashable, Estimate]:
     """
     found = {}
     for at, column in enumerate(sample.rows.columns):
-        if column.is_text:
-            known, texts = _texts(sample.real.rows, at), _texts(sample.rows, at)
-            if known and texts:
-                found[column.name] = share_estimate(_n_similar(texts, known), len(texts))
+        if not column.is_text:
+            continue
+        with needs_extra(
+            "text",
+            "Comparing texts needs the package rapidfuzz. Install it with "
+            "`pip install 'counterpoise[text]'`.",
+        ):
+            from rapidfuzz import fuzz, process
+        known, texts = set(_texts(sample.real.rows, at)), _texts(sample.rows, at)
+        if known and texts:
+            nearest = partial(
+                process.extractOne, choices=known, scorer=fuzz.ratio, score_cutoff=_SIMILAR
+            )
+            n_similar = sum(text in known or nearest(text) is not None for text in texts)
+            found[column.name] = share_estimate(n_similar, len(texts))
     return found
 
 
@@ -413,22 +418,3 @@ def _texts(rows: Rows, at: int) -> list[str]:
     at -= rows.numbers.shape[1]
     codes = rows.codes[:, at]
     return [str(rows.values[at][code]) for code in codes[codes >= 0]]
-
-
-def _n_similar(texts: list[str], known: list[str]) -> int:
-    """How many of the texts are similar to a known one."""
-    with needs_extra(
-        "text",
-        "Comparing texts needs the package rapidfuzz. Install it with "
-        "`pip install 'counterpoise[text]'`.",
-    ):
-        from rapidfuzz import fuzz, process
-    distinct = set(known)
-    others = [text for text in texts if text not in distinct]
-    n_similar = len(texts) - len(others)
-    for start in range(0, len(others), _TEXTS_PER_CHUNK):
-        chunk = others[start : start + _TEXTS_PER_CHUNK]
-        # similarities below the cutoff are 0
-        found = process.cdist(chunk, list(distinct), scorer=fuzz.ratio, score_cutoff=_SIMILAR)
-        n_similar += int((found.max(axis=1) > 0).sum())
-    return n_similar

@@ -65,10 +65,8 @@ class Sample:
         holdout: Rows | None = None,
     ) -> None:
         if len(rows) < 2:
-            purpose = "rows are needed to be measured"
-            if real is None:
-                purpose = "real rows are needed to compare with"
-            raise ValueError(f"at least 2 {purpose}; got {len(rows)}")
+            kind = "real rows" if real is None else "rows"
+            raise ValueError(f"at least 2 {kind} are needed to be measured; got {len(rows)}")
         self.rows = rows
         self.rng = rng
         self.holdout = holdout
@@ -121,8 +119,7 @@ class Sample:
     @cached_property
     def to_holdout(self) -> Distances:
         """Distances of the held-out rows to these, shape (n_holdout, n_rows)."""
-        if self.holdout is None:
-            raise ValueError("this metric takes held-out rows; there are none")
+        assert self.holdout is not None, "a metric of held-out rows has a `min_holdout`"
         return distances(self.holdout, self.rows)
 
     @cached_property

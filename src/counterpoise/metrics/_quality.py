@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -74,19 +74,8 @@ class Quality:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the figures as JSON; a value that is not finite becomes null."""
-        record = json_types(asdict(self)) | {"leaks": self.leaks}
+        record = msgspec.json.decode(msgspec.json.encode(self)) | {"leaks": self.leaks}
         return json.dumps(record, indent=indent, allow_nan=False)
-
-
-def json_types(value: Any) -> Any:
-    """Return `value` in types that JSON has: keys as strings, None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(key): json_types(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_types(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def measure_quality(
@@ -152,9 +141,6 @@ def measure_quality(
     if not chosen or not set(chosen) <= set(known):
         raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
     metrics = [metric for metric in METRICS.values() if metric.aspect in chosen]
-    for name, frame in (("train", train), ("synthetic", synthetic)):
-        if len(frame) < 2:
-            raise ValueError(f"{name} must have at least 2 rows to be measured; got {len(frame)}")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
     real_rows = at_most(train, max_rows, rng)
     held_rows = None

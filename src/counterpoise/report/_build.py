@@ -242,22 +242,15 @@ def _association(
     columns = schema.columns[:_MAX_ASSOCIATED]
     if len(columns) < 2 or len(real) < 2 or len(synthetic) < 2:
         return None
-    shown, names = Schema(columns), [column.name for column in columns]
+    names = [column.name for column in columns]
+    kept = [at_most(frame[names], _MAX_ASSOCIATED_ROWS, rng) for frame in (real, synthetic)]
     matrices = []
-    for frame in (real, synthetic):
-        kept = at_most(frame[names], _MAX_ASSOCIATED_ROWS, rng)
-        matrix = association_matrix(kept, shown).to_numpy().round(4)
-        matrices.append(tuple(tuple(row) for row in matrix.tolist()))
+    for rows in encode(Schema(columns), kept[:1], kept[1:]):
+        encoded = [column.name for column in rows.columns]
+        order = [encoded.index(name) for name in names]
+        matrix = associations(rows, np.arange(len(names)))[np.ix_(order, order)].round(4)
+        matrices.append(tuple(map(tuple, matrix.tolist())))
     return Association(tuple(map(str, names)), *matrices)
-
-
-def association_matrix(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Association of each pair of columns, see `associations`, in the order of the schema."""
-    (rows,) = encode(schema, [frame])
-    encoded = pd.Index([column.name for column in rows.columns], tupleize_cols=False)
-    order = pd.Index([column.name for column in schema], tupleize_cols=False)
-    matrix = associations(rows, np.arange(len(encoded)))
-    return pd.DataFrame(matrix, encoded, encoded).reindex(index=order, columns=order)
 
 
 def _origins(class_: Hashable, provenance: pd.DataFrame) -> tuple[Origin, ...]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
+import numpy as np
 from markupsafe import Markup
 
 from counterpoise.metrics import Measure
@@ -152,11 +154,13 @@ def measure_chart(measure: Measure) -> Markup:
         x = scale(measure.real_anchor)
         body += _line(x, 3, x, height - 3, "held-out")
     if measure.duplicate_anchor is not None:
-        body += _path("duplicated", scale(measure.duplicate_anchor), middle - 4, "l4 7h-8z")
+        place = f"M{_number(scale(measure.duplicate_anchor))} {middle - 4}"
+        body += _element("path", class_="duplicated", d=f"{place}l4 7h-8z")
     if ends[0] < ends[1]:
         body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
     if measure.value == measure.value:  # not NaN
-        body += _path("value", scale(measure.value), middle - 5, "l5 5l-5 5l-5-5z")
+        place = f"M{_number(scale(measure.value))} {middle - 5}"
+        body += _element("path", class_="value", d=f"{place}l5 5l-5 5l-5-5z")
     label = f"{measure.label}: {measure.value:.3g}" + "".join(
         f"; {name} rows {number:.3g}" for name, number in anchors.items() if number is not None
     )
@@ -201,12 +205,7 @@ def forest_chart(
 
 def _scale(low: float, high: float, start: float, end: float) -> _Scale:
     """Map numbers to positions, linearly; numbers beyond an end are placed at it."""
-
-    def place(number: float) -> float:
-        share = min(max((number - low) / ((high - low) or 1.0), 0.0), 1.0)
-        return start + share * (end - start)
-
-    return place
+    return partial(np.interp, xp=(low, high if high > low else low + 1), fp=(start, end))
 
 
 def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:
@@ -227,10 +226,6 @@ def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Ma
 
 def _rect(name: str, x: float, y: float, width: float, height: float, **more: str) -> Markup:
     return _element("rect", class_=name, x=x, y=y, width=width, height=height, **more)
-
-
-def _path(name: str, x: float, y: float, steps: str) -> Markup:
-    return _element("path", class_=name, d=f"M{_number(x)} {_number(y)}{steps}")
 
 
 def _text(x: float, y: float, text: str, name: str) -> Markup:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from counterpoise.metrics import Measure, Quality
-from counterpoise.metrics._quality import json_types
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""
@@ -188,7 +189,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary in JSON types only; a number that is not finite becomes None."""
-        return {"format": FORMAT, **json_types(asdict(self))}
+        return {"format": FORMAT, **msgspec.json.decode(msgspec.json.encode(self))}
 
 
 def count(number: int) -> str:
