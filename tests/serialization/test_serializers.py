@@ -129,7 +129,7 @@ def test_choices_are_marked_where_the_automaton_has_a_choice(name):
                 if chosen_in != FORCED:
                     allowed = serializer.grammar.allowed[serializer.grammar.allowed_set[chosen_in]]
                     assert set(np.flatnonzero(allowed)) == {edge.symbol for edge in out}
-                state = cell.automaton.follow(state, token).target
+                state = cell.automaton.follow(state, [token]).target
 
 
 @pytest.mark.parametrize("name", SERIALIZERS)

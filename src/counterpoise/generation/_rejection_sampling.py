@@ -1,8 +1,8 @@
 """Rejection sampling: draw rows, keep the accepted ones, draw again for the rest.
 
 The accepted rows have exactly the distribution of the drawn ones given that they are accepted,
-because each row is tested by itself and kept in the order drawn. Selection is given up after a
-while: the best of the rows that it rejected are taken then.
+because each row is tested by itself and kept in the order drawn. Selection ends after a while: the
+best of the rows that it rejected are taken then.
 """
 
 from __future__ import annotations
@@ -24,18 +24,13 @@ Accept: TypeAlias = Callable[[Table], BoolArray]
 """Whether each row of a table (label first) is accepted, shape (n_rows,)."""
 
 NOT_SELECTED = "a classifier of the real rows finds another class likelier"
-"""The reason for which selection rejects a row."""
-SELECTION_DRAWS_PER_ROW = 8
-"""After so many draws per row asked for, on average, the best of those that selection rejected are
-taken."""
+# Draws per row asked for, on average: at most; where rows are labelled after they are generated;
+# and until the best of those that selection rejected are taken
 DRAWS_PER_ROW = 50
-"""How many draws each row asked for may take on average, unless told otherwise."""
 DRAWS_PER_LABELLED_ROW = 100
-"""The same where rows are labelled after they are generated."""
-MIN_DRAWS = 1000
-"""Draws that are allowed in any case: a few rows may be unlucky."""
-_MAX_SPARE_ROWS = 256
-"""So many more rows than asked for are drawn at first, at most, where rows are selected."""
+SELECTION_DRAWS_PER_ROW = 8
+MIN_DRAWS = 1000  # allowed in any case: a few rows may be unlucky
+_MAX_SPARE_ROWS = 256  # drawn at first beyond those asked for, where rows are selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +47,15 @@ class GeneratedRows:
 
     def take(self, rows: npt.NDArray[Any]) -> GeneratedRows:
         """Select rows by position or by a mask."""
-        return GeneratedRows(
-            self.table.take(rows),
-            self.condition[rows],
-            self.log_likelihood[rows],
-            self.n_invalid[rows],
-        )
+        arrays = self.condition[rows], self.log_likelihood[rows], self.n_invalid[rows]
+        return GeneratedRows(self.table.take(rows), *arrays)
 
     @classmethod
     def concat(cls, parts: Sequence[GeneratedRows]) -> GeneratedRows:
         """Stack rows of one schema; at least one part."""
-        return cls(
-            Table.concat([part.table for part in parts]),
-            np.concatenate([part.condition for part in parts]),
-            np.concatenate([part.log_likelihood for part in parts]),
-            np.concatenate([part.n_invalid for part in parts]),
-        )
+        arrays = [(part.condition, part.log_likelihood, part.n_invalid) for part in parts]
+        stacked = map(np.concatenate, zip(*arrays, strict=True))
+        return cls(Table.concat([part.table for part in parts]), *stacked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +74,8 @@ class RejectionStats:
         Rows returned although selection rejected them, for lack of better ones.
     """
 
-    n_rows: int = 0
-    n_drawn: int = 0
+    n_rows: int
+    n_drawn: int
     rejected: Mapping[str, int] = field(default_factory=dict)
     n_fallback: int = 0
 
@@ -128,7 +116,10 @@ def draw_accepted(
         rows = draw(n_next)
         n_drawn += len(rows)
         # 1. constraints accept
-        rows = rows.take(_is_accepted(rows.table, accept, rejected))
+        for reason, accepts in accept.items():
+            is_accepted = accepts(rows.table)
+            rejected[reason] += int((~is_accepted).sum())
+            rows = rows.take(is_accepted)
         # 2. the selection classifier accepts
         if margin is not None:
             margins.append(margin(rows.table))
@@ -150,38 +141,22 @@ def draw_accepted(
             stats = RejectionStats(n_rows, n_drawn, dict(rejected), n_fallback)
             return GeneratedRows.concat(kept), stats
         if n_drawn >= bound:
-            raise _too_few(class_, n_rows, n_kept, n_drawn, rejected, advice)
+            reasons = ", ".join(f"{n} ({reason})" for reason, n in rejected.most_common() if n)
+            of_class = "" if class_ is None else f" of class {class_!r}"
+            raise DecodingError(
+                f"{n_kept} of {n_rows} rows{of_class} were accepted among {n_drawn} drawn, which "
+                f"is the limit; rejected: {reasons}. What to do: {advice}",
+                class_=class_,
+                n_rows=n_rows,
+                n_accepted=n_kept,
+                n_drawn=n_drawn,
+                rejected=dict(rejected),
+            )
         # 4. refill
         n_lacking = n_rows - n_kept
         n_more = ceil(expected_draws(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
         n_left = (bound if margin is None else selection_bound) - n_drawn
         n_next = min(n_more, max(n_rows, MIN_DRAWS), n_left)
-
-
-def _is_accepted(table: Table, accept: Mapping[str, Accept], rejected: Counter[str]) -> BoolArray:
-    """Return which rows pass every test, and count the others in `rejected`."""
-    is_accepted = np.ones(len(table), dtype=bool)
-    for reason, accepts in accept.items():
-        passes = accepts(table)
-        rejected[reason] += int((is_accepted & ~passes).sum())
-        is_accepted &= passes
-    return is_accepted
-
-
-def _too_few(
-    class_: Any, n_rows: int, n_kept: int, n_drawn: int, rejected: Counter[str], advice: str
-) -> DecodingError:
-    reasons = ", ".join(f"{n} ({reason})" for reason, n in rejected.most_common() if n)
-    of_class = "" if class_ is None else f" of class {class_!r}"
-    return DecodingError(
-        f"{n_kept} of {n_rows} rows{of_class} were accepted among {n_drawn} drawn, which is the "
-        f"limit; rejected: {reasons}. What to do: {advice}",
-        class_=class_,
-        n_rows=n_rows,
-        n_accepted=n_kept,
-        n_drawn=n_drawn,
-        rejected=dict(rejected),
-    )
 
 
 def expected_draws(n_rows: float, n_kept: int, n_drawn: int) -> float:

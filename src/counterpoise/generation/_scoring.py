@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.special import logsumexp
 from torch import Tensor
 from torch.nn import functional
 
-from counterpoise.columns import ABSENT, Column, Schema, Table
+from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._base import distinct
 from counterpoise.constraints._fixed_combinations import Layout
 from counterpoise.errors import SchemaError
@@ -54,9 +55,9 @@ class Scorer:
     ) -> FloatArray:
         """Return the log-probability of each cell, given the label and the cells before it.
 
-        `rows`, of shape (n,), are positions in `corpus`, and may repeat; `orders`, of shape
-        (n, n_columns), says how the columns of each are ordered. The result, of shape
-        (n, n_columns), is in the order of the table, with 0 for a label that is given.
+        `rows` (n,) are positions in `corpus`, and may repeat; `orders` (n, n_columns) are the
+        columns of each in their order. The result (n, n_columns) is in the order of the table,
+        with 0 for a label that is given.
         """
         self._model.eval()
         result = np.zeros((len(rows), corpus.segments.shape[1]))
@@ -119,25 +120,18 @@ def score_rows(
         is_whole = (table.codes[:, members] != ABSENT).all(axis=1)
         is_possible &= ~(is_whole & (learned.codes[:, at] == ABSENT))
     is_possible &= np.isin(table.codes[:, 0], generator.value_counts.labels)
-    scores = np.full(len(table), -np.inf)
+    scores = np.where(is_possible, 0.0, -np.inf)
     possible = np.flatnonzero(is_possible)
     if not len(possible):
         return scores
-    permutation = generator.recipe.permutation
+    permutation, model = generator.recipe.permutation, generator.model
     serialized = serialize(learned.take(possible), generator.serializer)
-    model = generator.model
     if sum(parameter.numel() for parameter in model.parameters()) < _SMALL_MODEL:
         model = copy.deepcopy(model).double()  # a row's score must not depend on its batch
-    scorer = Scorer(
-        model,
-        generator.serializer.grammar,
-        generator.device,
-        scores_label=not label_is_given(permutation),
-    )
-    rng = np.random.default_rng(0)
+    grammar, scores_label = generator.serializer.grammar, not label_is_given(permutation)
+    scorer = Scorer(model, grammar, generator.device, scores_label=scores_label)
+    rng, rows = np.random.default_rng(0), np.arange(len(possible))
     n_orders = 1 if permutation == "none" else N_ORDERS
-    rows = np.arange(len(possible))
-    scores[possible] = 0.0
     for _ in range(n_orders):
         order = draw_orders(1, len(learned.schema), permutation, rng)
         by_cell = scorer.by_cell(serialized, rows, np.repeat(order, len(rows), axis=0))
@@ -166,16 +160,11 @@ def _encode_rows(schema: Schema, X: pd.DataFrame, labels: Sequence[Any]) -> tupl
             ) from error
         # each distinct cell is encoded once; missing ones are ABSENT where the column has none
         _, firsts, which = np.unique(distinct(series)[0], return_index=True, return_inverse=True)
-        encoded = [_encode_cell(column, series.iloc[[first]]) for first in firsts]
-        codes[:, at] = np.array(encoded, dtype=np.int64)[which]
+        encoded = np.full(len(firsts), ABSENT, dtype=np.int64)
+        for position, first in enumerate(firsts):
+            with suppress(SchemaError):  # the column cannot generate it
+                encoded[position] = column.encode(series.iloc[[first]])[0]
+        encoded[~column.contains(encoded)] = ABSENT
+        codes[:, at] = encoded[which]
         is_possible &= series.isna().to_numpy() | (codes[:, at] != ABSENT)
     return Table(schema, codes), is_possible
-
-
-def _encode_cell(column: Column, cell: pd.Series[Any]) -> int:
-    """Return the code of a series of one cell; ABSENT if the column cannot generate it."""
-    try:
-        code = column.encode(cell)
-    except SchemaError:
-        return ABSENT
-    return int(code[0]) if column.contains(code)[0] else ABSENT

@@ -20,11 +20,8 @@ from counterpoise.errors import SchemaError, needs_extra
 from counterpoise.grammar._grammar import FloatArray, IntArray
 from counterpoise.models._language_model import single_thread
 
-N_CLASSIFIERS = 3
-"""How many copies are trained where one classifier is given; each leaves out another third of the
-rows."""
-TIE = 1e-9
-"""Probabilities closer than this are equal: classifiers that know nothing select every row."""
+N_CLASSIFIERS = 3  # copies where one classifier is given; each leaves out another third of the rows
+TIE = 1e-9  # probabilities closer than this are equal: classifiers without a clue select every row
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,7 @@ class SelectionClassifier:
             return None
         X = as_numbers(table, columns)
         given = list(selection) if isinstance(selection, list | tuple) else [selection]
-        if len(given) == 1:
-            given *= N_CLASSIFIERS
+        given *= N_CLASSIFIERS if len(given) == 1 else 1
         seeds = rng.integers(2**31, size=len(given))
         parts = _parts(classes, rng, len(given))
         with single_thread():
@@ -90,14 +86,13 @@ class SelectionClassifier:
 
 def _parts(classes: npt.NDArray[Any], rng: np.random.Generator, n_parts: int) -> Iterator[IntArray]:
     """Yield the rows of each training: all but a third of every class that has 3 rows or more."""
-    n_thirds = 3
     left_out = np.full(len(classes), -1)
     for class_ in np.unique(classes):
         of_class = np.flatnonzero(classes == class_)
-        if len(of_class) >= n_thirds:
-            left_out[rng.permutation(of_class)] = np.arange(len(of_class)) % n_thirds
+        if len(of_class) >= 3:
+            left_out[rng.permutation(of_class)] = np.arange(len(of_class)) % 3
     for part in range(n_parts):
-        yield np.flatnonzero(left_out != part % n_thirds)
+        yield np.flatnonzero(left_out != part % 3)
 
 
 def _fit(classifier: Any, X: FloatArray, classes: IntArray, seed: int) -> Any:
@@ -147,9 +142,7 @@ def _takes_missing(classifier: Any) -> bool:
 
 def classifier_columns(schema: Schema) -> tuple[int, ...]:
     """Return the positions of the features that classifiers can look at: all but free text."""
-    return tuple(
-        position for position, column in enumerate(schema) if position > 0 and not column.is_text
-    )
+    return tuple(at for at, column in enumerate(schema) if at > 0 and not column.is_text)
 
 
 def as_numbers(table: Table, columns: tuple[int, ...]) -> FloatArray:

@@ -36,22 +36,21 @@ class Automaton:
         """The symbols on its edges, each once, in the order of the states."""
         return dict.fromkeys(edge.symbol for edges in self.edges for edge in edges)
 
-    def follow(self, state: int, symbol: Hashable) -> Edge | None:
-        """Return the edge from `state` on `symbol`, or None where the symbol is not permitted."""
-        for edge in self.edges[state]:
-            if edge.symbol == symbol:
-                return edge
-        return None
+    def follow(self, state: int, symbols: Iterable[Hashable]) -> Edge | None:
+        """Return where `symbols` lead from `state`, as one edge; None if they are not permitted."""
+        scale, add = 1, 0
+        for symbol in symbols:
+            out = self.edges[state] if state != END else ()
+            edge = next((edge for edge in out if edge.symbol == symbol), None)
+            if edge is None:
+                return None
+            state, scale, add = edge.target, scale * edge.scale, add * edge.scale + edge.add
+        return Edge(None, state, scale, add)
 
     def read(self, symbols: Iterable[Hashable]) -> int | None:
         """Return the code of the value `symbols`, or None if they are not a complete value."""
-        state, code = 0, 0
-        for symbol in symbols:
-            edge = self.follow(state, symbol) if state != END else None
-            if edge is None:
-                return None
-            state, code = edge.target, code * edge.scale + edge.add
-        return code if state == END else None
+        edge = self.follow(0, symbols)
+        return edge.add if edge is not None and edge.target == END else None
 
 
 State = TypeVar("State", bound=Hashable)
@@ -143,8 +142,7 @@ def union(*automata: Automaton) -> Automaton:
     """Accept what any of `automata` accepts (subset construction).
 
     Where several permit the same symbol after a shared prefix, their edges must add the same to
-    the code, and they must not end together. Both hold for numbers of different lengths and for
-    words beside numbers.
+    the code, and they must not end together.
     """
     Members = tuple[tuple[int, int], ...]  # (which automaton, its state)
 
@@ -205,14 +203,8 @@ def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
 
     def steps(state: int) -> Iterable[Step[int]]:
         for token, text in tokens.items():
-            at, scale, add = state, 1, 0
-            for character in text:
-                edge = automaton.follow(at, character) if at != END else None
-                if edge is None:
-                    break
-                at, scale, add = edge.target, scale * edge.scale, add * edge.scale + edge.add
-            else:
-                yield token, (None if at == END else at), scale, add
+            if (edge := automaton.follow(state, text)) is not None:
+                yield token, None if edge.target == END else edge.target, edge.scale, edge.add
 
     return from_steps(0, steps)
 

@@ -22,7 +22,7 @@ NANOSECONDS = {
 
 UNITS_PER_DAY = {unit: NANOSECONDS["D"] // size for unit, size in NANOSECONDS.items()}
 _EPOCH = date(1970, 1, 1).toordinal()
-_N_FRACTION_DIGITS = {"ms": 3, "us": 6, "ns": 9}
+_CLOCK = [("hour", 24), ("minute", 60), ("second", 60), *((f"fraction{i}", 10) for i in range(9))]
 
 
 class _Prefix(NamedTuple):
@@ -35,16 +35,13 @@ class _Prefix(NamedTuple):
 
 def _clock_fields(unit: str) -> list[tuple[str, int, int]]:
     """Return the fields below the day, longest first: name, number of values, units in each."""
-    fields = [("hour", 24), ("minute", 60), ("second", 60)]
-    fields += [(f"fraction{i}", 10) for i in range(_N_FRACTION_DIGITS.get(unit, 0))]
     size = UNITS_PER_DAY[unit]
-    found = []
-    for name, n_values in fields:
-        if size == 1:
-            break
-        size //= n_values
-        found.append((name, n_values, size))
-    return found
+    fields = []
+    for name, n_values in _CLOCK:
+        if size > 1:
+            size //= n_values
+            fields.append((name, n_values, size))
+    return fields
 
 
 def covers(low: int, high: int, unit: str) -> bool:

@@ -49,30 +49,24 @@ class Tokenizer(Protocol):
     @property
     def start(self) -> int | None:
         """The piece that begins a text, or None where the tokenizer has none."""
-        ...
 
     def encode(self, text: str) -> list[int]:
         """Return the pieces of `text`, without any special ones."""
-        ...
 
     def cut(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
         """Return `text` in consecutive parts, each with the pieces that it consists of.
 
         The parts join to exactly `text`; a character that takes several pieces is one part.
         """
-        ...
 
     def pieces_over(self, alphabet: str) -> dict[int, str]:
         """Return the pieces whose text has only characters of `alphabet`, with the text of each."""
-        ...
 
     def pieces(self) -> list[int]:
         """Return every piece that a model may generate by itself."""
-        ...
 
     def decode(self, pieces: Sequence[int]) -> str:
         """Return the text of `pieces`; special ones have none."""
-        ...
 
 
 class CharacterTokenizer:
@@ -229,16 +223,9 @@ def table_serializer(
 ) -> Serializer:
     """Build the serializer with a vocabulary of the table's own: per column, category and digit.
 
-    Numbers are zero-padded to the width of their column, so that the rows of a batch stay in step.
-
-    Parameters
-    ----------
-    table : Table
-        The rows, label first. Only the schema matters, and the strings of free-text columns.
-    tokenizer : Tokenizer, optional
-        The pre-trained model's, to know which of its embeddings each new token starts from.
-    parts : mapping of int to TextParts, optional
-        By position of each column of free text, what takes the place of its strings.
+    Of `table`, label first, only the schema matters, and the strings of free-text columns, whose
+    place `parts` can take, by position. Each new token starts from the embeddings that a
+    pre-trained model has of its text in the pieces of `tokenizer`.
     """
     encoder = _Encoder(tokenizer or CharacterTokenizer(), tokenizer is not None)
     cells = []
@@ -295,24 +282,11 @@ def text_serializer(
     Values that could be mistaken for something else (they contain a comma, a quotation mark or a
     line break, begin or end with a space, or read ``missing``) are written as JSON strings.
 
-    Parameters
-    ----------
-    table, parts
-        As in `table_serializer`.
-    tokenizer : Tokenizer
-        The model's own.
-    digit_tokens : bool, default=False
-        Whether numbers have a space before each digit, point and sign, ``is 1 2 . 5,``, so that
-        each is a token of its own, rather than being cut by the tokenizer, ``is 12.5,``.
-    unconstrained : bool, default=False
-        Whether the vocabulary has all pieces of the model's own, used or not.
+    `table` and `parts` are as in `table_serializer`, `tokenizer` is the model's own. With
+    `digit_tokens` numbers have a space before each digit, point and sign, ``is 1 2 . 5,``, so that
+    each is a token of its own. `unconstrained`: the vocabulary has all pieces, used or not.
 
-    Raises
-    ------
-    SchemaError
-        If the tokenizer encodes two categories of a column alike.
-    ModelError
-        If the tokenizer has no pieces for a character that is needed.
+    A SchemaError or ModelError says what the tokenizer encodes alike or has no pieces for.
     """
     encoder = _Encoder(tokenizer, is_pretrained=True)
     cells = []
@@ -334,29 +308,24 @@ def text_serializer(
 
 
 def _value_cell(column: Column, encoder: _Encoder, digit_tokens: bool) -> Cell:
-    if (choices := column.text_choices()) is not None:
-        return _choice_cell(column, encoder, choices)
+    if (choices := column.text_choices()) is not None:  # each is encoded as a whole
+        end = encoder.encode(TEXT_END)
+        encoded = [encoder.encode(f" {text}") + end for text in choices]
+        try:
+            return Cell(from_sequences(dict(enumerate(encoded))), encoded.__getitem__)
+        except AmbiguousSequencesError as error:
+            one, other = column.decode(np.array(error.symbols)).tolist()
+            raise SchemaError(
+                f"the model's tokenizer encodes the categories {one!r} and {other!r} of column "
+                f"{column.name!r} alike; rename one of them, or use serialization='table'",
+                column=column.name,
+            ) from error
     if digit_tokens and (digits := column.digit_automaton()) is not None:
         # each character of a number is encoded apart, behind a space
         tokens: dict[Hashable, Sequence[int]] = {TEXT_END: encoder.encode(TEXT_END)}
         tokens |= {mark: encoder.encode(f" {mark}") for mark in "-.0123456789"}
         return _spelled_cell(digits, column.text, tokens, (TEXT_END,))
     return _character_cell(column, encoder)
-
-
-def _choice_cell(column: Column, encoder: _Encoder, choices: Sequence[str]) -> Cell:
-    """Encode each value as a whole."""
-    end = encoder.encode(TEXT_END)
-    encoded = [encoder.encode(f" {text}") + end for text in choices]
-    try:
-        return Cell(from_sequences(dict(enumerate(encoded))), encoded.__getitem__)
-    except AmbiguousSequencesError as error:
-        one, other = column.decode(np.array(error.symbols)).tolist()
-        raise SchemaError(
-            f"the model's tokenizer encodes the categories {one!r} and {other!r} of column "
-            f"{column.name!r} alike; rename one of them, or use serialization='table'",
-            column=column.name,
-        ) from error
 
 
 def _character_cell(column: Column, encoder: _Encoder) -> Cell:
@@ -429,9 +398,6 @@ class SerializedTable:
     def longest_row(self) -> int:
         """The most tokens that one of these rows has."""
         return 1 + int(self.lengths(self.segments).sum(axis=1).max(initial=0))
-
-    def take(self, rows: IntArray) -> SerializedTable:
-        return replace(self, segments=self.segments[rows])
 
     def unconstrained(self) -> SerializedTable:
         """Return the rows with every token, names too, chosen in the one unconstrained state."""
