@@ -19,9 +19,10 @@ wide_ranges = st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3).map
 def test_fixed_numbers_are_exactly_the_range(bounds):
     low, high = bounds
     serialized = {
-        tuple(fixed_symbols(code, range(low, high + 1))): code for code in range(low, high + 1)
+        tuple(fixed_symbols(code, range(low, high + 1), 1, {})): code
+        for code in range(low, high + 1)
     }
-    assert accepted(fixed_numbers(range(low, high + 1))) == serialized
+    assert accepted(fixed_numbers(range(low, high + 1), 1, {})) == serialized
     assert len({len(word) for word in serialized}) == 1, "all of one width"
 
 
@@ -43,9 +44,12 @@ def test_plain_numbers_read_as_numbers(bounds, decimals):
 @given(wide_ranges)
 def test_wide_ranges_keep_every_digit_and_reject_what_is_outside(bounds):
     low, middle, high = bounds
-    fixed, plain = fixed_numbers(range(low, high + 1)), plain_numbers(range(low, high + 1), 2, ",")
+    fixed, plain = (
+        fixed_numbers(range(low, high + 1), 1, {}),
+        plain_numbers(range(low, high + 1), 2, ","),
+    )
     for code in (low, middle, high):
-        assert fixed.read(fixed_symbols(code, range(low, high + 1))) == code
+        assert fixed.read(fixed_symbols(code, range(low, high + 1), 1, {})) == code
         assert plain.read(plain_text(code, 2) + ",") == code
     for code in (low - 1, high + 1):
         assert plain.read(plain_text(code, 2) + ",") is None

@@ -157,12 +157,12 @@ class TimeColumn(RangedColumn):
     def symbol_automaton(self) -> Automaton:
         if self._is_calendar:
             return calendar.instants(self.low, self.high, self.unit)
-        return numbers.fixed_numbers(range(self.low, self.high + 1))
+        return numbers.fixed_numbers(range(self.low, self.high + 1), 1, {})
 
     def symbols(self, code: int) -> list[Hashable]:
         if self._is_calendar:
             return calendar.instant_symbols(code, self.unit)
-        return numbers.fixed_symbols(code, range(self.low, self.high + 1))
+        return numbers.fixed_symbols(code, range(self.low, self.high + 1), 1, {})
 
     def text_automaton(self) -> Automaton:
         if self._is_calendar:

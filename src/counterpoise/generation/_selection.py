@@ -78,9 +78,18 @@ class SelectionClassifier:
         return labels
 
     def _probabilities(self, table: Table) -> FloatArray:
-        """Return the probability of each class, (n_rows, n_classes)."""
-        X = as_numbers(table, self.columns)
-        mean: FloatArray = np.mean([_probabilities(one, X) for one in self.classifiers], axis=0)
+        """Return the mean probability of each class, (n_rows, n_classes)."""
+        X, each = as_numbers(table, self.columns), []
+        for classifier in self.classifiers:
+            if hasattr(classifier, "predict_proba"):
+                each.append(classifier.predict_proba(X))
+                continue
+            scores = classifier.decision_function(X)
+            if scores.ndim == 1:
+                each.append(np.column_stack([1 - expit(scores), expit(scores)]))
+            else:
+                each.append(softmax(scores, axis=1))
+        mean: FloatArray = np.mean(each, axis=0, dtype=np.float64)
         return mean
 
 
@@ -150,17 +159,6 @@ def as_numbers(table: Table, columns: tuple[int, ...]) -> FloatArray:
     codes = table.codes[:, columns]
     unknown = (codes == MISSING) | (codes == ABSENT)
     return np.where(unknown, np.nan, codes.astype(np.float64))
-
-
-def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:
-    """Return the probability of each class, (n_rows, n_classes)."""
-    if hasattr(classifier, "predict_proba"):
-        return np.asarray(classifier.predict_proba(X), dtype=np.float64)
-    scores = classifier.decision_function(X)
-    if scores.ndim == 1:
-        second = expit(scores)
-        return np.column_stack([1 - second, second])
-    return np.asarray(softmax(scores, axis=1))
 
 
 def fit_labeller(table: Table, rng: np.random.Generator) -> SelectionClassifier:

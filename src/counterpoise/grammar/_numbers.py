@@ -9,7 +9,6 @@ given divided by the step, and exceptions beside them.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from counterpoise.grammar._automaton import (
@@ -22,8 +21,6 @@ from counterpoise.grammar._automaton import (
     multiplied,
     union,
 )
-
-_NONE: Mapping[int, str] = MappingProxyType({})
 
 
 class _Prefix(NamedTuple):
@@ -72,9 +69,7 @@ def exponent(step: int) -> int:
     return len(str(step)) - 1
 
 
-def fixed_numbers(
-    multiples: range, step: int = 1, exceptions: Mapping[int, str] = _NONE
-) -> Automaton:
+def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) -> Automaton:
     """Accept multiples of `step`, zero-padded to the width of the longest, and exceptions as words.
 
     Symbols are ``("sign", "+" or "-")``, only where there are negative numbers, then
@@ -91,7 +86,7 @@ def fixed_numbers(
 
 
 def fixed_symbols(
-    code: int, multiples: range, step: int = 1, exceptions: Mapping[int, str] = _NONE
+    code: int, multiples: range, step: int, exceptions: Mapping[int, str]
 ) -> list[Hashable]:
     """Return the symbols of `code` in ``fixed_numbers(multiples, step, exceptions)``."""
     if code in exceptions or code % step:
@@ -142,6 +137,5 @@ def plain_text(code: int, decimals: int, step: int = 1) -> str:
     """
     if step > 1 and code % step == 0:
         return plain_text(code // step, decimals - exponent(step))
-    digits = str(abs(code)).zfill(decimals + 1)
-    whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
-    return ("-" if code < 0 else "") + whole + ("." + fraction if decimals else "")
+    digits, sign = str(abs(code)).zfill(decimals + 1), "-" if code < 0 else ""
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits

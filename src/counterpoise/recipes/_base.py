@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -27,6 +28,7 @@ _NUMBERS: dict[str, tuple[Any, ...]] = {  # kind, condition, what it says, allow
 }
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Recipe(Parameters):
     """What makes one method differ from another; every method is the same engine with other values.
 
@@ -106,40 +108,21 @@ class Recipe(Parameters):
     Recipe(selection='classifier', temperature=0.7)
     """
 
-    def __init__(
-        self,
-        *,
-        train_on: str = "minority",
-        interpolation: str | None = "smotenc",
-        permutation: str = "label-first",
-        condition: str = "feature",
-        selection: Any = None,
-        refinement: str | None = None,
-        epochs: int | str = "auto",
-        max_samples_seen: int | None = None,
-        validation_fraction: float | str = "auto",
-        patience: int = 3,
-        temperature: float = 1.0,
-        top_p: float = 1.0,
-        serialization: str = "table",
-        decoding: str = "grammar",
-        digit_tokens: bool = False,
-    ) -> None:
-        self.train_on = train_on
-        self.interpolation = interpolation
-        self.permutation = permutation
-        self.condition = condition
-        self.selection = selection
-        self.refinement = refinement
-        self.epochs = epochs
-        self.max_samples_seen = max_samples_seen
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.temperature = temperature
-        self.top_p = top_p
-        self.serialization = serialization
-        self.decoding = decoding
-        self.digit_tokens = digit_tokens
+    train_on: str = "minority"
+    interpolation: str | None = "smotenc"
+    permutation: str = "label-first"
+    condition: str = "feature"
+    selection: Any = None
+    refinement: str | None = None
+    epochs: int | str = "auto"
+    max_samples_seen: int | None = None
+    validation_fraction: float | str = "auto"
+    patience: int = 3
+    temperature: float = 1.0
+    top_p: float = 1.0
+    serialization: str = "table"
+    decoding: str = "grammar"
+    digit_tokens: bool = False
 
     @property
     def labelled_by(self) -> str:

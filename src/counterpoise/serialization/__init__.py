@@ -15,8 +15,6 @@ Decoding is left to the grammar: the tokens chosen in a cell add up to its code,
 decodes that. A missing cell is one token of its column's own; as text, the word ``missing``.
 """
 
-from __future__ import annotations
-
 from counterpoise.serialization._serializer import (
     CharacterTokenizer,
     Entry,
