@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from counterpoise.columns import ABSENT, MISSING, NumericColumn
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._numbers import plain_text
+from counterpoise.grammar._ranges import plain_text
 
 
 def infer(cells: Any, dtype: Any = None, kind: Any = None) -> NumericColumn:

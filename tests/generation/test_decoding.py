@@ -105,7 +105,7 @@ def naive_row(model, serializer, prompt, order, choices):
                 token = next(choices)
             tokens.append(token)
             value.append(token)
-            state = cell.automaton.follow(state, token).target
+            state = cell.automaton.follow(state, [token]).target
         codes[column] = cell.automaton.read(value)
     assert next(choices, None) is None
     return [codes[column] for column in range(len(prompt))], distributions

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.grammar import expand
-from counterpoise.grammar._calendar import UNITS_PER_DAY, instant_symbols, instants, iso_text
+from counterpoise.grammar._ranges import UNITS_PER_DAY, instant_symbols, instants, iso_text
 from tests.grammar.test_automaton import accepted
 
 

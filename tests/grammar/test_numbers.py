@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.grammar._numbers import (
+from counterpoise.grammar._ranges import (
     fixed_numbers,
     fixed_symbols,
     plain_numbers,

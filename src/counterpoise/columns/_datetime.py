@@ -30,9 +30,8 @@ from counterpoise.columns._base import (
 from counterpoise.columns._json import Dtype
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, expand, framed
-from counterpoise.grammar import _calendar as calendar
-from counterpoise.grammar import _numbers as numbers
-from counterpoise.grammar._calendar import NANOSECONDS
+from counterpoise.grammar import _ranges as ranges
+from counterpoise.grammar._ranges import NANOSECONDS
 
 _PYTHON_TYPES: Final[dict[type, str]] = {datetime.date: "D", datetime.datetime: "us"}
 """Resolution of what an object column can hold."""
@@ -152,27 +151,27 @@ class TimeColumn(RangedColumn):
     @property
     def _is_calendar(self) -> bool:
         """Whether the calendar can name all values."""
-        return self.letter == "M" and calendar.covers(self.low, self.high, self.unit)
+        return self.letter == "M" and ranges.covers(self.low, self.high, self.unit)
 
     def symbol_automaton(self) -> Automaton:
         if self._is_calendar:
-            return calendar.instants(self.low, self.high, self.unit)
-        return numbers.fixed_numbers(range(self.low, self.high + 1), 1, {})
+            return ranges.instants(self.low, self.high, self.unit)
+        return ranges.fixed_numbers(range(self.low, self.high + 1), 1, {})
 
     def symbols(self, code: int) -> list[Hashable]:
         if self._is_calendar:
-            return calendar.instant_symbols(code, self.unit)
-        return numbers.fixed_symbols(code, range(self.low, self.high + 1), 1, {})
+            return ranges.instant_symbols(code, self.unit)
+        return ranges.fixed_symbols(code, range(self.low, self.high + 1), 1, {})
 
     def text_automaton(self) -> Automaton:
         if self._is_calendar:
-            return framed(expand(self.symbol_automaton(), calendar.iso_text), " ", TEXT_END)
-        return framed(numbers.plain_numbers(range(self.low, self.high + 1), 0, TEXT_END), " ")
+            return framed(expand(self.symbol_automaton(), ranges.iso_text), " ", TEXT_END)
+        return framed(ranges.plain_numbers(range(self.low, self.high + 1), 0, TEXT_END), " ")
 
     def text(self, code: int) -> str:
         if self._is_calendar:
-            return "".join(map(calendar.iso_text, self.symbols(code)))
-        return numbers.plain_text(code, 0)
+            return "".join(map(ranges.iso_text, self.symbols(code)))
+        return ranges.plain_text(code, 0)
 
     def _units_of_text(self, text: str) -> float:
         if not self._is_calendar:
@@ -182,7 +181,7 @@ class TimeColumn(RangedColumn):
 
     @property
     def unit_size(self) -> float:
-        return 1.0 / calendar.UNITS_PER_DAY[self.unit]
+        return 1.0 / ranges.UNITS_PER_DAY[self.unit]
 
     def common_scales(self, other: Column) -> tuple[int, int] | None:
         if not isinstance(other, TimeColumn) or type(other) is not type(self):

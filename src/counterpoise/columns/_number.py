@@ -33,7 +33,7 @@ from counterpoise.columns._base import (
 from counterpoise.columns._json import Dtype
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, framed
-from counterpoise.grammar import _numbers as numbers
+from counterpoise.grammar import _ranges as ranges
 
 MAX_DECIMALS: Final = 22  # 10**22 is the largest power of ten that float64 holds exactly
 _LARGEST_POWER: Final = 18  # of ten that an int64 holds
@@ -152,7 +152,7 @@ class NumericColumn(RangedColumn):
         cells: Any
         if is_string(self.dtype):
             units, positions = np.unique(codes, return_inverse=True)
-            texts = [numbers.plain_text(int(unit), self.decimals) for unit in units]
+            texts = [ranges.plain_text(int(unit), self.decimals) for unit in units]
             cells = np.array(texts, dtype=object)[positions].astype(object)
             cells[missing] = None
         elif is_object(self.dtype):
@@ -191,7 +191,7 @@ class NumericColumn(RangedColumn):
     @property
     def usual_decimals(self) -> int:
         """Decimals of all values but the exceptions."""
-        return self.decimals - numbers.exponent(self.step)
+        return self.decimals - ranges.exponent(self.step)
 
     @property
     def multiples(self) -> range:
@@ -235,16 +235,16 @@ class NumericColumn(RangedColumn):
 
     @cached_property
     def _exception_texts(self) -> dict[int, str]:
-        return {code: numbers.plain_text(code, self.decimals) for code in self.exceptions}
+        return {code: ranges.plain_text(code, self.decimals) for code in self.exceptions}
 
     def symbol_automaton(self) -> Automaton:
-        return numbers.fixed_numbers(self.multiples, self.step, self._exception_texts)
+        return ranges.fixed_numbers(self.multiples, self.step, self._exception_texts)
 
     def symbols(self, code: int) -> list[Hashable]:
-        return numbers.fixed_symbols(code, self.multiples, self.step, self._exception_texts)
+        return ranges.fixed_symbols(code, self.multiples, self.step, self._exception_texts)
 
     def digit_automaton(self) -> Automaton:
-        return numbers.plain_numbers(
+        return ranges.plain_numbers(
             self.multiples, self.decimals, TEXT_END, self.step, self.exceptions
         )
 
@@ -252,7 +252,7 @@ class NumericColumn(RangedColumn):
         return framed(self.digit_automaton(), " ")
 
     def text(self, code: int) -> str:
-        return numbers.plain_text(code, self.decimals, self.step)
+        return ranges.plain_text(code, self.decimals, self.step)
 
     def _units_of_text(self, text: str) -> float:
         return super()._units_of_text(text) * 10.0**self.decimals
@@ -375,7 +375,7 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
     for position, text in enumerate(map(str, texts)):
         digits = text.replace(".", "")
         code = int(digits) if digits.removeprefix("-").isdecimal() else 0
-        if numbers.plain_text(code, decimals) != text:
+        if ranges.plain_text(code, decimals) != text:
             raise column_error(
                 series.name,
                 f"is numeric, but {text!r} is not a number written with {decimals} decimals. "

@@ -1,7 +1,7 @@
 """What a cell can be as a sequence of symbols; nothing here knows of tables or columns.
 
 - ``_automaton``: small immutable automata, and how to combine them. Start here.
-- ``_numbers``, ``_calendar``: the automata of numbers and of instants.
+- ``_ranges``: the automata of numbers and of instants.
 - ``_grammar``: the automata of all columns as flat arrays, for constrained decoding.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -151,7 +152,13 @@ class Recipe(Parameters):
             if not (is_number and holds(value)) and repr(value) not in map(repr, others):
                 either = " or ".join([what, *map(repr, others)])
                 raise ValueError(f"recipe: {name} must be {either}; got {value!r}")
-        _check_selection(self.selection)
+        given, is_name = self.selection, isinstance(self.selection, str)
+        several = given if isinstance(given, list | tuple) else [given]
+        if given is not None and not (given == "classifier" if is_name else _can_select(several)):
+            raise ValueError(
+                "recipe: selection must be None, 'classifier', a scikit-learn classifier with "
+                f"predict_proba or decision_function, or a list of them; got {given!r}"
+            )
         if self.decoding == "free" and self.serialization != "text":
             raise ValueError(
                 "recipe: decoding='free' parses text, so it needs serialization='text'; got "
@@ -159,19 +166,11 @@ class Recipe(Parameters):
             )
 
 
-def _check_selection(selection: Any) -> None:
-    if selection is None or (isinstance(selection, str) and selection == "classifier"):
-        return
-    several = selection if isinstance(selection, list | tuple) else [selection]
-    for one in several:
-        scores = hasattr(one, "predict_proba") or hasattr(one, "decision_function")
-        if isinstance(one, type) or not hasattr(one, "fit") or not scores:
-            raise ValueError(
-                "recipe: selection must be None, 'classifier', a scikit-learn classifier with "
-                f"predict_proba or decision_function, or a list of them; got {one!r}"
-            )
-    if not several:
-        raise ValueError("recipe: selection is an empty list; use None to keep every row")
+def _can_select(classifiers: Sequence[Any]) -> bool:
+    """Whether each can be fitted and scores classes; False if there is none."""
+    scored = [hasattr(c, "predict_proba") or hasattr(c, "decision_function") for c in classifiers]
+    fitted = [hasattr(c, "fit") and not isinstance(c, type) for c in classifiers]
+    return len(scored) > 0 and all(scored) and all(fitted)
 
 
 _RECIPES: dict[str, Recipe] = {}
