@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import torch
 
 from counterpoise.models import AutoModel, CompactModel, PretrainedModel
 from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._backbone import COMPACT, SMOLLM2, LoadedModel
 from counterpoise.recipes import Recipe
 from counterpoise.training import _runtime as runtime
+from counterpoise.training._checkpoint import Checkpoint, History
 from counterpoise.training._runtime import RuntimeEstimate, TimeBudget, load_model
 from tests.doubles import TickingClock
 from tests.small_models import labelled_table, mixed_frame
@@ -37,10 +42,10 @@ def loaded(monkeypatch) -> list[str]:
     return names
 
 
-def choose(max_time: float | None, epochs: int = 2) -> LoadedModel:
+def choose(max_time: float | None, epochs: int = 2, folder: Path | None = None) -> LoadedModel:
     table, budget = labelled_table(*mixed_frame(60)), TimeBudget(max_time, 0.0, TickingClock(0.01))
     recipe = Recipe(epochs=epochs)
-    return load_model(AutoModel(), table, {YES: 36}, recipe, "cpu", budget, None)
+    return load_model(AutoModel(), table, {YES: 36}, recipe, "cpu", budget, folder)
 
 
 def estimated(monkeypatch, estimate: RuntimeEstimate) -> None:
@@ -61,6 +66,13 @@ def test_with_little_time_it_is_not_even_loaded(loaded):
     assert model.name == COMPACT
     assert SMOLLM2 not in loaded
     assert "10 s" in model.reason
+
+
+def test_a_checkpoint_is_resumed_with_its_model(loaded, tmp_path):
+    rng = np.random.default_rng(0)
+    checkpoint = Checkpoint(tmp_path, {}, rng, SMOLLM2)
+    checkpoint.finish(torch.nn.Linear(1, 1), History(), rng)
+    assert choose(10.0, folder=tmp_path).name == SMOLLM2
 
 
 def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):

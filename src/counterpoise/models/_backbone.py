@@ -141,7 +141,7 @@ class CompactModel(Backbone):
     Parameters
     ----------
     width : int, default=64
-        Size of the hidden state; an even number.
+        Size of the hidden state; a multiple of 4.
     n_layers : int, default=2
         Number of transformer layers.
     batch_size, learning_rate, generation_batch_size
@@ -219,7 +219,7 @@ class PretrainedModel(Backbone):
         def build(entries: Sequence[Entry], seed: int) -> LanguageModel:
             return huggingface.adapt(network, entries, seed, self.lora_rank, device)
 
-        return tokenizer, build, f"weights from {where}" if self.name == SMOLLM2 else ""
+        return tokenizer, build, where
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
         return self._open(device)[1](entries, seed)

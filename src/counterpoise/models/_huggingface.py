@@ -52,17 +52,18 @@ _NOT_OF_THE_MODEL = frozenset(
 
 
 def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
-    """Return the network and tokenizer of a Hugging Face model, and where they are from.
+    """Return the network and tokenizer of a Hugging Face model, and where SmolLM2 is from.
 
     `name` is ``"smollm2-135m"``, a folder or a hub id; a ModelError says what is wrong with it.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = where = name
+    source, where = name, ""
     if name == SMOLLM2:
         folder = smollm2_folder()
         source = _SMOLLM2_HUB_ID if folder is None else str(folder)
-        where = source if folder is None else f"the package {_SMOLLM2_PACKAGE} (Instruct)"
+        package = f"the package {_SMOLLM2_PACKAGE} (Instruct)"
+        where = f"weights from {source if folder is None else package}"
     elif Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise ModelError(f"model={name!r}: the folder has no config.json")
@@ -88,7 +89,7 @@ def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
 def smollm2_is_installed() -> bool:
     """Return whether SmolLM2's weights are converted already, or could be without a download."""
     readers = all(importlib.util.find_spec(module) for module in _GGUF_READERS)
-    return _is_converted() or (find_gguf() is not None and readers)
+    return _converted().is_dir() or (find_gguf() is not None and readers)
 
 
 def find_gguf() -> Path | None:
@@ -110,10 +111,6 @@ def _converted() -> Path:
     return Path(cache) / "smollm2-135m-instruct-q4_1-v1"
 
 
-def _is_converted() -> bool:
-    return (_converted() / "config.json").is_file()
-
-
 def smollm2_folder() -> Path | None:
     """Return a folder of the packaged weights of SmolLM2; None without the package.
 
@@ -121,7 +118,7 @@ def smollm2_folder() -> Path | None:
     which takes about half a minute and 270 MB of disk.
     """
     folder, gguf = _converted(), find_gguf()
-    if _is_converted():
+    if folder.is_dir():
         return folder
     if gguf is None:
         return None
@@ -134,7 +131,7 @@ def smollm2_folder() -> Path | None:
         _convert(gguf, unfinished)
         unfinished.rename(folder)  # whole or not at all
     except OSError:
-        if not _is_converted():
+        if not folder.is_dir():
             raise  # and if it is there, another process was first
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -35,7 +35,6 @@ _SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at 
 _FORMAT = 3
 _SAVED = ("n_batches", "n_samples_seen", "next_evaluation", "losses", "best_loss", "best_weights")
 _UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError)
-_WITHOUT_EFFECT = ("temperature", "top_p")  # parameters that training does not depend on
 
 
 @dataclass(slots=True)
@@ -295,9 +294,8 @@ def fingerprint(
         "the columns": table.schema.to_dict(),
         "the rows to generate": sorted((int(label), int(n)) for label, n in n_deficit.items()),
     }
-    parts |= {
-        name: repr(value) for name, value in parameters.items() if name not in _WITHOUT_EFFECT
-    }
+    without_effect = ("temperature", "top_p")
+    parts |= {name: repr(v) for name, v in parameters.items() if name not in without_effect}
     if rng is not None:
         parts["random_state"] = repr(rng.bit_generator.state)
     return {
