@@ -338,7 +338,7 @@ def damage_format(folder: Path, chance: random.Random) -> str:
     else:
         manifest = json.loads((folder / MANIFEST).read_text())
         if how == "version":
-            manifest["format"] = chance.choice([0, 2, "1", None, True, 1.0])
+            manifest["format"] = chance.choice([0, 1, "1", None, True, 1.0])
         else:
             new = chance.choice(["../sampler.json", "/etc/passwd", "a/../b", "", "\x00", "c:\\x"])
             manifest["files"][new] = manifest["files"].pop(name)

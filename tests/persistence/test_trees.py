@@ -25,7 +25,7 @@ def test_trees_score_as_the_classifier_itself_bit_for_bit(n_classes: int) -> Non
     trees = Trees.of(classifier)
     np.testing.assert_array_equal(trees.decision_function(new), classifier.decision_function(new))
     n_outputs = 1 if n_classes == 2 else n_classes
-    again = Trees.from_arrays(trees.to_arrays(), 5, n_outputs)
+    again = Trees.from_arrays(dataclasses.asdict(trees), 5, n_outputs)
     np.testing.assert_array_equal(again.decision_function(new), trees.decision_function(new))
 
 
@@ -36,6 +36,8 @@ def a_forest() -> Trees:
         feature=np.array([1, -1, -1, -1]),
         number=np.array([2.0, -1.0, 1.0, 0.25]),
         missing_left=np.array([True, False, False, False]),
+        left=np.array([1, -1, -1, -1]),
+        right=np.array([2, -1, -1, -1]),
     )
 
 
@@ -47,9 +49,16 @@ def test_trees_are_walked_from_their_roots() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"feature": np.array([1, -1, -1, 1])},  # a node without children
-        {"feature": np.array([1, 1, 1, -1])},  # too few leaves
+        {"left": np.array([0, -1, -1, -1])},  # a walk that never ends
+        {"left": np.array([1, 0, -1, -1]), "right": np.array([2, 3, -1, -1])},
+        {"left": np.array([1, -2, -1, -1])},
+        {"left": np.array([4, -1, -1, -1])},  # a walk that leaves the nodes
+        {"right": np.array([2**60, -1, -1, -1])},
+        {"right": np.array([-1, -1, -1, -1])},
+        {"right": np.array([-7, -1, -1, -1])},
+        {"right": np.array([2, -1, -1])},
         {"feature": np.array([2, -1, -1, -1])},
+        {"feature": np.array([-1, -1, -1, -1])},
         {"feature": np.array([-2, -1, -1, -1])},
         {"feature": np.array([[1, -1, -1, -1]])},
         {"feature": np.array([1, -1, -1])},
@@ -64,19 +73,19 @@ def test_trees_are_walked_from_their_roots() -> None:
     ],
 )
 def test_arrays_that_are_no_trees_are_refused(changes: dict[str, np.ndarray]) -> None:
-    arrays = dataclasses.replace(a_forest(), **changes).to_arrays()
+    arrays = dataclasses.asdict(dataclasses.replace(a_forest(), **changes))
     with pytest.raises(ModelError, match="malformed"):
         Trees.from_arrays(arrays, 2, 1)
 
 
 def test_arrays_must_be_all_there() -> None:
-    arrays = a_forest().to_arrays()
+    arrays = dataclasses.asdict(a_forest())
     del arrays["number"]
     with pytest.raises(ModelError, match="malformed"):
         Trees.from_arrays(arrays, 2, 1)
 
 
 def test_each_class_has_as_many_trees() -> None:
-    arrays = a_forest().to_arrays() | {"baseline": np.zeros(3)}
+    arrays = dataclasses.asdict(a_forest()) | {"baseline": np.zeros(3)}
     with pytest.raises(ModelError, match="malformed"):
         Trees.from_arrays(arrays, 2, 3)

@@ -8,7 +8,7 @@
 The language model describes and rebuilds itself: `LanguageModel.describe` and `rebuild`.
 
 ============================ =====================================================================
-``manifest.json``            format; length and SHA-256 of every other file
+``manifest.json``            format; SHA-256 of every other file
 ``sampler.json``             parameters and fitted attributes; schema (names, categories, ranges);
                              parts of free text; what the model is made of; how training went;
                              random state

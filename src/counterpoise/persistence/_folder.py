@@ -1,8 +1,7 @@
 """A folder of files that were written together: whole, unchanged, and of a known version.
 
-The manifest has the length and the SHA-256 of each file, and a SHA-256 of its own. That finds
-damage, not forgery: whoever changes files on purpose can write a new manifest, so what is read is
-checked too.
+The manifest has the SHA-256 of each file, and one of its own. That finds damage, not forgery:
+whoever changes files on purpose can write a new manifest, so what is read is checked too.
 """
 
 from __future__ import annotations
@@ -25,26 +24,15 @@ from safetensors.numpy import load_file
 from counterpoise.errors import MissingDependencyError, ModelError
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _KIND = "counterpoise sampler"
-
-
-class _File(msgspec.Struct):
-    n_bytes: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> _File:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path.stat().st_size, digest)
 
 
 class _Manifest(msgspec.Struct):
     kind: str
     format: int
     written_by: str
-    files: dict[str, _File]
+    files: dict[str, str]  # SHA-256 by name
     sha256: str = ""  # of this manifest with "" in this place
 
     def seal(self) -> str:
@@ -85,7 +73,7 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 def write_manifest(folder: Path, version: str) -> None:
     """Write the manifest of the files in `folder`."""
-    files = {path.name: _File.of(path) for path in sorted(folder.iterdir())}
+    files = {path.name: _sha256(path) for path in folder.iterdir()}
     manifest = _Manifest(_KIND, FORMAT, version, files)
     manifest.sha256 = manifest.seal()
     (folder / MANIFEST).write_bytes(to_json(manifest))
@@ -116,9 +104,14 @@ def check_folder(
     for name, listed in manifest.files.items():
         if not (folder / name).is_file():
             raise ModelError(f"{folder} has no file {name}, which its {MANIFEST} lists")
-        if _File.of(folder / name) != listed:
+        if _sha256(folder / name) != listed:
             raise ModelError(f"{folder / name} was changed after it was written")
     return names
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def to_json(content: Any) -> bytes:

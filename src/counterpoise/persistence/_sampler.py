@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
+from counterpoise.generation._selection import classifier_columns
 from counterpoise.grammar._grammar import IntArray, Runs
 from counterpoise.models import AutoModel, get_model
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
@@ -46,7 +48,7 @@ from counterpoise.persistence._selection import (
     read_selection,
     write_selection,
 )
-from counterpoise.persistence._values import check_caller, decode, encode
+from counterpoise.persistence._values import decode, encode
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.serialization import Serializer
 from counterpoise.serialization._serializer import TextParts
@@ -63,6 +65,7 @@ _LONGEST_TEXT = 1_000_000
 """Characters; a forged length must not fill the memory."""
 _LARGE_MODEL = 50_000_000
 """Weights from which on `save` does not load the whole folder to check what it wrote."""
+_KINDS = ("pandas", "array", "list", "polars", "pyarrow", "modin", "cudf")
 _ATTRIBUTES: dict[str, type] = {
     "classes_": np.ndarray,
     "constraints_": list,
@@ -77,7 +80,6 @@ _ATTRIBUTES: dict[str, type] = {
     "_generation_batch_size": int,
 }
 """Attributes of a sampler that are stored as they are."""
-_COUNT_ARRAYS = ("label", "position", "code", "count")
 
 
 class _Sampler(msgspec.Struct):
@@ -220,13 +222,17 @@ def _load_attributes(cls: Any, record: _Sampler, device: str | None) -> Any:
         raise ModelError(f"sampling_strategy_ is {sampler.sampling_strategy_}")
     if sampler._generation_batch_size < 1:
         raise ModelError(f"the generation batch size is {sampler._generation_batch_size}")
-    sampler.schema_ = Schema(Schema.from_dict(record.schema).columns[1:])
+    schema = Schema.from_dict(record.schema)
+    sampler.schema_ = Schema(schema.columns[1:])
     sampler.n_features_in_ = len(sampler.schema_)
     feature_names = [column.name for column in sampler.schema_]
     if all(isinstance(name, str) for name in feature_names):  # as in scikit-learn
         sampler.feature_names_in_ = np.array(feature_names, dtype=object)
-    check_caller(sampler._X_type, len(sampler.schema_))
-    check_caller(sampler._y_type, 1)
+    empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64)).to_frame()
+    for type_, rows in (sampler._X_type, empty.iloc[:, 1:]), (sampler._y_type, empty.iloc[:, 0]):
+        if type_.kind not in _KINDS:
+            raise ModelError(f"there is no kind of table {type_.kind!r}")
+        type_.restore(rows)  # raises where the type contradicts itself or the columns
     sampler._rng = np.random.Generator(np.random.PCG64())
     sampler._rng.bit_generator.state = record.random_state
     return sampler
@@ -239,7 +245,7 @@ def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozens
     if not all(isinstance(constraint, Constraint) for constraint in sampler.constraints_):
         raise ModelError("the constraints are no list of constraints")
     none = np.empty((0, len(schema)), dtype=np.int64)
-    combinations = _checked(Table(schema, arrays.get("combinations", none)))
+    combinations = _checked(Table(schema, arrays.pop("combinations", none)))
     layout = build_layout(combinations, sampler.constraints_)
     real = Table(schema, none)
     corpus = learned = layout.join(real)
@@ -290,18 +296,12 @@ def _checked(table: Table) -> Table:
 
 
 def _counts_as_arrays(sampler: Any) -> dict[str, IntArray]:
-    """Return ``label``, ``position``, ``code`` and ``count`` of each value counted.
+    """Return codes and how often each occurs, (2, n_codes), by ``LABEL.POSITION``.
 
     ``combinations`` are rows in which only the cells of one fixed combination are not absent.
     """
     counts, layout = sampler.generator_.value_counts.counts, sampler._constraint_set.layout
-    counted = [
-        (label, position, code, count)
-        for (label, position), (codes, n_each) in sorted(counts.items())
-        for code, count in zip(codes.tolist(), n_each.tolist(), strict=True)
-    ]
-    table = np.array(counted, dtype=np.int64).reshape(-1, len(_COUNT_ARRAYS))
-    arrays = {name: table[:, at].copy() for at, name in enumerate(_COUNT_ARRAYS)}
+    arrays = {f"{label}.{position}": np.stack(own) for (label, position), own in counts.items()}
     parts = []
     for combination in layout.combinations:
         part = np.full((len(combination.codes), len(layout.schema)), ABSENT, dtype=np.int64)
@@ -311,22 +311,22 @@ def _counts_as_arrays(sampler: Any) -> dict[str, IntArray]:
 
 
 def _read_value_counts(arrays: dict[str, Any], schema: Schema) -> ValueCounts:
-    counted = np.stack([arrays[name] for name in _COUNT_ARRAYS], axis=1)
     counts = {}
-    for label, position in np.unique(counted[:, :2], axis=0).tolist():
-        own = counted[(counted[:, :2] == (label, position)).all(axis=1)]
-        codes, n_each = own[:, 2].copy(), own[:, 3].copy()
+    for name, (codes, n_each) in arrays.items():
+        label, position = map(int, name.split("."))
         is_right = (
-            0 < position < len(schema)
-            and not schema[position].is_text
+            codes.dtype == np.int64
+            and codes.ndim == 1
             and bool((codes[1:] > codes[:-1]).all() and (n_each > 0).all())
-            and n_each.max() < 2**40  # no sum of them overflows
+            and bool((n_each < 2**40).all())  # no sum of them overflows
             and bool(schema[position].contains(codes).all())
             and bool(schema[0].contains(np.array([label])).all())
         )
         if not is_right:
             raise ModelError(f"there are value counts that column {position} cannot have")
         counts[label, position] = codes, n_each
+    if counts.keys() != set(product({label for label, _ in counts}, classifier_columns(schema))):
+        raise ModelError("there are value counts of other columns than those without free text")
     return ValueCounts(schema, counts)
 
 

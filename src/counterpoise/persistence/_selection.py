@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def write_selection(selection: SelectionClassifier, folder: Path) -> None:
         if isinstance(classifier, HistGradientBoostingClassifier):
             classifier = Trees.of(classifier)
         if isinstance(classifier, Trees):
-            arrays |= {f"{number}.{name}": array for name, array in classifier.to_arrays().items()}
+            arrays |= {f"{number}.{name}": array for name, array in asdict(classifier).items()}
         else:
             others[str(number)] = classifier
     save_file(arrays, folder / TREES)
@@ -193,33 +192,39 @@ def _is_sound(estimator: Any) -> bool:
     # `node_count` nodes are read below, and memory was taken for `capacity`
     if type(tree).__name__ != "Tree" or not 0 < tree.node_count == tree.capacity:
         return False
-    left, right, here = tree.children_left, tree.children_right, np.arange(tree.node_count)
-    inner = left != -1
-    children = np.concatenate([left[inner], right[inner]])
     return bool(
         type(estimator.n_features_in_) is int
         and estimator.n_features_in_ == tree.n_features
         and tree.n_outputs == estimator.n_outputs_ == 1
-        and (children > np.tile(here[inner], 2)).all()
-        and (children < tree.node_count).all()
-        and ((tree.feature[inner] >= 0) & (tree.feature[inner] < tree.n_features)).all()
+        and _walks_end(tree.children_left, tree.children_right, tree.feature, tree.n_features)
         and np.isfinite(tree.value).all()
+    )
+
+
+def _walks_end(left: IntArray, right: IntArray, feature: IntArray, n_features: int) -> bool:
+    """Whether both children of every node follow it, up to leaves, and it looks at a feature."""
+    inner = np.flatnonzero(left != -1)
+    children = np.stack([left[inner], right[inner]])
+    return bool(
+        (children > inner).all()
+        and (children < len(left)).all()
+        and ((feature[inner] >= 0) & (feature[inner] < n_features)).all()
     )
 
 
 @dataclass(frozen=True)
 class Trees:
-    """Histogram gradient boosting: all nodes, each before its left and then its right part.
+    """Histogram gradient boosting: the nodes of all trees, each before its children.
 
-    The left child of a node is thus the next node, and no arrays can describe a walk that leaves
-    its tree or never ends. The trees of the outputs (one for two classes, else one per class) take
-    turns.
+    The trees of the outputs (one for two classes, else one per class) take turns.
     """
 
     baseline: FloatArray  # (n_outputs,): what every score starts from
     feature: IntArray  # (n_nodes,): -1 for a leaf
     number: FloatArray  # (n_nodes,): the threshold, which goes left; what a leaf adds to the score
     missing_left: BoolArray  # (n_nodes,): where missing numbers go
+    left: IntArray  # (n_nodes,): children; -1 for a leaf
+    right: IntArray
 
     @classmethod
     def of(cls, classifier: Any) -> Trees:
@@ -229,52 +234,44 @@ class Trees:
         trees = [tree.nodes for turn in classifier._predictors for tree in turn]
         nodes = np.concatenate(trees)
         is_leaf = nodes["is_leaf"].astype(bool)
-        here = np.concatenate([np.arange(len(tree)) for tree in trees])
-        assert (nodes["left"] == here + 1)[~is_leaf].all()
+        sizes = [len(tree) for tree in trees]
+        root = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)  # of each node
         return cls(
             baseline=np.ravel(classifier._baseline_prediction).astype(np.float64),
             feature=np.where(is_leaf, -1, nodes["feature_idx"]).astype(np.int64),
             number=np.where(is_leaf, nodes["value"], nodes["num_threshold"]).astype(np.float64),
             missing_left=nodes["missing_go_to_left"].astype(bool),
+            left=np.where(is_leaf, -1, root + nodes["left"]),
+            right=np.where(is_leaf, -1, root + nodes["right"]),
         )
 
     def decision_function(self, X: FloatArray) -> FloatArray:
         """Return the scores of the rows of `X`, as the classifier itself does, bit for bit."""
-        roots, right = self._links
         scores = np.zeros((len(X), len(self.baseline))) + self.baseline
-        for turn, root in enumerate(roots):
+        for turn, root in enumerate(self._roots):
             node = np.full(len(X), root)
-            inside = np.flatnonzero(self.feature[node] >= 0)
+            inside = np.flatnonzero(self.left[node] >= 0)
             while len(inside):
                 at = node[inside]
                 x = X[inside, self.feature[at]]
                 goes_left = (x <= self.number[at]) | (np.isnan(x) & self.missing_left[at])
-                node[inside] = np.where(goes_left, at + 1, right[at])
-                inside = inside[self.feature[node[inside]] >= 0]
+                node[inside] = np.where(goes_left, self.left[at], self.right[at])
+                inside = inside[self.left[node[inside]] >= 0]
             scores[:, turn % len(self.baseline)] += self.number[node]
         return scores[:, 0] if len(self.baseline) == 1 else scores
 
-    @cached_property
-    def _links(self) -> tuple[list[int], IntArray]:
-        """First node of each tree, and the right child of each node; IndexError if malformed."""
-        right = np.zeros_like(self.feature)
-        parts: list[int] = []  # first nodes of the parts behind a node, the nearest one last
-        for node in reversed(range(len(right))):
-            if self.feature[node] >= 0:
-                parts.pop()  # the left part begins with the next node
-                right[node] = parts.pop()
-            parts.append(node)
-        return parts[::-1], right
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all that there is, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    @property
+    def _roots(self) -> list[int]:
+        """The first node of each tree: those that are no child."""
+        children = np.concatenate([self.left, self.right])
+        roots: list[int] = np.setdiff1d(np.arange(len(self.left)), children).tolist()
+        return roots
 
     @classmethod
     def from_arrays(
         cls, arrays: Mapping[str, npt.NDArray[Any]], n_features: int, n_outputs: int
     ) -> Trees:
-        """Read what `to_arrays` returned, from wherever it comes; ModelError if malformed."""
+        """Return the trees that arrays by name are of; ModelError if malformed."""
         if arrays.keys() == {field.name for field in fields(cls)}:
             trees = cls(**arrays)
             if trees._is_sound(n_features, n_outputs):
@@ -282,18 +279,14 @@ class Trees:
         raise ModelError("the trees of the selection classifier are malformed")
 
     def _is_sound(self, n_features: int, n_outputs: int) -> bool:
-        dtypes = {"feature": np.int64, "missing_left": np.bool_}
-        for name, array in self.to_arrays().items():
-            n = n_outputs if name == "baseline" else len(self.feature)
-            if array.dtype != dtypes.get(name, np.float64) or array.shape != (n,):
+        dtypes = {"number": np.float64, "baseline": np.float64, "missing_left": np.bool_}
+        for name, array in asdict(self).items():
+            n = n_outputs if name == "baseline" else len(self.left)
+            if array.dtype != dtypes.get(name, np.int64) or array.shape != (n,):
                 return False
-        try:
-            n_trees = len(self._links[0])
-        except IndexError:
-            return False
         return bool(
-            n_trees % n_outputs == 0
-            and ((self.feature >= -1) & (self.feature < n_features)).all()
-            and np.isfinite(np.concatenate([self.baseline, self.number[self.feature == -1]])).all()
+            _walks_end(self.left, self.right, self.feature, n_features)
+            and len(self._roots) % n_outputs == 0
+            and np.isfinite(np.concatenate([self.baseline, self.number[self.left == -1]])).all()
             and not np.isnan(self.number).any()  # a threshold can be infinite
         )

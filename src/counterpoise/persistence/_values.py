@@ -23,7 +23,6 @@ from counterpoise.models import _backbone as backbones
 from counterpoise.persistence._selection import ESTIMATORS
 from counterpoise.recipes import Recipe
 
-_FRAME_LIBRARIES = ("polars", "pyarrow", "modin", "cudf")
 _MAX_TEXT_ITEM = 2**20
 """Bytes of one element of an array of strings; a forged one must not fill the memory."""
 
@@ -125,19 +124,3 @@ def _decode_dtype(encoded: Any) -> Any:
     if dtype.kind not in "USc" or dtype.itemsize > _MAX_TEXT_ITEM:
         raise TypeError(f"{dtype} is no dtype of an array of strings")
     return dtype
-
-
-def check_caller(caller: CallerType, n_columns: int) -> None:
-    """Raise a ModelError if a type of X or y contradicts itself or the number of columns."""
-    columns = caller.columns
-    is_frame = isinstance(columns, pd.Index)
-    is_right = (
-        caller.kind in {"pandas", "array", "list", *_FRAME_LIBRARIES}
-        and type(caller.arrow_schema) is (bytes if caller.kind in _FRAME_LIBRARIES else type(None))
-        and (columns is None or (is_frame and caller.kind == "pandas"))
-        and (columns is None or len(columns) == n_columns)
-        and (caller.dtype is None or hasattr(caller.dtype, "kind"))
-        and (caller.dtype is not None or is_frame or caller.kind != "pandas")
-    )
-    if not is_right:
-        raise ModelError("the types of X and y do not fit the columns")
