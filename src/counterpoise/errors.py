@@ -10,16 +10,6 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = [
-    "CounterpoiseError",
-    "DecodingError",
-    "MissingDependencyError",
-    "ModelError",
-    "SchemaError",
-    "TableFileError",
-    "TableWriteError",
-]
-
 
 class CounterpoiseError(Exception):
     """Base of every error that counterpoise raises itself.

@@ -518,7 +518,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             X,
             labels,
             self._y_type.name,
-            is_named=self._X_type.names_columns,
+            is_named=self._X_type.kind not in ("array", "list"),
             column_types=self._column_types(X),
             constraints=constraint_list(self.constraints),
         )

@@ -86,7 +86,7 @@ def test_arrays_that_do_not_fit_the_schema_are_rejected(table: Table) -> None:
         Table(table.schema, table.codes[:, :2], table.texts)
     with pytest.raises(ValueError, match="shape"):
         Table(table.schema, table.codes[0], table.texts)
-    with pytest.raises(ValueError, match="int64"):
+    with pytest.raises(ValueError, match="int64 of shape"):
         Table(table.schema, table.codes.astype(np.int32), table.texts)
     with pytest.raises(ValueError, match="texts"):
         Table(table.schema, table.codes, {0: ("a",)})

@@ -78,23 +78,19 @@ def distinct(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[Hashab
         is_numpy = isinstance(series.dtype, np.dtype)
         codes, found = pd.factorize(series.to_numpy() if is_numpy else series.array)
         return codes.astype(np.int64), _python_values(found)
-    cells = series.to_numpy(dtype=object)
-    positions = np.full(len(cells), -1, dtype=np.int64)
-    values: list[Hashable] = []
-    for kind, rows in present_types(series).items():
-        try:
-            codes, found = pd.factorize(cells[rows])
-        except TypeError as error:
-            raise column_error(
-                series.name,
-                f"holds a {kind.__name__}, {cells[rows[0]]!r}, which cannot be compared as one "
-                "value. Spread it over columns of its own, or drop it.",
-            ) from error
-        positions[rows] = codes + len(values)
-        values.extend(found)
-    present = positions >= 0
-    positions[present], order = pd.factorize(positions[present])
-    return positions, [values[position] for position in order]
+    rows = np.flatnonzero(series.notna().to_numpy())
+    typed = np.frompyfunc(lambda cell: (type(cell), cell), 1, 1)
+    try:
+        codes, found = pd.factorize(typed(series.to_numpy(dtype=object)[rows]))
+    except TypeError as error:
+        raise column_error(
+            series.name,
+            "holds values that cannot be compared, such as lists. Spread them over columns of "
+            "their own, or drop it.",
+        ) from error
+    positions = np.full(len(series), -1, dtype=np.int64)
+    positions[rows] = codes
+    return positions, [value for _, value in found]
 
 
 def _python_values(found: Any) -> list[Hashable]:
@@ -450,18 +446,17 @@ class RangedColumn(Column):
                 f"{lowest} to {highest}."
             )
 
-    def _outside(self, value: Any) -> SchemaError:
-        shown = repr(value) if isinstance(value, str) else str(value)
-        return self._error(
-            f"holds {shown}, which is outside its range {self.domain()}, or between its values. "
-            "Infer the schema from a table with this value, or widen the range.",
-            value,
-        )
-
     def _placed(self, series: pd.Series[Any], codes: Codes, missing: Mask, outside: Mask) -> Codes:
-        """Return the codes of cells; a `SchemaError` if one that is not missing is outside."""
+        """Return the codes of cells; a `SchemaError` if one is outside or may not be missing."""
+        self.check_missing(missing)
         if (outside := outside & ~missing).any():
-            raise self._outside(series.iloc[int(outside.argmax())])
+            value = series.iloc[int(outside.argmax())]
+            shown = repr(value) if isinstance(value, str) else str(value)
+            raise self._error(
+                f"holds {shown}, which is outside its range {self.domain()}, or between its "
+                "values. Infer the schema from a table with this value, or widen the range.",
+                value,
+            )
         return np.where(missing, MISSING, self.nearest(codes))
 
     @abstractmethod

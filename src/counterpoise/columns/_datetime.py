@@ -98,13 +98,10 @@ class TimeColumn(RangedColumn):
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
         ticks, missing, resolution = self._read_ticks(series)
-        self.check_missing(missing)
-        is_date = is_object(self.dtype) and self.unit == "D"
-        if (resolution == "D") != is_date and not missing.all():
-            raise self._outside(series[~missing].iloc[0])
         factor = _ratio(self.unit, resolution)
-        codes = ticks // factor
-        outside = (codes < self.low) | (codes > self.high) | (ticks % factor != 0)
+        codes = ticks // max(factor, 1)
+        is_other = (resolution == "D") != (is_object(self.dtype) and self.unit == "D")
+        outside = (codes < self.low) | (codes > self.high) | (codes * factor != ticks) | is_other
         return self._placed(series, codes, missing, outside)
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
@@ -233,10 +230,8 @@ class DatetimeColumn(TimeColumn):
         if is_object(series.dtype):
             return cls._read_objects(series, missing)
         resolution = _resolution_of(series.dtype)
-        zone = _zone(series.dtype)
-        dtype: Any = np.dtype(f"M8[{resolution}]") if zone is None else series.dtype
-        if isinstance(zone, str):
-            dtype = f"datetime64[{resolution}, {zone}]"
+        zone = "" if _zone(series.dtype) is None else ", UTC"
+        dtype: Any = f"datetime64[{resolution}{zone}]"
         moments = pd.DatetimeIndex(series.astype(dtype))
         return np.asarray(moments.asi8), missing, resolution
 
@@ -308,10 +303,8 @@ def _ratio(unit: str, resolution: str) -> int:
 
 def _resolution_of(dtype: Dtype) -> str:
     """Name the unit of the integers that cells of a dtype of times keep."""
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return dtype.unit
-    native: Any = getattr(dtype, "numpy_dtype", dtype)
-    return np.datetime_data(native)[0]
+    native: Any = getattr(dtype, "numpy_dtype", dtype)  # of Arrow's dtypes
+    return np.datetime_data(native.base)[0]
 
 
 def _zone(dtype: Dtype) -> datetime.tzinfo | str | None:

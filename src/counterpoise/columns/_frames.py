@@ -45,11 +45,6 @@ class CallerType:
         frame = frame.to_frame() if isinstance(frame, nw.Series) else frame
         return cls(kind, name, arrow_schema=bytes(_to_arrow(frame).schema.serialize()))
 
-    @property
-    def names_columns(self) -> bool:
-        """Whether the names of columns are the caller's own, not made up."""
-        return self.kind not in ("array", "list")
-
     def restore(self, rows: pd.DataFrame | pd.Series[Any]) -> Any:
         """Return synthetic rows, or their labels, as `data` came in."""
         if self.arrow_schema is not None:

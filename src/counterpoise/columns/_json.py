@@ -45,14 +45,18 @@ def tag_value(value: object) -> dict[str, Any]:
             value=value,
         )
     tag = _TAGS[type(value)]
-    return {tag: _CODECS[tag][1](value)}
+    return {tag: value if tag in _PLAIN else _CODECS[tag][1](value)}
 
 
 def untag_value(tagged: Any) -> Hashable:
     """Read what `tag_value` returned; malformed input raises ValueError, TypeError or KeyError."""
     ((tag, content),) = tagged.items()
-    from_json = _read_numpy if tag == "numpy" else _CODECS[tag][2]
-    value: Hashable = from_json(content)
+    if tag in _PLAIN:
+        if type(content) is not _PLAIN[tag]:
+            raise TypeError(f"expected {_PLAIN[tag].__name__}, got {content!r}")
+        value: Hashable = content
+    else:
+        value = (_read_numpy if tag == "numpy" else _CODECS[tag][2])(content)
     return value
 
 
@@ -97,26 +101,12 @@ def _write_time(value: datetime.time) -> str:
     return value.isoformat()
 
 
-def _exactly(kind: type) -> Callable[[Any], Any]:
-    def check(content: Any) -> Any:
-        if type(content) is not kind:
-            raise TypeError(f"expected {kind.__name__}, got {content!r}")
-        return content
-
-    return check
-
-
-def _same(value: Any) -> Any:
-    return value
-
+_PLAIN: dict[str, type] = {"none": type(None), "str": str, "bool": bool, "int": int}
+"""By tag: a type that JSON has."""
 
 # by tag: a type, how its values become JSON, and how they are read
 _CODECS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "none": (type(None), _same, _exactly(type(None))),
-    "str": (str, _same, _exactly(str)),
-    "bool": (bool, _same, _exactly(bool)),
-    "int": (int, _same, _exactly(int)),
-    "float": (float, repr, lambda c: float(_exactly(str)(c))),  # JSON has no infinity
+    "float": (float, repr, float),  # JSON has no infinity
     "tuple": (tuple, lambda v: list(map(tag_value, v)), lambda c: tuple(map(untag_value, c))),
     "bytes": (bytes, bytes.hex, bytes.fromhex),
     "number": (decimal.Decimal, str, lambda c: decimal.Decimal(str(c))),
@@ -145,7 +135,8 @@ _CODECS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
         _read_interval,
     ),
 }
-_TAGS: dict[type, str] = {kind: tag for tag, (kind, _, _) in _CODECS.items()}
+_TAGS = {kind: tag for tag, kind in _PLAIN.items()}
+_TAGS |= {kind: tag for tag, (kind, _, _) in _CODECS.items()}
 
 
 def tag_zone(zone: datetime.tzinfo | None) -> dict[str, Any] | None:

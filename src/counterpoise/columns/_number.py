@@ -130,7 +130,6 @@ class NumericColumn(RangedColumn):
         else:
             values, missing = _read_numbers(series)
             codes, outside = self._on_grid(values)
-        self.check_missing(missing)
         return self._placed(series, codes, missing, outside)
 
     def _on_grid(self, values: npt.NDArray[Any]) -> tuple[Codes, Mask]:

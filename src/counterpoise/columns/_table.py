@@ -96,18 +96,14 @@ class Schema:
         if not (math.isfinite(range_margin) and range_margin >= 0):
             raise SchemaError(f"`range_margin` must be a number from 0 up, got {range_margin!r}.")
         kinds, categories = kinds or {}, categories or {}
-        for name in {**kinds, **categories}:
-            if name not in list(frame.columns):
-                raise SchemaError(
-                    f"There is no column {name!r} to declare; the columns are "
-                    f"{', '.join(map(repr, frame.columns))}.",
-                    column=name,
-                )
         columns = [
             _infer_column(frame.iloc[:, at], kinds.get(name), range_margin, categories.get(name))
             for at, name in enumerate(frame.columns)
         ]
-        return cls(tuple(columns))
+        schema = cls(tuple(columns))
+        for name in {**kinds, **categories}:
+            schema.position(name)  # an error if there is none
+        return schema
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the schema with JSON types only; `from_dict` is its inverse."""
@@ -165,20 +161,16 @@ class Table:
     texts: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.codes.ndim != 2 or self.codes.shape[1] != len(self.schema):
+        shape, dtype, n_columns = self.codes.shape, self.codes.dtype, len(self.schema)
+        if len(shape) != 2 or shape[1] != n_columns or dtype != np.int64:
             raise ValueError(
-                f"`codes` must have the shape (n_rows, {len(self.schema)}), got {self.codes.shape}."
+                f"`codes` must be int64 of shape (n_rows, {n_columns}), got {dtype} of {shape}."
             )
-        if self.codes.dtype != np.int64:
-            raise ValueError(f"`codes` must be of dtype int64, got {self.codes.dtype}.")
         expected = [at for at, column in enumerate(self.schema) if column.is_text]
         if not self.texts:
             object.__setattr__(self, "texts", dict.fromkeys(expected, ()))
         elif sorted(self.texts) != expected:
-            raise ValueError(
-                f"`texts` must have an entry for each text column, at {expected}, and for no "
-                f"other, got {sorted(self.texts)}."
-            )
+            raise ValueError(f"`texts` must be for {expected}, got them for {sorted(self.texts)}.")
         object.__setattr__(self, "codes", np.ascontiguousarray(self.codes))
 
     def __len__(self) -> int:
