@@ -77,7 +77,7 @@ class NumericColumn(RangedColumn):
             raise self._error(
                 f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
             )
-        is_integer = self._is_whole or (native is not None and native.kind != "f")
+        is_integer = self.kind == "integer" or (native is not None and native.kind != "f")
         self._check_range()
         if not (
             0 <= self.decimals <= (0 if is_integer else MAX_DECIMALS)
@@ -150,14 +150,11 @@ class NumericColumn(RangedColumn):
         codes = np.where(missing, 0, codes)
         cells: Any
         if is_string(self.dtype):
-            units, positions = np.unique(codes, return_inverse=True)
-            texts = [ranges.plain_text(int(unit), self.decimals) for unit in units]
-            cells = np.array(texts, dtype=object)[positions].astype(object)
-            cells[missing] = None
+            cells = np.array([ranges.plain_text(code, self.decimals) for code in codes.tolist()])
+            cells = np.where(missing, None, cells)
         elif is_object(self.dtype):
-            values = codes if self._is_whole else to_numbers(codes, self.decimals)
-            cells = values.astype(object)
-            cells[missing] = MARKERS[self.marker]
+            values = codes if self.kind == "integer" else to_numbers(codes, self.decimals)
+            cells = np.where(missing, MARKERS[self.marker], values.astype(object))
         else:
             native, dtype = _number_dtype(self.dtype), cast(Any, self.dtype)
             assert native is not None
@@ -210,14 +207,10 @@ class NumericColumn(RangedColumn):
 
     @property
     def min_rows_of_identifier(self) -> int | None:
-        return 100 if self._is_whole else None
-
-    @property
-    def _is_whole(self) -> bool:
-        return self.kind == "integer"
+        return 100 if self.kind == "integer" else None
 
     def _limits(self) -> tuple[int, int]:
-        return _code_limits(self.dtype, self.decimals, self._is_whole)
+        return _code_limits(self.dtype, self.decimals, self.kind == "integer")
 
     def _between(self, low: int, high: int) -> Self | None:
         exceptions = tuple(code for code in self.exceptions if low <= code <= high)
