@@ -12,7 +12,7 @@ from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, RandomOverSampler
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils._param_validation import StrOptions
 
-from counterpoise.comparison._strategies import TableSMOTENC
+from counterpoise.comparison._estimators import TableSMOTENC
 
 BASELINES = ("none", "random", "smote", "smotenc", "smoten", "adasyn")
 

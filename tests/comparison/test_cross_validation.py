@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
-from counterpoise.comparison._cross_validation import cross_validate
-from counterpoise.comparison._strategies import Strategy, resample_with
+from counterpoise.comparison._cross_validation import Strategy, cross_validate, resample_with
 from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.comparison._strategies import TableSMOTENC
+from counterpoise.comparison._estimators import TableSMOTENC
 
 
 def table(n: int = 60) -> pd.DataFrame:

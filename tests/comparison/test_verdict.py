@@ -11,9 +11,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from counterpoise.comparison._cross_validation import CrossValidation, cross_validate
+from counterpoise.comparison._cross_validation import (
+    CrossValidation,
+    Strategy,
+    cross_validate,
+    default_strategies,
+    resample_with,
+)
 from counterpoise.comparison._scores import Costs, corrected_interval, corrected_p_value
-from counterpoise.comparison._strategies import Strategy, default_strategies, resample_with
 from counterpoise.comparison._verdict import decide, reach_verdict
 from counterpoise.report._summary import StrategyResult
 from tests.comparison.known_truths import missing_variety, noise

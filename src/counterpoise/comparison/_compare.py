@@ -14,10 +14,13 @@ from sklearn.base import clone
 from counterpoise._progress import make_progress
 from counterpoise.columns import Schema
 from counterpoise.columns._frames import as_frame, as_labels
-from counterpoise.comparison._classifiers import check_classifier
-from counterpoise.comparison._cross_validation import CrossValidation, cross_validate
+from counterpoise.comparison._cross_validation import (
+    CrossValidation,
+    cross_validate,
+    default_strategies,
+)
+from counterpoise.comparison._estimators import check_classifier
 from counterpoise.comparison._scores import Costs
-from counterpoise.comparison._strategies import default_strategies
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize

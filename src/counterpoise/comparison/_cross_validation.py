@@ -1,4 +1,4 @@
-"""Repeated stratified cross-validation of all strategies, on the same splits of one table.
+"""The strategies, and their repeated stratified cross-validation on the same splits of one table.
 
 Over-samplers, encoders and thresholds see training rows only. For every strategy alike, the
 threshold is tuned out of fold: the training part of every inner fold is over-sampled by itself, so
@@ -10,25 +10,70 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from imblearn.over_sampling import RandomOverSampler
 from sklearn.base import clone
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
 from counterpoise._progress import Progress
 from counterpoise.calibration import shift_priors
-from counterpoise.comparison._classifiers import TableClassifier
+from counterpoise.comparison._estimators import TableClassifier, TableSMOTENC
 from counterpoise.comparison._scores import Costs, best_threshold, scores
-from counterpoise.comparison._strategies import NOTHING, XY, Resample, Strategy
+
+NOTHING = "nothing"
+"""Name of the strategy that the others are compared with."""
+
+XY = tuple[pd.DataFrame, "pd.Series[Any]"]
+"""Features and labels."""
+
+Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], XY]
+"""Takes training rows, their labels and a seed; returns the rows and labels to train on."""
 
 N_INNER_FOLDS = 3
 """Folds of the training rows, to tune the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One way to treat class imbalance: over-sampled training rows, or class weights."""
+
+    name: str
+    resample: Resample | None = None
+    class_weight: str | None = None
+
+
+def default_strategies(sampler: Any) -> tuple[Strategy, ...]:
+    """Return the strategies, simplest first: of equally good ones, the verdict takes the first.
+
+    Tuning the threshold is not one of them: it is done for all.
+    """
+    return (
+        Strategy(NOTHING),
+        Strategy("class weights", class_weight="balanced"),
+        Strategy("random over-sampling", resample_with(RandomOverSampler())),
+        Strategy("SMOTENC", resample_with(TableSMOTENC())),
+        Strategy("counterpoise", resample_with(sampler)),
+    )
+
+
+def resample_with(sampler: Any) -> Resample:
+    """Return what over-samples with a clone of `sampler`, seeded anew for each call."""
+
+    def resample(X: pd.DataFrame, y: pd.Series[Any], seed: int) -> XY:
+        seeded = clone(sampler)
+        if "random_state" in seeded.get_params(deep=False):
+            seeded.set_params(random_state=seed)
+        X_balanced, y_balanced = seeded.fit_resample(X, y)
+        return X_balanced.reset_index(drop=True), pd.Series(np.asarray(y_balanced), name=y.name)
+
+    return resample
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterpoise.comparison._cross_validation import N_INNER_FOLDS, CrossValidation
+from counterpoise.comparison._cross_validation import N_INNER_FOLDS, NOTHING, CrossValidation
 from counterpoise.comparison._scores import corrected_interval, corrected_p_value, holm
-from counterpoise.comparison._strategies import NOTHING
 from counterpoise.report._summary import StrategyResult, Verdict, figure, interval
 
 LEVEL: Final = 0.05

@@ -70,7 +70,7 @@ class Sample:
         self.rows = rows
         self.rng = rng
         self.holdout = holdout
-        self._real = real
+        self.real = self if real is None else real
 
     @classmethod
     def from_frames(
@@ -99,11 +99,6 @@ class Sample:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def real(self) -> Sample:
-        """The real rows."""
-        return self if self._real is None else self._real
-
     @cached_property
     def distances(self) -> Distances:
         """Between these rows, shape (n_rows, n_rows); infinite from a row to itself."""
@@ -114,7 +109,7 @@ class Sample:
     @cached_property
     def to_real(self) -> Distances:
         """Distances of the real rows to these, shape (n_real, n_rows)."""
-        return self.distances if self._real is None else distances(self._real.rows, self.rows)
+        return self.distances if self.real is self else distances(self.real.rows, self.rows)
 
     @cached_property
     def to_holdout(self) -> Distances:

@@ -6,13 +6,13 @@ Every page and file is made from a `Summary` alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from counterpoise.metrics import Measure, Quality
+from counterpoise.metrics import Quality
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""
@@ -265,21 +265,39 @@ def findings(summary: Summary) -> list[tuple[str, str]]:
     return found
 
 
+_COMPARED: Final = (
+    (
+        "Diversity",
+        "coverage",
+        percent,
+        "{} of the real rows have a synthetic row close to them",
+        "with as many held-out real rows it is",
+    ),
+    (
+        "Fidelity",
+        "detection_auc",
+        figure,
+        "A classifier that tries to tell synthetic rows from real ones scores {} (0.5 is guessing, "
+        "1 is certain)",
+        "on held-out real rows it scores",
+    ),
+)
+"""Name of a finding, metric, how its value is shown, what is said of it and of held-out rows."""
+
+
 def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
     if (quality := section.quality) is not None:
-        if "coverage" in quality:
-            measure = quality["coverage"]
-            text = f"{percent(measure.value)} of the real rows have a synthetic row close to them"
-            beside = _beside_anchor(measure, "with as many held-out real rows it is", percent)
-            yield "Diversity", f"{text}{beside}"
-        if "detection_auc" in quality:
-            measure = quality["detection_auc"]
-            text = (
-                "A classifier that tries to tell synthetic rows from real ones scores "
-                f"{figure(measure.value)} (0.5 is guessing, 1 is certain)"
-            )
-            beside = _beside_anchor(measure, "on held-out real rows it scores", figure)
-            yield "Fidelity", f"{text}{beside}"
+        for name, metric, show, sentence, of_held_out in _COMPARED:
+            if metric not in quality:
+                continue
+            measure, text = quality[metric], sentence.format(show(quality[metric].value))
+            if (anchor := measure.real_anchor) is not None:
+                text += f"; {of_held_out} {show(anchor)}"
+                if measure.interval is not None:
+                    low, high = measure.interval
+                    explains = "explains" if low <= anchor <= high else "does not explain"
+                    text += f", a difference that chance {explains}"
+            yield name, f"{text}."
         yield "Leakage", _leakage(quality)
     if section.columns:
         widest = section.columns[0]
@@ -289,19 +307,6 @@ def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
             f"{percent(widest.expected_gap)} is expected by chance."
         )
         yield "Columns", text
-
-
-def _beside_anchor(measure: Measure, held_out: str, show: Callable[[float], str]) -> str:
-    """Say what held-out rows reach, and whether it lies within the interval."""
-    anchor = measure.real_anchor
-    if anchor is None:
-        return "."
-    text = f"; {held_out} {show(anchor)}"
-    if measure.interval is None:
-        return f"{text}."
-    low, high = measure.interval
-    explains = "explains" if low <= anchor <= high else "does not explain"
-    return f"{text}, a difference that chance {explains}."
 
 
 def _leakage(quality: Quality) -> str:
