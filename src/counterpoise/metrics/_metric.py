@@ -252,20 +252,13 @@ def auc_estimate(
     Clarke-Pearson, Biometrics 44 (1988).
     """
     high, low = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
-    above = _placements(high, low)
-    below = 1 - _placements(low, high)
+    ranks = stats.rankdata(np.concatenate([high, low]))
+    # share of the others below each score, with half of those equal to it
+    above = (ranks[: len(high)] - stats.rankdata(high)) / len(low)
+    below = (ranks[len(high) :] - stats.rankdata(low)) / len(high)
     auc = float(above.mean())
     error = widened * np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))
     return Estimate(auc, (max(0.0, float(auc - _Z * error)), min(1.0, float(auc + _Z * error))))
-
-
-def _placements(scores: FloatArray, others: FloatArray) -> FloatArray:
-    """Share of `others` below each score, with half of those equal to it."""
-    ordered = np.sort(others)
-    left = np.searchsorted(ordered, scores, side="left")
-    right = np.searchsorted(ordered, scores, side="right")
-    placements: FloatArray = (left + right) / (2 * len(others))
-    return placements
 
 
 Value: TypeAlias = float | Estimate | FloatArray | Mapping[Hashable, Estimate] | None

@@ -142,12 +142,15 @@ def measure_quality(
         raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
     metrics = [metric for metric in METRICS.values() if metric.aspect in chosen]
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-    real_rows = at_most(train, max_rows, rng)
-    held_rows = None
-    if holdout is not None and len(holdout) >= 2:
-        held_rows = at_most(holdout, max_rows, rng)
-    our_rows = at_most(synthetic, max_rows, rng)
-    ours = Sample.from_frames(real_rows, our_rows, schema, holdout=held_rows, random_state=rng)
+    n_train, n_holdout, n_synthetic = (
+        len(train),
+        0 if holdout is None else len(holdout),
+        len(synthetic),
+    )
+    train = at_most(train, max_rows, rng)
+    holdout = at_most(holdout, max_rows, rng) if holdout is not None and n_holdout > 1 else None
+    synthetic = at_most(synthetic, max_rows, rng)
+    ours = Sample.from_frames(train, synthetic, schema, holdout=holdout, random_state=rng)
     real, held = ours.real, ours.holdout
     copies = real.rows.take(rng.integers(len(real), size=len(ours)))
     repeated = Sample(copies, rng, real=real, holdout=held)
@@ -208,9 +211,9 @@ def measure_quality(
     if held_out is None:
         notes.insert(0, "There are no held-out rows to compare the figures with.")
     return Quality(
-        len(train),
-        0 if holdout is None else len(holdout),
-        len(synthetic),
+        n_train,
+        n_holdout,
+        n_synthetic,
         n_compared,
         tuple(measures),
         columns,
