@@ -35,7 +35,6 @@ from counterpoise.generation._rejection_sampling import GeneratedRows, Rejection
 from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.training._checkpoint import Checkpoint
 from counterpoise.training._fit import fit
 from counterpoise.training._rows import (
     check_class_size,
@@ -226,9 +225,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         -------
         self
         """
-        frame, labels = self._read(X, y)
-        with _unchanged_on_error(self):
-            self._start(X, y)
+        with self._fitting(X, y) as (frame, labels):
             super().fit(frame, labels, **params)
             _, encoded, _ = self._check_X_y(frame, labels)
             self._fit_rows(frame, np.asarray(encoded), {})
@@ -262,9 +259,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             If constraints, or the labelling of the generated rows, reject so many that too few are
             left of 50 draws per row (100 with a labelling).
         """
-        frame, labels = self._read(X, y)
-        with _unchanged_on_error(self):
-            self._start(X, y)
+        with self._fitting(X, y) as (frame, labels):
             whole, whole_labels = super().fit_resample(frame, labels, **params)
         X_resampled = self._X_type.extended(X, whole.iloc[len(frame) :])
         if np.ndim(labels) == 2:  # a column, or one column per class: made by imbalanced-learn
@@ -446,20 +441,27 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         sampler: Self = load_sampler(cls, Path(folder), device)
         return sampler
 
-    def _read(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any]:
+    @contextmanager
+    def _fitting(self, X: Any, y: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
+        """Yield X and y as handled inside; a fit that fails leaves the sampler as it was."""
         frame, labels = as_frame(X), as_labels(y)
         if y is None:
             raise ValueError("LLMOverSampler requires y to be passed, but the target y is None")
         n_unlabelled = int(pd.isna(labels).sum(axis=None))
         if n_unlabelled:
             raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
-        return frame, labels
-
-    def _start(self, X: Any, y: Any) -> None:
-        self._started = self._clock()
-        self._X_type, self._y_type = CallerType.of(X), CallerType.of(y)
-        for name in [name for name in vars(self) if name.endswith("_") or name == "_resampled"]:
-            delattr(self, name)  # a fit that generates nothing would keep those of generation
+        before = dict(vars(self))
+        try:
+            self._started = self._clock()
+            self._X_type, self._y_type = CallerType.of(X), CallerType.of(y)
+            for name in before:
+                if name.endswith("_") or name == "_resampled":
+                    delattr(self, name)  # a fit that generates nothing would keep it
+            yield frame, labels
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, bool]:
         frame = as_frame(X)
@@ -498,10 +500,33 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Without rows to generate, the model is trained for `sample` alone.
         """
         prepared, n_deficit = self._prepare(X, labels, n_rows)
-        checkpoint = self._train(prepared.table, n_deficit)
-        synthetic = prepared.observed.take([]).to_frame()
-        if n_rows:
-            synthetic = self._generate(prepared.observed, n_rows)
+        self._rng = _generator_of(self.random_state)
+        self.training_, model, checkpoint = fit(
+            prepared.table,
+            n_deficit,
+            get_model(self.model),
+            self.recipe_,
+            device=self.device,
+            rng=self._rng,
+            progress=make_progress(self.verbose),
+            budget=TimeBudget(self.max_time, self._started, self._clock),
+            checkpoint_dir=None if self.checkpoint_dir is None else Path(self.checkpoint_dir),
+            parameters=self.get_params(deep=False),
+        )
+        self.model_name_, self.model_reason_ = model.name, model.reason
+        self._generation_batch_size = model.generation_batch_size
+        self.generator_, self.history_ = self.training_.generator, self.training_.history
+        trainings = self.training_.trainings
+        training_s = sum(history.seconds for history in trainings)
+        n_samples_seen = sum(history.n_samples_seen for history in trainings)
+        self.timings_ = {
+            "training_s": training_s,
+            "training_rows_per_s": n_samples_seen / training_s,
+            "generation_s": 0.0,
+            "generation_rows_per_s": 0.0,
+        }
+        none = prepared.observed.take([]).to_frame()
+        synthetic = self._generate(prepared.observed, n_rows) if n_rows else none
         if checkpoint is not None:
             checkpoint.remove()
         self.n_synthetic_ = len(synthetic)
@@ -580,35 +605,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 )
         return types
 
-    def _train(self, table: Table, n_deficit: Mapping[int, int]) -> Checkpoint | None:
-        """Train a model of the rows; return the checkpoint, if there is one."""
-        self._rng = _generator_of(self.random_state)
-        self.training_, model, checkpoint = fit(
-            table,
-            n_deficit,
-            get_model(self.model),
-            self.recipe_,
-            device=self.device,
-            rng=self._rng,
-            progress=make_progress(self.verbose),
-            budget=TimeBudget(self.max_time, self._started, self._clock),
-            checkpoint_dir=None if self.checkpoint_dir is None else Path(self.checkpoint_dir),
-            parameters=self.get_params(deep=False),
-        )
-        self.model_name_, self.model_reason_ = model.name, model.reason
-        self._generation_batch_size = model.generation_batch_size
-        self.generator_, self.history_ = self.training_.generator, self.training_.history
-        trainings = self.training_.trainings
-        training_s = sum(history.seconds for history in trainings)
-        n_samples_seen = sum(history.n_samples_seen for history in trainings)
-        self.timings_ = {
-            "training_s": training_s,
-            "training_rows_per_s": n_samples_seen / training_s,
-            "generation_s": 0.0,
-            "generation_rows_per_s": 0.0,
-        }
-        return checkpoint
-
     def _clock(self) -> float:
         return time.perf_counter()
 
@@ -680,18 +676,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 f"{class_!r}. With Recipe(train_on='all') it is trained on every class"
             )
         return class_
-
-
-@contextmanager
-def _unchanged_on_error(fitted: object) -> Iterator[None]:
-    """Restore the attributes of an estimator if a fit fails or is interrupted."""
-    before = dict(fitted.__dict__)
-    try:
-        yield
-    except BaseException:
-        fitted.__dict__.clear()
-        fitted.__dict__.update(before)
-        raise
 
 
 def _is_count(n: object) -> bool:

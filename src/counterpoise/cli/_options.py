@@ -253,10 +253,9 @@ table_options = grouped(
     ),
     repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
 )
-model_option = parameter_option(SAMPLER["model"], "--model", metavar="NAME")
 device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")
 sampler_options = grouped(
-    model_option,
+    parameter_option(SAMPLER["model"], "--model", metavar="NAME"),
     parameter_option(SAMPLER["recipe"], "--recipe", metavar="NAME"),
     repeatable(
         "--set",
