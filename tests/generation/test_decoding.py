@@ -1,11 +1,12 @@
 """Batched constrained generation against a naive reference, and its promises."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from counterpoise._progress import Progress
-from counterpoise.columns import ABSENT, MISSING, Table
+from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.generation import _decoding as generation
 from counterpoise.generation._decoding import Sampling, choose, generate
 from counterpoise.generation._scoring import Scorer
@@ -251,3 +252,33 @@ def test_free_text_is_written_and_decoded():
         alphabet = {character for text in texts if text for character in text}
         assert {c for note in notes.dropna() for c in note} <= alphabet
         assert notes.dropna().nunique() > 5
+
+
+@pytest.mark.parametrize("name", ["compact table", "compact text", "gpt2 table", "gpt2 text"])
+@pytest.mark.parametrize(
+    "texts",
+    [["AB-01", "AC-10", "BA-11"], ["aaa", "aaaa"], ["ab"]],
+    ids=["equal", "one", "constant"],
+)
+def test_free_text_has_its_forced_characters_too(name, texts, tmp_path):
+    """The end is forced after the longest text, a character where only one is left to choose."""
+    model, serialization = name.split()
+    backbone = get_model("compact" if model == "compact" else str(save_gpt2(tmp_path))).load("cpu")
+    frame = pd.DataFrame({"y": ["a", "b"] * len(texts), "note": texts * 2})
+    table = Table.from_frame(frame, Schema.infer(frame, kinds={"note": "text"}))
+    build = text_serializer if serialization == "text" else table_serializer
+    serializer = build(table, backbone.tokenizer)
+    codes = np.column_stack([np.arange(40) % 2, np.full(40, ABSENT)])
+    generated, _ = generate(
+        backbone.build(serializer.vocabulary, 0).eval(),
+        serializer,
+        Table(table.schema, codes),
+        np.tile(np.arange(2), (40, 1)),
+        Sampling(batch_size=16),
+        device=CPU,
+        rng=np.random.default_rng(0),
+        progress=Progress(),
+    )
+    notes = generated.to_frame()["note"]
+    assert notes.str.len().between(min(map(len, texts)), max(map(len, texts))).all()
+    assert notes.map(lambda note: set(note) <= set("".join(texts))).all()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks._samplers import make_sampler
-from counterpoise.columns import ABSENT, MISSING, Table
+from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
@@ -134,6 +134,21 @@ def test_the_first_value_of_a_column_counts_and_the_prompt_stays(parser):
 def test_a_label_that_cannot_be_read_is_not_made_up(parser):
     codes, n_invalid = read(parser, WHOLE.replace("left is yes, ", ""), given={AGE: 30})
     assert (codes[0], n_invalid) == (ABSENT, 1)
+
+
+def test_a_text_longer_than_any_is_filled_in():
+    frame = pd.DataFrame({"left": ["yes", "no", "no"], "note": ["so", "as it is", "so"]})
+    table = Table.from_frame(frame, Schema.infer(frame, kinds={"note": "text"}))
+    parser = FreeTextParser(text_serializer(table, CharacterTokenizer()), table, 100)
+    for text, note, expected in (("as is", "as is", 0), ("as it is not", "so", 1)):
+        entries = [
+            *parser.serializer.vocabulary,
+            *(Entry(c, (ord(c),)) for c in f"note is {text},"),
+        ]
+        wide = replace(parser, serializer=replace(parser.serializer, vocabulary=entries))
+        tokens = np.arange(len(parser.serializer.vocabulary) - 1, len(entries))[None]
+        parsed, n_invalid = wide.parse(tokens, Table(table.schema, np.array([[0, ABSENT]])))
+        assert (parsed.to_frame()["note"].tolist(), n_invalid.tolist()) == ([note], [expected])
 
 
 def test_stats_are_shares_of_the_rows_drawn():

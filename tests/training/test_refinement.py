@@ -106,3 +106,16 @@ def test_only_where_rows_are_selected_and_the_prompt_has_the_label() -> None:
     assert not refines(get_recipe("counterpoise").copy(permutation="label-last"))
     assert not any(refines(get_recipe(name)) for name in ("imbllm", "great", "predllm"))
     assert not refines(Recipe(selection="classifier"))
+
+
+def test_it_learns_the_texts_that_it_generated_and_not_those_of_other_rows() -> None:
+    frame, y = overlapping(n_rows=400, n_rare=100)
+    rng = np.random.default_rng(0)
+    frame["note"] = [
+        "".join(rng.choice(list("abc" if class_ == "rare" else "xyz"), 12)) for class_ in y
+    ]
+    sampler = LLMOverSampler(recipe=get_recipe("counterpoise", refinement="always"), random_state=0)
+    X, _ = sampler.fit_resample(frame, y)
+    assert sampler.training_.refinement is not None
+    characters = X["note"].iloc[len(frame) :].str.cat()
+    assert sum(map(characters.count, "xyz")) < 0.1 * len(characters)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +60,7 @@ def generate(
             _generate_batch(cache, batch, barred, sampling, device, torch_generator)
             codes[rows] = batch.codes
             log_likelihood[rows] = batch.log_likelihood
-            for row, column, string in batch.strings():
+            for row, column, string in batch.strings:
                 codes[start + row, column] = len(texts[column])
                 texts[column].append(string)
             advance(len(rows))
@@ -136,7 +134,9 @@ class _Batch:
         self._n_tokens = given.lengths
         self._n_read = 0  # tokens that the model has read, equally many in each row
         self._is_text = np.array([column.is_text for column in serializer.schema])
-        self._text_log: list[tuple[IntArray, IntArray, IntArray]] = []  # rows, columns, tokens
+        self._n_name = np.array([len(cell.name) for cell in serializer.cells])  # tokens
+        self._start = np.zeros(n_rows, dtype=np.int64)  # number of tokens before the cell's value
+        self.strings: list[tuple[int, int, str]] = []  # generated free text: row, column, string
         self._open(np.arange(n_rows))
 
     def next_tokens(self, live: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -157,10 +157,6 @@ class _Batch:
         grammar = self.grammar
         edges = grammar.edges(self.state[rows], choice)
         self.log_likelihood[rows] += log_probability
-        columns = grammar.column[self.state[rows]]
-        in_text = self._is_text[columns]
-        if in_text.any():
-            self._text_log.append((rows[in_text], columns[in_text], choice[in_text]))
         at = self._n_tokens[rows]
         self._reserve(int(at.max(initial=0)) + 1)
         self._tokens[rows, at] = choice
@@ -177,6 +173,11 @@ class _Batch:
         columns = self._orders[rows, self._n_done[rows]]
         self.codes[rows, columns] = self._code[rows]
         self._n_done[rows] += 1
+        is_string = self._is_text[columns] & (self._code[rows] != MISSING)
+        for row, column in zip(rows[is_string].tolist(), columns[is_string].tolist(), strict=True):
+            # less the end mark; forced tokens are part of the string
+            tokens = self._tokens[row, self._start[row] : self._n_tokens[row] - 1]
+            self.strings.append((row, column, self._serializer.decode_text(tokens.tolist())))
 
     def _open(self, rows: IntArray) -> None:
         """Begin the next cell of each of `rows`; cells with a single value end at once."""
@@ -186,6 +187,7 @@ class _Batch:
         while len(rows):
             columns = self._orders[rows, self._n_done[rows]]
             self._column_tokens[rows, self._n_tokens[rows] - 1] = grammar.column_tokens[columns]
+            self._start[rows] = self._n_tokens[rows] + self._n_name[columns]
             self._append_runs(rows, grammar.openings, columns)
             self._code[rows] = grammar.first_code[columns]
             self.state[rows] = grammar.first_state[columns]
@@ -214,13 +216,3 @@ class _Batch:
             self._column_tokens = np.pad(
                 self._column_tokens, padding, constant_values=NO_COLUMN_TOKEN
             )
-
-    def strings(self) -> Iterator[tuple[int, int, str]]:
-        """Yield the free text that was generated: row, column, string."""
-        cells = defaultdict(list)
-        for rows, columns, choices in self._text_log:
-            for row, column, token in np.stack([rows, columns, choices], axis=1).tolist():
-                cells[row, column].append(token)
-        for (row, column), tokens in cells.items():
-            if self.codes[row, column] != MISSING:
-                yield row, column, self._serializer.decode_text(tokens[:-1])  # less the end mark

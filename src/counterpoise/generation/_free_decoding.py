@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from counterpoise._progress import Progress
-from counterpoise.columns import ABSENT, MISSING, Column, Table
+from counterpoise.columns import ABSENT, MISSING, Column, Table, TextColumn
 from counterpoise.columns._base import MISSING_WORD
 from counterpoise.generation._decoding import Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
@@ -139,7 +139,9 @@ def _parse_cell(
         return None, False
     if column.has_missing and text == MISSING_WORD:
         return MISSING, True
-    if strings is not None:
+    if isinstance(column, TextColumn) and strings is not None:
+        if len(text) > column.max_length:
+            return None, False
         strings.append(text)
         return len(strings) - 1, True
     return column.read_text(text)

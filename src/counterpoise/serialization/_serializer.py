@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,8 @@ from counterpoise.grammar._grammar import (
 
 _NUMERALS = " -.:0123456789"
 
-Encode = Callable[[int], Sequence[int]]
-"""From a cell's code to the tokens of its value; of module functions, so that it pickles."""
+Encode = Callable[[Any], Sequence[int]]
+"""From a cell's code, or its text, to the tokens of its value; of module functions: it pickles."""
 
 
 START = 0
@@ -116,27 +116,40 @@ class Cell:
         return replace(self, automaton=either, encode=encode)
 
 
-def _encode_or_missing(encode: Encode, missing: tuple[int, ...], code: int) -> Sequence[int]:
-    return missing if code == MISSING else encode(code)
+def _encode_or_missing(encode: Encode, missing: tuple[int, ...], value: Any) -> Sequence[int]:
+    return missing if value == MISSING else encode(value)
 
 
 def _text_cell(texts: Sequence[str] | TextParts, encoder: _Encoder, end: int) -> Cell:
     """Accept any of the parts seen in `texts`, no shorter or longer in all than these are.
 
-    Parts have tokens of their own, none of which is `end`. Where only they are known, no code can
-    be encoded.
+    Parts have tokens of their own, none of which is `end`.
     """
-    encoded = []
-    if isinstance(texts, TextParts):
-        known = texts
-    else:
+    if not isinstance(texts, TextParts):
         cut = [encoder.tokenizer.cut(text) for text in texts]
         distinct = dict.fromkeys(part for parts in cut for part in parts)
-        known = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
-        encoded = [[*(encoder.part(*part) for part in parts), end] for parts in cut]
-    lengths: dict[Hashable, int] = {encoder.part(*part): len(part[0]) for part in known.parts}
-    automaton = repeat(lengths, end, known.shortest, known.longest)
-    return Cell(automaton, encoded.__getitem__, parts=known)
+        texts = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
+    tokens = {part[0]: encoder.part(*part) for part in texts.parts}
+    lengths: dict[Hashable, int] = {token: len(part) for part, token in tokens.items()}
+    automaton = repeat(lengths, end, texts.shortest, texts.longest)
+    encode = partial(_encode_text, encoder.tokenizer, tokens, max(lengths.values(), default=0), end)
+    return Cell(automaton, encode, parts=texts)
+
+
+def _encode_text(
+    tokenizer: Tokenizer, tokens: Mapping[str, int], longest: int, end: int, text: str
+) -> Sequence[int]:
+    parts = [part for part, _ in tokenizer.cut(text)]
+    if not tokens.keys() >= set(parts):
+        # a generated text, which the tokenizer cuts in other parts: the fewest known ones
+        cuts: dict[int, list[str]] = {0: []}  # by number of characters
+        for at in range(1, len(text) + 1):
+            starts = [n for n in range(max(0, at - longest), at) if n in cuts]
+            ways = [[*cuts[n], text[n:at]] for n in starts if text[n:at] in tokens]
+            if ways:
+                cuts[at] = min(ways, key=len)
+        parts = cuts.get(len(text), parts)
+    return [*(tokens.get(part, NO_TOKEN) for part in parts), end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +171,13 @@ class Serializer:
         )
         object.__setattr__(self, "grammar", grammar)
 
-    def encode_cell(self, column: int, code: int) -> list[int]:
-        """Return the tokens of one cell, its name first where names are written.
+    def encode_cell(self, column: int, value: int | str) -> list[int]:
+        """Return the tokens of one cell from its code, or its string if it is free text.
 
-        Codes of free text are those of the table that the serializer was built for.
+        The column's name comes first where names are written.
         """
         cell = self.cells[column]
-        return [*cell.name, *cell.encode(code)]
+        return [*cell.name, *cell.encode(value)]
 
     def decode_text(self, tokens: Iterable[int]) -> str:
         """Return the string of a free-text cell from its tokens, without the end token."""
@@ -441,7 +454,9 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
         for position, code in enumerate(codes.tolist()):
             if code == ABSENT:
                 continue
-            encoded = serializer.encode_cell(column, code)
+            is_string = column in table.texts and code != MISSING
+            value = table.texts[column][code] if is_string else code
+            encoded = serializer.encode_cell(column, value)
             chosen_in = serializer.grammar.states_along(column, encoded)
             if chosen_in is None:
                 name = serializer.schema[column].name
