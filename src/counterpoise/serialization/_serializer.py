@@ -104,32 +104,32 @@ class Cell:
     """How the cells of one column are encoded, and which token sequences are possible."""
 
     automaton: Automaton
-    encode: Encode
+    encode_value: Encode
+    missing: tuple[int, ...] = ()  # tokens of a missing cell
     name: tuple[int, ...] = ()
     column_token: int = NO_COLUMN_TOKEN
     parts: TextParts | None = None
 
     def or_missing(self, tokens: Sequence[int]) -> Cell:
         """Return the cell with `tokens` as a further value, with the code ``MISSING``."""
-        either = union(self.automaton, from_sequences({MISSING: tuple(tokens)}))
-        encode = partial(_encode_or_missing, self.encode, tuple(tokens))
-        return replace(self, automaton=either, encode=encode)
+        either = union(self.automaton, from_sequences({MISSING: tokens}))
+        return replace(self, automaton=either, missing=tuple(tokens))
 
-
-def _encode_or_missing(encode: Encode, missing: tuple[int, ...], value: Any) -> Sequence[int]:
-    return missing if value == MISSING else encode(value)
+    def encode(self, value: int | str) -> Sequence[int]:
+        """Return the tokens of a code, or of a string of free text."""
+        return self.missing if value == MISSING else self.encode_value(value)
 
 
 def _text_cell(texts: Sequence[str] | TextParts, encoder: _Encoder, end: int) -> Cell:
     """Accept any of the parts seen in `texts`, no shorter or longer in all than these are.
 
-    Parts have tokens of their own, none of which is `end`.
+    Parts have tokens apart from those of everything else.
     """
     if not isinstance(texts, TextParts):
         cut = [encoder.tokenizer.cut(text) for text in texts]
         distinct = dict.fromkeys(part for parts in cut for part in parts)
         texts = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
-    tokens = {part[0]: encoder.part(*part) for part in texts.parts}
+    tokens = {text: encoder.token(("part", text), text, pieces) for text, pieces in texts.parts}
     lengths: dict[Hashable, int] = {token: len(part) for part, token in tokens.items()}
     automaton = repeat(lengths, end, texts.shortest, texts.longest)
     encode = partial(_encode_text, encoder.tokenizer, tokens, max(lengths.values(), default=0), end)
@@ -218,10 +218,6 @@ class _Encoder:
         """Return a token of its own that starts from what the pieces of `meaning` mean."""
         return self.token(key, text, self.tokenizer.encode(meaning))
 
-    def part(self, text: str, pieces: tuple[int, ...]) -> int:
-        """Return the token of a part of free text, apart from those of everything else."""
-        return self.token(("part", text), text, pieces)
-
     def piece(self, piece: int, text: str = "") -> int:
         return self.token(piece, text, (piece,))
 
@@ -254,22 +250,12 @@ def table_serializer(
             automaton = column.symbol_automaton()
             tokens: dict[Hashable, Sequence[int]]
             tokens = {s: (word(s, column.symbol_text(s)),) for s in automaton.symbols}
-            cell = _spelled_cell(automaton, column.symbols, tokens)
+            encode = partial(_encode_symbols, column.symbols, tokens, ())
+            cell = Cell(expand(automaton, tokens.__getitem__), encode)
         if column.has_missing:
             cell = cell.or_missing((word("missing", MISSING_WORD),))
         cells.append(replace(cell, column_token=column_token))
     return Serializer(table.schema, encoder.vocabulary, tuple(cells))
-
-
-def _spelled_cell(
-    automaton: Automaton,
-    spell: Callable[[int], Iterable[Hashable]],
-    tokens: Mapping[Hashable, Sequence[int]],
-    end: tuple[Hashable, ...] = (),
-) -> Cell:
-    """Encode a value symbol by symbol, each by itself."""
-    encode = partial(_encode_symbols, spell, tokens, end)
-    return Cell(expand(automaton, tokens.__getitem__), encode)
 
 
 def _encode_symbols(
@@ -337,7 +323,8 @@ def _value_cell(column: Column, encoder: _Encoder, digit_tokens: bool) -> Cell:
         # each character of a number is encoded apart, behind a space
         tokens: dict[Hashable, Sequence[int]] = {TEXT_END: encoder.encode(TEXT_END)}
         tokens |= {mark: encoder.encode(f" {mark}") for mark in "-.0123456789"}
-        return _spelled_cell(digits, column.text, tokens, (TEXT_END,))
+        encode = partial(_encode_symbols, column.text, tokens, (TEXT_END,))
+        return Cell(expand(digits, tokens.__getitem__), encode)
     return _character_cell(column, encoder)
 
 
