@@ -270,7 +270,7 @@ def _encode_symbols(
 
 def text_serializer(
     table: Table,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None = None,
     *,
     digit_tokens: bool = False,
     unconstrained: bool = False,
@@ -281,12 +281,14 @@ def text_serializer(
     Values that could be mistaken for something else (they contain a comma, a quotation mark or a
     line break, begin or end with a space, or read ``missing``) are written as JSON strings.
 
-    `table` and `parts` are as in `table_serializer`, `tokenizer` is the model's own. With
-    `digit_tokens` numbers have a space before each digit, point and sign, ``is 1 2 . 5,``, so that
-    each is a token of its own. `unconstrained`: the vocabulary has all pieces, used or not.
+    `table` and `parts` are as in `table_serializer`; `tokenizer` is the model's own, None for
+    single characters. With `digit_tokens` numbers have a space before each digit, point and sign,
+    ``is 1 2 . 5,``, so that each is a token of its own. `unconstrained`: the vocabulary has all
+    pieces, used or not.
 
     A SchemaError or ModelError says what the tokenizer encodes alike or has no pieces for.
     """
+    tokenizer = tokenizer or CharacterTokenizer()
     encoder = _Encoder(tokenizer, is_pretrained=True)
     cells = []
     for position, column in enumerate(table.schema):

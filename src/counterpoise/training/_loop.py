@@ -29,7 +29,6 @@ from counterpoise.models._backbone import LoadedModel
 from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import (
-    CharacterTokenizer,
     SerializedTable,
     Serializer,
     Tokenizer,
@@ -153,7 +152,7 @@ def build_serializer(
         return table_serializer(table, tokenizer, parts)
     return text_serializer(
         table,
-        tokenizer or CharacterTokenizer(),
+        tokenizer,
         digit_tokens=recipe.digit_tokens,
         unconstrained=recipe.decoding == "free",
         parts=parts,
