@@ -188,6 +188,18 @@ def test_free_text_reads_back(name, texts):
     assert cell.automaton.read(list(cell.encode(MISSING))) == MISSING
 
 
+def test_a_number_in_pieces_that_the_grammar_lacks_is_encoded_by_characters():
+    class Merging(CharacterTokenizer):
+        def encode(self, text):
+            return [ord("\u4e00")] if text.strip().isdigit() else super().encode(text)
+
+    table = labelled_table(pd.DataFrame({"age": [39, 50]}), pd.Series(["n", "y"], name="t"))
+    serializer = text_serializer(table, Merging())
+    serialize(table, serializer)
+    assert "".join(map(chr, serialized(serializer, 1, 39))) == " age is 39,"
+    assert len(serializer.vocabulary) == serializer.grammar.n_tokens, "no token is added"
+
+
 @pytest.mark.parametrize("name", SERIALIZERS)
 def test_the_texts_of_another_table_are_encoded_as_they_are_there(name):
     """As those of generated rows are, which the model is trained further on."""

@@ -352,7 +352,8 @@ def _encode_characters(
     code: int,
 ) -> Sequence[int]:
     text = " " + column.text(code)
-    tokens = encoder.encode(text) + end
+    pieces = encoder.tokenizer.encode(text)  # that are no tokens yet cannot become any now
+    tokens = [encoder.numbers.get(piece, NO_TOKEN) for piece in pieces] + end
     if automaton.read(tokens) == code:
         return tokens
     try:  # the tokenizer adds or merges something: encode character by character
