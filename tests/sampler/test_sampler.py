@@ -347,7 +347,7 @@ def test_bad_options_are_errors_before_any_training(churn, options, monkeypatch)
 @pytest.mark.parametrize(
     ("kinds", "says"),
     [
-        ({"agee": "categorical"}, "'agee'.*its columns are"),
+        ({"agee": "categorical"}, "'agee'.*the columns are"),
         ({"colour": "integer"}, "'colour'.*not a number"),
         ({"age": "roundish"}, "'age'.*roundish"),
     ],
