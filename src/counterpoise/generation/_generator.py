@@ -30,7 +30,7 @@ from counterpoise.generation._rejection_sampling import (
     RejectionStats,
     draw_accepted,
 )
-from counterpoise.generation._selection import SelectionClassifier
+from counterpoise.generation._selection import Calibrated, Likeliest, SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.metrics._distance import encode, nearest
 from counterpoise.models._language_model import Device, LanguageModel
@@ -126,12 +126,17 @@ class RowGenerator:
                 "ask for fewer rows, raise temperature, or use a recipe whose prompt holds the "
                 "label, such as recipe='imbllm'"
             )
-        selection = self.selection_classifier
+        select: Likeliest | Calibrated | None = None
+        if self.selection_classifier is not None:
+            is_calibrated = self.recipe.selection_rule == "calibrated"
+            classifier = self.selection_classifier
+            select = Calibrated(classifier, n_rows, rng) if is_calibrated else Likeliest(classifier)
         return draw_accepted(
             draw,
             n_rows,
             {**accept, **constraints.accepts()},
-            None if selection is None else selection.margin,
+            select,
+            selection_draws_per_row=0 if select is None else select.draws_per_row,
             class_=class_,
             max_draws_per_row=DRAWS_PER_LABELLED_ROW if accept else DRAWS_PER_ROW,
             advice="; ".join([*advice, *constraints.advice(label)]),

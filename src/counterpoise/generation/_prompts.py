@@ -124,15 +124,17 @@ def draw_generation_orders(
 
     The label first (last with ``permutation="label-last"``, nowhere with ``"no-label"``), then the
     condition, then what else is given, then the other cells: in a random order, or in the order of
-    the table with ``"none"``. `given` are the codes of the prompts, (n_rows, n_columns).
+    the table with ``"none"`` and ``"condition-first"``. `given` are the codes of the prompts,
+    (n_rows, n_columns).
     """
     n_rows, n_columns = given.shape
     keys = rng.random((n_rows, n_columns))
-    if permutation == "none":
+    if permutation in ("none", "condition-first"):
         keys = np.tile(np.arange(n_columns) / n_columns, (n_rows, 1))
     keys[given != ABSENT] -= 1.0
     keys[np.arange(n_rows), condition] = -2.0
-    return order_of(keys, "label-first" if permutation in ("all", "none") else permutation)
+    given_first = ("all", "none", "condition-first")
+    return order_of(keys, "label-first" if permutation in given_first else permutation)
 
 
 def read_fixed_values(layout: Layout, condition: Mapping[Any, Any]) -> dict[int, int]:

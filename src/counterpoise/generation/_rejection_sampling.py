@@ -23,12 +23,13 @@ from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 Accept: TypeAlias = Callable[[Table], BoolArray]
 """Whether each row of a table (label first) is accepted, shape (n_rows,)."""
 
-NOT_SELECTED = "a classifier of the real rows finds another class likelier"
-# Draws per row asked for, on average: at most; where rows are labelled after they are generated;
-# and until the best of those that selection rejected are taken
+Select: TypeAlias = Callable[[Table], tuple[BoolArray, FloatArray]]
+"""Which rows of a table are selected, and how good the others are in place of lacking ones."""
+
+NOT_SELECTED = "not selected by the classifiers of the real rows"
+# Draws per row asked for, on average: at most; and where rows are labelled after they are generated
 DRAWS_PER_ROW = 50
 DRAWS_PER_LABELLED_ROW = 100
-SELECTION_DRAWS_PER_ROW = 8
 MIN_DRAWS = 1000  # allowed in any case: a few rows may be unlucky
 _MAX_SPARE_ROWS = 256  # drawn at first beyond those asked for, where rows are selected
 
@@ -89,29 +90,30 @@ def draw_accepted(
     draw: Callable[[int], GeneratedRows],
     n_rows: int,
     accept: Mapping[str, Accept],
-    margin: Callable[[Table], FloatArray] | None = None,
+    select: Select | None = None,
     *,
+    selection_draws_per_row: int = 8,
     class_: Any = None,
     max_draws_per_row: int = DRAWS_PER_ROW,
     advice: str = "ask for fewer rows, or relax what rejects them",
 ) -> tuple[GeneratedRows, RejectionStats]:
     """Return exactly `n_rows` accepted rows; DecodingError where too few of the draws are accepted.
 
-    `accept` are the tests of a row, by the reason for rejecting it. `margin` is by how much a row's
-    own class leads, as the selection classifier sees it; a row is selected from zero up. `class_`
-    and `advice` are for the message of an error.
+    `accept` are the tests of a row, by the reason for rejecting it. `select` chooses among those
+    that are accepted, for `selection_draws_per_row` draws per row; then the best of the others are
+    taken. `class_` and `advice` are for the message of an error.
     """
-    if not accept and margin is None:
+    if not accept and select is None:
         return draw(n_rows), RejectionStats(n_rows, n_rows)
     bound = max(max_draws_per_row * n_rows, MIN_DRAWS)
-    selection_bound = min(SELECTION_DRAWS_PER_ROW * n_rows, bound)
+    selection_bound = min(selection_draws_per_row * n_rows, bound)
     kept: list[GeneratedRows] = []
     not_selected: list[GeneratedRows] = []
-    margins: list[FloatArray] = []
+    preferences: list[FloatArray] = []
     rejected = Counter[str]()
     n_drawn = n_kept = n_fallback = 0
     # a round of few rows takes nearly as long as one of many, so draw some to spare
-    n_next = n_rows + (0 if margin is None else min(n_rows // 2, _MAX_SPARE_ROWS))
+    n_next = n_rows + (0 if select is None else min(n_rows // 2, _MAX_SPARE_ROWS))
     while True:
         rows = draw(n_next)
         n_drawn += len(rows)
@@ -120,21 +122,20 @@ def draw_accepted(
             is_accepted = accepts(rows.table)
             rejected[reason] += int((~is_accepted).sum())
             rows = rows.take(is_accepted)
-        # 2. the selection classifier accepts
-        if margin is not None:
-            margins.append(margin(rows.table))
-            is_selected = margins[-1] >= 0
+        # 2. the selection classifier selects
+        if select is not None:
+            is_selected, preference = select(rows.table)
             not_selected.append(rows.take(~is_selected))
-            margins[-1] = margins[-1][~is_selected]
+            preferences.append(preference[~is_selected])
             rejected[NOT_SELECTED] += len(not_selected[-1])
             rows = rows.take(is_selected)
         kept.append(rows.take(np.arange(min(len(rows), n_rows - n_kept))))
         n_kept += len(kept[-1])
         # 3. fallback: the best of those that the classifier rejected
-        if margin is not None and n_kept < n_rows and n_drawn >= selection_bound:
-            best = np.argsort(-np.concatenate(margins), kind="stable")[: n_rows - n_kept]
+        if select is not None and n_kept < n_rows and n_drawn >= selection_bound:
+            best = np.argsort(-np.concatenate(preferences), kind="stable")[: n_rows - n_kept]
             kept.append(GeneratedRows.concat(not_selected).take(best))
-            margin, n_fallback = None, len(best)
+            select, n_fallback = None, len(best)
             rejected[NOT_SELECTED] -= n_fallback
             n_kept += n_fallback
         if n_kept == n_rows:
@@ -155,7 +156,7 @@ def draw_accepted(
         # 4. refill
         n_lacking = n_rows - n_kept
         n_more = ceil(expected_draws(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
-        n_left = (bound if margin is None else selection_bound) - n_drawn
+        n_left = (bound if select is None else selection_bound) - n_drawn
         n_next = min(n_more, max(n_rows, MIN_DRAWS), n_left)
 
 

@@ -2,12 +2,13 @@
 
 A row generated for a class can lie where the real rows are of another one. A few classifiers, each
 trained without a third of the real rows and with all classes weighing the same, say how likely
-each class is; a row is selected where they find no other class likelier than its own.
+each class is. By which rule a row is then selected is the recipe's choice (`Recipe.selection_rule`):
+`Likeliest` selects the rows of which no other class is likelier, `Calibrated` as many of the
+doubtful and of the clear ones as there are among the real rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,10 @@ from scipy.special import expit, softmax
 
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import SchemaError, needs_extra
-from counterpoise.grammar._grammar import FloatArray, IntArray
+from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 from counterpoise.models._language_model import single_thread
 
+N_STRATA = 10  # of equally many real rows, by how far their own class leads
 N_CLASSIFIERS = 3  # copies where one classifier is given; each leaves out another third of the rows
 TIE = 1e-9  # probabilities closer than this are equal: classifiers without a clue select every row
 
@@ -34,6 +36,9 @@ class SelectionClassifier:
     labels: IntArray  # (n_classes,): codes, ascending; two or more
     columns: tuple[int, ...]  # positions of the features that they look at; one or more
     classifiers: tuple[Any, ...]  # of the classes 0, 1, ...; predict_proba or decision_function
+    # (n_classes, N_STRATA - 1): quantiles of the margins that the real rows of each class have under
+    # the classifiers that have not seen them
+    quantiles: FloatArray
 
     @classmethod
     def fit(
@@ -52,56 +57,134 @@ class SelectionClassifier:
         given = list(selection) if isinstance(selection, list | tuple) else [selection]
         given *= N_CLASSIFIERS if len(given) == 1 else 1
         seeds = rng.integers(2**31, size=len(given))
-        parts = _parts(classes, rng, len(given))
+        left_out = _thirds(classes, rng)
+        fitted = []
+        margins = np.full(
+            (len(given), len(table)), np.nan
+        )  # of rows that a classifier has not seen
         with single_thread():
-            fitted = tuple(
-                _fit(classifier, X[part], classes[part], int(seed))
-                for classifier, part, seed in zip(given, parts, seeds, strict=True)
-            )
-        return cls(labels, columns, fitted)
+            for which, (classifier, seed) in enumerate(zip(given, seeds, strict=True)):
+                is_unseen = left_out == which % 3
+                seen = np.flatnonzero(~is_unseen)
+                fitted.append(_fit(classifier, X[seen], classes[seen], int(seed)))
+                if is_unseen.any():
+                    likely = _probabilities(fitted[-1], X[is_unseen])
+                    margins[which, is_unseen] = _margin(likely, classes[is_unseen])
+        quantiles = [_quantiles(margins[:, classes == class_]) for class_ in range(len(labels))]
+        return cls(labels, columns, tuple(fitted), np.array(quantiles))
 
     def margin(self, table: Table) -> FloatArray:
         """Return by how much each row's own class is likelier than any other, shape (n_rows,)."""
         if not len(table):
             return np.empty(0)
         with single_thread():
-            likely = self._probabilities(table)
-        rows, own = np.arange(len(table)), np.searchsorted(self.labels, table.codes[:, 0])
-        of_own = likely[rows, own]
-        likely[rows, own] = -np.inf
-        margin: FloatArray = of_own - likely.max(axis=1) + TIE
-        return margin
+            likely = self._mean_probabilities(table)
+        return _margin(likely, np.searchsorted(self.labels, table.codes[:, 0])) + TIE
+
+    def strata(self, table: Table) -> IntArray:
+        """Return which tenth of the real rows of its class each row would be among, (n_rows,).
+
+        Each row is seen by one of the classifiers, as each real row was.
+        """
+        X, classes = (
+            as_numbers(table, self.columns),
+            np.searchsorted(self.labels, table.codes[:, 0]),
+        )
+        strata, n = np.zeros(len(table), dtype=np.int64), len(self.classifiers)
+        with single_thread():
+            for which, classifier in enumerate(self.classifiers):
+                if len(X[which::n]):
+                    margin = _margin(_probabilities(classifier, X[which::n]), classes[which::n])
+                    reached = margin[:, None] >= self.quantiles[classes[which::n]]
+                    strata[which::n] = reached.sum(axis=1)
+        return strata
 
     def label(self, table: Table) -> IntArray:
         """Return the code of the likeliest label of each row, shape (n_rows,)."""
-        labels: IntArray = self.labels[self._probabilities(table).argmax(axis=1)]
+        labels: IntArray = self.labels[self._mean_probabilities(table).argmax(axis=1)]
         return labels
 
-    def _probabilities(self, table: Table) -> FloatArray:
-        """Return the mean probability of each class, (n_rows, n_classes)."""
-        X, each = as_numbers(table, self.columns), []
-        for classifier in self.classifiers:
-            if hasattr(classifier, "predict_proba"):
-                each.append(classifier.predict_proba(X))
-                continue
-            scores = classifier.decision_function(X)
-            if scores.ndim == 1:
-                each.append(np.column_stack([1 - expit(scores), expit(scores)]))
-            else:
-                each.append(softmax(scores, axis=1))
+    def _mean_probabilities(self, table: Table) -> FloatArray:
+        X = as_numbers(table, self.columns)
+        each = [_probabilities(classifier, X) for classifier in self.classifiers]
         mean: FloatArray = np.mean(each, axis=0, dtype=np.float64)
         return mean
 
 
-def _parts(classes: npt.NDArray[Any], rng: np.random.Generator, n_parts: int) -> Iterator[IntArray]:
-    """Yield the rows of each training: all but a third of every class that has 3 rows or more."""
-    left_out = np.full(len(classes), -1)
+class Likeliest:
+    """Selects the rows of which no other class is likelier; those closest to it are the next best."""
+
+    draws_per_row = 8
+
+    def __init__(self, classifier: SelectionClassifier) -> None:
+        self._classifier = classifier
+
+    def __call__(self, table: Table) -> tuple[BoolArray, FloatArray]:
+        """Return which rows are selected, and how good they are as a substitute."""
+        margin = self._classifier.margin(table)
+        return margin >= 0, margin
+
+
+class Calibrated:
+    """Selects equally many rows of each stratum, in which the real rows are equally many.
+
+    So the selected rows are as doubtful and as clear cases of their class as the real rows are.
+    """
+
+    draws_per_row = 4
+
+    def __init__(
+        self, classifier: SelectionClassifier, n_rows: int, rng: np.random.Generator
+    ) -> None:
+        self._classifier = classifier
+        self._n_free = np.full(N_STRATA, n_rows // N_STRATA)
+        self._n_free[rng.permutation(N_STRATA)[: n_rows % N_STRATA]] += 1
+
+    def __call__(self, table: Table) -> tuple[BoolArray, FloatArray]:
+        """Return which rows are selected, and how good they are as a substitute: all alike."""
+        strata = self._classifier.strata(table)
+        is_selected = np.zeros(len(table), dtype=bool)
+        for stratum in range(N_STRATA):
+            first = np.flatnonzero(strata == stratum)[: self._n_free[stratum]]
+            is_selected[first] = True
+            self._n_free[stratum] -= len(first)
+        return is_selected, np.zeros(len(table))
+
+
+def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:
+    """Return the probability of each class, (n_rows, n_classes)."""
+    if hasattr(classifier, "predict_proba"):
+        return np.asarray(classifier.predict_proba(X), dtype=np.float64)
+    scores = classifier.decision_function(X)
+    if scores.ndim == 1:
+        return np.column_stack([1 - expit(scores), expit(scores)])
+    return np.asarray(softmax(scores, axis=1))
+
+
+def _margin(likely: FloatArray, classes: IntArray) -> FloatArray:
+    """Return by how much the given class of each row is likelier than any other, (n_rows,)."""
+    rows, others = np.arange(len(likely)), likely.copy()
+    others[rows, classes] = -np.inf
+    margin: FloatArray = likely[rows, classes] - others.max(axis=1)
+    return margin
+
+
+def _quantiles(margins: FloatArray) -> FloatArray:
+    """Return the quantiles of the margins that there are; all 0 where there are none."""
+    known = margins[~np.isnan(margins)]
+    if not len(known):
+        return np.zeros(N_STRATA - 1)
+    return np.asarray(np.quantile(known, np.arange(1, N_STRATA) / N_STRATA))
+
+
+def _thirds(classes: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
+    """Return which third of its class each row is in; -1 in a class of fewer than 3 rows."""
+    thirds = np.full(len(classes), -1)
     for class_ in np.unique(classes):
         of_class = np.flatnonzero(classes == class_)
         if len(of_class) >= 3:
-            left_out[rng.permutation(of_class)] = np.arange(len(of_class)) % 3
-    for part in range(n_parts):
-        yield np.flatnonzero(left_out != part % 3)
+            thirds[rng.permutation(of_class)] = np.arange(len(of_class)) % 3
+    return thirds
 
 
 def _fit(classifier: Any, X: FloatArray, classes: IntArray, seed: int) -> Any:
@@ -181,4 +264,5 @@ def fit_labeller(table: Table, rng: np.random.Generator) -> SelectionClassifier:
     labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
     classifier = XGBClassifier(random_state=int(rng.integers(2**31)))
     classifier.fit(as_numbers(table, columns), classes)
-    return SelectionClassifier(labels, columns, (classifier,))
+    no_quantiles = np.zeros((len(labels), N_STRATA - 1))  # every row gets a label
+    return SelectionClassifier(labels, columns, (classifier,), no_quantiles)

@@ -36,6 +36,7 @@ from counterpoise.columns import Schema
 from counterpoise.errors import ModelError
 from counterpoise.generation._selection import (
     N_CLASSIFIERS,
+    N_STRATA,
     SelectionClassifier,
     classifier_columns,
 )
@@ -75,10 +76,13 @@ _NODES = {
 def write_selection(selection: SelectionClassifier, folder: Path) -> None:
     """Write a selection classifier to a folder; a ModelError if one of its classifiers is refused.
 
-    ``selection.safetensors`` has ``labels`` and ``NUMBER.NAME`` for the arrays of `Trees`;
+    ``selection.safetensors`` has ``labels``, ``quantiles`` and ``NUMBER.NAME`` for the arrays of `Trees`;
     ``selection.skops`` a dict of the other classifiers by number, if there are any.
     """
-    arrays: dict[str, npt.NDArray[Any]] = {"labels": selection.labels}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "labels": selection.labels,
+        "quantiles": selection.quantiles,
+    }
     others = {}
     for number, classifier in enumerate(selection.classifiers):
         if isinstance(classifier, HistGradientBoostingClassifier):
@@ -107,13 +111,16 @@ def read_selection(
     if TREES not in names:
         return None
     arrays = read_arrays(folder / TREES)
-    labels = arrays.pop("labels")
+    labels, quantiles = arrays.pop("labels"), arrays.pop("quantiles")
     is_right = (
         labels.dtype == np.int64
         and labels.ndim == 1
         and len(labels) > 1
         and bool((np.diff(labels) > 0).all())
         and bool(schema[0].contains(labels).all())
+        and quantiles.dtype == np.float64
+        and quantiles.shape == (len(labels), N_STRATA - 1)
+        and bool(np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all())
     )
     if not is_right:
         raise ModelError("the selection classifier is of another table")
@@ -129,7 +136,7 @@ def read_selection(
     expected = [str(number) for number in range(N_CLASSIFIERS if given == 1 else given)]
     if classifiers.keys() != set(expected):
         raise ModelError(f"there are the classifiers {sorted(classifiers)}; expected {expected}")
-    return SelectionClassifier(labels, columns, tuple(classifiers[n] for n in expected))
+    return SelectionClassifier(labels, columns, tuple(classifiers[n] for n in expected), quantiles)
 
 
 def _read_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from counterpoise._parameters import Parameters
 CHOICES: dict[str, tuple[Any, ...]] = {
     "train_on": ("minority", "all"),
     "interpolation": ("smotenc", None),
-    "permutation": ("label-first", "label-last", "no-label", "all", "none"),
+    "permutation": ("label-first", "condition-first", "label-last", "no-label", "all", "none"),
     "condition": ("feature", "any-feature", "label"),
+    "selection_rule": ("likeliest", "calibrated"),
     "refinement": ("auto", "always", None),
     "serialization": ("table", "text"),
     "decoding": ("grammar", "free"),
@@ -42,24 +43,33 @@ class Recipe(Parameters):
     interpolation : {"smotenc", None}, default="smotenc"
         First idea of ImbLLM [1]_: train on SMOTE-NC rows too, of which only the label and the
         numeric features are kept. None trains on real rows only.
-    permutation : {"label-first", "label-last", "no-label", "all", "none"}, default="label-first"
-        Second idea: the label first, then the features in a random order, new for each training
-        sample. ``"label-last"``: after the features; ``"no-label"``: features only; ``"all"``
-        shuffles the label along; ``"none"`` keeps the table's order behind the label. Where the
-        label stands decides who labels a generated row, see `labelled_by`.
+    permutation : {"label-first", "condition-first", "label-last", "no-label", "all", "none"}
+        Second idea, and the default, ``"label-first"``: the label, then the features in a random
+        order, new for each training sample. ``"condition-first"``: the label, then one feature
+        drawn at random, then the others in the table's order; it takes far fewer samples to learn,
+        and any feature can still be the condition. ``"label-last"``: after the features;
+        ``"no-label"``: features only; ``"all"`` shuffles the label along; ``"none"`` keeps the
+        table's order behind the label. Where the label stands decides who labels a generated row,
+        see `labelled_by`.
     condition : {"feature", "any-feature", "label"}, default="feature"
         Third idea: a prompt is the label and the value of one feature, each feature in turn or
         (``"any-feature"``) drawn for each row. ``"label"`` prompts with the label alone.
     selection : None, "classifier", classifier or list of classifiers, default=None
         Keep a generated row only if classifiers that were trained on the real rows of all classes
-        find no other class likelier; otherwise it is rejected and another one generated, up to
-        eight per row on average, after which the rejected rows that came closest to being selected
-        are taken. ``"classifier"`` is an ensemble of three histogram gradient boosting classifiers.
-        Any scikit-learn classifier with ``predict_proba`` or ``decision_function``, or a list of
-        them, can be given. None keeps every row, as published.
+        select it; otherwise it is rejected and another one generated. ``"classifier"`` is an
+        ensemble of three histogram gradient boosting classifiers. Any scikit-learn classifier with
+        ``predict_proba`` or ``decision_function``, or a list of them, can be given. None keeps
+        every row, as published.
 
         `save` refuses classifiers that it cannot check: decision trees, forests, extra trees,
         histogram gradient boosting, logistic regression and pipelines of these can be saved.
+    selection_rule : {"likeliest", "calibrated"}, default="likeliest"
+        ``"likeliest"`` selects a row where the classifiers find no other class likelier: clear
+        cases of the class, for training a classifier. After eight draws per row, those that came
+        closest are taken. ``"calibrated"`` selects as many doubtful and as many clear cases as
+        there are among the real rows (equally many of each tenth of them, by how far their own
+        class leads under a classifier that has not seen them), which keeps rows true; after four
+        draws per row, what is lacking is taken from the other rows.
     refinement : {"auto", "always", None}, default=None
         Whether the model is trained further on rows of its own, about 300 per class, that
         `selection` accepted (rejection-sampling fine-tuning); it then needs a half to a quarter of
@@ -114,6 +124,7 @@ class Recipe(Parameters):
     permutation: str = "label-first"
     condition: str = "feature"
     selection: Any = None
+    selection_rule: str = "likeliest"
     refinement: str | None = None
     epochs: int | str = "auto"
     max_samples_seen: int | None = None

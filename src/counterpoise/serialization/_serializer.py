@@ -468,10 +468,16 @@ def draw_orders(
 
     ``"label-first"``: the label, then the features shuffled (as published). ``"label-last"``:
     behind them; ``"no-label"``: without it, one column less. ``"all"``: everything shuffled.
-    ``"none"``: the order of the table.
+    ``"none"``: the order of the table. ``"condition-first"``: the same, but for one feature, drawn
+    at random, that follows the label.
     """
+    in_table_order = np.tile(np.arange(n_columns), (n_rows, 1))
     if permutation == "none":
-        return np.tile(np.arange(n_columns), (n_rows, 1))
+        return in_table_order
+    if permutation == "condition-first":
+        keys = in_table_order.astype(np.float64)
+        keys[np.arange(n_rows), rng.integers(1, n_columns, n_rows)] = 0.5
+        return order_of(keys, "label-first")
     return order_of(rng.random((n_rows, n_columns)), permutation)
 
 
@@ -489,4 +495,4 @@ def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
 
 def label_is_given(permutation: str) -> bool:
     """Whether the label comes before everything else, so that there is nothing to learn of it."""
-    return permutation in ("label-first", "none")
+    return permutation in ("label-first", "condition-first", "none")

@@ -23,7 +23,7 @@ from counterpoise.columns import Table
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
-from counterpoise.generation._rejection_sampling import SELECTION_DRAWS_PER_ROW, expected_draws
+from counterpoise.generation._rejection_sampling import expected_draws
 from counterpoise.generation._selection import SelectionClassifier, fit_labeller
 from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
@@ -167,6 +167,7 @@ def refines(recipe: Recipe) -> bool:
     return (
         recipe.refinement is not None
         and recipe.selection is not None
+        and recipe.selection_rule == "likeliest"
         and recipe.labelled_by == "prompt"
         and recipe.decoding == "grammar"
     )
@@ -177,7 +178,7 @@ def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
 
     `n_rows` rows are to be generated, and `n_kept` of the `n_drawn` so far were kept.
     """
-    draws_per_row = min(expected_draws(1, n_kept, n_drawn), SELECTION_DRAWS_PER_ROW)
+    draws_per_row = min(expected_draws(1, n_kept, n_drawn), Likeliest.draws_per_row)
     samples_per_row = _REFINEMENT_EPOCHS * _DRAWS_PER_SAMPLE
     cost = n_classes * _ROWS_PER_CLASS * (draws_per_row + samples_per_row)
     return n_rows * (draws_per_row - 1 / _SHARE_KEPT_AFTERWARDS) > cost
@@ -201,7 +202,7 @@ def selected_rows(
     learned = np.unique(rows.corpus.codes[:, 0]).tolist()
     labels = sorted(learned, key=lambda label: -n_deficit.get(label, 0))
     always, n_rows = generator.recipe.refinement == "always", sum(n_deficit.values())
-    if not always and not is_worth_it(n_rows, len(labels), 0, SELECTION_DRAWS_PER_ROW):
+    if not always and not is_worth_it(n_rows, len(labels), 0, Likeliest.draws_per_row):
         return None  # not even if hardly any row were kept
     parts = []
     for label in labels:
@@ -215,7 +216,7 @@ def selected_rows(
             if decides and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
                 return None
             n_more = ceil(expected_draws(_ROWS_PER_CLASS - n_kept, n_kept, n_drawn))
-            most = SELECTION_DRAWS_PER_ROW * _ROWS_PER_CLASS - n_drawn
+            most = Likeliest.draws_per_row * _ROWS_PER_CLASS - n_drawn
             n = min(n_more, sampling.batch_size, most)
     whole = Table.concat(parts)
     if len(whole) < _MIN_ROWS:
