@@ -2,9 +2,9 @@
 
 A row generated for a class can lie where the real rows are of another one. A few classifiers, each
 trained without a third of the real rows and with all classes weighing the same, say how likely
-each class is. By which rule a row is then selected is the recipe's choice (`Recipe.selection_rule`):
-`Likeliest` selects the rows of which no other class is likelier, `Calibrated` as many of the
-doubtful and of the clear ones as there are among the real rows.
+each class is. The recipe chooses the rule by which a row is then selected: `Likeliest` selects the
+rows for which no other class is likelier, `Calibrated` as many of the doubtful and of the clear
+ones as there are among the real rows.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class SelectionClassifier:
     labels: IntArray  # (n_classes,): codes, ascending; two or more
     columns: tuple[int, ...]  # positions of the features that they look at; one or more
     classifiers: tuple[Any, ...]  # of the classes 0, 1, ...; predict_proba or decision_function
-    # (n_classes, N_STRATA - 1): quantiles of the margins that the real rows of each class have under
-    # the classifiers that have not seen them
+    # (n_classes, N_STRATA - 1): quantiles of the margins of each class's real rows under classifiers
+    # that have not seen them
     quantiles: FloatArray
 
     @classmethod
@@ -112,7 +112,7 @@ class SelectionClassifier:
 
 
 class Likeliest:
-    """Selects the rows of which no other class is likelier; those closest to it are the next best."""
+    """Selects the rows of which no other class is likelier; else those closest to it."""
 
     draws_per_row = 8
 

@@ -76,8 +76,8 @@ _NODES = {
 def write_selection(selection: SelectionClassifier, folder: Path) -> None:
     """Write a selection classifier to a folder; a ModelError if one of its classifiers is refused.
 
-    ``selection.safetensors`` has ``labels``, ``quantiles`` and ``NUMBER.NAME`` for the arrays of `Trees`;
-    ``selection.skops`` a dict of the other classifiers by number, if there are any.
+    ``selection.safetensors`` has ``labels``, ``quantiles`` and ``NUMBER.NAME`` for the arrays of
+    `Trees`; ``selection.skops`` a dict of the other classifiers by number, if there are any.
     """
     arrays: dict[str, npt.NDArray[Any]] = {
         "labels": selection.labels,

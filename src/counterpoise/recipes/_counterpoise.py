@@ -10,8 +10,8 @@ COUNTERPOISE = Recipe(
     # NOTE[DIFF] Every class is trained on: how columns go together, all rows show.
     train_on="all",
     interpolation=None,
-    # NOTE[DIFF] One feature moves to the front instead of a permutation of all: the third idea needs
-    # no more, and n orders are learned sooner than n!.
+    # NOTE[DIFF] One feature moves to the front instead of a permutation of all: the third idea
+    # needs no more, and n orders are learned sooner than n!.
     permutation="condition-first",
     # NOTE[DIFF] Generated rows are as clear and as doubtful cases of their class as the real ones.
     selection="classifier",

@@ -24,7 +24,7 @@ from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._rejection_sampling import expected_draws
-from counterpoise.generation._selection import SelectionClassifier, fit_labeller
+from counterpoise.generation._selection import Likeliest, SelectionClassifier, fit_labeller
 from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import SerializedTable, serialize
