@@ -36,8 +36,8 @@ class SelectionClassifier:
     labels: IntArray  # (n_classes,): codes, ascending; two or more
     columns: tuple[int, ...]  # positions of the features that they look at; one or more
     classifiers: tuple[Any, ...]  # of the classes 0, 1, ...; predict_proba or decision_function
-    # (n_classes, N_STRATA - 1): quantiles of the margins of each class's real rows under classifiers
-    # that have not seen them
+    # (n_classes, N_STRATA - 1): quantiles of the margins of each class's real rows, as classifiers
+    # see them that were not trained on them
     quantiles: FloatArray
 
     @classmethod
