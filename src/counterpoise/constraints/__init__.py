@@ -1,7 +1,10 @@
 """What every synthetic row satisfies; one file per constraint.
 
-``_base``   `Constraint`: what a constraint can say, and when it is asked
-``_set``    all constraints of a sampler, and the table under them
+``_base``         `Constraint`: what a constraint can say, and when it is asked
+``_combination``  the combinations of values that columns have in the real rows
+``_layout``       which columns the model learns: not those that are computed from others
+``_expression``   what a `Formula` computes
+``_set``          all constraints of a sampler, and the table under them
 
 A new constraint is one file with one subclass of `Constraint` and ``@register_constraint``.
 """
@@ -9,16 +12,22 @@ A new constraint is one file with one subclass of `Constraint` and ``@register_c
 from counterpoise.constraints._base import Constraint, register_constraint
 from counterpoise.constraints._categories import Categories
 from counterpoise.constraints._fixed_combinations import FixedCombinations
+from counterpoise.constraints._formula import Formula
+from counterpoise.constraints._functional_dependency import FunctionalDependency
 from counterpoise.constraints._inequality import Inequality
 from counterpoise.constraints._no_copies import NoCopies
+from counterpoise.constraints._one_hot import OneHot
 from counterpoise.constraints._range import Range, RangeMargin
 
 __all__ = [
     "Categories",
     "Constraint",
     "FixedCombinations",
+    "Formula",
+    "FunctionalDependency",
     "Inequality",
     "NoCopies",
+    "OneHot",
     "Range",
     "RangeMargin",
     "register_constraint",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise._parameters import Parameters
-from counterpoise.columns import ABSENT, MISSING, Column, Schema, Table
+from counterpoise.columns import ABSENT, MISSING, Codes, Column, Schema, Table
+from counterpoise.constraints._combination import Combination
+from counterpoise.errors import SchemaError
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -42,14 +44,65 @@ class Constraint(Parameters):
     def validate(self, schema: Schema) -> None:
         """Raise a SchemaError if a column is unknown or the constraint can't be met."""
 
+    def derived(self, schema: Schema) -> int | None:  # noqa: ARG002
+        """Return the position of the column that the constraint computes, if it computes one.
+
+        The model does not learn that column.
+        """
+        return None
+
+    def sources(self, schema: Schema) -> tuple[int, ...]:  # noqa: ARG002
+        """Return the positions of the columns from which it computes."""
+        return ()
+
+    def observe(self, table: Table) -> Combination | None:  # noqa: ARG002
+        """Return the combinations of values in the real rows that generating rows takes.
+
+        They are saved with a sampler, and this is called with them when it is loaded: rows in which
+        the cells of all other columns are ABSENT. Raises a SchemaError where rows contradict the
+        constraint. Where no column is computed, they become one column, and are all there is.
+        """
+        return None
+
+    def derive(self, table: Table) -> Codes:
+        """Return the codes of the column that is computed, from those of its sources.
+
+        ABSENT where a source is, or where the column can't have the value: such rows are generated
+        again.
+        """
+        raise NotImplementedError
+
+    def agrees(self, table: Table) -> BoolArray:
+        """Return for each row whether the cell that is computed can be what the row has there.
+
+        It can where one of the cells is ABSENT.
+        """
+        at = self.derived(table.schema)
+        if at is None:
+            return np.ones(len(table), dtype=bool)
+        is_whole = (table.codes[:, [*self.sources(table.schema), at]] != ABSENT).all(axis=1)
+        agreeing: BoolArray = ~is_whole | (self.derive(table) == table.codes[:, at])
+        return agreeing
+
+    def joined_sources(self, schema: Schema) -> Combination | None:  # noqa: ARG002
+        """Return the combinations of sources to which generated rows are held, if they must be."""
+        return None
+
     def fit(self, table: Table, learned: Table) -> None:
         """Remember what is needed of the real rows, in the user's columns and as they are learned.
 
-        In `learned`, fixed combinations are one column.
+        In `learned`, fixed combinations are one column, and no column is computed.
         """
 
     def check_real_rows(self, table: Table, class_: Any) -> None:
         """Warn, or raise a SchemaError, if real rows of a class break the constraint."""
+
+    def solve(self, schema: Schema, code: int, fixed: Mapping[int, int]) -> Codes:
+        """Return the codes of the sources that give this code, shape (n, n_sources).
+
+        `fixed` are the codes, by position, that are sure. A ValueError where that is too hard.
+        """
+        raise NotImplementedError
 
     def accepts(self, table: Table) -> BoolArray:
         """Return for each generated row whether it is accepted, and not generated again."""
@@ -90,3 +143,73 @@ def with_column(table: Table, at: int, column: Column, is_inside: BoolArray) -> 
 def feature_position(schema: Schema, name: Hashable) -> int:
     """Return the position of a feature in a schema whose label is in column 0."""
     return Schema(schema.columns[1:]).position(name) + 1
+
+
+def feature_positions(
+    schema: Schema, names: Sequence[Hashable], constraint: Constraint, *, fewest: int = 1
+) -> tuple[int, ...]:
+    """Return the positions of features that have codes of their own, each named once."""
+    if isinstance(names, str) or len(names) < fewest:
+        least = "one" if fewest == 1 else "two"
+        raise SchemaError(
+            f"{type(constraint).__name__} takes a list of {least} or more column names, got "
+            f"{names!r}."
+        )
+    positions = tuple(feature_position(schema, name) for name in names)
+    if len(set(positions)) < len(positions):
+        raise SchemaError(f"{constraint!r} names a column twice.")
+    for position in positions:
+        if schema[position].is_text:
+            raise SchemaError(
+                f"{constraint!r} names the column {schema[position].name!r}, which holds free "
+                "text. Leave it out, or declare it categorical.",
+                column=schema[position].name,
+            )
+    return positions
+
+
+_N_SHOWN = 3
+
+
+def check_agreement(table: Table, constraint: Constraint, positions: Sequence[int]) -> None:
+    """Raise a SchemaError if real rows disagree with what the constraint computes."""
+    rows = np.flatnonzero(~constraint.agrees(table))
+    if len(rows):
+        refuse_rows(table, rows, constraint, positions, constraint.derive(table))
+
+
+def refuse_rows(
+    table: Table,
+    rows: Sequence[int] | Codes,
+    constraint: Constraint,
+    positions: Sequence[int],
+    computed: Codes | None = None,
+) -> None:
+    """Raise a SchemaError that shows the first of the real `rows` that break a constraint, if any.
+
+    `positions` are those of the columns to show; the last of them is the `computed` one.
+    """
+    if not len(rows):
+        return
+    shown = []
+    for row in [int(row) for row in rows[:_N_SHOWN]]:
+        cells = [(table.schema[at], int(table.codes[row, at])) for at in positions]
+        text = ", ".join(f"{column.name} = {_shown(column, code)}" for column, code in cells)
+        if computed is not None and computed[row] != ABSENT:
+            text += f", computed {_shown(table.schema[positions[-1]], int(computed[row]))}"
+        shown.append(f"row {row}: {text}")
+    verb = "breaks" if len(rows) == 1 else "break"
+    raise SchemaError(
+        f"{len(rows)} of the {len(table)} real rows {verb} {constraint!r} ({'; '.join(shown)}). "
+        "Correct them, or leave the constraint out.",
+        column=table.schema[positions[-1]].name,
+        constraint=constraint,
+        rows=[int(row) for row in rows],
+    )
+
+
+def _shown(column: Column, code: int) -> str:
+    if code == ABSENT:
+        return "not allowed"
+    cell = column.decode(np.array([code])).iloc[0]
+    return "missing" if code == MISSING else str(cell)

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
-from counterpoise.columns import Schema, Table
+from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
 from counterpoise.constraints._base import BoolArray, Constraint
-from counterpoise.constraints._fixed_combinations import Layout, build_layout
+from counterpoise.constraints._layout import Layout, build_layout
 
 
 @dataclass(frozen=True, slots=True)
 class ConstraintSet:
     """What is needed to generate further rows that satisfy the constraints."""
 
-    layout: Layout  # which columns are joined for the model
+    layout: Layout  # which columns the model learns
     constraints: tuple[Constraint, ...] = ()  # fitted
     real_rows: Table | None = None  # in the user's columns; None where they are not at hand
 
     def accepts(self) -> dict[str, Callable[[Table], BoolArray]]:
         """Return the tests of a row as the model learns it, by the reason for rejecting it."""
+        split = lru_cache(maxsize=1)(self.layout.split)  # all tests see the same rows in turn
+
+        def is_computed(position: int) -> Callable[[Table], BoolArray]:
+            return lambda learned: split(learned).codes[:, position] != ABSENT
 
         def test(constraint: Constraint) -> Callable[[Table], BoolArray]:
-            return lambda learned: constraint.accepts(self.layout.split(learned))
+            return lambda learned: constraint.accepts(split(learned))
 
-        return {c.reason: test(c) for c in self.constraints if c.rejects}
+        computed = {c.reason: is_computed(position) for position, _, c in self.layout.derived}
+        return computed | {c.reason: test(c) for c in self.constraints if c.rejects}
 
     def advice(self, label: int) -> list[str]:
         """Return what to do when too few rows of a class are accepted."""
-        return list(dict.fromkeys(c.advice(label) for c in self.constraints if c.rejects))
+        computing = [derivation.constraint for derivation in self.layout.derived]
+        rejecting = [*computing, *(c for c in self.constraints if c.rejects)]
+        return list(dict.fromkeys(constraint.advice(label) for constraint in rejecting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ def apply_constraints(
     for constraint in own:
         constraint.validate(allowed.schema)
     layout = build_layout(allowed, own)
+    allowed = layout.as_generated(allowed)
     learned = layout.join(allowed)
     for constraint in own:
         constraint.fit(allowed, learned)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from counterpoise._progress import Progress
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.constraints._fixed_combinations import Layout
+from counterpoise.constraints._layout import Layout
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.generation._decoding import Sampling, generate
 from counterpoise.generation._free_decoding import UNPARSABLE, FreeTextParser, generate_text
@@ -21,6 +21,7 @@ from counterpoise.generation._prompts import (
     draw_fixed_cells,
     draw_generation_orders,
     draw_prompts,
+    solve_fixed_values,
 )
 from counterpoise.generation._rejection_sampling import (
     DRAWS_PER_LABELLED_ROW,
@@ -109,10 +110,11 @@ class RowGenerator:
         that too many rows are rejected.
         """
         label = self.serializer.schema[0].code_of(class_)
+        layout, counts = constraints.layout, self.value_counts
+        choices = solve_fixed_values(layout, fixed or {})
 
         def draw(n: int) -> GeneratedRows:
-            layout, counts = constraints.layout, self.value_counts
-            given = draw_fixed_cells(layout, fixed or {}, counts, label, n, rng)
+            given = draw_fixed_cells(layout, choices, counts, label, n, rng)
             return self.generate(label, n, sampling, rng=rng, progress=progress, given=given)
 
         accept: dict[str, Accept] = {}

@@ -5,14 +5,17 @@ This is step 5 of the paper: conditioned sampling.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.constraints._fixed_combinations import Layout
+from counterpoise.constraints._combination import Combination
+from counterpoise.constraints._layout import Layout
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
@@ -62,6 +65,15 @@ class ValueCounts:
         codes, which = np.unique(np.concatenate([codes for codes, _ in parts]), return_inverse=True)
         n_each = np.concatenate([counts for _, counts in parts])
         return codes, np.bincount(which, weights=n_each).astype(np.int64)
+
+    def count(self, label: int, position: int, codes: IntArray) -> IntArray:
+        """Return how often each of an array of codes occurs in a class."""
+        values, counts = self.values(label, position)
+        at = np.searchsorted(values, codes)
+        is_known = np.isin(codes, values)
+        n_each = np.zeros(len(codes), dtype=np.int64)
+        n_each[is_known] = counts[at[is_known]]
+        return n_each
 
     def features(self, label: int | None) -> list[int]:
         """Return the positions of the columns that have values in a class, or in any (None)."""
@@ -143,8 +155,8 @@ def read_fixed_values(layout: Layout, condition: Mapping[Any, Any]) -> dict[int,
     Raises
     ------
     ValueError
-        If a column is unknown or of free text, or has no such value; or if no real row has the
-        values of columns that were joined.
+        If a column is unknown or of free text, or has no such value; or if no row has these values
+        under the constraints, or it is too hard to say which do.
     """
     schema = layout.schema
     names = [column.name for column in schema][1:]
@@ -160,39 +172,84 @@ def read_fixed_values(layout: Layout, condition: Mapping[Any, Any]) -> dict[int,
             codes[position] = column.code_of(value)
         except ValueError as error:
             raise ValueError(f"condition: {error}") from error
-    for combination in layout.combinations:
-        if not len(combination.matching(codes)):
-            joined = [schema[member].name for member in combination.members if member in codes]
-            raise ValueError(
-                f"condition: no real row has these values of {joined} together, and a constraint "
-                "allows observed combinations only"
-            )
+    solve_fixed_values(layout, codes)
     return codes
+
+
+def solve_fixed_values(layout: Layout, fixed: Mapping[int, int]) -> list[Combination]:
+    """Return what learned columns can be in rows with the codes `fixed`, by position.
+
+    Values of computed columns are traced back to what they are computed from, and those of joined
+    ones to the observed combinations with them. The columns are the user's; those that depend on
+    each other are in one of the combinations, and no column is in two.
+
+    Raises
+    ------
+    ValueError
+        If no row has these values, or it is too hard to say which do.
+    """
+    choices = [pd.DataFrame({position: [code]}) for position, code in fixed.items()]
+    codes = {position: {code} for position, code in fixed.items()}
+    for position, sources, constraint in reversed(layout.derived):
+        if position not in codes:
+            continue
+        found = [constraint.solve(layout.schema, code, fixed) for code in sorted(codes[position])]
+        n_each = [len(rows) for rows in found]
+        choice = pd.DataFrame(np.concatenate(found), columns=list(sources))
+        choice[position] = np.repeat(sorted(codes[position]), n_each)
+        choices.append(choice)
+        for source in sources:
+            codes.setdefault(source, set(choice[source].tolist()))
+    choices += [
+        pd.DataFrame(combination.codes, columns=list(combination.members))
+        for combination in layout.combinations
+        if codes.keys() & set(combination.members)
+    ]
+    groups: list[pd.DataFrame] = []
+    for choice in choices:
+        shares = [not set(group.columns).isdisjoint(choice.columns) for group in groups]
+        for group in itertools.compress(groups, shares):
+            choice = group.merge(choice)
+        groups = [choice, *itertools.compress(groups, np.logical_not(shares))]
+        if choice.empty:
+            names = [layout.schema[at].name for at in fixed if at in choice.columns]
+            raise ValueError(
+                f"condition: no real row has these values of {names} together, and the constraints "
+                "allow only what is observed or computed"
+            )
+    learned = {member for members in layout.members for member in members}
+    kept = [group[sorted(learned & set(group.columns))].drop_duplicates() for group in groups]
+    return [Combination(tuple(group.columns), group.to_numpy(np.int64)) for group in kept]
 
 
 def draw_fixed_cells(
     layout: Layout,
-    fixed: Mapping[int, int],
+    choices: Sequence[Combination],
     value_counts: ValueCounts,
     label: int,
     n_rows: int,
     rng: np.random.Generator,
 ) -> dict[int, IntArray]:
-    """Return the codes of `n_rows` prompts, by position in the joined table.
+    """Return the codes of `n_rows` prompts, by position in the learned table.
 
-    A combination of which only some columns are fixed is drawn among those that have these values,
-    as often as rows of class `label` have them; evenly if none has.
+    One row of each of the `choices` is drawn, as often as rows of class `label` have its values;
+    evenly if none has.
     """
     drawn = {}
-    for position, members in enumerate(layout.members):
-        if not any(member in fixed for member in members):
-            continue
-        combination = layout.combination(members[0])
-        if combination is None:
-            drawn[position] = np.full(n_rows, fixed[members[0]])
-            continue
-        matching = combination.matching(fixed)
-        values = np.repeat(*value_counts.values(label, position))
-        seen = values[np.isin(values, matching)]
-        drawn[position] = rng.choice(seen if len(seen) else matching, n_rows)
+    for choice in choices:
+        codes = {}
+        weights = np.ones(len(choice.codes))
+        for position, members in enumerate(layout.members):
+            if members[0] not in choice.members:
+                continue
+            own = choice.codes[:, [choice.members.index(member) for member in members]]
+            combination = layout.combination(members[0])
+            codes[position] = own[:, 0] if combination is None else combination.join(own)
+            weights *= value_counts.count(label, position, codes[position])
+        if len(weights) == 1:
+            rows = np.zeros(n_rows, dtype=np.int64)
+        else:
+            weights = weights if weights.any() else np.ones(len(weights))
+            rows = rng.choice(len(weights), n_rows, p=weights / weights.sum())
+        drawn |= {position: of_column[rows] for position, of_column in codes.items()}
     return drawn

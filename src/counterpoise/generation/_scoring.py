@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._base import distinct
-from counterpoise.constraints._fixed_combinations import Layout
+from counterpoise.constraints._layout import Layout
 from counterpoise.errors import SchemaError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, BoolArray, FloatArray, Grammar, IntArray
@@ -119,6 +119,8 @@ def score_rows(
     for at, members in enumerate(layout.members):  # a combination that no real row has
         is_whole = (table.codes[:, members] != ABSENT).all(axis=1)
         is_possible &= ~(is_whole & (learned.codes[:, at] == ABSENT))
+    for derivation in layout.derived:
+        is_possible &= derivation.constraint.agrees(table)
     is_possible &= np.isin(table.codes[:, 0], generator.value_counts.labels)
     scores = np.where(is_possible, 0.0, -np.inf)
     possible = np.flatnonzero(is_possible)

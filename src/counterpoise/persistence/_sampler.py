@@ -22,7 +22,7 @@ from safetensors.torch import save_file as save_weights
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import CallerType
 from counterpoise.constraints import Constraint
-from counterpoise.constraints._fixed_combinations import build_layout
+from counterpoise.constraints._layout import build_layout
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
@@ -246,6 +246,8 @@ def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozens
         raise ModelError("the constraints are no list of constraints")
     none = np.empty((0, len(schema)), dtype=np.int64)
     combinations = _checked(Table(schema, arrays.pop("combinations", none)))
+    for constraint in sampler.constraints_:
+        constraint.validate(schema)
     layout = build_layout(combinations, sampler.constraints_)
     real = Table(schema, none)
     corpus = learned = layout.join(real)
@@ -259,7 +261,6 @@ def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozens
         if codes or not 0 <= n_real <= len(corpus):
             raise ModelError("the saved rows are malformed")
     for constraint in sampler.constraints_:
-        constraint.validate(schema)
         constraint.fit(real, layout.join(real))
     constraints = tuple(sampler.constraints_)
     sampler._constraint_set = ConstraintSet(layout, constraints, real if len(real) else None)
@@ -298,12 +299,13 @@ def _checked(table: Table) -> Table:
 def _counts_as_arrays(sampler: Any) -> dict[str, IntArray]:
     """Return codes and how often each occurs, (2, n_codes), by ``LABEL.POSITION``.
 
-    ``combinations`` are rows in which only the cells of one fixed combination are not absent.
+    ``combinations`` are what constraints must know of the real rows: rows in which the cells of one
+    constraint alone are not absent.
     """
     counts, layout = sampler.generator_.value_counts.counts, sampler._constraint_set.layout
     arrays = {f"{label}.{position}": np.stack(own) for (label, position), own in counts.items()}
     parts = []
-    for combination in layout.combinations:
+    for combination in layout.observed:
         part = np.full((len(combination.codes), len(layout.schema)), ABSENT, dtype=np.int64)
         part[:, combination.members] = combination.codes
         parts.append(part)

@@ -1,0 +1,279 @@
+"""Columns that are computed from numbers and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterpoise.columns import (
+    ABSENT,
+    MISSING,
+    Codes,
+    Column,
+    DatetimeColumn,
+    DurationColumn,
+    NumericColumn,
+    Schema,
+    Table,
+)
+from counterpoise.constraints._base import (
+    BoolArray,
+    Constraint,
+    feature_position,
+    register_constraint,
+)
+from counterpoise.constraints._expression import Affine, Expression, Ratios, as_array, plus, times
+from counterpoise.errors import SchemaError
+from counterpoise.grammar._calendar import UNITS_PER_DAY
+
+_ROUNDINGS = ("half-even", "half-up")
+_MANY_DIGITS = 10**5
+"""Numbers that are not on a decimal grid are kept to six digits: their codes reach this far."""
+_MAX_SOLUTIONS = 100_000
+"""Values of a source that may give the same result, where a condition is solved."""
+
+
+@register_constraint
+class Formula(Constraint):
+    """Compute a column from others, as in ``Formula("total", "price * quantity + shipping")``.
+
+    The model does not learn the column. The result is computed exactly and rounded to the decimals
+    of the column; rows whose result is out of its range are generated again. The column is missing
+    where one of the others is, or where the formula divides by zero, and nowhere else. A
+    SchemaError shows real rows in which that is not so.
+
+    Parameters
+    ----------
+    column : str or other column label
+        A column of numbers, dates or durations.
+    expression : str
+        Names of other such columns, numbers, ``+ - * /`` and parentheses. A name that is no
+        identifier stands in backticks: ``"`unit price` * quantity"``. A difference of dates, and a
+        duration, is a number of days of 24 hours: ``"end - start"``, ``"start + n_days"``.
+        Nothing else is read, and nothing is executed.
+    rounding : {"auto", "half-even", "half-up"}, default="auto"
+        What becomes of a result halfway between two values of the column: the even one, or the one
+        farther from zero. Both are right in real rows; ``"auto"`` is what more of them have.
+    """
+
+    def __init__(self, column: Hashable, expression: str, rounding: str = "auto") -> None:
+        self.column = column
+        self.expression = expression
+        self.rounding = rounding
+
+    def validate(self, schema: Schema) -> None:
+        if self.rounding not in ("auto", *_ROUNDINGS):
+            raise self._error(f"has a rounding other than 'auto', {', '.join(_ROUNDINGS)}")
+        positions = self._positions(schema)
+        if not positions:
+            raise self._error("names no column to compute from")
+        columns = [schema[position] for position in (self.derived(schema), *positions.values())]
+        for column in columns:
+            if not isinstance(column, NumericColumn | DatetimeColumn | DurationColumn):
+                raise self._error(
+                    f"names the column {column.name!r}, which is {column.kind}: it takes numbers, "
+                    "dates and durations"
+                )
+        dates = [column for column in columns if isinstance(column, DatetimeColumn)]
+        if any(date.common_scales(dates[0]) is None for date in dates):
+            raise self._error("names dates with a time zone and dates without one")
+        is_date = {
+            name: Affine(Fraction(isinstance(schema[position], DatetimeColumn)), None)
+            for name, position in positions.items()
+        }
+        try:
+            n_dates = self._read().evaluate(is_date, Affine.constant).slope
+        except ArithmeticError:
+            raise self._error("multiplies dates, or divides by zero") from None
+        if n_dates != isinstance(columns[0], DatetimeColumn):
+            given = {0: "a number", 1: "a date"}.get(int(n_dates), "a sum of dates")
+            raise self._error(f"gives {given}, and {self.column!r} is {columns[0].kind}")
+
+    def derived(self, schema: Schema) -> int:
+        return feature_position(schema, self.column)
+
+    def sources(self, schema: Schema) -> tuple[int, ...]:
+        return tuple(self._positions(schema).values())
+
+    def observe(self, table: Table) -> None:
+        """Choose the rounding that real rows have."""
+        if self.rounding == "auto":
+            cells, results = table.codes[:, self.derived(table.schema)], self._results(table)
+            n_even, n_up = (int((results.rounded(way) == cells).sum()) for way in _ROUNDINGS)
+            if n_even != n_up:
+                self.rounding = _ROUNDINGS[n_up > n_even]
+
+    def derive(self, table: Table) -> Codes:
+        codes = self._results(table).rounded(self.rounding)
+        codes[~table.schema[self.derived(table.schema)].contains(codes)] = ABSENT
+        return codes
+
+    def agrees(self, table: Table) -> BoolArray:
+        """Return whether the cells are right, one way of rounding or the other.
+
+        Numbers that are not on a decimal grid were rounded when they were read: as much is allowed.
+        """
+        at, sources = self.derived(table.schema), self.sources(table.schema)
+        cells, results = table.codes[:, at], self._results(table)
+        agreeing = (table.codes[:, [at, *sources]] == ABSENT).any(axis=1)
+        for rounding in _ROUNDINGS:
+            agreeing |= results.rounded(rounding) == cells
+        slack = np.full(len(table), float(_may_be_rounded(table.schema[at])))
+        for source in filter(lambda source: _may_be_rounded(table.schema[source]), sources):
+            codes = table.codes.copy()
+            codes[codes[:, source] > ABSENT, source] += 1
+            moved = self._results(Table(table.schema, codes, table.texts))
+            slack += np.abs(moved.floats() - results.floats())
+        is_known = ~results.is_missing & (cells > ABSENT)
+        agreeing |= is_known & (slack > 0) & (np.abs(results.floats() - cells) <= 0.5 + slack)
+        return agreeing
+
+    def solve(self, schema: Schema, code: int, fixed: Mapping[int, int]) -> Codes:
+        sources = self.sources(schema)
+        unknown = [position for position in sources if position not in fixed]
+        if len(unknown) > 1:
+            names = [schema[position].name for position in sources]
+            raise ValueError(
+                f"condition: column {self.column!r} is computed from {names}; name values of all "
+                "of these but one as well, or leave it out"
+            )
+        rows = np.full((1, len(schema)), ABSENT, dtype=np.int64)
+        rows[:, list(fixed)] = list(fixed.values())
+        if unknown:
+            cells = self._candidates(schema, code, fixed, unknown[0])
+            rows = np.repeat(rows, len(cells), axis=0)
+            rows[:, unknown[0]] = cells
+        solutions: Codes = rows[self.derive(Table(schema, rows)) == code][:, sources]
+        return solutions
+
+    def _candidates(
+        self, schema: Schema, code: int, fixed: Mapping[int, int], unknown: int
+    ) -> Codes:
+        """Return the codes of the source at `unknown` that can give `code`."""
+        column: Any = schema[unknown]
+        if code == MISSING:
+            return np.array([MISSING] * column.has_missing, dtype=np.int64)
+        values = {}
+        for name, position in self._positions(schema).items():
+            unit = Fraction(1, _units(schema[position]))
+            known = None if position == unknown else fixed[position] * unit
+            values[name] = Affine(unit, Fraction(0)) if known is None else Affine.constant(known)
+        try:
+            result = self._read().evaluate(values, Affine.constant)
+            low, high = _interval(result, code, _units(schema[self.derived(schema)]), column)
+        except ArithmeticError:
+            raise ValueError(
+                f"condition: column {self.column!r} is computed as {self.expression!r}, which "
+                f"can't be solved for {column.name!r}; name values of the columns in it instead"
+            ) from None
+        codes = np.arange(low, high + 1)
+        return codes[column.contains(codes)]
+
+    @property
+    def reason(self) -> str:
+        return f"{self.column} = {self.expression} is out of range"
+
+    def advice(self, label: int) -> str:  # noqa: ARG002
+        return f"give the column {self.column!r} a wider Range, or leave out {self!r}"
+
+    def _error(self, problem: str) -> SchemaError:
+        return SchemaError(f"{self!r} {problem}.", column=self.column)
+
+    def _read(self) -> Expression:
+        try:
+            return Expression(self.expression)
+        except ValueError as error:
+            raise self._error(
+                f"can't be read ({error}); an expression has names of columns (in backticks where "
+                "they are no identifiers), numbers, + - * / and parentheses"
+            ) from None
+
+    def _positions(self, schema: Schema) -> dict[str, int]:
+        """Return the position of each column that the expression names, by how it is written."""
+        known: dict[str, Hashable] = {}
+        for column in reversed(schema.columns[1:]):
+            known[str(column.name)] = column.name
+        known |= {column.name: column.name for column in schema if isinstance(column.name, str)}
+        return {
+            name: feature_position(schema, known.get(name, name)) for name in self._read().names
+        }
+
+    def _results(self, table: Table) -> _Results:
+        values = {}
+        is_absent = np.zeros(len(table), dtype=bool)
+        is_missing = np.zeros(len(table), dtype=bool)
+        for name, position in self._positions(table.schema).items():
+            codes = table.codes[:, position]
+            is_absent |= codes == ABSENT
+            is_missing |= codes == MISSING
+            known = np.where(codes <= ABSENT, 0, codes)
+            values[name] = Ratios(known, _units(table.schema[position]))
+        result = self._read().evaluate(values, Ratios.constant)
+        under = as_array(result.under, len(table))
+        is_missing |= np.asarray(under == 0, dtype=bool)
+        sign = np.where(np.asarray(under < 0, dtype=bool), -1, 1)
+        size = _units(table.schema[self.derived(table.schema)])
+        over = as_array(times(times(result.over, size), sign), len(table))
+        return _Results(
+            np.where(is_missing, 0, over),
+            np.where(is_missing, 1, under * sign),
+            is_missing,
+            is_absent,
+        )
+
+
+class _Results(NamedTuple):
+    """What a formula gives for each row, in units of the codes of its column."""
+
+    over: npt.NDArray[Any]
+    under: npt.NDArray[Any]  # 1 or more
+    is_missing: BoolArray
+    is_absent: BoolArray  # a source is
+
+    def rounded(self, rounding: str) -> Codes:
+        """Return the codes; ABSENT where a source is, or the number is too large for one."""
+        below = self.over // self.under
+        twice = times(plus(self.over, -times(below, self.under)), 2)
+        goes_up = below % 2 == 1 if rounding in ("auto", "half-even") else self.over > 0
+        is_up = (twice > self.under) | ((twice == self.under) & goes_up)
+        codes = plus(below, np.asarray(is_up, dtype=np.int64))
+        is_outside = (codes <= ABSENT) | (codes > np.iinfo(np.int64).max)
+        is_absent = self.is_absent | np.asarray(is_outside, dtype=bool)
+        known = np.where(is_absent, ABSENT, codes).astype(np.int64)
+        return np.where(self.is_missing & ~self.is_absent, MISSING, known)
+
+    def floats(self) -> npt.NDArray[np.float64]:
+        return np.asarray(self.over / self.under, dtype=np.float64)
+
+
+def _interval(result: Affine, code: int, size: int, column: Any) -> tuple[int, int]:
+    """Return between which codes of `column` are those for which `result` is rounded to `code`."""
+    assert result.intercept is not None
+    slope, intercept = result.slope * size, result.intercept * size
+    low, high = column.low, column.high
+    if slope:
+        ends = [(code + half - intercept) / slope for half in (Fraction(-1, 2), Fraction(1, 2))]
+        low, high = max(low, ceil(min(ends))), min(high, floor(max(ends)))
+    if high - low >= _MAX_SOLUTIONS:
+        raise ArithmeticError
+    return low, high
+
+
+def _units(column: Column) -> int:
+    """Return how many units of a column's codes make 1, or a day."""
+    if isinstance(column, NumericColumn):
+        return 10**column.decimals
+    assert isinstance(column, DatetimeColumn | DurationColumn)
+    return UNITS_PER_DAY[column.unit]
+
+
+def _may_be_rounded(column: Column) -> bool:
+    """Whether real numbers may have more digits than the column keeps."""
+    if not isinstance(column, NumericColumn) or column.kind != "decimal":
+        return False
+    return max(abs(column.low), abs(column.high)) >= _MANY_DIGITS
