@@ -84,6 +84,13 @@ class Constraint(Parameters):
         agreeing: BoolArray = ~is_whole | (self.derive(table) == table.codes[:, at])
         return agreeing
 
+    def oriented(self, table: Table) -> Constraint:  # noqa: ARG002
+        """Return the constraint in the form in which fewest rows are rejected.
+
+        It may compute another column. What is fitted and saved is that form.
+        """
+        return self
+
     def joined_sources(self, schema: Schema) -> Combination | None:  # noqa: ARG002
         """Return the combinations of sources to which generated rows are held, if they must be."""
         return None

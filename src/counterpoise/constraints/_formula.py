@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Mapping
 from fractions import Fraction
 from math import ceil, floor
@@ -27,15 +28,28 @@ from counterpoise.constraints._base import (
     feature_position,
     register_constraint,
 )
-from counterpoise.constraints._expression import Affine, Expression, Ratios, as_array, plus, times
+from counterpoise.constraints._expression import (
+    Affine,
+    Expression,
+    Ratios,
+    as_array,
+    plus,
+    quote,
+    times,
+)
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._calendar import UNITS_PER_DAY
+from counterpoise.grammar._numbers import plain_text
 
 _ROUNDINGS = ("half-even", "half-up")
 _MANY_DIGITS = 10**5
 """Numbers that are not on a decimal grid are kept to six digits: their codes reach this far."""
 _MAX_SOLUTIONS = 100_000
 """Values of a source that may give the same result, where a condition is solved."""
+_MAX_TRIED = 10_000
+"""Values of a second source that are tried for that."""
+_N_SHUFFLED = 1000
+"""Rows of values drawn independently of each other that tell how often a result is in range."""
 
 
 @register_constraint
@@ -120,7 +134,7 @@ class Formula(Constraint):
         """
         at, sources = self.derived(table.schema), self.sources(table.schema)
         cells, results = table.codes[:, at], self._results(table)
-        agreeing = (table.codes[:, [at, *sources]] == ABSENT).any(axis=1)
+        agreeing: BoolArray = (table.codes[:, [at, *sources]] == ABSENT).any(axis=1)
         for rounding in _ROUNDINGS:
             agreeing |= results.rounded(rounding) == cells
         slack = np.full(len(table), float(_may_be_rounded(table.schema[at])))
@@ -129,13 +143,79 @@ class Formula(Constraint):
             codes[codes[:, source] > ABSENT, source] += 1
             moved = self._results(Table(table.schema, codes, table.texts))
             slack += np.abs(moved.floats() - results.floats())
-        is_known = ~results.is_missing & (cells > ABSENT)
-        agreeing |= is_known & (slack > 0) & (np.abs(results.floats() - cells) <= 0.5 + slack)
+        if slack.any():
+            is_near = np.abs(results.floats() - cells) <= 0.5 + slack
+            agreeing |= ~results.is_missing & (cells > ABSENT) & is_near
         return agreeing
+
+    def oriented(self, table: Table) -> Formula:
+        """Return the formula solved for the column that is in range most often.
+
+        Of ``n_days = end - start``, it is better to compute the end: few dates that are generated
+        without each other have a difference in range.
+        """
+        every = [self, *self._alternatives(table.schema)]
+        if len(every) == 1:
+            return self
+        rng = np.random.default_rng(0)
+        rows = table.take(rng.choice(len(table), min(len(table), _N_SHUFFLED), replace=False))
+        shuffled = Table(table.schema, rng.permuted(rows.codes, axis=0), rows.texts)
+        n_right = [int((formula.derive(shuffled) != ABSENT).sum()) for formula in every]
+        return self if n_right[0] >= 0.9 * max(n_right) else every[int(np.argmax(n_right))]
+
+    def _alternatives(self, schema: Schema) -> list[Formula]:
+        """Return the formula solved for others of its columns, where nothing is rounded then."""
+        positions, expression = self._positions(schema), self._read()
+        every = [self.derived(schema), *positions.values()]
+        one_hot = [{name: Fraction(name == one) for name in positions} for one in positions]
+        try:
+            slopes = [
+                expression.evaluate(
+                    {n: Affine(x, None) for n, x in of.items()}, Affine.constant
+                ).slope
+                for of in one_hot
+            ]
+            zeros = {name: Affine.constant(Fraction(0)) for name in positions}
+            added = expression.evaluate(zeros, Affine.constant).intercept or Fraction(0)
+        except ArithmeticError:
+            return []
+        if {abs(slope) for slope in slopes} != {1} or any(schema[at].has_missing for at in every):
+            return []
+        found = []
+        for one, slope in zip(positions, slopes, strict=True):
+            column = schema[positions[one]]
+            units = Fraction(_units(column))
+            if any((units / _units(schema[at])).denominator > 1 for at in every):
+                continue
+            if (added * units).denominator > 1:
+                continue
+            terms = [(slope, quote(self.column))]
+            terms += [
+                (-slope * factor, quote(name))
+                for name, factor in zip(positions, slopes, strict=True)
+                if name != one
+            ]
+            if added:
+                terms.append((-slope * added, ""))
+            text = "".join(
+                f" {'-' if factor < 0 else '+'} {name or _decimal(abs(factor))}"
+                for factor, name in sorted(terms, key=lambda term: term[0] < 0)
+            )
+            found.append(Formula(column.name, text.removeprefix(" + ").strip(), self.rounding))
+        return found
 
     def solve(self, schema: Schema, code: int, fixed: Mapping[int, int]) -> Codes:
         sources = self.sources(schema)
         unknown = [position for position in sources if position not in fixed]
+        unknown.sort(key=lambda position: schema[position].n_values)
+        if len(unknown) == 2 and schema[unknown[0]].n_values <= _MAX_TRIED and code != MISSING:
+            column: Any = schema[unknown[0]]
+            tried = np.arange(column.low, column.high + 1)
+            parts = [
+                self.solve(schema, code, {**fixed, unknown[0]: value})
+                for value in tried[column.contains(tried)].tolist()
+            ]
+            return np.concatenate(parts)
         if len(unknown) > 1:
             names = [schema[position].name for position in sources]
             raise ValueError(
@@ -166,13 +246,16 @@ class Formula(Constraint):
         try:
             result = self._read().evaluate(values, Affine.constant)
             low, high = _interval(result, code, _units(schema[self.derived(schema)]), column)
+        except ZeroDivisionError:
+            return np.empty(0, dtype=np.int64)
         except ArithmeticError:
             raise ValueError(
                 f"condition: column {self.column!r} is computed as {self.expression!r}, which "
                 f"can't be solved for {column.name!r}; name values of the columns in it instead"
             ) from None
-        codes = np.arange(low, high + 1)
-        return codes[column.contains(codes)]
+        codes: Codes = np.arange(low, high + 1)
+        possible: Codes = codes[column.contains(codes)]
+        return possible
 
     @property
     def reason(self) -> str:
@@ -187,7 +270,7 @@ class Formula(Constraint):
     def _read(self) -> Expression:
         try:
             return Expression(self.expression)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._error(
                 f"can't be read ({error}); an expression has names of columns (in backticks where "
                 "they are no identifiers), numbers, + - * / and parentheses"
@@ -248,7 +331,10 @@ class _Results(NamedTuple):
         return np.where(self.is_missing & ~self.is_absent, MISSING, known)
 
     def floats(self) -> npt.NDArray[np.float64]:
-        return np.asarray(self.over / self.under, dtype=np.float64)
+        """Return the numbers; NaN for those far too large for a code."""
+        is_huge = np.asarray(abs(self.over) // self.under > 2**63, dtype=bool)
+        numbers = np.asarray(np.where(is_huge, 0, self.over) / self.under, dtype=np.float64)
+        return np.where(is_huge, np.nan, numbers)
 
 
 def _interval(result: Affine, code: int, size: int, column: Any) -> tuple[int, int]:
@@ -264,10 +350,16 @@ def _interval(result: Affine, code: int, size: int, column: Any) -> tuple[int, i
     return low, high
 
 
+def _decimal(number: Fraction) -> str:
+    """Write a decimal number exactly."""
+    decimals = next(n for n in itertools.count() if (number * 10**n).denominator == 1)
+    return plain_text(int(number * 10**decimals), decimals)
+
+
 def _units(column: Column) -> int:
     """Return how many units of a column's codes make 1, or a day."""
     if isinstance(column, NumericColumn):
-        return 10**column.decimals
+        return int(10**column.decimals)
     assert isinstance(column, DatetimeColumn | DurationColumn)
     return UNITS_PER_DAY[column.unit]
 

@@ -81,7 +81,7 @@ class Layout:
         if not self.combinations and not self.derived:
             return table
         codes = np.full((len(table), len(self.schema)), ABSENT, dtype=np.int64)
-        texts = {at: () for at, column in enumerate(self.schema) if column.is_text}
+        texts: dict[int, tuple[str, ...]] = {}
         for position, members in enumerate(self.members):
             combination, own = self.combination(members[0]), table.codes[:, position]
             codes[:, members] = own[:, None] if combination is None else combination.split(own)

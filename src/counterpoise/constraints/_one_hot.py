@@ -6,7 +6,15 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from counterpoise.columns import ABSENT, MISSING, CategoricalColumn, NumericColumn, Schema, Table
+from counterpoise.columns import (
+    ABSENT,
+    MISSING,
+    CategoricalColumn,
+    Column,
+    NumericColumn,
+    Schema,
+    Table,
+)
 from counterpoise.constraints._base import BoolArray, refuse_rows, register_constraint
 from counterpoise.constraints._combination import Combination
 from counterpoise.constraints._fixed_combinations import FixedCombinations
@@ -56,9 +64,7 @@ class OneHot(FixedCombinations):
         codes = table.codes[:, positions]
         is_set = np.empty(codes.shape, dtype=bool)
         for at, position in enumerate(positions):
-            column = table.schema[position]
-            set_code = column.categories.index(True) if _has_true(column) else 1
-            is_set[:, at] = codes[:, at] == set_code
+            is_set[:, at] = codes[:, at] == _code_of_set(table.schema[position])
         n_set = is_set.sum(axis=1)
         accepted: BoolArray = (n_set == 1) | ((n_set == 0) & self.at_most_one)
         return accepted | np.isin(codes, [MISSING, ABSENT]).any(axis=1)
@@ -69,5 +75,8 @@ class OneHot(FixedCombinations):
         return False
 
 
-def _has_true(column: object) -> bool:
-    return isinstance(column, CategoricalColumn) and True in column.categories
+def _code_of_set(column: Column) -> int:
+    """Return the code of 1 or True, which the column need not have."""
+    if isinstance(column, CategoricalColumn):
+        return [*column.categories, True].index(True)
+    return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
 from counterpoise.constraints._base import BoolArray, Constraint
 from counterpoise.constraints._layout import Layout, build_layout
+from counterpoise.errors import SchemaError
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,12 @@ def apply_constraints(
         allowed = constraint.restrict(allowed)
     for constraint in own:
         constraint.validate(allowed.schema)
-    layout = build_layout(allowed, own)
+    layout = build_layout(allowed, own)  # as declared: errors are about what the user wrote
+    for at, constraint in enumerate(own):
+        if (oriented := constraint.oriented(allowed)) is not constraint:
+            other = (*own[:at], oriented, *own[at + 1 :])
+            with suppress(SchemaError):  # another constraint takes that column
+                layout, own = build_layout(allowed, other), other
     allowed = layout.as_generated(allowed)
     learned = layout.join(allowed)
     for constraint in own:

@@ -219,7 +219,7 @@ def solve_fixed_values(layout: Layout, fixed: Mapping[int, int]) -> list[Combina
             )
     learned = {member for members in layout.members for member in members}
     kept = [group[sorted(learned & set(group.columns))].drop_duplicates() for group in groups]
-    return [Combination(tuple(group.columns), group.to_numpy(np.int64)) for group in kept]
+    return [Combination(tuple(list[Any](group)), group.to_numpy(np.int64)) for group in kept]
 
 
 def draw_fixed_cells(
@@ -235,7 +235,7 @@ def draw_fixed_cells(
     One row of each of the `choices` is drawn, as often as rows of class `label` have its values;
     evenly if none has.
     """
-    drawn = {}
+    drawn: dict[int, IntArray] = {}
     for choice in choices:
         codes = {}
         weights = np.ones(len(choice.codes))
