@@ -148,7 +148,10 @@ class Ratios:
 
     def __truediv__(self, other: Ratios) -> Ratios:
         # what was divided by zero stays undefined
-        is_defined = np.asarray(np.asarray(other.under) != 0, dtype=np.int64)
+        if isinstance(other.under, int):
+            is_defined: Integers = int(other.under != 0)
+        else:
+            is_defined = np.asarray(other.under != 0, dtype=np.int64)
         under = times(times(self.under, other.over), is_defined)
         return Ratios(times(self.over, other.under), under)
 

@@ -128,15 +128,14 @@ class Formula(Constraint):
         return codes
 
     def agrees(self, table: Table) -> BoolArray:
-        """Return whether the cells are right, one way of rounding or the other.
+        """Return whether the cells are right, whichever way halves were rounded.
 
         Numbers that are not on a decimal grid were rounded when they were read: as much is allowed.
         """
         at, sources = self.derived(table.schema), self.sources(table.schema)
         cells, results = table.codes[:, at], self._results(table)
         agreeing: BoolArray = (table.codes[:, [at, *sources]] == ABSENT).any(axis=1)
-        for rounding in _ROUNDINGS:
-            agreeing |= results.rounded(rounding) == cells
+        agreeing |= (results.rounded("auto") == cells) | results.are_ties(cells)
         slack = np.full(len(table), float(_may_be_rounded(table.schema[at])))
         for source in filter(lambda source: _may_be_rounded(table.schema[source]), sources):
             codes = table.codes.copy()
@@ -167,27 +166,29 @@ class Formula(Constraint):
         """Return the formula solved for others of its columns, where nothing is rounded then."""
         positions, expression = self._positions(schema), self._read()
         every = [self.derived(schema), *positions.values()]
-        one_hot = [{name: Fraction(name == one) for name in positions} for one in positions]
+
+        def slope_of(one: str) -> Fraction:
+            values = {name: Affine(Fraction(name == one), None) for name in positions}
+            return expression.evaluate(values, Affine.constant).slope
+
         try:
-            slopes = [
-                expression.evaluate(
-                    {n: Affine(x, None) for n, x in of.items()}, Affine.constant
-                ).slope
-                for of in one_hot
-            ]
+            slopes = [slope_of(one) for one in positions]
             zeros = {name: Affine.constant(Fraction(0)) for name in positions}
             added = expression.evaluate(zeros, Affine.constant).intercept or Fraction(0)
         except ArithmeticError:
             return []
         if {abs(slope) for slope in slopes} != {1} or any(schema[at].has_missing for at in every):
             return []
+        units = max(_units(schema[at]) for at in every)
+        parts = [Fraction(1, _units(schema[at])) for at in every]
+        if _units(schema[every[0]]) != units or any(
+            (part * units).denominator > 1 for part in (*parts, added)
+        ):
+            return []
         found = []
         for one, slope in zip(positions, slopes, strict=True):
             column = schema[positions[one]]
-            units = Fraction(_units(column))
-            if any((units / _units(schema[at])).denominator > 1 for at in every):
-                continue
-            if (added * units).denominator > 1:
+            if _units(column) != units:
                 continue
             terms = [(slope, quote(self.column))]
             terms += [
@@ -329,6 +330,14 @@ class _Results(NamedTuple):
         is_absent = self.is_absent | np.asarray(is_outside, dtype=bool)
         known = np.where(is_absent, ABSENT, codes).astype(np.int64)
         return np.where(self.is_missing & ~self.is_absent, MISSING, known)
+
+    def are_ties(self, cells: Codes) -> BoolArray:
+        """Return for which rows the number is halfway between a cell and another."""
+        known = np.where(cells <= ABSENT, 0, cells)
+        twice = times(plus(self.over, -times(known, self.under)), 2)
+        is_tie = np.asarray(abs(twice) == self.under, dtype=bool)
+        ties: BoolArray = is_tie & ~self.is_missing & (cells > ABSENT)
+        return ties
 
     def floats(self) -> npt.NDArray[np.float64]:
         """Return the numbers; NaN for those far too large for a code."""
