@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Hashable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns import ABSENT, CategoricalColumn, Schema, Table
@@ -23,8 +23,8 @@ class Combination:
     @classmethod
     def observed(cls, table: Table, members: tuple[int, ...]) -> Combination:
         """Return the combinations in the rows of `table` that have all the cells."""
-        codes = np.unique(table.codes[:, members], axis=0)
-        return cls(members, np.ascontiguousarray(codes[(codes != ABSENT).all(axis=1)]))
+        codes = table.codes[:, members]
+        return cls(members, distinct_rows(codes[(codes != ABSENT).all(axis=1)])[0])
 
     def column(self, schema: Schema) -> CategoricalColumn:
         """Return the joint column, whose categories are the combinations as text."""
@@ -40,21 +40,41 @@ class Combination:
             categories[_unlike(", ".join(texts), categories)] = None
         return CategoricalColumn(name, "categorical", np.dtype(object), False, tuple(categories))
 
-    @cached_property
-    def _positions(self) -> dict[bytes, int]:
-        return {row.tobytes(): at for at, row in enumerate(np.ascontiguousarray(self.codes))}
-
     def join(self, codes: IntArray) -> IntArray:
         """Return the joint code of each row of the members' `codes`; ABSENT where there is none."""
-        known = self._positions
-        joined = [known.get(row.tobytes(), ABSENT) for row in np.ascontiguousarray(codes)]
-        return np.array(joined, dtype=np.int64)
+        known, given = (np.zeros(len(rows), dtype=np.int64) for rows in (self.codes, codes))
+        is_known = np.ones(len(codes), dtype=bool)
+        for of_known, of_given in zip(self.codes.T, codes.T, strict=True):
+            # number the combinations of the columns so far, in the order of their codes
+            values, place = np.unique(of_known, return_inverse=True)
+            at, is_value = _places(values, of_given)
+            numbers, known = np.unique(known * len(values) + place, return_inverse=True)
+            given, is_number = _places(numbers, given * len(values) + at)
+            is_known &= is_value & is_number
+        return np.where(is_known, np.argsort(known)[given], ABSENT)
 
     def split(self, joined: IntArray) -> IntArray:
         """Return the members' codes of each joint code; ABSENT where that is."""
         codes = np.full((len(joined), len(self.members)), ABSENT, dtype=np.int64)
         codes[joined != ABSENT] = self.codes[joined[joined != ABSENT]]
         return codes
+
+
+def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct rows in ascending order, and how often each occurs."""
+    ordered = np.ascontiguousarray(codes[np.lexsort(codes.T[::-1])])
+    is_first = np.ones(len(codes), dtype=bool)
+    is_first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    first = np.flatnonzero(is_first)
+    return ordered[first], np.diff(first, append=len(codes))
+
+
+def _places(values: IntArray, of: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """Return where numbers are among sorted `values`, and which are."""
+    if not len(values):
+        return np.zeros(len(of), dtype=np.int64), np.zeros(len(of), dtype=bool)
+    at = np.searchsorted(values, of).clip(max=len(values) - 1)
+    return at, values[at] == of
 
 
 def _unlike(text: str, taken: Container[Hashable]) -> str:

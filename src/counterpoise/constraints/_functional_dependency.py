@@ -12,7 +12,7 @@ from counterpoise.constraints._base import (
     feature_positions,
     register_constraint,
 )
-from counterpoise.constraints._combination import Combination
+from counterpoise.constraints._combination import Combination, distinct_rows
 from counterpoise.errors import SchemaError
 
 JOINED_SHARE = 0.5
@@ -67,11 +67,14 @@ class FunctionalDependency(Constraint):
                 f"No row has values of the columns of {self!r} that the other constraints leave. "
                 "Relax them."
             )
-        observed, n_rows = np.unique(cells, axis=0, return_counts=True)
-        observed = observed[np.argsort(-n_rows, kind="stable")]
-        known, first = np.unique(observed[:, :-1], axis=0, return_index=True)
-        self._known, self._dependent_codes = Combination(sources, known), observed[first, -1]
-        return Combination(members, observed[first])
+        observed, n_rows = distinct_rows(cells)
+        # of the rows with equal determinants, which are neighbours, keep the most frequent
+        known, n_each = distinct_rows(observed[:, :-1])
+        of_known = np.repeat(np.arange(len(known)), n_each)
+        order = np.lexsort([-n_rows, of_known])
+        observed = observed[order[np.cumsum(n_each) - n_each]]
+        self._known, self._dependent_codes = Combination(sources, known), observed[:, -1]
+        return Combination(members, observed)
 
     def derive(self, table: Table) -> Codes:
         which = self._known.join(table.codes[:, self._known.members])
