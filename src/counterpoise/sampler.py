@@ -82,7 +82,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ``"duration"`` or ``"text"``.
     constraints : "auto", list of Constraint or None, default="auto"
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
-        ``[Range("age", 18, 75), FixedCombinations(["state", "city"])]``. Rows that `Inequality`
+        ``[Range("age", 18, 75), Formula("total", "price * quantity")]``. Columns that a `Formula`
+        or a `FunctionalDependency` determines are computed, not learned. Rows that `Inequality`
         or `NoCopies` reject are generated again (see `rejection_stats_`). ``"auto"`` stands for
         relations found in the table; the search is not implemented yet, so it adds none.
     max_time : float, default=None

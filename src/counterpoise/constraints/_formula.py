@@ -38,8 +38,7 @@ from counterpoise.constraints._expression import (
     times,
 )
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._calendar import UNITS_PER_DAY
-from counterpoise.grammar._numbers import plain_text
+from counterpoise.grammar._ranges import UNITS_PER_DAY, plain_text
 
 _ROUNDINGS = ("half-even", "half-up")
 _MANY_DIGITS = 10**5
