@@ -315,6 +315,17 @@ def test_a_condition_on_a_chain_and_with_sources_named():
     assert solved(frame, {"d": 21, "a": 10}, *chain) == {"a": [10], "c": [1]}
 
 
+def test_a_condition_on_a_product_is_solved_where_one_factor_has_few_values():
+    frame = pd.DataFrame({"n": [0, 1, 2, 3, 4, 1], "price": [1.5, 20, 0.25, 100, 7.75, 1.25]})
+    frame["pay"] = frame["n"] * frame["price"]
+    pay = Formula("pay", "n * price")
+    assert solved(frame, {"pay": 31.0}, pay) == {"n": [1, 2, 4], "price": [775, 1550, 3100]}
+    assert solved(frame, {"pay": 0.0, "price": 20.0}, pay) == {"n": [0], "price": [2000]}
+    frame.loc[2, ["price", "pay"]] = np.nan
+    with pytest.raises(ValueError, match="name values of"):
+        solved(frame, {"pay": np.nan}, pay)
+
+
 def test_conditions_that_cannot_be_solved_say_what_to_do():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({name: rng.random(50).round(5) for name in "abc"})

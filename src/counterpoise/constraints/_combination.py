@@ -51,7 +51,9 @@ class Combination:
             numbers, known = np.unique(known * len(values) + place, return_inverse=True)
             given, is_number = _places(numbers, given * len(values) + at)
             is_known &= is_value & is_number
-        return np.where(is_known, np.argsort(known)[given], ABSENT)
+        joined = np.full(len(codes), ABSENT, dtype=np.int64)
+        joined[is_known] = np.argsort(known)[given[is_known]]
+        return joined
 
     def split(self, joined: IntArray) -> IntArray:
         """Return the members' codes of each joint code; ABSENT where that is."""

@@ -45,7 +45,7 @@ _MANY_DIGITS = 10**5
 """Numbers that are not on a decimal grid are kept to six digits: their codes reach this far."""
 _MAX_SOLUTIONS = 100_000
 """Values of a source that may give the same result, where a condition is solved."""
-_MAX_TRIED = 10_000
+_MAX_TRIED = 2000
 """Values of a second source that are tried for that."""
 _N_SHUFFLED = 1000
 """Rows of values drawn independently of each other that tell how often a result is in range."""
@@ -208,26 +208,27 @@ class Formula(Constraint):
         sources = self.sources(schema)
         unknown = [position for position in sources if position not in fixed]
         unknown.sort(key=lambda position: schema[position].n_values)
-        if len(unknown) == 2 and schema[unknown[0]].n_values <= _MAX_TRIED and code != MISSING:
-            column: Any = schema[unknown[0]]
-            tried = np.arange(column.low, column.high + 1)
-            parts = [
-                self.solve(schema, code, {**fixed, unknown[0]: value})
-                for value in tried[column.contains(tried)].tolist()
-            ]
-            return np.concatenate(parts)
-        if len(unknown) > 1:
+        first = schema[unknown[0]] if len(unknown) == 2 and code != MISSING else None
+        if len(unknown) > 1 and (first is None or first.n_values > _MAX_TRIED):
             names = [schema[position].name for position in sources]
             raise ValueError(
                 f"condition: column {self.column!r} is computed from {names}; name values of all "
                 "of these but one as well, or leave it out"
             )
-        rows = np.full((1, len(schema)), ABSENT, dtype=np.int64)
-        rows[:, list(fixed)] = list(fixed.values())
-        if unknown:
-            cells = self._candidates(schema, code, fixed, unknown[0])
-            rows = np.repeat(rows, len(cells), axis=0)
-            rows[:, unknown[0]] = cells
+        known = [dict(fixed)]
+        if first is not None:
+            low, high = first.code_range or (0, -1)
+            tried = np.arange(low, high + 1)
+            known = [{**fixed, unknown[0]: x} for x in tried[first.contains(tried)].tolist()]
+        parts = []
+        for values in known:
+            cells = self._candidates(schema, code, values, unknown[-1]) if unknown else [ABSENT]
+            rows = np.full((len(cells), len(schema)), ABSENT, dtype=np.int64)
+            rows[:, list(values)] = list(values.values())
+            if unknown:
+                rows[:, unknown[-1]] = cells
+            parts.append(rows)
+        rows = np.concatenate(parts)
         solutions: Codes = rows[self.derive(Table(schema, rows)) == code][:, sources]
         return solutions
 
@@ -353,6 +354,8 @@ def _interval(result: Affine, code: int, size: int, column: Any) -> tuple[int, i
     if slope:
         ends = [(code + half - intercept) / slope for half in (Fraction(-1, 2), Fraction(1, 2))]
         low, high = max(low, ceil(min(ends))), min(high, floor(max(ends)))
+    elif abs(intercept - code) > Fraction(1, 2):
+        return low, low - 1
     if high - low >= _MAX_SOLUTIONS:
         raise ArithmeticError
     return low, high

@@ -100,11 +100,11 @@ class Layout:
         return Table(self.schema, np.where(codes == ABSENT, table.codes, codes), table.texts)
 
     def _computed(self, table: Table) -> Table:
+        codes = table.codes.copy()
+        computed = Table(self.schema, codes, table.texts)
         for position, _, constraint in self.derived:
-            codes = table.codes.copy()
-            codes[:, position] = constraint.derive(table)
-            table = Table(self.schema, codes, table.texts)
-        return table
+            codes[:, position] = constraint.derive(computed)  # also seen by those that follow
+        return Table(self.schema, codes, table.texts)
 
 
 def build_layout(table: Table, constraints: Iterable[Constraint]) -> Layout:
