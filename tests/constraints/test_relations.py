@@ -358,3 +358,20 @@ def test_a_source_in_a_fixed_combination(shop):
     assert keeps_relations(made, X)["charge"].all()
     columns = ["a", "n_days", "minutes"]
     assert set(map(tuple, made[columns].to_numpy())) <= set(map(tuple, X[columns].to_numpy()))
+
+
+@pytest.mark.usefixtures("small_compact")
+def test_a_formula_that_was_solved_for_another_column_is_saved_so(shop, tmp_path):
+    relations = [Formula("n_days", "end - start"), Inequality("start", "<=", "end")]
+    sampler = make_sampler(**QUICK, constraints=relations)
+    made = sampler.fit_resample(*shop)[0].iloc[120:]
+    assert keeps_relations(made, shop[0])["end"].all()
+    assert sampler.constraints_ == [Formula("end", "n_days + start"), relations[1]]
+    assert sampler.constraints == relations
+    made, _ = sampler.sample(9, condition={"n_days": 7}, random_state=0)
+    assert (made["end"] - made["start"] == pd.Timedelta("7D")).all()
+    sampler.save(tmp_path / "saved")
+    again, _ = LLMOverSampler.load(tmp_path / "saved").sample(
+        9, condition={"n_days": 7}, random_state=0
+    )
+    pd.testing.assert_frame_equal(again, made)

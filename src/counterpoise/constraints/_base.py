@@ -84,16 +84,16 @@ class Constraint(Parameters):
         agreeing: BoolArray = ~is_whole | (self.derive(table) == table.codes[:, at])
         return agreeing
 
+    def joined_sources(self, schema: Schema) -> Combination | None:  # noqa: ARG002
+        """Return the combinations of sources to which generated rows are held, if they must be."""
+        return None
+
     def oriented(self, table: Table) -> Constraint:  # noqa: ARG002
         """Return the constraint in the form in which fewest rows are rejected.
 
         It may compute another column. What is fitted and saved is that form.
         """
         return self
-
-    def joined_sources(self, schema: Schema) -> Combination | None:  # noqa: ARG002
-        """Return the combinations of sources to which generated rows are held, if they must be."""
-        return None
 
     def fit(self, table: Table, learned: Table) -> None:
         """Remember what is needed of the real rows, in the user's columns and as they are learned.
