@@ -83,8 +83,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     constraints : "auto", list of Constraint or None, default="auto"
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
         ``[Range("age", 18, 75), Formula("total", "price * quantity")]``. Columns that a `Formula`
-        or a `FunctionalDependency` determines are computed, not learned. Rows that `Inequality`
-        or `NoCopies` reject are generated again (see `rejection_stats_`). ``"auto"`` stands for
+        or a `FunctionalDependency` determines are computed, not learned. Rows that a constraint
+        rejects are generated again (see `rejection_stats_`): copies under `NoCopies`, and where
+        decoding can't keep a constraint by itself. ``"auto"`` stands for
         relations found in the table; the search is not implemented yet, so it adds none.
     max_time : float, default=None
         Seconds for training and generation together. Training stops where it would leave too
@@ -352,6 +353,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
         rng = self._rng if random_state is None else _generator_of(random_state)
         fixed = read_fixed_values(self._constraint_set.layout, condition or {})
+        self._constraint_set.check_fixed(fixed)
         self._check_acceptance()
         label = self._trained_class(class_)
         sizes = [min(chunk_size, n_samples - at) for at in range(0, n_samples, chunk_size)] or [0]

@@ -4,6 +4,7 @@
 ``_combination``  the combinations of values that columns have in the real rows
 ``_layout``       which columns the model learns: not those that are computed from others
 ``_expression``   what a `Formula` computes
+``_restrictions`` what decoding can keep of a constraint, so that fewer rows are rejected
 ``_set``          all constraints of a sampler, and the table under them
 
 A new constraint is one file with one subclass of `Constraint` and ``@register_constraint``.
@@ -14,7 +15,9 @@ from counterpoise.constraints._categories import Categories
 from counterpoise.constraints._fixed_combinations import FixedCombinations
 from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._functional_dependency import FunctionalDependency
+from counterpoise.constraints._implication import Implication
 from counterpoise.constraints._inequality import Inequality
+from counterpoise.constraints._missing_together import MissingTogether
 from counterpoise.constraints._no_copies import NoCopies
 from counterpoise.constraints._one_hot import OneHot
 from counterpoise.constraints._range import Range, RangeMargin
@@ -25,7 +28,9 @@ __all__ = [
     "FixedCombinations",
     "Formula",
     "FunctionalDependency",
+    "Implication",
     "Inequality",
+    "MissingTogether",
     "NoCopies",
     "OneHot",
     "Range",

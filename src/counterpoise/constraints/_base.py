@@ -12,6 +12,7 @@ import pandas as pd
 from counterpoise._parameters import Parameters
 from counterpoise.columns import ABSENT, MISSING, Codes, Column, Schema, Table
 from counterpoise.constraints._combination import Combination
+from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
 
 BoolArray = npt.NDArray[np.bool_]
@@ -110,6 +111,13 @@ class Constraint(Parameters):
         `fixed` are the codes, by position, that are sure. A ValueError where that is too hard.
         """
         raise NotImplementedError
+
+    def restrictions(self, schema: Schema) -> list[Restriction | Order]:  # noqa: ARG002
+        """Return what decoding can keep of this, so that fewer rows are rejected, or none.
+
+        Rows are tested by `accepts` all the same.
+        """
+        return []
 
     def accepts(self, table: Table) -> BoolArray:
         """Return for each generated row whether it is accepted, and not generated again."""

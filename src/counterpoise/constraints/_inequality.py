@@ -16,6 +16,7 @@ from counterpoise.constraints._base import (
     feature_position,
     register_constraint,
 )
+from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
 
 TOLERATED_SHARE = 0.1
@@ -28,7 +29,9 @@ _OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": opera
 class Inequality(Constraint):
     """Hold two columns to an order, such as ``min_price <= max_price``.
 
-    A row with a missing value in one of them satisfies it.
+    A row with a missing value in one of them satisfies it. While a row is generated, what is known
+    of one column bounds the other, also along chains; where a column is part of a fixed
+    combination, rows are rejected instead.
 
     Parameters
     ----------
@@ -59,6 +62,14 @@ class Inequality(Constraint):
                 "columns do. Turn it around, or widen their ranges.",
                 column=self.left,
             )
+
+    def restrictions(self, schema: Schema) -> list[Restriction | Order]:
+        *_, scales = self._columns(schema)
+        left, right = (feature_position(schema, name) for name in (self.left, self.right))
+        is_strict = not self.operator.endswith("=")
+        if self.operator.startswith("<"):
+            return [Order(left, right, is_strict, scales)]
+        return [Order(right, left, is_strict, (scales[1], scales[0]))]
 
     def check_real_rows(self, table: Table, class_: Any) -> None:
         """Warn of real rows that break it; more than `TOLERATED_SHARE` are a SchemaError."""

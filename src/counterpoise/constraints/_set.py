@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
 from counterpoise.constraints._base import BoolArray, Constraint
 from counterpoise.constraints._layout import Layout, build_layout
+from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
+from counterpoise.grammar._codes import CodeSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,23 @@ class ConstraintSet:
 
         computed = {c.reason: is_computed(position) for position, _, c in self.layout.derived}
         return computed | {c.reason: test(c) for c in self.constraints if c.rejects}
+
+    def restrictions(self) -> list[Restriction | Order]:
+        """Return what decoding can keep of the constraints, in the table as it is learned."""
+        schema = self.layout.schema
+        own = [one for c in self.constraints for one in c.restrictions(schema)]
+        return _in_learned_table(own, self.layout)
+
+    def check_fixed(self, fixed: Mapping[int, int]) -> None:
+        """Raise a ValueError if codes that rows are to have, by position, contradict each other."""
+        codes = np.full((1, len(self.layout.schema)), ABSENT, dtype=np.int64)
+        codes[0, list(fixed)] = list(fixed.values())
+        for constraint in self.constraints:
+            is_known = constraint.restrictions(self.layout.schema)
+            if is_known and not constraint.accepts(Table(self.layout.schema, codes)).all():
+                raise ValueError(
+                    f"condition: no row can have these values together ({constraint.reason})"
+                )
 
     def advice(self, label: int) -> list[str]:
         """Return what to do when too few rows of a class are accepted."""
@@ -117,3 +137,38 @@ def constraint_list(constraints: Any) -> list[Constraint]:
                 f"Range('age', 18, 75), or 'auto'; got {one!r}"
             )
     return own
+
+
+def _in_learned_table(
+    restrictions: Iterable[Restriction | Order], layout: Layout
+) -> list[Restriction | Order]:
+    """Return restrictions with the positions and codes of the table as it is learned.
+
+    Those of columns that it doesn't have, or both of whose columns are a single one there, are left
+    out, and so are orders of columns that are joined with others: there rows are rejected instead.
+    """
+    position_of = {member: at for at, own in enumerate(layout.members) for member in own}
+
+    def joint(member: int, codes: CodeSet) -> CodeSet:
+        """Return the codes of the learned column where the user's has one of `codes`."""
+        combination = layout.combination(member)
+        if combination is None:
+            return codes
+        own = combination.codes[:, combination.members.index(member)]
+        return CodeSet.of(codes.contains(own).nonzero()[0].tolist())
+
+    found: list[Restriction | Order] = []
+    for one in restrictions:
+        ends = (one.smaller, one.larger) if isinstance(one, Order) else (one.source, one.target)
+        if not all(end in position_of for end in ends):
+            continue
+        first, second = (position_of[end] for end in ends)
+        if first == second:
+            continue
+        if isinstance(one, Restriction):
+            source_codes = joint(one.source, one.source_codes)
+            target_codes = joint(one.target, one.target_codes)
+            found.append(Restriction(first, source_codes, second, target_codes))
+        elif all(layout.combination(end) is None for end in ends):
+            found.append(Order(first, second, one.is_strict, one.scales))
+    return found

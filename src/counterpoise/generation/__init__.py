@@ -6,6 +6,7 @@ as asked for are accepted; `provenance` says where each came from and which real
 ``_prompts``             what is given of a row: label and condition (step 5), the user's fixed
                          values; the order in which the other cells are generated
 ``_decoding``            a batch of rows, token by token, under the grammar
+``_restricting``         which codes a cell can have, given those that its row has already
 ``_free_decoding``       as published: free text, parsed and repaired
 ``_selection``           classifiers of the real rows, which select or label generated rows
 ``_rejection_sampling``  draw, accept, select, refill: what happens to a rejected row, and how many

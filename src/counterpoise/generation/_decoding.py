@@ -10,6 +10,7 @@ from torch import Tensor
 
 from counterpoise._progress import Progress
 from counterpoise.columns import ABSENT, MISSING, Table
+from counterpoise.generation._restricting import FREE, Limits, RestrictedCells
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray, Runs
 from counterpoise.models._language_model import CachedModel, Device, LanguageModel
@@ -35,11 +36,14 @@ def generate(
     device: Device,
     rng: np.random.Generator,
     progress: Progress,
+    restricted: RestrictedCells | None = None,
 ) -> tuple[Table, FloatArray]:
     """Complete `prompts`: fill every ``ABSENT`` cell, and change no other.
 
     `orders`, of shape (n_rows, n_columns), is the order of the columns in each row; given cells
     come first. A column that is left out is not generated, and stays as it is in `prompts`.
+    Cells keep what `restricted` says of them wherever the cells before leave a choice.
+
     Also returns the log-probability, in nats, of what the model chose in each row given its
     prompt, at temperature 1; shape (n_rows,).
     """
@@ -55,7 +59,7 @@ def generate(
         for start in range(0, n_rows, sampling.batch_size):
             torch_generator.manual_seed(int(rng.integers(2**63)))
             rows = np.arange(start, min(start + sampling.batch_size, n_rows))
-            batch = _Batch(serializer, prompts.take(rows), orders[rows])
+            batch = _Batch(serializer, prompts.take(rows), orders[rows], restricted)
             cache = model.open_cache(len(rows), device)
             _generate_batch(cache, batch, barred, sampling, device, torch_generator)
             codes[rows] = batch.codes
@@ -90,6 +94,8 @@ def _generate_batch(
         # 2. choose among the tokens that the grammar permits, and follow each row's choice
         rows = live[due]
         logits += barred[device.tensor(batch.grammar.allowed_set[batch.state[rows]])]
+        if len((barred_here := batch.barred(rows))[0]):
+            logits[*map(device.tensor, barred_here)] = -torch.inf
         choice, log_probability = choose(logits, sampling, generator)
         batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())
 
@@ -119,7 +125,13 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
 class _Batch:
     """The rows being generated: their cells, their tokens, and where each is in the grammar."""
 
-    def __init__(self, serializer: Serializer, prompts: Table, orders: IntArray) -> None:
+    def __init__(
+        self,
+        serializer: Serializer,
+        prompts: Table,
+        orders: IntArray,
+        restricted: RestrictedCells | None,
+    ) -> None:
         n_rows = len(prompts)
         self._serializer = serializer
         self.grammar = serializer.grammar
@@ -127,6 +139,8 @@ class _Batch:
         self.log_likelihood = np.zeros(n_rows)
         self.state = np.full(n_rows, END, dtype=np.int64)
         self._code = np.zeros(n_rows, dtype=np.int64)  # of the cell being generated, so far
+        self._restricted = restricted
+        self._limits = Limits.none(n_rows)  # of the cell being generated
         self._orders = orders
         self._n_done = (np.take_along_axis(self.codes, orders, 1) != ABSENT).sum(axis=1)  # cells
         given = serialize(prompts, serializer).token_batch(np.arange(n_rows), orders)
@@ -152,11 +166,28 @@ class _Batch:
         due = np.flatnonzero(is_unfinished & (n_tokens == new.stop))
         return self._tokens[live, new], self._column_tokens[live, new], due
 
+    def barred(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the tokens that restrictions bar in `rows`: place in `rows` and token of each.
+
+        A cell for which no token is left becomes unrestricted: its row will be rejected.
+        """
+        places = np.flatnonzero(self._limits.which[rows] != FREE)
+        if self._restricted is None or not len(places):
+            return places[:0], places[:0]
+        own = rows[places]
+        limits = Limits(*(part[own] for part in self._limits))
+        at, tokens, is_dead = self._restricted.barred(self.state[own], self._code[own], limits)
+        self._limits.which[own[is_dead]] = FREE
+        return places[at], tokens
+
     def follow(self, rows: IntArray, choice: IntArray, log_probability: FloatArray) -> None:
         """Advance `rows` by the tokens chosen there."""
         grammar = self.grammar
         edges = grammar.edges(self.state[rows], choice)
         self.log_likelihood[rows] += log_probability
+        if self._restricted is not None:  # of free text, the first choice is: missing or not
+            in_text = self._is_text[grammar.column[self.state[rows]]]
+            self._limits.which[rows[in_text]] = FREE
         at = self._n_tokens[rows]
         self._reserve(int(at.max(initial=0)) + 1)
         self._tokens[rows, at] = choice
@@ -191,6 +222,10 @@ class _Batch:
             self._append_runs(rows, grammar.openings, columns)
             self._code[rows] = grammar.first_code[columns]
             self.state[rows] = grammar.first_state[columns]
+            if self._restricted is not None:
+                limits = self._restricted.open(self.codes[rows], columns)
+                for own, part in zip(self._limits, limits, strict=True):
+                    own[rows] = part
             constant = rows[self.state[rows] == END]
             self._close(constant)
             rows = constant[self._n_done[constant] < n_columns]

@@ -31,6 +31,7 @@ from counterpoise.generation._rejection_sampling import (
     RejectionStats,
     draw_accepted,
 )
+from counterpoise.generation._restricting import RestrictedCells
 from counterpoise.generation._selection import Calibrated, Likeliest, SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.metrics._distance import encode, nearest
@@ -61,11 +62,12 @@ class RowGenerator:
         rng: np.random.Generator,
         progress: Progress,
         given: Mapping[int, IntArray] | None = None,
+        restricted: RestrictedCells | None = None,
     ) -> GeneratedRows:
         """Generate `n_rows` rows of the class `label`, of which `sample` can reject some.
 
         `given` fixes the codes of some columns, by position, each of shape (n_rows,); then
-        nothing else is drawn as a condition.
+        nothing else is drawn as a condition. `restricted` is what decoding keeps of constraints.
         """
         # Step 5 of the paper: conditioned sampling
         condition = "label" if given else self.recipe.condition
@@ -79,7 +81,13 @@ class RowGenerator:
         with self.device.threads():
             if self.parser is None:
                 table, log_likelihood = generate(
-                    self.model, self.serializer, prompts, orders, sampling, **how
+                    self.model,
+                    self.serializer,
+                    prompts,
+                    orders,
+                    sampling,
+                    restricted=restricted,
+                    **how,
                 )
                 assert not (table.codes[:, 1:] == ABSENT).any()
             else:
@@ -112,10 +120,22 @@ class RowGenerator:
         label = self.serializer.schema[0].code_of(class_)
         layout, counts = constraints.layout, self.value_counts
         choices = solve_fixed_values(layout, fixed or {})
+        restricted: RestrictedCells | None = None
+        if self.parser is None and (restrictions := constraints.restrictions()):
+            schema, grammar = self.serializer.schema, self.serializer.grammar
+            restricted = RestrictedCells(restrictions, grammar, schema)
 
         def draw(n: int) -> GeneratedRows:
             given = draw_fixed_cells(layout, choices, counts, label, n, rng)
-            return self.generate(label, n, sampling, rng=rng, progress=progress, given=given)
+            return self.generate(
+                label,
+                n,
+                sampling,
+                rng=rng,
+                progress=progress,
+                given=given,
+                restricted=restricted,
+            )
 
         accept: dict[str, Accept] = {}
         advice: list[str] = []
