@@ -86,7 +86,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         or a `FunctionalDependency` determines are computed, not learned. Rows that a constraint
         rejects are generated again (see `rejection_stats_`): copies under `NoCopies`, and where
         decoding can't keep a constraint by itself. ``"auto"`` stands for
-        relations found in the table; the search is not implemented yet, so it adds none.
+        the relations between columns that hold in every row (see `relations_`): with the recipes
+        of the paper only in a list, ``["auto", Drop(["branch", "city"])]``.
     max_time : float, default=None
         Seconds for training and generation together. Training stops where it would leave too
         little for generating the rows, with a warning; every row asked for is still generated.
@@ -115,6 +116,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         The recipe that was used.
     constraints_ : list of Constraint
         The constraints that were used, fitted.
+    relations_ : list of Relation
+        The relations between columns that were found, with what supports them: first those that
+        every synthetic row satisfies, then those that hold in nearly all real rows, with the rows
+        that break them.
     model_name_, model_reason_ : str
         Which model generated the rows, and why it was taken.
     n_synthetic_ : int
@@ -286,8 +291,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         n_samples : int
             Number of rows.
         class_ : object, default=None
-            Their class; may be omitted if the model was trained on a single one. The model knows
-            the classes that it was trained on: with ``Recipe(train_on="all")``, all of them.
+            Their class; may be omitted if the fit filled, or the model was trained on, a single
+            one. The model knows the classes that it was trained on: with
+            ``Recipe(train_on="all")``, all of them.
         condition : mapping, default=None
             Values that all the rows have: column name -> value. They replace the conditions that
             the prompts hold otherwise.
@@ -549,9 +555,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             is_named=self._X_type.kind not in ("array", "list"),
             column_types=self._column_types(X),
             constraints=constraint_list(self.constraints),
+            discovers=self._discovers(),
         )
         self.schema_, self._constraint_set = prepared.schema, prepared.constraints
         self.constraints_ = list(prepared.constraints.constraints)
+        self.relations_ = list(prepared.relations)
         n_rows = n_rows or self._classes_to_learn(labels)
         interpolates = self.recipe_.interpolation is not None
         for class_ in n_rows:
@@ -562,6 +570,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         for class_, label in codes.items():
             warn_about_unseen(prepared.table, label, class_)
         return prepared, {codes[class_]: n for class_, n in n_rows.items()}
+
+    def _discovers(self) -> bool:
+        """Whether to search the table for relations between columns."""
+        if isinstance(self.constraints, str):
+            return self.recipe_.relations
+        return "auto" in [one for one in self.constraints or () if isinstance(one, str)]
 
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
         """Return the classes that are learned where no row is to be generated yet, with 0 rows."""
@@ -671,8 +685,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Return the class to be generated, which the model must have been trained on."""
         trained = self.generator_.value_counts.labels
         names = self.generator_.serializer.schema[0].decode(trained).tolist()
-        if class_ is None and len(trained) == 1:
-            return names[0]
+        filled = [name for name in names if self.sampling_strategy_.get(name, 0) > 0]
+        if class_ is None and len(filled or names) == 1:
+            return (filled or names)[0]
         if class_ is None or class_ not in names:
             raise ValueError(
                 f"class_ must be one of the classes that the model was trained on, {names}; got "

@@ -5,6 +5,7 @@
 ``_layout``       which columns the model learns: not those that are computed from others
 ``_expression``   what a `Formula` computes
 ``_restrictions`` what decoding can keep of a constraint, so that fewer rows are rejected
+``_discovery``    the search for relations that hold in a table; ``_evidence`` knows chance
 ``_set``          all constraints of a sampler, and the table under them
 
 A new constraint is one file with one subclass of `Constraint` and ``@register_constraint``.
@@ -12,6 +13,8 @@ A new constraint is one file with one subclass of `Constraint` and ``@register_c
 
 from counterpoise.constraints._base import Constraint, register_constraint
 from counterpoise.constraints._categories import Categories
+from counterpoise.constraints._discovery import Relation, discover
+from counterpoise.constraints._drop import Drop
 from counterpoise.constraints._fixed_combinations import FixedCombinations
 from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._functional_dependency import FunctionalDependency
@@ -25,6 +28,7 @@ from counterpoise.constraints._range import Range, RangeMargin
 __all__ = [
     "Categories",
     "Constraint",
+    "Drop",
     "FixedCombinations",
     "Formula",
     "FunctionalDependency",
@@ -35,5 +39,7 @@ __all__ = [
     "OneHot",
     "Range",
     "RangeMargin",
+    "Relation",
+    "discover",
     "register_constraint",
 ]

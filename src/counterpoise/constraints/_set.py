@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,8 @@ import pandas as pd
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
 from counterpoise.constraints._base import BoolArray, Constraint
+from counterpoise.constraints._discovery import Relation, discover
+from counterpoise.constraints._drop import Drop
 from counterpoise.constraints._layout import Layout, build_layout
 from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
@@ -73,6 +75,7 @@ class ConstrainedTable:
     observed: Table  # the real rows as they are
     table: Table  # as the model learns them: what may not be generated is ABSENT
     constraints: ConstraintSet
+    relations: tuple[Relation, ...]  # that were found
 
     def check(self, classes: Mapping[Any, int]) -> None:
         """Check the real rows of the classes to be filled, label codes by class."""
@@ -90,8 +93,9 @@ def apply_constraints(
     is_named: bool,
     column_types: Mapping[Hashable, str],
     constraints: Iterable[Constraint],
+    discovers: bool,
 ) -> ConstrainedTable:
-    """Read a table under copies of unfitted constraints.
+    """Read a table under copies of unfitted constraints, and those that `discover` finds.
 
     `is_named` says whether the names of columns are the user's own. A SchemaError says that a
     column cannot be used, or that a constraint names an unknown column or cannot be met.
@@ -113,6 +117,11 @@ def apply_constraints(
     for constraint in own:
         constraint.validate(allowed.schema)
     layout = build_layout(allowed, own)  # as declared: errors are about what the user wrote
+    relations: list[Relation] = []
+    if discovers:
+        relations = _kept(discover(features), allowed, own)
+        own += tuple(relation.constraint for relation in relations if relation.is_kept)
+        layout = build_layout(allowed, own)
     for at, constraint in enumerate(own):
         if (oriented := constraint.oriented(allowed)) is not constraint:
             other = (*own[:at], oriented, *own[at + 1 :])
@@ -123,11 +132,47 @@ def apply_constraints(
     for constraint in own:
         constraint.fit(allowed, learned)
     fitted = ConstraintSet(layout, own, allowed)
-    return ConstrainedTable(Schema(allowed.schema.columns[1:]), observed, learned, fitted)
+    schema = Schema(allowed.schema.columns[1:])
+    return ConstrainedTable(schema, observed, learned, fitted, tuple(relations))
+
+
+def _kept(
+    relations: Sequence[Relation], table: Table, constraints: Sequence[Constraint]
+) -> list[Relation]:
+    """Return the relations, those of which can be kept marked, beside declared constraints.
+
+    Dropped are those that `Drop` names, and those that contradict a declared constraint, or whose
+    column it computes already.
+    """
+    dropped = [set(c.columns) for c in constraints if isinstance(c, Drop)]
+    found = [
+        replace(one, is_kept=one.is_kept and not any(d <= set(one.columns) for d in dropped))
+        for one in relations
+    ]
+    if _fits([*constraints, *(one.constraint for one in found if one.is_kept)], table):
+        return found
+    kept = list(constraints)
+    for at, one in enumerate(found):
+        if one.is_kept and _fits([*kept, one.constraint], table):
+            kept.append(one.constraint)
+        else:
+            found[at] = replace(one, is_kept=False)
+    return found
+
+
+def _fits(constraints: Sequence[Constraint], table: Table) -> bool:
+    """Whether a table (label first) can be learned under these constraints."""
+    try:
+        for constraint in constraints:
+            constraint.validate(table.schema)
+        build_layout(table, constraints)
+    except SchemaError:
+        return False
+    return True
 
 
 def constraint_list(constraints: Any) -> list[Constraint]:
-    """Return the constraints to use; ``"auto"`` stands for those found in the table: none yet."""
+    """Return the declared constraints: all but ``"auto"``."""
     given = [constraints] if isinstance(constraints, str) else constraints or ()
     own: list[Any] = [one for one in given if not (isinstance(one, str) and one == "auto")]
     for one in own:

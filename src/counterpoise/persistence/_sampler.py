@@ -69,6 +69,7 @@ _KINDS = ("pandas", "array", "list", "polars", "pyarrow", "modin", "cudf")
 _ATTRIBUTES: dict[str, type] = {
     "classes_": np.ndarray,
     "constraints_": list,
+    "relations_": list,
     "model_name_": str,
     "model_reason_": str,
     "n_synthetic_": int,

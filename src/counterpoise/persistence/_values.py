@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 from counterpoise.columns._frames import CallerType
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
+from counterpoise.constraints import Relation
 from counterpoise.constraints import _base as constraints
 from counterpoise.errors import ModelError, SchemaError
 from counterpoise.models import _backbone as backbones
@@ -40,9 +41,10 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
                 )
             params = value.get_params(deep=False)
             return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
-        case CallerType():
+        case CallerType() | Relation():
             own = {field.name: getattr(value, field.name) for field in fields(value)}
-            return {"caller": {key: encode(item, key) for key, item in own.items()}}
+            tag = "caller" if isinstance(value, CallerType) else "relation"
+            return {tag: {key: encode(item, key) for key, item in own.items()}}
         case np.random.RandomState():
             return {"none": None}  # the sampler's own generator has its state
         case PathLike():
@@ -78,8 +80,9 @@ def decode(encoded: Any) -> Any:
             )
         cls: Any = known[name]
         return cls(**{key: decode(item) for key, item in params.items()})
-    if tag == "caller":
-        return CallerType(**{key: decode(item) for key, item in content.items()})
+    if tag in ("caller", "relation"):
+        cls = CallerType if tag == "caller" else Relation
+        return cls(**{key: decode(item) for key, item in content.items()})
     if tag in ("list", "tuple"):
         items = [decode(item) for item in _list(content)]
         return items if tag == "list" else tuple(items)

@@ -54,6 +54,9 @@ class Recipe(Parameters):
     condition : {"feature", "any-feature", "label"}, default="feature"
         Third idea: a prompt is the label and the value of one feature, each feature in turn or
         (``"any-feature"``) drawn for each row. ``"label"`` prompts with the label alone.
+    relations : bool, default=False
+        Whether the sampler's ``constraints="auto"`` searches the table for relations between
+        columns, and keeps them. A list that has ``"auto"`` in it does so with any recipe.
     selection : None, "classifier", classifier or list of classifiers, default=None
         Keep a generated row only if classifiers that were trained on the real rows of all classes
         select it; otherwise it is rejected and another one generated. ``"classifier"`` is an
@@ -123,6 +126,7 @@ class Recipe(Parameters):
     interpolation: str | None = "smotenc"
     permutation: str = "label-first"
     condition: str = "feature"
+    relations: bool = False
     selection: Any = None
     selection_rule: str = "likeliest"
     refinement: str | None = None

@@ -10,6 +10,8 @@ COUNTERPOISE = Recipe(
     # NOTE[DIFF] Every class is trained on: how columns go together, all rows show.
     train_on="all",
     interpolation=None,
+    # NOTE[DIFF] Relations that hold in every real row hold in every synthetic row.
+    relations=True,
     # NOTE[DIFF] One feature moves to the front instead of a permutation of all: the third idea
     # needs no more, and n orders are learned sooner than n!.
     permutation="condition-first",
@@ -24,7 +26,7 @@ COUNTERPOISE = Recipe(
 )
 """The default: rows that people and tools will look at."""
 
-RANKING = Recipe(interpolation=None, selection="classifier", refinement="auto")
+RANKING = Recipe(interpolation=None, relations=True, selection="classifier", refinement="auto")
 """Rows for training a classifier: clear cases of the class, of a model of the minority alone.
 
 NOTE[DIFF] Training stops by itself; where few rows are selected, the model is trained further on

@@ -1,0 +1,360 @@
+"""Relations between columns that hold in all rows of a table, found in it.
+
+The rule that tells them from chance is in ``_evidence``; the searches are in ``_relation_search``
+and ``_formula_search``, which say what is not searched. Here a set without redundancy is chosen.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from counterpoise.columns import Schema, Table
+from counterpoise.constraints._base import Constraint
+from counterpoise.constraints._evidence import Cells, Found
+from counterpoise.constraints._formula import Formula
+from counterpoise.constraints._formula_search import find_formulas
+from counterpoise.constraints._functional_dependency import FunctionalDependency
+from counterpoise.constraints._implication import Implication
+from counterpoise.constraints._implication_search import (
+    MAX_LOG10_OF_IMPLICATION,
+    Implied,
+    find_implications,
+    find_limits,
+)
+from counterpoise.constraints._inequality import Inequality
+from counterpoise.constraints._missing_together import MissingTogether
+from counterpoise.constraints._one_hot import OneHot
+from counterpoise.constraints._relation_search import (
+    find_dependencies,
+    find_joint_dependencies,
+    find_missing_together,
+    find_one_hot,
+    find_orders,
+)
+
+N_EXCEPTIONS_SHOWN = 20
+
+MAX_IMPLICATIONS = 10
+"""Between two columns of which one nearly determines the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation between columns, and how well the rows support it.
+
+    Attributes
+    ----------
+    constraint : Constraint
+        What keeps it.
+    kind : str
+        ``"formula"``, ``"dependency"``, ``"one-hot"``, ``"order"``, ``"implication"`` or
+        ``"missing"``.
+    columns : tuple of column labels
+        The columns that it is between.
+    n_rows : int
+        Rows that support it.
+    log10_chance : float
+        log10 of the probability that independent columns satisfy it in all rows, corrected for the
+        number of candidates.
+    n_exceptions : int
+        Rows that break it; it is not kept where there are any.
+    exceptions : tuple of int
+        Positions in X of the first of these rows.
+    is_kept : bool
+        Whether every synthetic row satisfies it.
+
+    Examples
+    --------
+    >>> print(Relation(Inequality("start", "<=", "end"), "order", ("start", "end"), 1500, -412.5))
+    start <= end (1,500 rows)
+    """
+
+    constraint: Constraint
+    kind: str
+    columns: tuple[Hashable, ...]
+    n_rows: int
+    log10_chance: float
+    n_exceptions: int = 0
+    exceptions: tuple[int, ...] = ()
+    is_kept: bool = True
+
+    def __str__(self) -> str:
+        text = describe(self.constraint)
+        if self.n_exceptions:
+            n_all = self.n_rows + self.n_exceptions
+            return f"{text}, but for {self.n_exceptions:,} of {n_all:,} rows"
+        return f"{text} ({self.n_rows:,} rows)"
+
+
+def describe(constraint: Constraint) -> str:
+    """Say in one line what the relation is."""
+    match constraint:
+        case FunctionalDependency():
+            names = " and ".join(map(str, constraint.determinants))
+            return f"{constraint.dependent} is determined by {names}"
+        case Formula():
+            return f"{constraint.column} = {constraint.expression}"
+        case OneHot():
+            which = "at most one" if constraint.at_most_one else "exactly one"
+            return f"{which} of {_listed(constraint.columns)} is 1"
+        case Inequality():
+            return f"{constraint.left} {constraint.operator} {constraint.right}"
+        case MissingTogether():
+            return f"{_listed(constraint.columns)} are missing together"
+        case Implication():
+            premise = f"{constraint.column} is {_one_of(constraint.values)}"
+            return f"where {premise}, {constraint.then} is {_one_of(constraint.allowed)}"
+    return repr(constraint)
+
+
+def _listed(names: Sequence[object]) -> str:
+    return f"{', '.join(map(str, names[:-1]))} and {names[-1]}"
+
+
+def _one_of(values: Sequence[object]) -> str:
+    if isinstance(values, tuple) and values[:1] == ("range",):
+        low, high = values[1:]
+        if low is None or high is None:
+            return f"at least {low}" if high is None else f"at most {high}"
+        return f"{low} to {high}"
+    return " or ".join("missing" if value is None else str(value) for value in values)
+
+
+def discover(table: Table) -> list[Relation]:
+    """Find relations between columns that hold in all rows, or in nearly all.
+
+    Columns of free text are left out. Of equivalent relations one is returned: each column is
+    derived at most once and never, over others, from itself, and what follows from others is left
+    out. The same table gives the same relations.
+
+    Candidates are found on `_evidence.N_SAMPLED` rows and verified on all: 100,000 rows of 100
+    columns take seconds, and the time grows with the square of the number of columns. Not searched:
+
+    - dependencies on three or more columns, on two beyond the first
+      `_relation_search.MAX_DETERMINANTS` columns, and on columns whose generated values need not be
+      observed ones (many different numbers, free text);
+    - formulas that ``_formula_search`` names;
+    - implications whose premise names two columns or is a range, those that say that a cell is
+      never missing, and nearly true ones;
+    - any relation in which fewer than `_evidence.MIN_TRIED` rows take part.
+
+    Parameters
+    ----------
+    table : Table of shape (n_rows, n_columns)
+        The real rows of all classes, without the label; no cell is ABSENT.
+
+    Returns
+    -------
+    relations : list of Relation
+        Those without exceptions first. The others hold in 99 % of the rows, and are to be shown
+        rather than kept: their exceptions are often errors in the data.
+    """
+    cells = Cells.of(table)
+    chosen = _Chosen(cells)
+    near: list[Found] = []
+
+    formulas = find_formulas(cells, ())
+    chosen.add(formulas)
+    near += [one for one in formulas if not one.is_exact]
+
+    dependencies = [
+        one
+        for one in find_dependencies(cells, chosen.sources)
+        if not any(set(one.columns) <= set(other.columns) for other in near)
+    ]
+    chosen.add(sorted(dependencies, key=lambda one: _preference(cells, one)))
+    known = {(one.columns[1], one.columns[0]): one.is_exact for one in dependencies}
+
+    groups = find_one_hot(cells, chosen.sources)
+    chosen.add(groups)
+    near += [one for one in groups if not one.is_exact]
+    grouped = {at for group in groups for at in group.columns}
+    known |= {pair: True for one in groups for pair in itertools.permutations(one.columns, 2)}
+
+    joint = find_joint_dependencies(cells, chosen.sources, grouped, known)
+    joint = [j for j in joint if not any(set(j.columns) <= set(f.columns) for f in near)]
+    chosen.add(sorted(joint, key=lambda one: one.log10_chance))
+    near += _one_each([*dependencies, *joint], {*chosen.sources, *(f.columns[0] for f in near)})
+
+    orders = find_orders(cells)
+    chosen.add(_reduced([one for one in orders if one.is_exact], chosen.free_orders(orders)))
+    always = [one.pair for one in orders if one.is_exact]
+    rarely_broken = _reduced([one for one in orders if not one.is_exact], always)
+    near += [o for o in rarely_broken if not any(set(o.columns) <= set(f.columns) for f in near)]
+
+    missing = [one for one in map(chosen.left, find_missing_together(cells)) if one]
+    chosen.add(missing)
+    known |= {pair: True for one in missing for pair in itertools.permutations(one.columns, 2)}
+    also_missing = {at for one in missing for at in one.columns[1:]}
+    implications = [
+        one
+        for one in find_implications(cells, chosen.sources)
+        if not known.get(one.pair)
+        and not one.names_missing(also_missing)
+        and not one.follows_from_order(always)
+    ]
+    kept = _reduced_implications(implications, known)
+    chosen.add(kept)
+    settled = {*known, *(one.pair for one in orders), *(one.pair for one in kept)}
+    chosen.add(find_limits(cells, chosen.sources, settled))
+    return [_relation(one, table.schema) for one in (*chosen.found, *near)]
+
+
+class _Chosen:
+    """The relations chosen so far, and from which columns each derived one comes."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+        self.found: list[Found] = []
+        self.sources: dict[int, tuple[int, ...]] = {}
+        self.linear: dict[int, tuple[float, ...]] = {}  # factors of the sources, the constant
+
+    def add(self, found: Iterable[Found]) -> None:
+        """Add those without exceptions that derive no column for the second time or in a circle."""
+        for one in found:
+            if not one.is_exact:
+                continue
+            if one.kind in ("formula", "dependency"):
+                target, *sources = one.columns
+                if target in self.sources or target in self.origins(sources):
+                    continue
+                self.sources[target] = tuple(sources)
+                if one.linear:
+                    self.linear[target] = one.linear
+            self.found.append(one)
+
+    def origins(self, columns: Iterable[int]) -> set[int]:
+        """Return the columns with all those that they come from."""
+        reached: set[int] = set()
+        open_ = list(columns)
+        while open_:
+            at = open_.pop()
+            if at not in reached:
+                reached.add(at)
+                open_ += self.sources.get(at, ())
+        return reached
+
+    def left(self, one: Found) -> Found | None:
+        """Return a group without derived columns; None if fewer than two are left."""
+        columns = tuple(at for at in one.columns if at not in self.sources)
+        if len(columns) < 2:
+            return None
+        names = [self.cells.columns[at].name for at in columns]
+        return replace(one, columns=columns, constraint=MissingTogether(names))
+
+    def free_orders(self, orders: Sequence[Found]) -> list[tuple[int, int]]:
+        """Return which of the orders formulas and dependencies give in any row."""
+        return [one.pair for one in orders if self._is_free(*one.pair)]
+
+    def _is_free(self, low: int, high: int) -> bool:
+        roots = [self.origins([at]) - set(self.sources) for at in (low, high)]
+        if not {low, high} & set(self.sources):
+            return False
+        for at, other in ((low, high), (high, low)):
+            if other in self.sources.get(at, ()) and at not in self.linear:
+                return True  # a ratio or product and its part
+        if roots[0] == roots[1] and len(roots[0]) == 1:
+            return True  # both are functions of one column, whose values were all observed
+        factors: dict[int, float] = {}
+        least = self._add(high, 1.0, factors) + self._add(low, -1.0, factors)
+        for at, factor in factors.items():
+            if abs(factor) > 1e-9:
+                levels = self.cells.levels[at]
+                least += min(factor * np.nanmin(levels), factor * np.nanmax(levels))
+        return bool(least >= -1e-9)
+
+    def _add(self, at: int, factor: float, factors: dict[int, float]) -> float:
+        """Add a column as a linear function of those it comes from; return the constant."""
+        if at not in self.linear:
+            factors[at] = factors.get(at, 0.0) + factor
+            return 0.0
+        *own, constant = self.linear[at]
+        return factor * constant + sum(
+            self._add(source, factor * each, factors)
+            for source, each in zip(self.sources[at], own, strict=True)
+        )
+
+
+def _preference(cells: Cells, one: Found) -> tuple[int, ...]:
+    """Prefer the determinant with the fewest values, then the one that comes first."""
+    target, source = one.columns
+    return (cells.n_distinct(source), source, target)
+
+
+def _one_each(found: Iterable[Found], settled: set[int]) -> list[Found]:
+    """Return of dependencies that nearly hold the best of each column that is not settled."""
+    best: dict[int, Found] = {}
+    for one in sorted(found, key=lambda one: (len(one.columns), len(one.exceptions))):
+        if not one.is_exact and one.columns[0] not in settled:
+            best.setdefault(one.columns[0], one)
+    return list(best.values())
+
+
+def _reduced(orders: Sequence[Found], free: Sequence[tuple[int, int]]) -> list[Found]:
+    """Leave out the orders that follow from others, or from those that are free."""
+    kept = [one for one in orders if one.pair not in free]
+    for one in list(kept):
+        others = [other.pair for other in kept if other is not one]
+        if _leads([*free, *others], *one.pair):
+            kept.remove(one)
+    return kept
+
+
+def _leads(edges: Iterable[tuple[Any, Any]], start: Any, end: Any) -> bool:
+    """Whether a path of edges leads from start to end."""
+    after: dict[Any, list[Any]] = {}
+    for first, second in edges:
+        after.setdefault(first, []).append(second)
+    reached, open_ = {start}, [start]
+    while open_:
+        for at in after.get(open_.pop(), ()):
+            if at == end:
+                return True
+            if at not in reached:
+                reached.add(at)
+                open_.append(at)
+    return False
+
+
+def _reduced_implications(
+    found: Sequence[Implied], nearly: Collection[tuple[int, int]]
+) -> list[Found]:
+    """Leave out the implications that follow from others, and join those that differ in a value.
+
+    Many between two columns of which one nearly determines the other (`nearly`) are left out too.
+    """
+    kept = [one for one in found if not any(one.follows_from(other) for other in found)]
+    for one in kept[::-1]:
+        edges = [edge for other in kept if other is not one for edge in other.edges()]
+        if _leads(edges, one.premise, one.conclusion):
+            kept.remove(one)
+    joined: dict[tuple[Any, ...], list[Implied]] = {}
+    for one in kept:
+        joined.setdefault((one.premise[0], one.conclusion), []).append(one)
+    pairs = Counter(one.pair for one in kept)
+    return [
+        one
+        for group in joined.values()
+        if (one := Implied.joined(group)).log10_chance < MAX_LOG10_OF_IMPLICATION
+        if pairs[group[0].pair] <= MAX_IMPLICATIONS or group[0].pair not in nearly
+    ]
+
+
+def _relation(one: Found, schema: Schema) -> Relation:
+    n_exceptions = len(one.exceptions)
+    return Relation(
+        one.constraint,
+        one.kind,
+        tuple(schema[at].name for at in one.columns),
+        one.n_rows - n_exceptions,
+        one.log10_chance,
+        n_exceptions,
+        tuple(one.exceptions[:N_EXCEPTIONS_SHOWN].tolist()),
+        is_kept=not n_exceptions,
+    )

@@ -1,0 +1,487 @@
+"""Search for formulas: sums, differences, products, ratios, affine functions and dates.
+
+Candidates fit some 24 rows within rounding; they are fitted on the sample of rows, their constants
+written with as few digits as hold, and then verified on all rows. Not searched: sums of more than
+three terms, of three terms in tables of more than `MAX_OF_THREE` columns of numbers, products and
+ratios of more than two columns, products beside further terms, and results that are not rounded to
+the nearest (truncated numbers, whole days or years of a time span).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+
+from counterpoise.constraints._evidence import (
+    MAX_LOG10_CHANCE,
+    MIN_EXPECTED,
+    MIN_SHARE,
+    MIN_TRIED,
+    N_SAMPLED,
+    BoolArray,
+    Cells,
+    FloatArray,
+    Found,
+    IntArray,
+    corrected,
+    log10_choose,
+)
+from counterpoise.constraints._expression import quote
+from counterpoise.constraints._formula import Formula
+
+MAX_OF_THREE: Final = 60
+"""Most columns of numbers among which sums of three terms are searched."""
+
+_MIN_VALUES: Final = (5, 5, 8, 12)  # of a derived column by number of terms
+_MIN_SOURCE_VALUES: Final = 3
+_N_SCREENED: Final = 24  # rows that candidates are searched on
+_MIN_COMPLETE: Final = 48  # sampled rows in which all columns of a search are present
+_MAX_DIGITS: Final = 6  # decimals of a constant
+_MAX_TRIED: Final = 200  # candidates that are fitted per search
+_SLACK: Final = 0.5 + 1e-6  # grid units that a rounded result may be off; ties go either way
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    target: int
+    sources: tuple[int, ...]
+    shape: str  # "linear", "product" or "ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    candidate: _Candidate
+    constants: tuple[Fraction, ...]  # linear: factors, then the constant; else the one factor
+    share: float  # of the sampled rows in which it holds
+    error: float  # root mean square of the rounding errors in these, in grid units
+
+
+def find_formulas(cells: Cells, taken: Collection[int]) -> list[Found]:
+    """Find formulas for columns with a scale: those that hold, and those that nearly do.
+
+    No column is derived twice, and none from itself.
+    """
+    search = _Search(cells, [at for at in cells.searched if cells.scales[at] and at not in taken])
+    for n_terms in (1, 2, 3):
+        for columns, rows in search.blocks():
+            search.keep(_linear(cells, columns, rows, n_terms))
+            if n_terms == 2:
+                search.keep(_products(cells, columns, rows))
+    near = [one for one in search.near if one.columns[0] not in search.sources]
+    return search.exact + near
+
+
+class _Search:
+    """The formulas found so far, and the columns that are left."""
+
+    def __init__(self, cells: Cells, columns: list[int]) -> None:
+        self.cells = cells
+        self.columns = [at for at in columns if cells.n_distinct(at) >= _MIN_SOURCE_VALUES]
+        self.exact: list[Found] = []
+        self.near: list[Found] = []
+        self.sources: dict[int, tuple[int, ...]] = {}  # by derived column
+
+    def blocks(self) -> Iterator[tuple[list[int], IntArray]]:
+        """Yield columns and the sampled rows in which all of them are present.
+
+        The first block has the columns that are rarely missing, each further one starts with the
+        column that is missing most often among those that were in no block yet.
+        """
+        columns = [at for at in self.columns if at not in self.sources]
+        left = list(columns)
+        for _ in range(4):
+            if not left:
+                return
+            known = {at: ~self.cells.missing(at)[self.cells.sample] for at in columns}
+            seed = [] if left == columns else [min(left, key=lambda at: known[at].sum())]
+            rows = np.ones(len(self.cells.sample), dtype=bool)
+            for at in seed:
+                rows &= known[at]
+            chosen = list(seed)
+            for at in sorted(columns, key=lambda at: -int((known[at] & rows).sum())):
+                if at not in chosen and (rows & known[at]).sum() >= _MIN_COMPLETE:
+                    rows &= known[at]
+                    chosen.append(at)
+            left = [at for at in left if at not in chosen and at not in seed]
+            if len(chosen) > 1 and rows.sum() >= _MIN_COMPLETE:
+                yield sorted(chosen), self.cells.sample[rows]
+
+    def keep(self, candidates: tuple[list[_Fit], float]) -> None:
+        """Keep of the fits, best first, those that hold on all rows and are not chance."""
+        fits, n_candidates = candidates
+        for fit in sorted(fits, key=self._rank):
+            target, sources = fit.candidate.target, fit.candidate.sources
+            if target in self.sources or self._is_circular(fit):
+                continue
+            if any({target, *sources} >= set(one.columns) for one in self.near) and fit.share < 1:
+                continue
+            found = _verified(self.cells, fit, n_candidates)
+            if found is not None and found.is_exact:
+                self.exact.append(found)
+                self.sources[target] = sources
+            elif found is not None:
+                self.near.append(found)
+
+    def _rank(self, fit: _Fit) -> tuple[Any, ...]:
+        """Prefer what was rounded, then what gives an order for free.
+
+        A percentage of few decimals is rounded; the part can be computed from it, but with another
+        part it would not be the percentage. Sums of parts that are nowhere negative give an order.
+        """
+        candidate = fit.candidate
+        lows = [float(np.nanmin(self.cells.levels[at])) for at in candidate.sources]
+        is_sum = candidate.shape == "linear" and min(*map(float, fit.constants), *lows) >= 0
+        n_digits = sum(len(_text(constant)) for constant in fit.constants)
+        return (
+            fit.share < 1,
+            -round(fit.error, 1),
+            not is_sum,
+            candidate.shape == "ratio",
+            n_digits // 6,  # 0.27 * minutes rather than 3.7 * charge, if that comes later
+            -candidate.target,
+            n_digits,
+            candidate.sources,
+        )
+
+    def _is_circular(self, fit: _Fit) -> bool:
+        open_ = list(fit.candidate.sources)
+        while open_:
+            at = open_.pop()
+            if at == fit.candidate.target:
+                return True
+            open_ += self.sources.get(at, ())
+        return False
+
+
+# Candidates
+
+
+def _linear(
+    cells: Cells, columns: list[int], rows: IntArray, n_terms: int
+) -> tuple[list[_Fit], float]:
+    """Return the sums of so many terms that fit the sampled rows, and how many were tried."""
+    if n_terms == 3:
+        columns = [at for at in columns if cells.scales[at] == "number"]
+    if len(columns) <= n_terms or (n_terms == 3 and len(columns) > MAX_OF_THREE):
+        return [], 1
+    chosen = _screened(cells, columns, rows)
+    values = np.column_stack([cells.numbers(at, chosen) for at in columns])
+    values -= values.mean(axis=0)
+    more_rows = rows[:: max(1, len(rows) // 100)]
+    checked = np.column_stack([cells.numbers(at, more_rows) for at in columns])
+    checked -= checked.mean(axis=0)
+    grids = np.array([cells.grid(at) for at in columns])
+    is_target = np.array([cells.n_distinct(at) >= _MIN_VALUES[n_terms] for at in columns])
+    n_candidates = math.comb(len(columns), n_terms) * (len(columns) - n_terms)
+    candidates = []
+    subsets = np.array(list(itertools.combinations(range(len(columns)), n_terms)))
+    for part in np.array_split(subsets, len(subsets) // 1000 + 1):
+        terms = values.T[part].transpose(0, 2, 1)  # (n_subsets, n_rows, n_terms)
+        basis, upper = np.linalg.qr(terms)
+        sizes = np.abs(np.diagonal(upper, axis1=1, axis2=2))
+        is_full = (sizes > 1e-6 * np.linalg.norm(terms, axis=1)).all(axis=1)
+        rest = values - basis @ (basis.transpose(0, 2, 1) @ values)
+        fits = np.abs(rest).max(axis=1) <= grids
+        # rounding errors are uniform: 0.29 grid units, root mean square
+        fits &= np.sqrt((rest**2).sum(axis=1) / (len(chosen) - n_terms - 1)) <= 0.4 * grids
+        fits &= is_target & is_full[:, None]
+        subset, at = np.nonzero(fits)
+        factors = np.linalg.pinv(upper[subset]) @ (
+            basis[subset].transpose(0, 2, 1) @ values.T[at][:, :, None]
+        )
+        more = (checked.T[part[subset]].transpose(0, 2, 1) @ factors)[:, :, 0]
+        off = checked.T[at] - more  # (n_candidates, n_checked)
+        off -= np.median(off, axis=1, keepdims=True)
+        holds = (np.abs(off) <= 2.5 * grids[at][:, None]).mean(axis=1) >= 0.9
+        for own, target in zip(part[subset[holds]].tolist(), at[holds].tolist(), strict=True):
+            sources = tuple(columns[source] for source in own)
+            if columns[target] not in sources and _fits_scales(cells, columns[target], sources):
+                candidates.append(_Candidate(columns[target], sources, "linear"))
+    return _fits(cells, candidates, rows), n_candidates
+
+
+def _fits_scales(cells: Cells, target: int, sources: tuple[int, ...]) -> bool:
+    """Whether a linear formula with these columns means something."""
+    own, scales = cells.scales[target], sorted(cells.scales[at] for at in sources)
+    if own == "number":
+        return set(scales) == {"number"} or scales in (["date"] * 2, ["zoned date"] * 2)
+    if own == "duration":
+        return set(scales) == {"duration"} or scales in (["date"] * 2, ["zoned date"] * 2)
+    others = [scale for scale in scales if scale != own]
+    return len(scales) - len(others) == 1 and others in ([], ["number"], ["duration"])
+
+
+def _products(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_Fit], float]:
+    """Return the products and ratios that fit the sampled rows, and how many were tried."""
+    columns = [at for at in columns if cells.scales[at] == "number"]
+    if len(columns) < 3:
+        return [], 1
+    chosen = _screened(cells, columns, rows)
+    values = np.column_stack([cells.numbers(at, chosen) for at in columns])
+    grids = np.array([cells.grid(at) for at in columns])
+    is_target = np.array([cells.n_distinct(at) >= _MIN_VALUES[2] for at in columns])
+    largest = np.abs(values).argmax(axis=0)  # the row that says most of the factor
+    candidates = []
+    for at, (shape, operation) in itertools.product(
+        range(len(columns)), (("product", np.multiply), ("ratio", np.divide))
+    ):
+        with np.errstate(all="ignore"):
+            results = operation(values[:, at, None], values)  # (n_rows, n_others)
+            factors = values[largest, np.arange(len(columns))] / results[largest].T
+            is_open = np.isfinite(factors) & (factors != 0) & is_target
+            is_open[: at if shape == "product" else 0] = False
+            for row in range(len(chosen)):
+                off = np.abs(values[row] - factors * results[row, :, None])
+                is_open &= off <= 1.01 * grids
+                if not is_open.any():
+                    break
+        for other, target in np.argwhere(is_open).tolist():
+            if len({at, other, target}) == 3:
+                sources = (columns[at], columns[other])
+                candidates.append(_Candidate(columns[target], sources, shape))
+    return _fits(cells, candidates, rows), 3 * math.comb(len(columns), 3) * 3
+
+
+def _screened(cells: Cells, columns: list[int], rows: IntArray) -> IntArray:
+    """Return some of the rows, in half of which many columns have a value that is not usual."""
+    some = rows[:: max(1, len(rows) // 500)]
+    rarity = np.zeros(len(some))
+    for at in columns:
+        ranks = cells.ranks[some, at]
+        is_unusual = ranks != np.bincount(ranks).argmax()
+        rarity += is_unusual / max(1, is_unusual.sum())
+    unusual = np.argsort(-rarity, kind="stable")[: _N_SCREENED // 2]
+    others = np.setdiff1d(np.arange(len(some)), unusual)
+    others = others[:: max(1, len(others) // (_N_SCREENED // 2))]
+    chosen: IntArray = some[np.concatenate([unusual, others])[:_N_SCREENED]]
+    return chosen
+
+
+# Constants
+
+
+def _fits(cells: Cells, candidates: list[_Candidate], rows: IntArray) -> list[_Fit]:
+    """Return the candidates, with their constants, that hold in the rows or nearly."""
+    found = []
+    if len(candidates) > _MAX_TRIED / 10 and len(rows) > N_SAMPLED / 2:
+        rows = rows[::2]
+    for candidate in candidates[:_MAX_TRIED]:
+        columns = (candidate.target, *candidate.sources)
+        target, *sources = (cells.numbers(at, rows) for at in columns)
+        grid = cells.grid(candidate.target)
+        scales = [cells.scales[at] for at in columns]
+        best: tuple[float, tuple[Fraction, ...]] = (0.0, ())
+        for constants in _constants(candidate, target, sources, grid, scales):
+            share = float(_holds(candidate, constants, target, sources, grid).mean())
+            if share > best[0]:
+                best = share, constants
+            if share == 1:
+                break
+        if best[0] >= MIN_SHARE:
+            holds = _holds(candidate, best[1], target, sources, grid)
+            errors = (target - _result(candidate, best[1], sources))[holds] / grid
+            error = float(np.sqrt((errors**2).mean()))
+            found.append(_Fit(candidate, best[1], best[0], error))
+    return found
+
+
+def _constants(
+    candidate: _Candidate,
+    target: FloatArray,
+    sources: list[FloatArray],
+    grid: float,
+    scales: list[str],
+) -> Iterator[tuple[Fraction, ...]]:
+    """Yield constants to try, those with few digits first."""
+    if candidate.shape != "linear":
+        with np.errstate(all="ignore"):
+            results = _result(candidate, (Fraction(1),), sources)
+            ratios = target / results
+        is_known = np.isfinite(ratios)
+        if not is_known.any():
+            return
+        # large results say most of the factor
+        large = np.flatnonzero(is_known & (np.abs(target) >= np.quantile(np.abs(target), 0.9)))
+        if len(large):
+            yield from ((factor,) for factor in _short(float(np.median(ratios[large]))))
+        return
+    factors = _least_squares(target, sources, grid)
+    for rounded in zip(*map(_short, factors), strict=True):
+        if any(factor == 0 for factor in rounded) or not _has_factors(rounded, scales):
+            continue
+        result = _result(candidate, (*rounded, Fraction(0)), sources)
+        rest = target - result
+        inside = rest[np.abs(rest - np.median(rest)) <= grid]
+        if len(inside) < MIN_SHARE * len(rest):
+            continue
+        for constant in _short((float(inside.min()) + float(inside.max())) / 2):
+            if constant and scales[0] == "duration":
+                break
+            yield (*rounded, constant)
+
+
+def _least_squares(target: FloatArray, sources: list[FloatArray], grid: float) -> list[float]:
+    """Return the factors by least squares; a second fit leaves out rows that are far off."""
+    rows = np.ones(len(target), dtype=bool)
+    for _ in range(4):
+        matrix = np.column_stack([source[rows] for source in sources])
+        matrix = matrix - matrix.mean(axis=0)
+        own = target[rows] - target[rows].mean()
+        factors = np.linalg.lstsq(matrix, own, rcond=None)[0]
+        rest = target - np.column_stack(sources) @ factors
+        off = np.abs(rest - np.median(rest))
+        kept = off <= max(grid, 4 * float(np.quantile(off, 0.9)))
+        if (kept == rows).all():
+            break
+        rows = kept
+    return [float(factor) for factor in factors]
+
+
+def _short(number: float) -> list[Fraction]:
+    """Return numbers near to one, those that are short to write first."""
+    exact = Fraction(number)
+    decimal = [Fraction(Decimal(f"{number:.{digits}f}")) for digits in range(_MAX_DIGITS + 1)]
+    small, medium, large = (exact.limit_denominator(most) for most in (12, 100, 1000))
+    return [*decimal[:2], small, *decimal[2:5], medium, *decimal[5:], large]
+
+
+def _has_factors(factors: tuple[Fraction, ...], scales: list[str]) -> bool:
+    """Whether the factors of dates are such that their zero does not matter."""
+    own = scales[0]
+    of_dates = [f for f, scale in zip(factors, scales[1:], strict=True) if "date" in scale]
+    if not of_dates:
+        return True
+    return sum(of_dates) == (1 if "date" in own else 0) and (
+        own != "duration" or abs(of_dates[0]) == 1
+    )
+
+
+def _result(
+    candidate: _Candidate, constants: tuple[Fraction, ...], sources: Sequence[FloatArray]
+) -> FloatArray:
+    """Return the formula's results before they are rounded."""
+    if candidate.shape != "linear":
+        with np.errstate(all="ignore"):
+            is_product = candidate.shape == "product"
+            result = sources[0] * sources[1] if is_product else sources[0] / sources[1]
+            return np.asarray(result * float(constants[0]))
+    *factors, constant = map(float, constants)
+    total = np.full(len(sources[0]), constant)
+    for factor, source in zip(factors, sources, strict=True):
+        total += factor * source
+    return total
+
+
+def _holds(
+    candidate: _Candidate,
+    constants: tuple[Fraction, ...],
+    target: FloatArray,
+    sources: Sequence[FloatArray],
+    grid: float,
+) -> BoolArray:
+    result = _result(candidate, constants, sources)
+    sizes = np.abs(target) + sum(np.abs(source) for source in sources)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(target - result) <= _SLACK * grid + 1e-13 * sizes)
+
+
+# Verification
+
+
+def _verified(cells: Cells, fit: _Fit, n_candidates: float) -> Found | None:
+    """Return the formula if it holds in all rows, or nearly, and is not chance."""
+    candidate = fit.candidate
+    target_at = candidate.target
+    missing = np.zeros(len(cells), dtype=bool)
+    for at in candidate.sources:
+        missing |= cells.missing(at)
+    if (missing != cells.missing(target_at)).any():
+        return None
+    known = np.flatnonzero(~missing)
+    target = cells.numbers(target_at, known)
+    sources = [cells.numbers(at, known) for at in candidate.sources]
+    grid = cells.grid(target_at)
+    holds = _holds(candidate, fit.constants, target, sources, grid)
+    n_known, broken = len(known), np.flatnonzero(~holds)
+    if n_known < MIN_TRIED or len(broken) > (1 - MIN_SHARE) * n_known:
+        return None
+    # where there are exceptions, the formula must be simple: each source says a lot
+    least = max(MIN_EXPECTED, 0.1 * n_known if len(broken) else 0)
+    if not _all_matter(candidate, fit.constants, target, sources, grid, least):
+        return None
+    ranks = cells.ranks[known, target_at]
+    frequency = np.bincount(ranks, minlength=len(cells.distinct[target_at])) / n_known
+    # rows with equal sources are one piece of evidence: think of years and a series by year
+    tried = cells.ranks[known[holds]][:, candidate.sources]
+    first = np.unique(tried, axis=0, return_index=True)[1]
+    logs = np.sort(np.log10(frequency[ranks[holds][first]]))
+    n_constants = len(candidate.sources) + 1
+    log10 = float(logs[n_constants:].sum()) + log10_choose(n_known, len(broken))
+    # each rounding of the constants that was tried is a candidate
+    chance = corrected(log10, n_candidates * 10.0 ** len(fit.constants))
+    expected = n_known * (1 - float((frequency**2).sum()))
+    if chance >= MAX_LOG10_CHANCE or expected < max(MIN_EXPECTED, 5 * len(broken)):
+        return None
+    columns = (target_at, *candidate.sources)
+    constraint = Formula(cells.columns[target_at].name, _expression(cells, fit))
+    linear = tuple(map(float, fit.constants)) if candidate.shape == "linear" else ()
+    return Found(constraint, "formula", columns, n_known, chance, known[broken], linear)
+
+
+def _all_matter(
+    candidate: _Candidate,
+    constants: tuple[Fraction, ...],
+    target: FloatArray,
+    sources: list[FloatArray],
+    grid: float,
+    least: float,
+) -> bool:
+    """Whether the formula fails in as many rows if any one source is held at its median."""
+    for at in range(len(sources)):
+        held = list(sources)
+        held[at] = np.full(len(target), np.median(sources[at]))
+        n_failing = np.count_nonzero(~_holds(candidate, constants, target, held, grid))
+        if n_failing < least:
+            return False
+    return True
+
+
+# Writing
+
+
+def _expression(cells: Cells, fit: _Fit) -> str:
+    names = [quote(cells.columns[at].name) for at in fit.candidate.sources]
+    if fit.candidate.shape != "linear":
+        operator = "*" if fit.candidate.shape == "product" else "/"
+        factor = fit.constants[0]
+        text = f"{names[0]} {operator} {names[1]}"
+        return text if factor == 1 else f"{_text(factor)} * {text}"
+    *factors, constant = fit.constants
+    if len(names) == 2 and factors[0] == -factors[1] and abs(factors[0]) != 1:
+        first, second = names if factors[0] > 0 else names[::-1]
+        terms = [(abs(factors[0]), f"({first} - {second})")]
+    else:
+        terms = sorted(zip(factors, names, strict=True), key=lambda term: term[0] < 0)
+    text = ""
+    for factor, name in terms:
+        size = name if abs(factor) == 1 else f"{_text(abs(factor))} * {name}"
+        text += (" + " if factor > 0 else " - ") + size
+    if constant:
+        text += (" + " if constant > 0 else " - ") + _text(abs(constant))
+    return text[3:] if text.startswith(" + ") else f"-{text[3:]}"
+
+
+def _text(number: Fraction) -> str:
+    """Write a number as a decimal where that is short, else as a fraction."""
+    scaled = number * 10**_MAX_DIGITS
+    if scaled.denominator == 1:
+        text = f"{Decimal(scaled.numerator).scaleb(-_MAX_DIGITS):f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{number.numerator} / {number.denominator}"

@@ -1,0 +1,408 @@
+"""Searches for columns missing together, dependencies, one-hot groups and orders."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from counterpoise.constraints._evidence import (
+    MAX_LOG10_CHANCE,
+    MIN_EXPECTED,
+    MIN_SHARE,
+    MIN_TRIED,
+    N_SAMPLED,
+    BoolArray,
+    Cells,
+    FloatArray,
+    Found,
+    IntArray,
+    Pairs,
+    corrected,
+    log10_choose,
+    log10_disjoint,
+    log10_same,
+    share_ordered,
+)
+from counterpoise.constraints._functional_dependency import FunctionalDependency
+from counterpoise.constraints._inequality import Inequality
+from counterpoise.constraints._missing_together import MissingTogether
+from counterpoise.constraints._one_hot import OneHot
+
+MAX_DETERMINANTS: Final = 60
+"""Most columns among which pairs of determinants are searched."""
+
+_NO_ROWS: Final = np.empty(0, dtype=np.int64)
+_MAX_ONE_HOT_STEPS: Final = 300
+_MIN_ORDERED: Final = 5  # distinct values of a column in an order; fewer may be codes
+_CLOSE: Final = 0.02  # gap from a bound, beside the median gap, that some row must have
+_RATHER_CLOSE: Final = 0.1  # and one that a share of `_MIN_CLOSE` of the rows must have
+_MIN_CLOSE: Final = 0.01
+_MAX_LOG10_OF_RARE_BOUND: Final = -60.0  # log10 of chance from which on the share may be lower
+
+
+def find_missing_together(cells: Cells) -> list[Found]:
+    """Find the columns that are missing in the same rows."""
+    groups: dict[bytes, list[int]] = {}
+    for at in range(cells.n_columns):
+        if cells.has_missing(at) and len(cells.distinct[at]) > 1:
+            groups.setdefault(np.packbits(cells.missing(at)).tobytes(), []).append(at)
+    n_candidates = math.comb(sum(map(len, groups.values())), 2)
+    found = []
+    for members in groups.values():
+        n_missing = int(cells.missing(members[0]).sum())
+        # one further column that is missing in the same rows
+        chance = corrected(-log10_choose(len(cells), n_missing), n_candidates)
+        if len(members) > 1 and chance < MAX_LOG10_CHANCE:
+            constraint = MissingTogether([cells.columns[at].name for at in members])
+            found.append(Found(constraint, "missing", tuple(members), len(cells), chance, _NO_ROWS))
+    return found
+
+
+# Functional dependencies
+
+
+def find_dependencies(cells: Cells, taken: Collection[int]) -> list[Found]:
+    """Find all A -> B, where A has few values; missing is a value like others."""
+    targets = [at for at in cells.searched if at not in taken]
+    sources = [at for at in cells.few if at not in taken]
+    n_candidates = len(sources) * max(1, len(targets) - 1)
+    rows = np.ascontiguousarray(cells.ranks[cells.sample])
+    found = []
+    most = 3 * (1 - MIN_SHARE) * len(rows)
+    for source in sources:
+        _, changes = _changes(rows, rows[:, source])
+        for target in targets:
+            if target != source and changes[target] <= most:
+                one = _dependency(cells, (source,), target, n_candidates)
+                if one is not None:
+                    found.append(one)
+    return found
+
+
+def find_joint_dependencies(
+    cells: Cells,
+    taken: Collection[int],
+    grouped: Collection[int],
+    known: Collection[tuple[int, int]],
+) -> list[Found]:
+    """Find (A, B) -> C in all rows, where neither A nor B determines C, and not nearly.
+
+    `known` has the pairs (A, C) where A does so, `grouped` columns that cannot be derived. The
+    chance is that of C given A, or given B, whichever is larger: what one of them says of C is no
+    evidence for the other.
+    """
+    targets = [at for at in cells.searched if at not in taken and at not in grouped]
+    sources = [at for at in cells.few if at not in taken][:MAX_DETERMINANTS]
+    n_candidates = math.comb(len(sources), 2) * max(1, len(targets) - 2)
+    rows = np.ascontiguousarray(
+        cells.ranks[cells.sample[:: 1 + (len(cells.sample) > N_SAMPLED // 2)]]
+    )
+    alone = {at: _changes(rows, rows[:, at]) for at in sources}
+    least = MIN_EXPECTED * len(rows) / len(cells) / 3
+    found = []
+    for first, second in itertools.combinations(sources, 2):
+        if (first, second) in known or (second, first) in known:
+            continue
+        groups = rows[:, first] * len(cells.distinct[second]) + rows[:, second]
+        n_same, changes = _changes(rows, groups)
+        if n_same < len(rows) / 2:
+            continue
+        # about as many as there would be if the other determinant did not matter
+        usual = np.minimum(*(alone[at][1] * n_same / alone[at][0] for at in (first, second)))
+        for target in targets:
+            if changes[target] or usual[target] < least or target in (first, second):
+                continue
+            if not {(first, target), (second, target)} & set(known):
+                one = _dependency(cells, (first, second), target, n_candidates)
+                if one is not None and one.is_exact:
+                    found.append(one)
+    return found
+
+
+def _changes(rows: Any, groups: Any) -> tuple[int, IntArray]:
+    """Return how many rows follow one of their group, and for how many of them a column differs."""
+    order = np.argsort(groups, kind="stable")
+    is_same = np.diff(groups[order]) == 0
+    sorted_rows = rows[order]
+    changes = ((sorted_rows[1:] != sorted_rows[:-1]) & is_same[:, None]).sum(axis=0)
+    return max(1, int(is_same.sum())), changes
+
+
+def _dependency(
+    cells: Cells, sources: tuple[int, ...], target: int, n_candidates: int
+) -> Found | None:
+    """Return the dependency if it holds in all rows, or nearly, and is not chance."""
+    n_rows, n_values = len(cells), len(cells.distinct[target])
+    groups, n_groups = _groups(cells, sources)
+    pairs = Pairs.of(groups, n_groups, cells.ranks[:, target], n_values)
+    usual, n_usual = pairs.most()
+    n_exceptions = n_rows - int(n_usual.sum())
+    if n_exceptions > (1 - MIN_SHARE) * n_rows:
+        return None
+    n_tried = n_rows - n_groups
+    if n_tried < MIN_TRIED:
+        return None
+    log10, expected = -math.inf, math.inf
+    for given in [()] if len(sources) == 1 else [sources[:1], sources[1:]]:
+        own_log10, own_expected = _within(cells, given, groups, n_usual, target)
+        log10, expected = max(log10, own_log10), min(expected, own_expected)
+    chance = corrected(log10 + log10_choose(n_rows, n_exceptions), n_candidates)
+    if chance >= MAX_LOG10_CHANCE or expected < MIN_EXPECTED:
+        return None
+    if n_exceptions and expected < 5 * n_exceptions:
+        return None
+    names = [cells.columns[at].name for at in sources]
+    exceptions = _NO_ROWS
+    if n_exceptions:
+        exceptions = np.flatnonzero(usual[groups] != cells.ranks[:, target])
+    constraint = FunctionalDependency(names, cells.columns[target].name)
+    return Found(constraint, "dependency", (target, *sources), n_rows, chance, exceptions)
+
+
+def _groups(cells: Cells, sources: tuple[int, ...]) -> tuple[IntArray, int]:
+    """Return which combination of the sources' values each row has, and how many there are."""
+    groups = cells.ranks[:, sources[0]].astype(np.int64)
+    if len(sources) == 1:
+        return groups, len(cells.distinct[sources[0]])
+    for at in sources[1:]:
+        groups = groups * len(cells.distinct[at]) + cells.ranks[:, at]
+    found, groups = np.unique(groups, return_inverse=True)
+    return groups.astype(np.int64), len(found)
+
+
+def _within(
+    cells: Cells, given: tuple[int, ...], groups: IntArray, n_usual: IntArray, target: int
+) -> tuple[float, float]:
+    """Return log10 of the chance of pure groups, and how many exceptions chance would make.
+
+    The target is shuffled among the rows that agree in the columns `given`.
+    """
+    n_values = len(cells.distinct[target])
+    if given:
+        outer, n_outer = cells.ranks[:, given[0]].astype(np.int64), len(cells.distinct[given[0]])
+    else:
+        outer, n_outer = np.zeros(len(cells), dtype=np.int64), 1
+    cells_of = Pairs.of(outer, n_outer, cells.ranks[:, target], n_values)
+    outer_of = np.zeros(len(n_usual), dtype=np.int64)
+    outer_of[groups] = outer
+    log10, expected = 0.0, 0.0
+    for which in range(n_outer):
+        counts = cells_of.counts[cells_of.first == which]
+        sizes = n_usual[outer_of == which]
+        if not len(counts):
+            continue
+        shares = counts / counts.sum()
+        log10 += log10_same(shares, sizes)
+        expected += float((sizes[sizes > 0] - 1).sum() * (1 - (shares**2).sum()))
+    return log10, expected
+
+
+# One-hot groups
+
+
+def find_one_hot(cells: Cells, taken: Collection[int]) -> list[Found]:
+    """Find groups of columns of 0 and 1 of which exactly one, or at most one, is 1 in a row.
+
+    Groups of two of which exactly one is 1 are one-to-one codes, and so dependencies.
+    """
+    flags = [at for at in cells.searched if at not in taken and _is_flag(cells, at)]
+    if len(flags) < 2:
+        return []
+    marks = np.column_stack([cells.ranks[:, at] == 1 for at in flags])
+    n_marked = marks.sum(axis=0)
+    both = marks.T.astype(np.float32) @ marks.astype(np.float32)
+    exclusive = both == 0
+    found, used, covered = [], set(taken), set(taken)
+    for start in range(len(flags)):
+        if flags[start] in used:
+            continue
+        usable = np.array([at not in used for at in flags])
+        group = _exact_cover(marks, exclusive & usable, [start])
+        is_exact = group is not None
+        if group is None or len(group) < 3:
+            is_exact = False
+            group = _clique(start, exclusive & usable, n_marked, len(cells))
+        members = [flags[at] for at in sorted(group)]
+        chance = log10_disjoint(len(cells), n_marked[sorted(group)].tolist())
+        chance = corrected(chance, math.comb(len(flags), len(members)))
+        expected = len(cells) * float(
+            (n_marked[group] / len(cells)).sum() ** 2 - ((n_marked[group] / len(cells)) ** 2).sum()
+        )
+        if len(members) < 2 or chance >= MAX_LOG10_CHANCE or expected / 2 < MIN_EXPECTED:
+            continue
+        constraint = OneHot([cells.columns[at].name for at in members], at_most_one=not is_exact)
+        found.append(Found(constraint, "one-hot", tuple(members), len(cells), chance, _NO_ROWS))
+        used.update(members)
+        covered.update(members if is_exact else ())
+    return found + _near_one_hot(cells, flags, both, covered)
+
+
+def _near_one_hot(
+    cells: Cells, flags: list[int], both: npt.NDArray[np.float32], used: Collection[int]
+) -> list[Found]:
+    """Return the groups of which exactly one is 1 but for a few rows, to be reported."""
+    found: list[Found] = []
+    n_marked = both.diagonal()
+    reported: set[int] = set()
+    for start in range(len(flags)):
+        group = [start]
+        for at in range(start + 1, len(flags)):
+            expected = n_marked[group] * n_marked[at] / len(cells)
+            if (both[group, at] <= 0.05 * expected).all() and expected.min() >= MIN_EXPECTED:
+                group.append(at)
+        members = [flags[at] for at in group]
+        if len(group) < 3 or {*used, *reported} & set(members):
+            continue
+        marks = np.column_stack([cells.ranks[:, at] == 1 for at in members])
+        exceptions = np.flatnonzero(marks.sum(axis=1) != 1)
+        if not 0 < len(exceptions) <= (1 - MIN_SHARE) * len(cells):
+            continue
+        kept = np.delete(marks, exceptions, axis=0)
+        chance = log10_disjoint(len(kept), kept.sum(axis=0).tolist())
+        chance += log10_choose(len(cells), len(exceptions))
+        chance = corrected(chance, math.comb(len(flags), len(group)))
+        if chance < MAX_LOG10_CHANCE:
+            constraint = OneHot([cells.columns[at].name for at in members])
+            found.append(
+                Found(constraint, "one-hot", tuple(members), len(cells), chance, exceptions)
+            )
+            reported.update(members)
+    return found
+
+
+def _is_flag(cells: Cells, at: int) -> bool:
+    if cells.has_missing(at) or len(cells.distinct[at]) != 2:
+        return False
+    low, high = cells.cell(at, 0), cells.cell(at, 1)
+    return not isinstance(low, str) and not isinstance(high, str) and bool(low == 0 and high == 1)
+
+
+def _exact_cover(marks: BoolArray, exclusive: BoolArray, group: list[int]) -> list[int] | None:
+    """Return the group with further columns, so that each row has exactly one 1; None if none."""
+    steps = itertools.count()
+
+    def cover(group: list[int]) -> list[int] | None:
+        uncovered = ~marks[:, group].any(axis=1)
+        if not uncovered.any():
+            return group
+        if next(steps) > _MAX_ONE_HOT_STEPS:
+            return None
+        row = int(uncovered.argmax())
+        open_ = exclusive[group].all(axis=0) & marks[row]
+        for at in np.flatnonzero(open_).tolist():
+            covered = cover([*group, at])
+            if covered is not None:
+                return covered
+        return None
+
+    return cover(group)
+
+
+def _clique(start: int, exclusive: BoolArray, n_marked: IntArray, n_rows: int) -> list[int]:
+    """Return the group with all columns, each in turn, that exclude those before beyond chance."""
+    group = [start]
+    n_pairs = math.comb(len(n_marked), 2)
+    for at in range(start + 1, len(n_marked)):
+        if exclusive[group, at].all() and all(
+            corrected(log10_disjoint(n_rows, n_marked[[member, at]].tolist()), n_pairs)
+            < MAX_LOG10_CHANCE
+            and n_marked[member] * n_marked[at] / n_rows >= MIN_EXPECTED
+            for member in group
+        ):
+            group.append(at)
+    return group
+
+
+# Orders
+
+
+def find_orders(cells: Cells) -> list[Found]:
+    """Find A <= B and A < B between columns of one scale, all of them.
+
+    The bound must be touched: that all men of a table weigh less kilograms than they have
+    centimetres is no law. So the smallest difference must be small beside the usual one.
+    """
+    found = []
+    ordered = [
+        at for at in cells.searched if cells.scales[at] and cells.n_distinct(at) >= _MIN_ORDERED
+    ]
+    values = {at: cells.numbers(at, cells.sample) for at in ordered}
+    n_candidates = sum(
+        cells.scales[a] == cells.scales[b] for a, b in itertools.permutations(ordered, 2)
+    )
+    for low, high in itertools.permutations(ordered, 2):
+        if cells.scales[low] != cells.scales[high]:
+            continue
+        gaps = values[high] - values[low]
+        n_known = np.count_nonzero(gaps == gaps)
+        if np.count_nonzero(gaps < 0) > 2 * (1 - MIN_SHARE) * n_known or n_known < MIN_TRIED / 2:
+            continue
+        one = _order(cells, low, high, n_candidates)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def _order(cells: Cells, low: int, high: int, n_candidates: int) -> Found | None:
+    lower, upper = cells.numbers(low), cells.numbers(high)
+    if np.count_nonzero(lower > upper) > (1 - MIN_SHARE) * len(lower):
+        return None
+    known = np.flatnonzero(~np.isnan(lower) & ~np.isnan(upper))
+    lower, upper = lower[known], upper[known]
+    gaps = upper - lower
+    n_known, broken = len(known), np.flatnonzero(gaps < 0)
+    if n_known < MIN_TRIED or len(broken) > (1 - MIN_SHARE) * n_known:
+        return None
+    # The usual value of the upper column (such as 0) is no evidence: that it leaves only 0 in the
+    # other one would be an implication.
+    counts = cells.counts[high].copy()
+    usual = counts[cells.has_missing(high) :].argmax() + cells.has_missing(high)
+    counts[usual] = 0
+    n_tried = np.count_nonzero(cells.ranks[known, high] != usual)
+    if n_tried < MIN_TRIED:
+        return None
+    share = share_ordered(cells.levels[low], cells.counts[low], cells.levels[high], counts)
+    if not 0 < share < 1 or n_tried * (1 - share) < max(MIN_EXPECTED, 5 * len(broken)):
+        return None
+    log10 = n_tried * math.log10(share) + log10_choose(n_known, len(broken))
+    chance = corrected(log10, n_candidates)
+    step = max(cells.grid(low), cells.grid(high))
+    is_strict = bool(np.abs(gaps).min() > 0.5 * step)  # no row has them equal
+    is_evident = chance < _MAX_LOG10_OF_RARE_BOUND and not len(broken)
+    least_close = 0.0 if is_evident else _MIN_CLOSE
+    if chance >= MAX_LOG10_CHANCE or not _is_bound(
+        lower, upper, gaps - step * (gaps > 0) * is_strict, least_close
+    ):
+        return None
+    # although many have them next to each other
+    n_next = int(((gaps > 0) & (gaps < 1.5 * step)).sum())
+    is_strict = is_strict and n_next >= MIN_EXPECTED
+    names = cells.columns[low].name, cells.columns[high].name
+    constraint = Inequality(names[0], "<" if is_strict else "<=", names[1])
+    return Found(constraint, "order", (low, high), n_known, chance, known[broken])
+
+
+def _is_bound(lower: FloatArray, upper: FloatArray, gaps: FloatArray, least_close: float) -> bool:
+    """Whether rows come close to the bound, and few go beyond it beside those that come close.
+
+    Close is meant beside the usual gap and, as large rows have large gaps, beside the value too.
+    """
+    inside, beyond = gaps >= 0, gaps < 0
+    relative = gaps / np.maximum(np.maximum(np.abs(upper), np.abs(lower)), 1e-300)
+    for sizes in (gaps, relative):
+        usual = np.median(sizes[inside])
+        if not sizes[inside].min() <= _CLOSE * usual:
+            return False
+        if np.mean(sizes[inside] <= _RATHER_CLOSE * usual) < least_close:
+            return False
+        if beyond.any():
+            reach = float(np.median(-sizes[beyond]))
+            n_close = np.count_nonzero(sizes[inside] <= reach)
+            if n_close < 10 * np.count_nonzero(beyond) or (gaps == 0).mean() > 0.9:
+                return False
+    return True
