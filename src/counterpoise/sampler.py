@@ -78,8 +78,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         names, positions, or a boolean mask. ``"auto"`` goes by dtypes and values.
     column_types : dict, default=None
         Types of columns where the inferred one is wrong: name -> ``"categorical"``,
-        ``"ordered"``, ``"boolean"``, ``"integer"``, ``"decimal"``, ``"datetime"``,
-        ``"duration"`` or ``"text"``.
+        ``"ordered"``, ``"boolean"``, ``"integer"``, ``"decimal"``, ``"scientific"`` (numbers over
+        many magnitudes), ``"datetime"``, ``"duration"`` or ``"text"``. Numbers and times that have
+        few distinct values for their rows keep exactly these; one whose type is declared can have
+        any value in its range.
     constraints : "auto", list of Constraint or None, default="auto"
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
         ``[Range("age", 18, 75), Formula("total", "price * quantity")]``. Columns that a `Formula`

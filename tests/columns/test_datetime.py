@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.columns import ABSENT, MISSING, DatetimeColumn, DurationColumn
+from counterpoise.columns import (
+    ABSENT,
+    MISSING,
+    DatetimeColumn,
+    DurationColumn,
+    Schema,
+    Table,
+)
+from counterpoise.columns._frames import with_labels
+from counterpoise.constraints import Inequality
 from counterpoise.errors import SchemaError
 
 
@@ -163,3 +172,72 @@ def test_arrow_durations_are_placed_in_order() -> None:
     series = series_of([datetime.timedelta(1), None], "duration[us][pyarrow]")
     floats = DurationColumn.infer(series).to_floats(series)
     np.testing.assert_array_equal(floats, [86_400e6, np.nan])
+
+
+def local(zone: str, start: str, freq: str = "D", periods: int = 700) -> pd.Series[Any]:
+    clocks = pd.date_range(start, periods=periods, freq=freq)
+    is_first = np.ones(periods, dtype=bool)
+    moments = clocks.tz_localize(zone, ambiguous=is_first, nonexistent="shift_forward")
+    return pd.Series(moments, name="x")
+
+
+@pytest.mark.parametrize(
+    ("series", "unit"),
+    [
+        (local("Europe/Berlin", "2023-01-01"), "D"),
+        (local("America/Sao_Paulo", "2017-01-01"), "D"),  # clocks went from 0:00 to 1:00
+        (local("America/Havana", "2017-01-01"), "D"),  # and from 1:00 back to 0:00
+        (local("Asia/Kolkata", "2023-01-01", "h"), "h"),
+        (local("Asia/Kathmandu", "2023-01-01"), "D"),
+        (local("Europe/Berlin", "2023-01-01").dt.as_unit("s"), "D"),
+    ],
+)
+def test_midnights_of_a_zone_stay_midnights(series: pd.Series[Any], unit: str) -> None:
+    series.iloc[3] = None
+    column = DatetimeColumn.infer(series)
+    assert (column.unit, column.is_local) == (unit, True)
+    codes = column.encode(series)
+    pd.testing.assert_series_equal(column.decode(codes), series)
+    made = column.decode(np.arange(column.low, column.high + 1))
+    assert set(made.dropna()) == set(series.dropna()) | {made[3]}
+    assert column.code_of(series[5]) == column.low + 5
+    with pytest.raises(SchemaError, match="range"):
+        column.encode((series + pd.Timedelta("1min")).astype(series.dtype))
+
+
+def test_midnights_of_an_arrow_zone_stay_midnights() -> None:
+    pytest.importorskip("pyarrow")
+    series = local("Europe/Berlin", "2023-01-01").astype("timestamp[us, tz=Europe/Berlin][pyarrow]")
+    column = DatetimeColumn.infer(series)
+    assert (column.unit, column.is_local) == ("D", True)
+    pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
+
+
+def test_other_instants_of_a_zone_count_in_utc() -> None:
+    for series in (
+        pd.Series(
+            pd.date_range("2023-01-01", periods=9000, freq="h", tz="Europe/Berlin"), name="x"
+        ),
+        local("UTC", "2023-01-01"),
+        local("Europe/Berlin", "2023-01-01 00:00:01", "977s"),
+    ):
+        column = DatetimeColumn.infer(series)
+        assert not column.is_local
+        pd.testing.assert_series_equal(column.decode(column.encode(series)), series)
+
+
+def test_a_range_of_midnights_is_read_in_the_zone() -> None:
+    column = DatetimeColumn.infer(local("Europe/Berlin", "2023-01-01"))
+    limited = column.restrict_range("2023-06-01", pd.Timestamp("2023-06-02 23:00", tz="UTC"))
+    ends = limited.decode(np.array([limited.low, limited.high]))
+    assert ends.astype(str).tolist() == ["2023-06-01 00:00:00+02:00", "2023-06-03 00:00:00+02:00"]
+
+
+def test_midnights_are_compared_with_other_instants() -> None:
+    days = local("Europe/Berlin", "2023-01-01")
+    frame = pd.DataFrame({"day": days, "then": days + pd.to_timedelta(np.arange(700), "min")})
+    table = Table.from_frame(frame, Schema.infer(frame))
+    assert [column.is_local for column in table.schema] == [True, False]
+    labelled = with_labels(table, np.zeros(700), None)
+    assert Inequality("day", "<=", "then").accepts(labelled).all()
+    assert Inequality("day", "<", "then").accepts(labelled).sum() == 699

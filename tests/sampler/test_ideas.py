@@ -86,6 +86,17 @@ def test_what_neighbours_miss_is_missing():
     assert missing[new[:, 1] > 60].all()
 
 
+def test_what_neighbours_share_is_shared_and_nothing_between():
+    a = np.arange(100)
+    frame = pd.DataFrame({"a": a, "b": np.where(a < 50, 2000 + a, -999)})
+    table = labelled_table(frame, pd.Series(["n", "y"] * 50, name="t"))
+    new = interpolate(table, {YES: 300}, np.random.default_rng(0)).codes
+    is_sentinel = new[:, 2] == -999
+    assert not is_sentinel[new[:, 1] < 40].any()
+    assert is_sentinel[new[:, 1] > 60].all()
+    assert (new[~is_sentinel, 2] >= 2000).all()
+
+
 def test_distances_are_between_values_whatever_the_decimals():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"wide": rng.integers(0, 1000, 60), "share": rng.random(60).round(2)})

@@ -278,6 +278,6 @@ def test_a_mean_that_gaps_were_filled_with_is_written_beside_short_numbers(name)
         written = list(cell.encode(code))
         assert cell.automaton.read(written) == code
         lengths[code] = len(written)
-    assert lengths[column.exceptions[0]] == 1 or not name.startswith("table")
+    assert lengths[column.atoms[0]] == 1 or not name.startswith("table")
     assert lengths[240_000_000] <= 6, "no trailing zeros"
     assert cell.automaton.read(list(cell.encode(240_000_001))) is None

@@ -6,13 +6,10 @@ one subclass of :class:`Column` and register it with :func:`register_column_type
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
-from fractions import Fraction
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
@@ -272,10 +269,19 @@ class Column(ABC):
         """Bring any numbers to the nearest codes that the column can have (if `is_numeric`)."""
         raise NotImplementedError
 
+    def not_interpolated(self, codes: Codes) -> Codes:
+        """Return the codes that are no numbers on a scale, ABSENT for others (if `is_numeric`)."""
+        return np.where(codes == MISSING, codes, ABSENT)
+
     @property
     def unit_size(self) -> float:
         """By how much the values of two neighbouring codes differ (if `is_numeric`)."""
         raise NotImplementedError
+
+    @property
+    def measure(self) -> Hashable:
+        """What the values are sizes of: those of columns of one measure can be compared."""
+        return None
 
     def common_scales(self, other: Column) -> tuple[int, int] | None:  # noqa: ARG002
         """Return the factors that bring both columns' codes to one unit; None if none do."""
@@ -347,125 +353,6 @@ class Column(ABC):
                 f"is missing in row {int(missing.argmax())}, but never was in the table of the "
                 "schema. Fill it, or infer the schema anew."
             )
-
-
-@dataclass(frozen=True)
-class RangedColumn(Column):
-    """A column whose codes lie in a range: numbers, instants and durations."""
-
-    is_numeric = True
-    generated_values = "any values in its range, and some may occur twice"
-    stays_non_negative: ClassVar[bool] = True
-    """Whether a range that is nowhere negative is not widened below 0."""
-
-    low: int  # smallest and largest code, both allowed
-    high: int
-
-    @property
-    def code_range(self) -> tuple[int, int]:
-        return self.low, self.high
-
-    @property
-    def n_values(self) -> float:
-        return self.high - self.low + 1
-
-    def contains(self, codes: Codes) -> Mask:
-        inside = (codes >= self.low) & (codes <= self.high)
-        return inside | (codes == MISSING) if self.has_missing else inside
-
-    def nearest(self, codes: npt.NDArray[Any]) -> Codes:
-        if codes.dtype.kind == "f":
-            codes = np.clip(np.rint(codes), self.low, self.high).astype(np.int64)
-        # also after that: floats do not hold every long integer
-        inside: Codes = np.clip(codes, self.low, self.high)
-        return inside
-
-    def typical_code(self, codes: Codes) -> int:
-        present = codes[codes != MISSING]
-        return round(float(present.mean())) if len(present) else MISSING
-
-    def read_text(self, text: str) -> tuple[int | None, bool]:
-        """Return the code nearest to a cell of unconstrained text, and whether it is exactly that.
-
-        NOTE[DIFF]: the published code keeps numbers outside the column's range or between its
-        decimals, for which a column has no codes.
-        """
-        try:
-            units = self._units_of_text(text)
-        except ValueError:
-            return ABSENT, False
-        if not math.isfinite(units):
-            return None, False
-        code = round(min(max(units, self.low), self.high))
-        code = int(self.nearest(np.array([code]))[0])
-        return code, abs(code - units) < 1e-6 * max(1.0, abs(units))
-
-    def _units_of_text(self, text: str) -> float:
-        """Read a number in units of the codes; a ValueError if it is none."""
-        return float(text.replace(" ", ""))
-
-    def domain(self) -> str:
-        ends = self.decode(np.array([self.low, self.high]))
-        return f"{ends.iloc[0]} to {ends.iloc[1]}"
-
-    def restrict_range(self, low: Any, high: Any) -> Self:
-        try:
-            lowest = self.low if low is None else math.ceil(self._units(low))
-            highest = self.high if high is None else math.floor(self._units(high))
-        except (ArithmeticError, ValueError, TypeError) as error:
-            raise self._error(
-                f"was given the range {(low, high)!r}, which must be two finite numbers, two "
-                "points in time or two durations."
-            ) from error
-        limited = self._between(lowest, highest)
-        if limited is None:
-            raise self._error(
-                f"was given the range {(low, high)!r}, in which it has no value. Give the smaller "
-                "end first."
-            )
-        return limited
-
-    def widened(self, margin: float) -> Self:
-        added = round(margin * (self.high - self.low))
-        lowest, highest = self._limits()
-        if self.stays_non_negative and self.low >= 0:
-            lowest = 0
-        widened = self._between(max(self.low - added, lowest), min(self.high + added, highest))
-        assert widened is not None
-        return widened
-
-    def _between(self, low: int, high: int) -> Self | None:
-        """Return the column with the codes from `low` to `high`; None if there are none."""
-        return replace(self, low=low, high=high) if low <= high else None
-
-    def _check_range(self) -> None:
-        lowest, highest = self._limits()
-        if not lowest <= self.low <= self.high <= highest:
-            raise self._error(
-                f"(dtype {self.dtype}) has the codes {self.low} to {self.high}; they must lie in "
-                f"{lowest} to {highest}."
-            )
-
-    def _placed(self, series: pd.Series[Any], codes: Codes, missing: Mask, outside: Mask) -> Codes:
-        """Return the codes of cells; a `SchemaError` if one is outside or may not be missing."""
-        self.check_missing(missing)
-        if (outside := outside & ~missing).any():
-            value = series.iloc[int(outside.argmax())]
-            shown = repr(value) if isinstance(value, str) else str(value)
-            raise self._error(
-                f"holds {shown}, which is outside its range {self.domain()}, or between its "
-                "values. Infer the schema from a table with this value, or widen the range.",
-                value,
-            )
-        return np.where(missing, MISSING, self.nearest(codes))
-
-    @abstractmethod
-    def _limits(self) -> tuple[int, int]:
-        """Lowest and highest code that the dtype can restore."""
-
-    @abstractmethod
-    def _units(self, bound: Any) -> Decimal | Fraction:
-        """How many units of the codes a bound is that the user gave."""
 
 
 def _to_json(value: Any, field_type: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from abc import abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -21,20 +22,24 @@ from counterpoise.columns._base import (
     Codes,
     Column,
     Mask,
-    RangedColumn,
     column_error,
     is_object,
     present_types,
     register_column_type,
 )
 from counterpoise.columns._json import Dtype
+from counterpoise.columns._ranged import RangedColumn, are_few, shared
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, expand, framed
 from counterpoise.grammar import _ranges as ranges
+from counterpoise.grammar._automaton import union
 from counterpoise.grammar._ranges import NANOSECONDS
 
 _PYTHON_TYPES: Final[dict[type, str]] = {datetime.date: "D", datetime.datetime: "us"}
 """Resolution of what an object column can hold."""
+
+_FREQUENCIES: Final = {"m": "min"}
+"""Units of numpy that have another name in pandas."""
 
 Ticks = tuple[Codes, Mask, str]
 """Integers that cells stand for (any where missing), which are missing, and their unit."""
@@ -57,7 +62,7 @@ class TimeColumn(RangedColumn):
         super().__post_init__()
         if not self._can_be(self.dtype):
             raise self._wrong_dtype(self.name, self.dtype)
-        if self.unit not in NANOSECONDS or self._factor < 1:
+        if self.unit not in NANOSECONDS or self._factor < 1 or self._usual_unit is None:
             raise self._error(f"has dtype {self.dtype}, which has no unit {self.unit!r}.")
         self._check_range()
 
@@ -79,17 +84,29 @@ class TimeColumn(RangedColumn):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        kind = kind or cls.kinds[0]
         if not cls._can_be(series.dtype):
             raise cls._wrong_dtype(series.name, series.dtype)
         ticks, missing, resolution = cls._read_ticks(series)
-        present = ticks[~missing]
         units = list(NANOSECONDS)[: list(NANOSECONDS).index(resolution) + 1]
         if is_object(series.dtype) and resolution != "D":
             units.remove("D")  # unit "D" says that the objects are dates
-        unit = next(unit for unit in units if not (present % _ratio(unit, resolution)).any())
-        low, high = (int(end) // _ratio(unit, resolution) for end in (present.min(), present.max()))
-        return cls.describing(series, kind, low=low, high=high, unit=unit)
+
+        def coarsest(ticks: Codes) -> str:
+            return next(unit for unit in units if not (ticks % _ratio(unit, resolution)).any())
+
+        values, counts = np.unique(ticks[~missing], return_counts=True)
+        unit = coarsest(values)
+        codes = values // _ratio(unit, resolution)
+        if kind is None and are_few(codes, counts, 1):
+            grid = {"low": 1, "high": 0, "atoms": tuple(codes.tolist())}
+        else:
+            is_atom = shared(codes, counts)
+            low, high = codes[~is_atom][[0, -1]].tolist()
+            can_differ = cls.letter == "M" and ranges.covers(int(codes[0]), int(codes[-1]), unit)
+            usual = coarsest(values[~is_atom]) if can_differ else unit
+            step, atoms = _ratio(usual, unit), tuple(codes[is_atom].tolist())
+            grid = {"low": low, "high": high, "step": step, "atoms": atoms}
+        return cls.describing(series, kind or cls.kinds[0], unit=unit, **grid)
 
     @classmethod
     @abstractmethod
@@ -101,7 +118,8 @@ class TimeColumn(RangedColumn):
         factor = _ratio(self.unit, resolution)
         codes = ticks // max(factor, 1)
         is_other = (resolution == "D") != (is_object(self.dtype) and self.unit == "D")
-        outside = (codes < self.low) | (codes > self.high) | (codes * factor != ticks) | is_other
+        low, high = self.code_range
+        outside = (codes < low) | (codes > high) | (codes * factor != ticks) | is_other
         return self._placed(series, codes, missing, outside)
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
@@ -146,29 +164,50 @@ class TimeColumn(RangedColumn):
     # The grammar is of calendar fields, or of the number of units where there are none
 
     @property
+    def _usual_unit(self) -> str | None:
+        """Unit of the ordinary values; None if there is no such unit."""
+        size = NANOSECONDS[self.unit] * self.step
+        return next((unit for unit, known in NANOSECONDS.items() if known == size), None)
+
+    @property
     def _is_calendar(self) -> bool:
         """Whether the calendar can name all values."""
-        return self.letter == "M" and ranges.covers(self.low, self.high, self.unit)
+        return self.letter == "M" and ranges.covers(*self.code_range, self.unit)
 
-    def symbol_automaton(self) -> Automaton:
-        if self._is_calendar:
-            return ranges.instants(self.low, self.high, self.unit)
-        return ranges.fixed_numbers(range(self.low, self.high + 1), 1, {})
+    @property
+    def _instants(self) -> Automaton:
+        low, high = self.low // self.step, self.high // self.step
+        return ranges.instants(low, high, str(self._usual_unit), self.step)
 
-    def symbols(self, code: int) -> list[Hashable]:
+    def _ordinary_automaton(self) -> Automaton:
+        return self._instants if self._is_calendar else ranges.fixed_numbers(self.multiples)
+
+    def _ordinary_symbols(self, code: int) -> list[Hashable]:
         if self._is_calendar:
-            return ranges.instant_symbols(code, self.unit)
-        return ranges.fixed_symbols(code, range(self.low, self.high + 1), 1, {})
+            return ranges.instant_symbols(code // self.step, str(self._usual_unit))
+        return ranges.fixed_symbols(code, self.multiples)
 
     def text_automaton(self) -> Automaton:
-        if self._is_calendar:
-            return framed(expand(self.symbol_automaton(), ranges.iso_text), " ", TEXT_END)
-        return framed(ranges.plain_numbers(range(self.low, self.high + 1), 0, TEXT_END), " ")
+        parts = []
+        for code in self._own_atoms:
+            if self._is_calendar:
+                one = ranges.instants(code, code, self.unit)
+                parts.append(framed(expand(one, ranges.iso_text), " ", TEXT_END))
+            else:
+                one = ranges.plain_numbers(range(code, code + 1), 0, TEXT_END)
+                parts.append(framed(one, " "))
+        if self.has_ordinary and self._is_calendar:
+            parts.append(framed(expand(self._instants, ranges.iso_text), " ", TEXT_END))
+        elif self.has_ordinary:
+            parts.append(framed(ranges.plain_numbers(self.multiples, 0, TEXT_END), " "))
+        return union(*parts)
 
     def text(self, code: int) -> str:
-        if self._is_calendar:
-            return "".join(map(ranges.iso_text, self.symbols(code)))
-        return ranges.plain_text(code, 0)
+        if not self._is_calendar:
+            return ranges.plain_text(code, 0)
+        if self._is_ordinary(code):
+            return "".join(map(ranges.iso_text, self._ordinary_symbols(code)))
+        return "".join(map(ranges.iso_text, ranges.instant_symbols(code, self.unit)))
 
     def _units_of_text(self, text: str) -> float:
         if not self._is_calendar:
@@ -180,10 +219,14 @@ class TimeColumn(RangedColumn):
     def unit_size(self) -> float:
         return 1.0 / ranges.UNITS_PER_DAY[self.unit]
 
+    @property
+    def measure(self) -> Hashable:
+        return self.kind, _zone(self.dtype) is None
+
     def common_scales(self, other: Column) -> tuple[int, int] | None:
-        if not isinstance(other, TimeColumn) or type(other) is not type(self):
+        if not isinstance(other, TimeColumn) or self.measure != other.measure:
             return None
-        if (_zone(self.dtype) is None) != (_zone(other.dtype) is None):
+        if self._clock != other._clock:
             return None
         finest = min(self.unit, other.unit, key=NANOSECONDS.__getitem__)
         return _ratio(self.unit, finest), _ratio(other.unit, finest)
@@ -191,6 +234,11 @@ class TimeColumn(RangedColumn):
     def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
         times = pd.Index(self._parsed(series)).as_unit("us")
         return np.where(times.isna(), np.nan, times.asi8.astype(float))
+
+    @property
+    def _clock(self) -> datetime.tzinfo | str | None:
+        """The zone that codes count in; None for UTC, and where there are no zones."""
+        return None
 
     @abstractmethod
     def _parsed(self, series: pd.Series[Any]) -> Any:
@@ -211,6 +259,51 @@ class DatetimeColumn(TimeColumn):
     letter = "M"
     converter = "to_datetime"
 
+    is_local: bool = field(default=False, kw_only=True)
+    """Whether codes count in the column's zone, by whose clocks the values are whole units."""
+
+    @classmethod
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        column = super().infer(series, kind)
+        zone = _zone(series.dtype)
+        if zone is None or not column.has_ordinary:
+            return column
+        moments = _moments(series)
+        size = NANOSECONDS[column.unit] * column.step
+        # Rounded down, for where there is no midnight: clocks are put forward from 0:00 to 1:00
+        for unit in [unit for unit in NANOSECONDS if NANOSECONDS[unit] > size] + [moments.unit]:
+            local = moments.tz_convert(zone).tz_localize(None).floor(_FREQUENCIES.get(unit, unit))
+            if _in_zone(local, zone).equals(moments.tz_convert(zone)):
+                naive = super().infer(pd.Series(local, name=series.name), kind)
+                if NANOSECONDS[naive.unit] * naive.step > size:
+                    return replace(naive, dtype=series.dtype, is_local=True)
+        return column
+
+    @cached_property
+    def _naive(self) -> Self:
+        """The column of what clocks in the zone show."""
+        dtype = np.dtype(f"M8[{self._resolution}]")
+        return replace(self, dtype=dtype, is_local=False)
+
+    def encode(self, series: pd.Series[Any]) -> Codes:
+        zone = _zone(self.dtype)
+        if not self.is_local or zone is None:
+            return super().encode(series)
+        self.check_dtype(series)
+        moments = _moments(series).tz_convert(zone)
+        local = moments.tz_localize(None).floor(_FREQUENCIES.get(self.unit, self.unit))
+        is_missing = np.asarray(moments.isna())
+        is_off = np.asarray(_in_zone(local, zone) != moments)
+        codes = self._naive.encode(pd.Series(local, name=self.name))
+        return self._placed(series, codes, is_missing, is_off)
+
+    def decode(self, codes: Codes) -> pd.Series[Any]:
+        zone = _zone(self.dtype)
+        if not self.is_local or zone is None:
+            return super().decode(codes)
+        local = pd.DatetimeIndex(self._naive.decode(codes))
+        return pd.Series(_in_zone(local, zone), name=self.name).astype(self.dtype)
+
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         if not is_object(series.dtype):
@@ -229,11 +322,7 @@ class DatetimeColumn(TimeColumn):
         missing = series.isna().to_numpy(dtype=bool)
         if is_object(series.dtype):
             return cls._read_objects(series, missing)
-        resolution = _resolution_of(series.dtype)
-        zone = "" if _zone(series.dtype) is None else ", UTC"
-        dtype: Any = f"datetime64[{resolution}{zone}]"
-        moments = pd.DatetimeIndex(series.astype(dtype))
-        return np.asarray(moments.asi8), missing, resolution
+        return np.asarray(_moments(series).asi8), missing, _resolution_of(series.dtype)
 
     @classmethod
     def _read_objects(cls, series: pd.Series[Any], missing: Mask) -> Ticks:
@@ -260,7 +349,11 @@ class DatetimeColumn(TimeColumn):
             moment = moment.tz_localize(zone)
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
-        return moment
+        return moment.tz_convert(zone).tz_localize(None) if self.is_local else moment
+
+    @property
+    def _clock(self) -> datetime.tzinfo | str | None:
+        return _zone(self.dtype) if self.is_local else None
 
     def _parsed(self, series: pd.Series[Any]) -> Any:
         return pd.to_datetime(series, errors="coerce", utc=True)
@@ -313,3 +406,16 @@ def _zone(dtype: Dtype) -> datetime.tzinfo | str | None:
         return dtype.tz
     zone: str | None = getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
     return zone
+
+
+def _moments(series: pd.Series[Any]) -> pd.DatetimeIndex:
+    """Return the cells of a dtype of instants, in UTC if it has a zone."""
+    zone = "" if _zone(series.dtype) is None else ", UTC"
+    dtype: Any = f"datetime64[{_resolution_of(series.dtype)}{zone}]"
+    return pd.DatetimeIndex(series.astype(dtype))
+
+
+def _in_zone(local: pd.DatetimeIndex, zone: datetime.tzinfo | str) -> pd.DatetimeIndex:
+    """Return the instants at which clocks show `local`: the first of two, the next if none does."""
+    is_first = np.ones(len(local), dtype=bool)
+    return local.tz_localize(zone, ambiguous=is_first, nonexistent="shift_forward")

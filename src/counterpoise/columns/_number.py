@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from numbers import Number
@@ -22,7 +22,6 @@ from counterpoise.columns._base import (
     Codes,
     Column,
     Mask,
-    RangedColumn,
     column_error,
     distinct,
     is_object,
@@ -31,12 +30,13 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 from counterpoise.columns._json import Dtype
+from counterpoise.columns._ranged import RangedColumn, are_few, coarsen, shared
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, framed
 from counterpoise.grammar import _ranges as ranges
+from counterpoise.grammar._automaton import union
 
 MAX_DECIMALS: Final = 22  # 10**22 is the largest power of ten that float64 holds exactly
-_LARGEST_POWER: Final = 18  # of ten that an int64 holds
 _FLOAT_LIMIT: Final = 2**62  # codes of floats stay below, so that none is rounded out of int64
 _INT64_MAX: Final = int(np.iinfo(np.int64).max)
 
@@ -45,18 +45,62 @@ _NOISE_EPSILONS: Final = 4  # rounding errors, in units of the column's largest 
 _NOISE_SHARE: Final = 0.01  # up to this share of a grid unit; finer grids must fit exactly
 _BOUND_NOISE: Final = Decimal("1e-15")  # relative error of a computed bound, such as 0.1 + 0.2
 
-_FEWEST_SAVED: Final = 3  # decimals that a coarser grid with exceptions must save
-_MAX_EXCEPTIONS: Final = 16  # values that may lie off the coarser grid
-_REPEATED: Final = 10  # cells per exception, on average: it came from elsewhere, such as a mean
-
 _NUMBER_TYPES = (int, float, np.integer, np.floating)
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
+@dataclass(frozen=True)
+class NumberColumn(RangedColumn):
+    """A column of numbers, in whatever notation."""
+
+    numbers: tuple[float, ...] = field(default=(), kw_only=True)
+    """What the atoms are, where the grid does not restore all of them."""
+
+    @property
+    def _has_possible_numbers(self) -> bool:
+        is_ascending = list(self.numbers) == sorted(set(self.numbers))
+        return is_ascending and len(self.numbers) in (0, len(self.atoms))
+
+    @cached_property
+    def _numbers(self) -> Floats:
+        return np.array(self.numbers)
+
+    def _atoms_at(self, kept: Sequence[int]) -> dict[str, Any]:
+        numbers = tuple(self.numbers[at] for at in kept) if self.numbers else ()
+        return {**super()._atoms_at(kept), "numbers": numbers}
+
+    def _with_atoms(
+        self, values: npt.NDArray[Any], codes: Codes, outside: Mask
+    ) -> tuple[Codes, Mask]:
+        """Return the codes of values, and which are outside, where some are exactly atoms."""
+        if not self.numbers:
+            return codes, outside
+        at = np.searchsorted(self._numbers, values).clip(0, len(self.numbers) - 1)
+        is_atom = self._numbers[at] == values
+        return np.where(is_atom, self._atom_codes[at], codes), outside & ~is_atom
+
+    def _with_numbers(
+        self, codes: Codes, restored: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the numbers that codes stand for, where the notation restores all but atoms."""
+        if not self.numbers:
+            return restored
+        at = np.searchsorted(self._atom_codes, codes).clip(0, len(self.atoms) - 1)
+        return np.where(self._atom_codes[at] == codes, self._numbers[at], restored)
+
+    @property
+    def measure(self) -> Hashable:
+        return "number"
+
+    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        parsed = pd.to_numeric(series, errors="coerce")
+        return np.asarray(parsed.to_numpy(dtype=float, na_value=np.nan))
+
+
 @register_column_type
 @dataclass(frozen=True)
-class NumericColumn(RangedColumn):
+class NumericColumn(NumberColumn):
     """A column of numbers on a decimal grid.
 
     An object column of kind integer holds Python ints, one of kind decimal Python floats; a string
@@ -67,12 +111,12 @@ class NumericColumn(RangedColumn):
     priority = 30
 
     decimals: int  # a code is a multiple of 10**-decimals; 0 for kind integer
-    step: int = 1  # a power of ten; codes are its multiples, apart from the exceptions
-    exceptions: tuple[int, ...] = ()  # ascending, such as a mean that gaps were filled with
+    is_single: bool = field(default=False, kw_only=True)
+    """Whether the cells are float64, and the numbers in them came from float32."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        native = _number_dtype(self.dtype)
+        native = number_dtype(self.dtype)
         if native is None and not (is_object(self.dtype) or is_string(self.dtype)):
             raise self._error(
                 f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
@@ -81,14 +125,12 @@ class NumericColumn(RangedColumn):
         self._check_range()
         if not (
             0 <= self.decimals <= (0 if is_integer else MAX_DECIMALS)
-            and self.step in [10**power for power in range(min(self.decimals, _LARGEST_POWER) + 1)]
-            and list(self.exceptions) == sorted(set(self.exceptions))
-            and all(code % self.step for code in self.exceptions)
-            and bool(self.contains(np.array([self.low, self.high, *self.exceptions])).all())
+            and self.step in [10**power for power in range(min(self.decimals, 18) + 1)]
+            and self._has_possible_numbers
         ):
             raise self._error(
                 f"(kind {self.kind}, dtype {self.dtype}) cannot have {self.decimals} decimals, the "
-                f"step {self.step} and the exceptions {self.exceptions}."
+                f"step {self.step} and the atoms {self.atoms} for {self.numbers}."
             )
 
     @classmethod
@@ -100,49 +142,66 @@ class NumericColumn(RangedColumn):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        """Make the column that describes `series`; digits write any number if it was declared."""
         if is_string(series.dtype):
             decimals = len(str(distinct(series)[1][0]).partition(".")[2])
             codes, missing = _read_numerals(series, decimals)
-            low, high = int(codes[~missing].min()), int(codes[~missing].max())
+            grid = _grid(codes[~missing], decimals, kind is None)
             is_whole = not decimals
         else:
-            values, missing = _read_numbers(series)
-            decimals, low, high, is_whole = _fit(series, values[~missing], kind)
-        column = cls.describing(
-            series,
-            kind or ("integer" if is_whole else "decimal"),
-            has_missing=bool(missing.any()),
-            low=low,
-            high=high,
-            decimals=decimals,
-        )
-        if column.decimals < _FEWEST_SAVED:
-            return column
-        codes = column.encode(series)
-        step, exceptions = coarsen(codes[codes != MISSING], column.decimals)
-        return replace(column, step=step, exceptions=exceptions)
+            values, missing = read_numbers(series)
+            grid = _fit(series, values[~missing], kind is None)
+            # Kind integer would restore the floats of an object column as ints.
+            is_float = values.dtype.kind == "f"
+            is_whole = not (is_float and (grid["decimals"] or is_object(series.dtype)))
+            is_whole &= not grid.get("numbers")
+            if kind == "integer" and not is_whole:
+                raise _not_whole(series, values[~missing])
+        kind = kind or ("integer" if is_whole else "decimal")
+        return cls.describing(series, kind, has_missing=bool(missing.any()), **grid)
 
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
         if is_string(self.dtype):
             codes, missing = _read_numerals(series, self.decimals)
-            outside = (codes < self.low) | (codes > self.high)
+            low, high = self.code_range
+            outside = (codes < low) | (codes > high)
         else:
-            values, missing = _read_numbers(series)
+            values, missing = read_numbers(series)
             codes, outside = self._on_grid(values)
         return self._placed(series, codes, missing, outside)
 
+    @property
+    def _float_type(self) -> Any:
+        """The dtype of numpy that the floats in the cells came from."""
+        native = number_dtype(self.dtype)
+        return np.float32 if self.is_single else np.float64 if native is None else native.type
+
+    def code_of(self, value: Any) -> int:
+        # 1.8 is meant where 1.7999999523162842 is held
+        return super().code_of(float(np.float32(value)) if self.is_single else value)
+
     def _on_grid(self, values: npt.NDArray[Any]) -> tuple[Codes, Mask]:
         """Codes of numbers, and which numbers lie a grid unit or more outside the range."""
+        low, high = self.code_range
         if values.dtype.kind != "f" and not self.decimals:
-            return values, (values < self.low) | (values > self.high)
-        values = values if values.dtype.kind == "f" else values.astype(np.float64)
-        exact, scale = values.dtype.type, 10.0**self.decimals
+            return values, (values < low) | (values > high)
+        exact, scale = self._float_type, 10.0**self.decimals
+        numbers = values.astype(exact)
         # Where the dtype is coarser than the grid, the next unit rounds to the bound itself.
-        below = min(exact((self.low - 1) / scale), np.nextafter(exact(self.low / scale), -np.inf))
-        above = max(exact((self.high + 1) / scale), np.nextafter(exact(self.high / scale), np.inf))
-        outside = (values <= below) | (values >= above)
-        return to_codes(np.where(outside, exact(0), values), self.decimals), outside
+        below = min(exact((low - 1) / scale), np.nextafter(exact(low / scale), exact(-np.inf)))
+        above = max(exact((high + 1) / scale), np.nextafter(exact(high / scale), exact(np.inf)))
+        outside = (numbers <= below) | (numbers >= above)
+        codes = to_codes(np.where(outside, exact(0), numbers), self.decimals)
+        # What is less than a unit away from the ordinary values is taken for the last of them.
+        for end, beyond in ((self.low, self.low - 1), (self.high, self.high + 1)):
+            codes = np.where((codes == beyond) & (numbers != exact(beyond / scale)), end, codes)
+        return self._with_atoms(values, codes, outside)
+
+    def _restored(self, codes: Codes) -> npt.NDArray[np.float64]:
+        """Return the floats that codes stand for."""
+        restored = to_numbers(codes, self.decimals).astype(self._float_type).astype(np.float64)
+        return self._with_numbers(codes, restored)
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
@@ -153,56 +212,28 @@ class NumericColumn(RangedColumn):
             cells = np.array([ranges.plain_text(code, self.decimals) for code in codes.tolist()])
             cells = np.where(missing, None, cells)
         elif is_object(self.dtype):
-            values = codes if self.kind == "integer" else to_numbers(codes, self.decimals)
+            values = codes if self.kind == "integer" else self._restored(codes)
             cells = np.where(missing, MARKERS[self.marker], values.astype(object))
         else:
-            native, dtype = _number_dtype(self.dtype), cast(Any, self.dtype)
+            native, dtype = number_dtype(self.dtype), cast(Any, self.dtype)
             assert native is not None
-            restored = codes if native.kind != "f" else to_numbers(codes, self.decimals)
+            restored = codes if native.kind != "f" else self._restored(codes)
             cells = pd.array(restored.astype(native), dtype=dtype)
             if missing.any():
                 cells[missing] = np.nan if isinstance(self.dtype, np.dtype) else pd.NA
         return pd.Series(cells, name=self.name, dtype=self.dtype)
 
-    def contains(self, codes: Codes) -> Mask:
-        inside = (codes >= self.low) & (codes <= self.high)
-        if self.step > 1:
-            inside &= (codes % self.step == 0) | np.isin(codes, self.exceptions)
-        return inside | (codes == MISSING) if self.has_missing else inside
-
-    def nearest(self, codes: npt.NDArray[Any]) -> Codes:
-        inside = super().nearest(codes)
-        if self.step == 1:
-            return inside
-        steps = self.multiples
-        if steps:
-            found = np.rint(inside / self.step).astype(np.int64).clip(steps[0], steps[-1])
-            found *= self.step
-        else:
-            found = np.full_like(inside, self.exceptions[0])
-        for exception in self.exceptions:
-            found = np.where(abs(inside - exception) < abs(inside - found), exception, found)
-        return found
-
     @property
     def usual_decimals(self) -> int:
-        """Decimals of all values but the exceptions."""
+        """Decimals of the ordinary values."""
         return self.decimals - ranges.exponent(self.step)
-
-    @property
-    def multiples(self) -> range:
-        """The multiples of `step` that are codes, each divided by it; an empty range if none."""
-        return range(-(-self.low // self.step), self.high // self.step + 1)
-
-    @property
-    def n_values(self) -> float:
-        steps = self.multiples  # of which there can be more than `len` counts
-        return max(0, steps.stop - steps.start) + len(self.exceptions)
 
     def domain(self) -> str:
         text = super().domain()
-        text += f", {self.usual_decimals} decimals" if self.usual_decimals else ""
-        text += f", or one of {len(self.exceptions)} others" if self.exceptions else ""
+        if self.has_ordinary:
+            text += f", {self.usual_decimals} decimals" if self.usual_decimals else ""
+            n_own = len(self._own_atoms)
+            text += f", or {n_own} other value{'s' * (n_own > 1)}" if n_own else ""
         return text
 
     @property
@@ -212,33 +243,24 @@ class NumericColumn(RangedColumn):
     def _limits(self) -> tuple[int, int]:
         return _code_limits(self.dtype, self.decimals, self.kind == "integer")
 
-    def _between(self, low: int, high: int) -> Self | None:
-        exceptions = tuple(code for code in self.exceptions if low <= code <= high)
-        ends = list(exceptions)
-        first, last = -(-low // self.step) * self.step, high // self.step * self.step
-        if first <= last:
-            ends += [first, last]
-        if not ends:
-            return None
-        return replace(self, low=min(ends), high=max(ends), exceptions=exceptions)
-
     def _units(self, bound: Any) -> Decimal:
         return grid_units(bound, self.decimals)
 
-    @cached_property
-    def _exception_texts(self) -> dict[int, str]:
-        return {code: ranges.plain_text(code, self.decimals) for code in self.exceptions}
+    def _ordinary_automaton(self) -> Automaton:
+        return ranges.fixed_numbers(self.multiples, self.step)
 
-    def symbol_automaton(self) -> Automaton:
-        return ranges.fixed_numbers(self.multiples, self.step, self._exception_texts)
-
-    def symbols(self, code: int) -> list[Hashable]:
-        return ranges.fixed_symbols(code, self.multiples, self.step, self._exception_texts)
+    def _ordinary_symbols(self, code: int) -> list[Hashable]:
+        return ranges.fixed_symbols(code // self.step, self.multiples)
 
     def digit_automaton(self) -> Automaton:
-        return ranges.plain_numbers(
-            self.multiples, self.decimals, TEXT_END, self.step, self.exceptions
-        )
+        parts = []
+        if self.has_ordinary:
+            parts.append(ranges.plain_numbers(self.multiples, self.decimals, TEXT_END, self.step))
+        for code in self._own_atoms:
+            step = self.step if code % self.step == 0 else 1
+            one = range(code // step, code // step + 1)
+            parts.append(ranges.plain_numbers(one, self.decimals, TEXT_END, step))
+        return union(*parts)
 
     def text_automaton(self) -> Automaton:
         return framed(self.digit_automaton(), " ")
@@ -259,10 +281,6 @@ class NumericColumn(RangedColumn):
         most = max(self.decimals, other.decimals)
         return 10 ** (most - self.decimals), 10 ** (most - other.decimals)
 
-    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        parsed = pd.to_numeric(series, errors="coerce")
-        return np.asarray(parsed.to_numpy(dtype=float, na_value=np.nan))
-
     def round_floats(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         rounded: npt.NDArray[np.float64] = np.round(values, self.decimals)
         return rounded
@@ -271,7 +289,7 @@ class NumericColumn(RangedColumn):
 # The numbers in a column's cells
 
 
-def _number_dtype(dtype: Dtype) -> np.dtype[Any] | None:
+def number_dtype(dtype: Dtype) -> np.dtype[Any] | None:
     """Return the numpy dtype of the numbers in cells of `dtype`; None where they are no numbers."""
     native = getattr(dtype, "numpy_dtype", dtype)  # of nullable and Arrow dtypes
     if isinstance(native, np.dtype) and native.kind in "iuf" and native.itemsize <= 8:
@@ -282,7 +300,7 @@ def _number_dtype(dtype: Dtype) -> np.dtype[Any] | None:
 
 def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]:
     """Lowest and highest code that cells of `dtype` can restore."""
-    native = _number_dtype(dtype)
+    native = number_dtype(dtype)
     if native is not None and native.kind != "f":
         limits = np.iinfo(native)
         return max(int(limits.min), ABSENT + 1), min(int(limits.max), _INT64_MAX)
@@ -293,7 +311,7 @@ def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]
     return -limit, limit
 
 
-def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
+def read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
     """Return the numbers of a column, 0 where missing, and which are missing.
 
     They are int64 wherever all are integers by type, else one of the float dtypes.
@@ -301,7 +319,7 @@ def _read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
     missing = series.isna().to_numpy(dtype=bool)
     if is_object(series.dtype):
         values = _object_numbers(series, missing)
-    elif (dtype := _number_dtype(series.dtype)) is not None:
+    elif (dtype := number_dtype(series.dtype)) is not None:
         if isinstance(series.dtype, np.dtype):
             values = np.where(missing, dtype.type(0), series.to_numpy())
         else:
@@ -383,32 +401,104 @@ def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
 # The decimal grid of a column's numbers, and their range
 
 
-def _fit(
-    series: pd.Series[Any], present: npt.NDArray[Any], kind: str | None
-) -> tuple[int, int, int, bool]:
-    """Return decimals, lowest and highest code, and whether kind integer restores all numbers.
+def _grid(codes: Codes, decimals: int, may_be_few: bool) -> dict[str, Any]:
+    """Return which of the codes are atoms, and the range of the others and their step."""
+    values, counts = np.unique(codes, return_counts=True)
+    if may_be_few and are_few(values, counts, coarsen(codes, decimals)[0]):
+        return {"decimals": decimals, "low": 1, "high": 0, "atoms": tuple(values.tolist())}
+    atoms = values[shared(values, counts)]
+    others = codes[~np.isin(codes, atoms)]
+    step, exceptions = coarsen(others, decimals)
+    others = others[others % step == 0]
+    return {
+        "decimals": decimals,
+        "low": int(others.min()),
+        "high": int(others.max()),
+        "step": step,
+        "atoms": tuple(sorted({*atoms.tolist(), *exceptions})),
+    }
 
-    Where the numbers do not lie on the grid, its range is within theirs, with more decimals if
-    it has no point between them.
-    """
+
+def _fit(series: pd.Series[Any], present: npt.NDArray[Any], may_be_few: bool) -> dict[str, Any]:
+    """Return what describes the numbers of a column, by field."""
     if present.dtype.kind != "f":
-        return 0, int(present.min()), int(present.max()), True
+        return _grid(present, 0, may_be_few)
     decimals, is_exact = fit_decimals(present)
-    # Kind integer would restore the floats of an object column as ints.
-    is_whole = is_exact and not decimals and not is_object(series.dtype)
-    if kind == "integer" and not is_whole:
-        example = float(present[np.argmax(present != np.rint(present))])
-        raise column_error(
-            series.name,
-            f"is declared integer, but holds floats, such as {example}. Round it, or declare it "
-            "decimal.",
-            example,
-        )
+    single = present.astype(np.float32)
+    is_single = not is_exact and bool((single == present).all()) and single.dtype != present.dtype
+    if is_single:
+        decimals, is_exact = fit_decimals(single)
+    if is_exact and _has_codes(series, present, decimals):
+        grid = _grid(to_codes(present, decimals), decimals, may_be_few)
+    else:
+        grid = _off_grid(series, single if is_single else present, may_be_few)
+    return {**grid, "is_single": is_single} | _numbers_of_atoms(grid, present, is_single)
+
+
+def _numbers_of_atoms(grid: dict[str, Any], present: Floats, is_single: bool) -> dict[str, Any]:
+    """Return what the atoms are, if the grid does not restore them."""
+    if "numbers" in grid or not grid["atoms"]:
+        return {}
+    numbers = numbers_of(grid["atoms"], to_codes(present, grid["decimals"]), present)
+    restored = to_numbers(np.array(grid["atoms"]), grid["decimals"])
+    restored = restored.astype(np.float32 if is_single else present.dtype).astype(np.float64)
+    return {} if numbers == tuple(restored.tolist()) else {"numbers": numbers}
+
+
+def numbers_of(atoms: Sequence[int], codes: Codes, present: Floats) -> tuple[float, ...]:
+    """Return for each of the codes `atoms` which number is most frequent among those with it."""
+    is_atom = np.isin(codes, atoms)
+    pairs = pd.Series(present[is_atom].astype(float)).groupby(codes[is_atom])
+    return tuple(float(numbers.mode().iloc[0]) for _, numbers in pairs)
+
+
+def _off_grid(series: pd.Series[Any], present: Floats, may_be_few: bool) -> dict[str, Any]:
+    """Describe numbers that do not lie on one grid: digits within the range, and exact atoms."""
+    values, counts = np.unique(present, return_counts=True)
+    is_few = may_be_few and are_few(values, counts, 0.0)
+    is_atom = np.ones(len(values), dtype=bool) if is_few else shared(values, counts)
+    others = values if is_few else values[~is_atom]
+    decimals, is_exact = fit_decimals(others)
+    step, low, high = 1, 1, 0
+    if not is_few:
+        decimals, low, high = _range_within(series, others, decimals, is_exact)
+    atoms = values[is_atom].astype(np.float64)
+    # An atom needs a code of its own, which an ordinary value on an exact grid does not have.
+    for _ in range(MAX_DECIMALS):
+        limit = _code_limits(series.dtype, decimals, is_whole=False)[1]
+        with np.errstate(over="ignore"):
+            codes = np.rint(np.clip(atoms * 10.0**decimals, -limit, limit)).astype(np.int64)
+        own = (codes >= low) & (codes <= high) & (codes % step == 0) & is_exact & (not is_few)
+        own &= to_numbers(codes, decimals) != atoms
+        if len(np.unique(codes)) == len(codes) and not own.any():
+            break
+        if decimals >= MAX_DECIMALS or max(abs(low), abs(high)) * 10 > limit:
+            raise _size_error(series, present, decimals)
+        decimals += 1
+        if not is_few:
+            step, low, high = step * 10, low * 10, high * 10
+    return {
+        "decimals": decimals,
+        "low": low,
+        "high": high,
+        "step": step,
+        "atoms": tuple(codes.tolist()),
+        "numbers": tuple(atoms.tolist()),
+    }
+
+
+def _range_within(
+    series: pd.Series[Any], present: Floats, decimals: int, is_exact: bool
+) -> tuple[int, int, int]:
+    """Return decimals, lowest and highest code of a grid within the range of numbers.
+
+    It has more decimals if it has no point between them.
+    """
     while True:
         _check_size(series, present, decimals, is_exact)
         if is_exact:
             codes = to_codes(present, decimals)
-            return decimals, int(codes.min()), int(codes.max()), is_whole
+            return decimals, int(codes.min()), int(codes.max())
         low, high = inner_bounds(present, decimals)
         next_codes = float(np.abs(present).max()) * 10.0 ** (decimals + 1)
         is_finest = decimals >= MAX_DECIMALS or next_codes > 2**53  # beyond, float64 skips some
@@ -416,22 +506,41 @@ def _fit(
             # All numbers lie between two neighbours of the finest grid: take the nearest one.
             low = high = int(to_codes(present[:1], decimals)[0])
         if low <= high:
-            return decimals, low, high, is_whole
+            return decimals, low, high
         decimals += 1
+
+
+def _not_whole(series: pd.Series[Any], present: Floats) -> SchemaError:
+    example = float(present[np.argmax(present != np.rint(present))])
+    return column_error(
+        series.name,
+        f"is declared integer, but holds floats, such as {example}. Round it, or declare it "
+        "decimal.",
+        example,
+    )
+
+
+def _has_codes(series: pd.Series[Any], present: Floats, decimals: int) -> bool:
+    largest = float(np.abs(present).max())
+    return largest * 10.0**decimals <= _code_limits(series.dtype, decimals, is_whole=False)[1]
 
 
 def _check_size(series: pd.Series[Any], present: Floats, decimals: int, is_exact: bool) -> None:
     """Raise a `SchemaError` for numbers too large or too small to be codes."""
     largest = float(np.abs(present).max())
-    limit = _code_limits(series.dtype, decimals, is_whole=False)[1]
     too_small = not is_exact and largest * 10.0**MAX_DECIMALS < 1e5
-    if decimals > MAX_DECIMALS or too_small or largest * 10.0**decimals > limit:
-        raise column_error(
-            series.name,
-            f"holds numbers of a size ({largest:g}) that cannot be written with {decimals} "
-            "decimals in 18 digits. Scale the column by a power of ten, or take its logarithm.",
-            largest,
-        )
+    if decimals > MAX_DECIMALS or too_small or not _has_codes(series, present, decimals):
+        raise _size_error(series, present, decimals)
+
+
+def _size_error(series: pd.Series[Any], present: Floats, decimals: int) -> SchemaError:
+    largest = float(np.abs(present).max())
+    return column_error(
+        series.name,
+        f"holds numbers of a size ({largest:g}) that cannot be written with {decimals} "
+        "decimals in 18 digits. Scale the column by a power of ten, or take its logarithm.",
+        largest,
+    )
 
 
 def fit_decimals(numbers: Floats) -> tuple[int, bool]:
@@ -473,26 +582,6 @@ def to_codes(numbers: Floats, decimals: int) -> Codes:
 def to_numbers(codes: Codes, decimals: int) -> npt.NDArray[np.float64]:
     """Numbers of grid units: the float64 nearest to each decimal, so that it prints short."""
     return codes / 10.0**decimals
-
-
-def coarsen(codes: Codes, decimals: int) -> tuple[int, tuple[int, ...]]:
-    """Find a coarser grid that holds all codes but a few values, which repeat: step, exceptions.
-
-    A column of one decimal whose gaps were filled with the mean needs nine for that one value. The
-    step is 1 where no coarser grid saves three decimals, or holds half of the codes.
-
-    >>> coarsen(np.array([1_000_000, 1_200_000, 3_100_000, 5_300_000] * 10 + [2_137_513] * 10), 6)
-    (100000, (2137513,))
-    """
-    for kept in range(max(0, decimals - _LARGEST_POWER), decimals - _FEWEST_SAVED + 1):
-        step = 10 ** (decimals - kept)
-        off = codes[codes % step != 0]
-        if len(off) > len(codes) / 2:
-            continue
-        values = np.unique(off)
-        if len(values) * _REPEATED <= len(off) and len(values) <= _MAX_EXCEPTIONS:
-            return step, tuple(int(value) for value in values)
-    return 1, ()
 
 
 def grid_units(bound: Any, decimals: int) -> Decimal:

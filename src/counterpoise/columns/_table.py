@@ -84,8 +84,9 @@ class Schema:
             The table.
         kinds : mapping of name to str, default=None
             What columns hold: ``"categorical"``, ``"ordered"``, ``"boolean"``, ``"integer"``,
-            ``"decimal"``, ``"datetime"``, ``"duration"``, ``"text"``, or a kind of a registered
-            type.
+            ``"decimal"``, ``"scientific"``, ``"datetime"``, ``"duration"``, ``"text"``, or a kind
+            of a registered type. Numbers and times that are named can have any value in their
+            range, where others keep exactly their few distinct values.
         range_margin : float, default=0.0
             Share of the observed span by which the range of every number, instant and duration
             is widened on both sides. Numbers and durations that are nowhere negative stay so.

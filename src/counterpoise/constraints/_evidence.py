@@ -40,6 +40,7 @@ from counterpoise.columns import (
     NumericColumn,
     Table,
 )
+from counterpoise.columns._ranged import RangedColumn
 from counterpoise.constraints._base import Constraint
 
 IntArray = npt.NDArray[np.int64]
@@ -60,9 +61,6 @@ MIN_SHARE: Final = 0.99
 
 N_SAMPLED: Final = 2000
 """Rows on which candidates are searched; those found are verified on all rows."""
-
-MAX_FEW: Final = 50
-"""Most distinct numbers of a column whose values are taken as those that there are."""
 
 
 _DAY: Final = np.timedelta64(1, "D")
@@ -130,7 +128,7 @@ class Cells:
     @cached_property
     def few(self) -> list[int]:
         """Searched columns whose generated values are all among those observed."""
-        return [at for at in self.searched if has_few_values(self.columns[at], self.distinct[at])]
+        return [at for at in self.searched if has_few_values(self.columns[at])]
 
     @cached_property
     def scales(self) -> list[str]:
@@ -170,13 +168,13 @@ class Cells:
         return np.log10(np.maximum(self.counts[at], 1) / len(self))
 
 
-def has_few_values(column: Column, distinct: IntArray) -> bool:
+def has_few_values(column: Column) -> bool:
     """Whether the values of generated cells are all among the observed ones.
 
-    So it is in columns of categories, and in those of numbers with few distinct values.
+    So it is in columns of categories, and in those of numbers that keep their few values.
     """
     return isinstance(column, CategoricalColumn) or (
-        not column.is_text and len(distinct) <= MAX_FEW
+        isinstance(column, RangedColumn) and not column.has_ordinary
     )
 
 

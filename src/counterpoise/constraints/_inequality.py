@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns import ABSENT, MISSING, Codes, Schema, Table
+from counterpoise.columns import ABSENT, MISSING, Codes, Column, Schema, Table
 from counterpoise.constraints._base import (
     BoolArray,
     Constraint,
@@ -53,10 +53,10 @@ class Inequality(Constraint):
                 f"{self!r}: the operator must be one of {', '.join(_OPERATORS)}, as in "
                 "Inequality('min_price', '<=', 'max_price')."
             )
-        left, right, scales = self._columns(schema)
+        left, right = self._columns(schema)
         is_less = self.operator.startswith("<")
-        best = (left.code_range[not is_less], right.code_range[is_less])
-        if not self._compare(np.array([best]), scales).all():
+        best = (left.code_range[not is_less], right.code_range[is_less])  # type: ignore[index]
+        if not self._compare(np.array([best]), left, right).all():
             raise SchemaError(
                 f"{self._text!r} cannot be satisfied: no values within the ranges of the two "
                 "columns do. Turn it around, or widen their ranges.",
@@ -64,7 +64,10 @@ class Inequality(Constraint):
             )
 
     def restrictions(self, schema: Schema) -> list[Restriction | Order]:
-        *_, scales = self._columns(schema)
+        columns = self._columns(schema)
+        scales = columns[0].common_scales(columns[1])
+        if scales is None:  # the codes have no common unit: rows are rejected instead
+            return []
         left, right = (feature_position(schema, name) for name in (self.left, self.right))
         is_strict = not self.operator.endswith("=")
         if self.operator.startswith("<"):
@@ -88,12 +91,12 @@ class Inequality(Constraint):
             )
 
     def accepts(self, table: Table) -> BoolArray:
-        *_, scales = self._columns(table.schema)
+        columns = self._columns(table.schema)
         at = [feature_position(table.schema, name) for name in (self.left, self.right)]
         codes = table.codes[:, at]
         is_known = ~np.isin(codes, [MISSING, ABSENT]).any(axis=1)
         accepted = np.ones(len(codes), dtype=bool)
-        accepted[is_known] = self._compare(codes[is_known], scales)
+        accepted[is_known] = self._compare(codes[is_known], *columns)
         return accepted
 
     @property
@@ -107,22 +110,26 @@ class Inequality(Constraint):
     def _text(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
 
-    def _compare(self, pairs: Codes, scales: tuple[int, int]) -> BoolArray:
-        # as Python's integers: codes of 64 bits overflow when they are brought to one unit
-        scaled = [
-            codes if scale == 1 else codes.astype(object) * scale
-            for codes, scale in zip(pairs.T, scales, strict=True)
-        ]
-        return np.asarray(_OPERATORS[self.operator](*scaled), dtype=bool)
+    def _compare(self, pairs: Codes, left: Column, right: Column) -> BoolArray:
+        values: list[Any]
+        if (scales := left.common_scales(right)) is not None:
+            # as Python's integers: codes of 64 bits overflow when they are brought to one unit
+            values = [
+                codes if scale == 1 else codes.astype(object) * scale
+                for codes, scale in zip(pairs.T, scales, strict=True)
+            ]
+        else:
+            both = zip((left, right), pairs.T, strict=True)
+            values = [column.to_floats(column.decode(codes)) for column, codes in both]
+        return np.asarray(_OPERATORS[self.operator](*values), dtype=bool)
 
-    def _columns(self, schema: Schema) -> tuple[Any, Any, tuple[int, int]]:
-        """Return both columns, and what their codes are multiplied with to be in one unit."""
+    def _columns(self, schema: Schema) -> tuple[Column, Column]:
+        """Return both columns, which have one measure."""
         left, right = (schema[feature_position(schema, name)] for name in (self.left, self.right))
-        scales = left.common_scales(right)
-        if scales is None:
+        if left.measure is None or left.measure != right.measure:
             raise SchemaError(
                 f"The inequality {self._text!r} compares {left.kind} with {right.kind}: it takes "
                 "two columns of numbers, two of instants (both with a zone, or both without) or "
                 "two of durations."
             )
-        return left, right, scales
+        return left, right

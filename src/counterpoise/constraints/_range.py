@@ -45,7 +45,7 @@ class Range(Constraint):
 class RangeMargin(Constraint):
     """Widen the observed range of every column of numbers, dates or durations.
 
-    Columns that are nowhere negative stay so.
+    Columns that are nowhere negative stay so, and those that keep exactly their few values too.
 
     Parameters
     ----------

@@ -162,6 +162,28 @@ def union(*automata: Automaton) -> Automaton:
     return from_steps(tuple((which, 0) for which in range(len(automata))), steps)
 
 
+def without(automaton: Automaton, sequences: Iterable[Sequence[Hashable]]) -> Automaton:
+    """Accept what `automaton` accepts, apart from some of its `sequences`."""
+    n_accepted = {END: 1}  # by state
+
+    def count(state: int) -> int:
+        if state not in n_accepted:
+            n_accepted[state] = sum(count(edge.target) for edge in automaton.edges[state])
+        return n_accepted[state]
+
+    At = tuple[int, tuple[tuple[Hashable, ...], ...]]  # a state, and what must not follow
+
+    def steps(at: At) -> Iterable[Step[At]]:
+        state, excluded = at
+        for edge in automaton.edges[state]:
+            rest = tuple(sequence[1:] for sequence in excluded if sequence[0] == edge.symbol)
+            if len(rest) < count(edge.target):
+                target = None if edge.target == END else (edge.target, rest)
+                yield edge.symbol, target, edge.scale, edge.add
+
+    return from_steps((0, tuple(map(tuple, sequences))), steps)
+
+
 def multiplied(automaton: Automaton, factor: int) -> Automaton:
     """Accept the same with codes that are `factor` times as large."""
 

@@ -3,14 +3,14 @@
 Numbers have two notations. *Fixed* is zero-padded to one width, one symbol per place, no point: the
 column knows where it is. *Plain* is as a person writes it, over characters: no padding, a point
 before the decimals, an end character. Both permit exactly the multiples of a step in the range,
-which are given divided by the step, and exceptions beside them. Instants are year, month, day ...
-of the proleptic Gregorian calendar.
+which are given divided by the step. Instants are year, month, day ... of the proleptic Gregorian
+calendar.
 """
 
 from __future__ import annotations
 
 import calendar
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from datetime import date
 from typing import NamedTuple, cast
 
@@ -19,7 +19,6 @@ from counterpoise.grammar._automaton import (
     Step,
     expand,
     framed,
-    from_sequences,
     from_steps,
     multiplied,
     union,
@@ -72,46 +71,35 @@ def exponent(step: int) -> int:
     return len(str(step)) - 1
 
 
-def fixed_numbers(multiples: range, step: int, exceptions: Mapping[int, str]) -> Automaton:
-    """Accept multiples of `step`, zero-padded to the width of the longest, and exceptions as words.
+def fixed_numbers(multiples: range, step: int = 1) -> Automaton:
+    """Accept multiples of `step`, zero-padded to the width of the longest.
 
     Symbols are ``("sign", "+" or "-")``, only where there are negative numbers, then
-    ``(place, digit)``; that of an exception (code -> text) is ``("value", text)``.
+    ``(place, digit)``.
     """
     parts = []
     for sign, (low, high) in _magnitudes(multiples).items():
         before = [("sign", "+" if sign > 0 else "-")] if multiples[0] < 0 else []
         digits = _digits(low, high, _width(multiples), sign)
         parts.append(multiplied(framed(digits, before), step))
-    if exceptions:
-        parts.append(from_sequences({code: [("value", t)] for code, t in exceptions.items()}))
     return union(*parts)
 
 
-def fixed_symbols(
-    code: int, multiples: range, step: int, exceptions: Mapping[int, str]
-) -> list[Hashable]:
-    """Return the symbols of `code` in ``fixed_numbers(multiples, step, exceptions)``."""
-    if code in exceptions or code % step:
-        return [("value", exceptions.get(code))]
-    digits = str(abs(code // step)).zfill(_width(multiples))
+def fixed_symbols(number: int, multiples: range) -> list[Hashable]:
+    """Return the symbols in ``fixed_numbers(multiples, step)`` of `number` times the step."""
+    digits = str(abs(number)).zfill(_width(multiples))
     places = range(len(digits) - 1, -1, -1)
     symbols: list[Hashable] = list(zip(places, map(int, digits), strict=True))
-    return [("sign", "-" if code < 0 else "+"), *symbols] if multiples[0] < 0 else symbols
+    return [("sign", "-" if number < 0 else "+"), *symbols] if multiples[0] < 0 else symbols
 
 
-def plain_numbers(
-    multiples: range, decimals: int, end: str, step: int = 1, exceptions: Collection[int] = ()
-) -> Automaton:
-    """Accept multiples of `step` with as many decimals as they need, and exceptions with all.
+def plain_numbers(multiples: range, decimals: int, end: str, step: int = 1) -> Automaton:
+    """Accept multiples of `step`, in units of ``10**-decimals``, with the decimals that they need.
 
-    Codes are in units of ``10**-decimals``. The symbols are the characters of an optional minus,
-    the whole part without leading zeros, a point and the decimals if there are any, and `end`.
+    The symbols are the characters of an optional minus, the whole part without leading zeros, a
+    point and the decimals if there are any, and `end`.
     """
-    parts = _plain_numbers(multiples, decimals - exponent(step), end, step)
-    for code in exceptions:
-        parts += _plain_numbers(range(code, code + 1), decimals, end, 1)
-    return union(*parts)
+    return union(*_plain_numbers(multiples, decimals - exponent(step), end, step))
 
 
 def _plain_numbers(numbers: range, decimals: int, end: str, factor: int) -> list[Automaton]:
@@ -186,10 +174,11 @@ def covers(low: int, high: int, unit: str) -> bool:
     return date.min.toordinal() <= first and last <= date.max.toordinal()
 
 
-def instants(low: int, high: int, unit: str) -> Automaton:
+def instants(low: int, high: int, unit: str, factor: int = 1) -> Automaton:
     """Accept exactly the instants of ``[low, high]``, in whole `unit` since 1970.
 
-    Symbols are ``(field, value)``: ``year``, ``month``, ``day``, ``hour`` ... ``fraction0`` ...
+    The codes are `factor` times as large. Symbols are ``(field, value)``: ``year``, ``month``,
+    ``day``, ``hour`` ... ``fraction0`` ...
     """
     per_day = UNITS_PER_DAY[unit]
     clock = _clock_fields(unit)
@@ -228,7 +217,7 @@ def instants(low: int, high: int, unit: str) -> Automaton:
                 base = None if low <= first and last <= high else first
             depth = prefix.depth + 1
             target = None if depth == n_fields else _Fields(depth, base, detail)
-            yield (field, value), target, 1, offset
+            yield (field, value), target, 1, offset * factor
 
     return from_steps(_Fields(0, 0, 0), steps)
 

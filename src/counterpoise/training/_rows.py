@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from imblearn.over_sampling import SMOTE, SMOTENC
 
-from counterpoise.columns import ABSENT, MISSING, Table
+from counterpoise.columns import ABSENT, Table
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes import Recipe
@@ -90,7 +90,8 @@ def interpolate(table: Table, n_rows: Mapping[int, int], rng: np.random.Generato
     fewer is duplicated instead. `n_rows` says how many rows to return for each label code.
 
     NOTE[DIFF] Dates and times count as numeric. A cell that is missing in most neighbours is
-    missing in the interpolated row, where the published code has no missing values.
+    missing in the interpolated row, where the published code has no missing values; the same holds
+    for a value that many cells share.
     """
     numeric = [position for position, column in enumerate(table.schema) if column.is_numeric]
     parts = [np.empty((0, len(table.schema)), dtype=np.int64)]
@@ -120,15 +121,18 @@ def _interpolate_class(
     columns = [table.schema[position] for position in numeric]
     sizes = np.array([column.unit_size for column in columns])
     numbers = table.codes[:, numeric] * sizes  # distances are between values, not codes
-    gaps = table.codes[:, numeric] == MISSING
-    numbers[gaps | (table.codes[:, numeric] == ABSENT)] = np.nan
+    cells = zip(columns, table.codes[:, numeric].T, strict=True)
+    fixed = np.column_stack([column.not_interpolated(codes) for column, codes in cells])
+    is_fixed = fixed != ABSENT  # gaps, and values that many cells share
+    numbers[is_fixed | (table.codes[:, numeric] == ABSENT)] = np.nan
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         medians = np.nan_to_num(np.nanmedian(numbers, axis=0))  # of columns without a number too
     numbers = np.where(np.isnan(numbers), medians, numbers)
-    has_gaps = gaps.any(axis=0)
-    # gaps are categories too; as ranks, since SMOTENC would take sentinels for large numbers
-    categories = np.column_stack([table.codes[:, categorical], gaps[:, has_gaps]])
-    ranks = [np.unique(column, return_inverse=True)[1] for column in categories.T]
+    has_fixed = np.flatnonzero(is_fixed.any(axis=0))
+    # they are categories too; as ranks, since SMOTENC would take sentinels for large numbers
+    categories = np.column_stack([table.codes[:, categorical], fixed[:, has_fixed]])
+    found = [np.unique(column, return_inverse=True) for column in categories.T]
+    ranks = [rank for _, rank in found]
     X = np.column_stack([numbers, *ranks])
     arguments = {
         "sampling_strategy": {True: is_class.sum() + n},
@@ -143,9 +147,9 @@ def _interpolate_class(
     new = smote.fit_resample(X, is_class)[0][len(X) :]
     scaled = new[:, : len(numeric)] / sizes
     codes = np.column_stack([c.nearest(scaled[:, at]) for at, c in enumerate(columns)])
-    new_gaps = np.zeros(codes.shape, dtype=bool)
-    new_gaps[:, has_gaps] = new[:, X.shape[1] - has_gaps.sum() :] > 0.5
-    codes[new_gaps] = MISSING
+    for at, column in enumerate(has_fixed, len(categorical)):
+        new_fixed = found[at][0][np.rint(new[:, len(numeric) + at]).astype(np.intp)]
+        codes[:, column] = np.where(new_fixed == ABSENT, codes[:, column], new_fixed)
     return codes
 
 

@@ -1,0 +1,334 @@
+"""Columns of numbers over many magnitudes: significant digits and an exponent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from counterpoise.columns._base import (
+    MARKERS,
+    MISSING,
+    TEXT_END,
+    Codes,
+    Column,
+    column_error,
+    is_object,
+    is_string,
+    register_column_type,
+)
+from counterpoise.columns._number import (
+    Floats,
+    NumberColumn,
+    NumericColumn,
+    fit_decimals,
+    number_dtype,
+    numbers_of,
+    read_numbers,
+)
+from counterpoise.columns._ranged import are_few, shared
+from counterpoise.errors import SchemaError
+from counterpoise.grammar import Automaton, expand, framed, from_sequences, from_steps
+from counterpoise.grammar._automaton import Step, union
+
+_LOWEST_EXPONENT: Final = -324  # of the smallest float64
+_MOST_DIGITS: Final = 6  # kept where the numbers have more
+_FEWEST_DIGITS: Final = 3  # that decimals must leave
+_LARGEST_CODE: Final = 2.0**62  # of decimals
+_SMALL_SHARE: Final = 0.05  # of the numbers apart from zeros: these may have fewer
+
+
+@register_column_type
+@dataclass(frozen=True)
+class ScientificColumn(NumberColumn):
+    """A column of floats of which decimals would leave too few significant digits.
+
+    The code of a positive number counts the mantissas of `digits` digits from the smallest
+    exponent on, that of its negative is the negative, and 0 has the code 0. So codes have the order
+    of the numbers, and a unit of `unit_size` is a magnitude. Zeros are an atom.
+    """
+
+    kinds = ("scientific",)
+    priority = 35
+
+    digits: int  # of the mantissa
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        native = number_dtype(self.dtype)
+        is_float = is_object(self.dtype) or (native is not None and native.kind == "f")
+        is_right = is_float and 1 <= self.digits <= _MOST_DIGITS and self.step == 1
+        if not is_right or not self._has_possible_numbers:
+            raise self._error(f"(dtype {self.dtype}) cannot have {self.digits} significant digits.")
+        self._check_range()
+
+    @classmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        if not NumericColumn.recognizes(series):
+            return False
+        try:
+            values, missing = read_numbers(series)
+        except SchemaError:
+            return False  # what is wrong is said by the type that it would be
+        found, counts = np.unique(values[~missing], return_counts=True)
+        if found.dtype.kind != "f" or are_few(found, counts, 0.0):
+            return False
+        present = values[~missing & np.isin(values, found[~shared(found, counts)])]
+        decimals, is_exact = fit_decimals(present)
+        magnitudes = np.abs(present[present != 0]).astype(np.float64)
+        if not len(magnitudes):
+            return False
+        if float(magnitudes.max()) * 10.0**decimals > _LARGEST_CODE:
+            return True
+        smallest = float(np.quantile(magnitudes, _SMALL_SHARE))
+        return not is_exact and smallest * 10.0**decimals < 10.0 ** (_FEWEST_DIGITS - 1)
+
+    @classmethod
+    def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        if is_string(series.dtype):
+            raise column_error(series.name, "holds strings. Convert it with `pandas.to_numeric`.")
+        values, missing = read_numbers(series)
+        present = values[~missing].astype(np.float64)
+        found, counts = np.unique(present, return_counts=True)
+        is_atom = shared(found, counts) | (found == 0)
+        ordinary = found[~is_atom]
+        digits = next(
+            (n for n in range(1, _MOST_DIGITS) if _is_written_with(ordinary, n)), _MOST_DIGITS
+        )
+        codes = _to_codes(present, digits)
+        atoms = tuple(np.unique(_to_codes(found[is_atom], digits)).tolist())
+        low, high = 1, 0
+        if len(ordinary):
+            low, high = _to_codes(ordinary[[0, -1]], digits).tolist()
+            above = _number(low, digits) < ordinary[0]
+            below = _number(high, digits) > ordinary[-1]
+            if low + above <= high - below:  # a code's number is within the observed ones
+                low, high = low + int(above), high - int(below)
+        return cls.describing(
+            series,
+            kind or "scientific",
+            has_missing=bool(missing.any()),
+            low=low,
+            high=high,
+            atoms=atoms,
+            numbers=numbers_of(atoms, codes, present),
+            digits=digits,
+        )
+
+    def encode(self, series: pd.Series[Any]) -> Codes:
+        self.check_dtype(series)
+        values, missing = read_numbers(series)
+        codes = _to_codes(values, self.digits)
+        for end, beyond in ((self.low, self.low - 1), (self.high, self.high + 1)):
+            ends = sorted(_number(code, self.digits) for code in (end, beyond))
+            codes = np.where(
+                (codes == beyond) & (ends[0] < values) & (values < ends[1]), end, codes
+            )
+        low, high = self.code_range
+        codes, outside = self._with_atoms(values, codes, (codes < low) | (codes > high))
+        return self._placed(series, codes, missing, outside)
+
+    def decode(self, codes: Codes) -> pd.Series[Any]:
+        assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
+        missing = codes == MISSING
+        found, positions = np.unique(np.where(missing, 0, codes), return_inverse=True)
+        texts = map(self.text, found.tolist())
+        values = self._with_numbers(found, np.array([float(text) for text in texts]))[positions]
+        if is_object(self.dtype):
+            cells = np.where(missing, MARKERS[self.marker], values.astype(object))
+            return pd.Series(cells, name=self.name, dtype=object)
+        restored = pd.Series(values, name=self.name).astype(self.dtype)
+        return restored.mask(missing) if missing.any() else restored
+
+    def _is_ordinary(self, codes: Any) -> Any:
+        return super()._is_ordinary(codes) & (codes != 0)
+
+    @property
+    def n_values(self) -> float:
+        return super().n_values - (self.low < 0 < self.high)
+
+    def nearest(self, codes: npt.NDArray[Any]) -> Codes:
+        found = super().nearest(codes)
+        return found if 0 in self._atom_set else np.where(found == 0, self._beside_0, found)
+
+    @property
+    def _beside_0(self) -> int:
+        return 1 if self.code_range[1] > 0 else -1
+
+    def _between(self, low: int, high: int, kept: Sequence[int]) -> Self | None:
+        return super()._between(low or 1, high or -1, kept)
+
+    def _limits(self) -> tuple[int, int]:
+        limit = (310 - _LOWEST_EXPONENT) * self._per_magnitude
+        return -limit, limit
+
+    def _units(self, bound: Any) -> Decimal:
+        number = float(bound)
+        if not math.isfinite(number):
+            raise ValueError(f"{bound!r} is not finite")
+        code = int(_to_codes(np.array([number]), self.digits)[0])
+        exact, nearest = Decimal(str(bound)), Decimal(self.text(code))
+        return Decimal(code) + Decimal((exact > nearest) - (exact < nearest)) / 2
+
+    @cached_property
+    def _per_magnitude(self) -> int:
+        return _per_magnitude(self.digits)
+
+    def _split(self, code: int) -> tuple[int, int]:
+        return _split(code, self.digits)
+
+    def _ordinary_symbols(self, code: int) -> list[Hashable]:
+        exponent, mantissa = self._split(code)
+        places = range(self.digits - 1, -1, -1)
+        symbols: list[Hashable] = [("exponent", exponent)]
+        symbols += zip(places, map(int, str(mantissa)), strict=True)
+        return [("sign", "-" if code < 0 else "+"), *symbols] if self.low < 0 else symbols
+
+    def _ordinary_automaton(self) -> Automaton:
+        """Accept an exponent, then the digits of a mantissa."""
+        parts = []
+        for sign, low, high in self._by_sign(self.low, self.high):
+            before = [("sign", "+" if sign > 0 else "-")] if self.low < 0 else []
+            parts.append(framed(self._with_exponent_first(sign, low, high), before))
+        return union(*parts)
+
+    def _by_sign(self, low: int, high: int) -> Iterable[tuple[int, int, int]]:
+        """Yield the sign and the smallest and largest code of the magnitudes of a range."""
+        if high > 0:
+            yield 1, max(low, 1), high
+        if low < 0:
+            yield -1, max(-high, 1), -low
+
+    def _with_exponent_first(self, sign: int, low: int, high: int) -> Automaton:
+        ends = self._split(low), self._split(high)
+        n = self.digits
+
+        def steps(at: tuple[int, bool, bool]) -> Iterable[Step[tuple[int, bool, bool]]]:
+            left, at_low, at_high = at
+            if left == n:  # the exponent
+                for exponent in range(ends[0][0], ends[1][0] + 1):
+                    is_low, is_high = exponent == ends[0][0], exponent == ends[1][0]
+                    index = (exponent - _LOWEST_EXPONENT) * self._per_magnitude
+                    # the digits of the mantissa, of which the first is 1 or more, follow
+                    add = sign * (index - 10 ** (n - 1) + 1)
+                    yield ("exponent", exponent), (n - 1, is_low, is_high), 1, add
+                return
+            power = 10**left
+            lowest = ends[0][1] // power % 10 if at_low else int(left == n - 1)
+            highest = ends[1][1] // power % 10 if at_high else 9
+            for digit in range(lowest, highest + 1):
+                rest = (left - 1, at_low and digit == lowest, at_high and digit == highest)
+                yield (left, digit), (rest if left else None), 1, sign * digit * power
+
+        return from_steps((n, True, True), steps)
+
+    # As text, 1.25e-7: the mantissa comes first
+
+    def text_automaton(self) -> Automaton:
+        parts = []
+        ranges = [(code, code) for code in self._own_atoms if code]
+        ranges += [(self.low, self.high)] if self.has_ordinary else []
+        for first, last in ranges:
+            for sign, low, high in self._by_sign(first, last):
+                written = expand(self._with_mantissa_first(sign, low, high), self._mark)
+                parts.append(framed(written, " -" if sign < 0 else " "))
+        if 0 in self._atom_set:
+            parts.append(from_sequences({0: f" 0{TEXT_END}"}))
+        return union(*parts)
+
+    def _mark(self, symbol: tuple[int, int]) -> str:
+        place, digit = symbol
+        if place < 0:
+            return f"e{digit}{TEXT_END}"
+        return f".{digit}" if place == self.digits - 2 else str(digit)
+
+    def _with_mantissa_first(self, sign: int, low: int, high: int) -> Automaton:
+        (first, low_mantissa), (last, high_mantissa) = self._split(low), self._split(high)
+        n = self.digits
+
+        def exponents(above_low: bool, below_high: bool) -> Iterable[int]:
+            for exponent in range(first, last + 1):
+                if (above_low or exponent > first) and (below_high or exponent < last):
+                    yield exponent
+
+        # by state: digits left, and how the mantissa so far compares with those of both ends
+        def steps(at: tuple[int, int, int]) -> Iterable[Step[tuple[int, int, int]]]:
+            left, to_low, to_high = at
+            if not left:
+                for exponent in exponents(to_low >= 0, to_high <= 0):
+                    index = (exponent - _LOWEST_EXPONENT) * self._per_magnitude
+                    yield (-1, exponent), None, 1, sign * (index - 10 ** (n - 1) + 1)
+                return
+            power = 10 ** (left - 1)
+            for digit in range(int(left == n), 10):
+                low_digit, high_digit = (m // power % 10 for m in (low_mantissa, high_mantissa))
+                now_low = to_low or (digit > low_digit) - (digit < low_digit)
+                now_high = to_high or (digit > high_digit) - (digit < high_digit)
+                if any(True for _ in exponents(now_low >= 0, now_high <= 0)):
+                    rest = (left - 1, now_low, now_high)
+                    yield (left - 1, digit), rest, 1, sign * digit * power
+
+        return from_steps((n, 0, 0), steps)
+
+    def text(self, code: int) -> str:
+        return _text(code, self.digits)
+
+    def _units_of_text(self, text: str) -> float:
+        number = super()._units_of_text(text)
+        if not math.isfinite(number):
+            return number
+        return float(_to_codes(np.array([number]), self.digits)[0])
+
+    @property
+    def unit_size(self) -> float:
+        return 1.0 / self._per_magnitude
+
+    def common_scales(self, other: Column) -> tuple[int, int] | None:
+        same = isinstance(other, ScientificColumn) and other.digits == self.digits
+        return (1, 1) if same else None
+
+
+def _per_magnitude(digits: int) -> int:
+    return 9 * int(10 ** (digits - 1))
+
+
+def _split(code: int, digits: int) -> tuple[int, int]:
+    """Return the exponent and the mantissa, a whole number, of a code that is not 0."""
+    exponent, mantissa = divmod(abs(code) - 1, _per_magnitude(digits))
+    return exponent + _LOWEST_EXPONENT, mantissa + int(10 ** (digits - 1))
+
+
+def _text(code: int, digits: int) -> str:
+    if not code:
+        return "0"
+    exponent, mantissa = _split(code, digits)
+    first, rest = str(mantissa)[0], str(mantissa)[1:]
+    return f"{'-' if code < 0 else ''}{first}{'.' if rest else ''}{rest}e{exponent}"
+
+
+def _number(code: int, digits: int) -> float:
+    return float(_text(code, digits))
+
+
+def _is_written_with(numbers: Floats, digits: int) -> bool:
+    """Whether `digits` significant digits restore all numbers."""
+    return all(float(f"{number:.{digits - 1}e}") == number for number in numbers.tolist())
+
+
+def _to_codes(numbers: npt.NDArray[Any], digits: int) -> Codes:
+    """Return the codes of the nearest numbers with so many significant digits."""
+    found, positions = np.unique(numbers.astype(np.float64), return_inverse=True)
+    codes = []
+    for number in found.tolist():
+        mantissa, _, exponent = f"{abs(number):.{digits - 1}e}".partition("e")
+        whole = int(mantissa.replace(".", "")) - 10 ** (digits - 1) + 1
+        code = (int(exponent) - _LOWEST_EXPONENT) * _per_magnitude(digits) + whole
+        codes.append(0 if number == 0 else int(math.copysign(code, number)))
+    return np.array(codes, dtype=np.int64)[positions]
