@@ -31,6 +31,7 @@ def constrained(X, constraints, *, check=True, **types) -> ConstrainedTable:
         is_named=True,
         column_types=types,
         constraints=constraints,
+        discovers=False,
     )
     if check:
         ready.check({"rare": 0})

@@ -14,7 +14,13 @@ def learned(*constraints: Constraint, **columns: object):
     frame = pd.DataFrame(columns)
     labels = np.array(["x", "y"] * len(frame))[: len(frame)]
     return apply_constraints(
-        frame, labels, "t", is_named=True, column_types={}, constraints=constraints
+        frame,
+        labels,
+        "t",
+        is_named=True,
+        column_types={},
+        constraints=constraints,
+        discovers=False,
     ).table
 
 

@@ -20,7 +20,13 @@ from counterpoise.generation._prompts import read_fixed_values, solve_fixed_valu
 def prepared(frame: pd.DataFrame, *constraints: Constraint, **column_types: str):
     labels = np.array(["x", "y"] * len(frame))[: len(frame)]
     return apply_constraints(
-        frame, labels, "t", is_named=True, column_types=column_types, constraints=constraints
+        frame,
+        labels,
+        "t",
+        is_named=True,
+        column_types=column_types,
+        constraints=constraints,
+        discovers=False,
     )
 
 
