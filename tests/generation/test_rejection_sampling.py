@@ -131,6 +131,12 @@ def test_the_best_rejected_rows_are_taken_after_eight_draws_per_row():
     assert rejection_stats.rejected[NOT_SELECTED] == sum(t % 2 == 0 for t in draw.throws) - 50
 
 
+def test_how_many_draws_selection_gets_is_as_asked():
+    draw = Dice()
+    _, rejection_stats = draw_accepted(draw, 50, {}, above(6), selection_draws_per_row=4)
+    assert (rejection_stats.n_drawn, rejection_stats.n_fallback) == (4 * 50, 50)
+
+
 def test_constraints_still_hold_after_selection_is_given_up():
     def is_first_six(table):
         return table.codes[:, 1] == 6

@@ -15,8 +15,17 @@ from sklearn.svm import LinearSVC
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.columns import MISSING, Schema, Table
-from counterpoise.generation._rejection_sampling import NOT_SELECTED
-from counterpoise.generation._selection import SelectionClassifier
+from counterpoise.generation._rejection_sampling import (
+    NOT_SELECTED,
+    GeneratedRows,
+    draw_accepted,
+)
+from counterpoise.generation._selection import (
+    N_STRATA,
+    Calibrated,
+    Likeliest,
+    SelectionClassifier,
+)
 from counterpoise.persistence._selection import Trees
 from tests.small_models import labelled_table
 
@@ -129,7 +138,7 @@ def sampler_of(table: Table, selection: object, **changes: object) -> LLMOverSam
 
 def test_generated_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> None:
     table = two_sides()
-    sampler = sampler_of(table, "classifier")
+    sampler = sampler_of(table, "classifier", recipe="ranking")
     selection_classifier = sampler.generator_.selection_classifier
     assert selection_classifier is not None
     rejection_stats = sampler.rejection_stats_["rare"]
@@ -140,7 +149,7 @@ def test_generated_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> Non
     loaded = LLMOverSampler.load(tmp_path / "saved")
     pd.testing.assert_frame_equal(loaded.sample(100, random_state=1)[0], written[0])
     assert isinstance(loaded.generator_.selection_classifier.classifiers[0], Trees)
-    every = sampler_of(table, None)
+    every = sampler_of(table, None, recipe="ranking")
     assert every.generator_.selection_classifier is None
     assert not every.rejection_stats_["rare"].rejected
 
@@ -148,6 +157,129 @@ def test_generated_rows_are_selected_and_the_number_is_as_asked(tmp_path) -> Non
         return float(one.sample(200, random_state=2)[0]["a"].mean())
 
     assert mean_of_a(sampler) > mean_of_a(every)
+
+
+def test_the_calibrated_rule_is_the_same_after_loading(tmp_path) -> None:
+    sampler = sampler_of(two_sides(), "classifier", max_samples_seen=800)
+    rejection_stats = sampler.rejection_stats_["rare"]
+    assert sampler.n_synthetic_ == rejection_stats.n_rows == 240
+    assert rejection_stats.rejected[NOT_SELECTED] > 0
+    assert rejection_stats.n_drawn <= Calibrated.draws_per_row * 240
+    sampler.save(tmp_path / "saved")
+    loaded = LLMOverSampler.load(tmp_path / "saved")
+    one, other = sampler.generator_.selection_classifier, loaded.generator_.selection_classifier
+    np.testing.assert_array_equal(other.quantiles, one.quantiles)
+    for n_rows in (3, 100):
+        rows, again = (each.sample(n_rows, random_state=1)[0] for each in (sampler, loaded))
+        assert len(rows) == n_rows
+        pd.testing.assert_frame_equal(again, rows)
+
+
+TENTHS = Schema.infer(pd.DataFrame({"y": ["a", "b"] * 5, "tenth": range(10)}))
+
+
+class ByColumn:
+    """Stands in for a selection classifier: a column says in which tenth a row is."""
+
+    def strata(self, table: Table) -> np.ndarray:
+        return table.codes[:, 1]
+
+
+def drawn(shares: list[float], seed: int = 0):
+    """Return a function that draws rows whose tenths have these shares, and what it drew."""
+    rng, strata = np.random.default_rng(seed), []
+
+    def draw(n: int) -> GeneratedRows:
+        own = rng.choice(10, n, p=shares)
+        strata.extend(own.tolist())
+        table = Table(TENTHS, np.column_stack([np.zeros(n, int), own]))
+        return GeneratedRows(table, own, np.zeros(n), np.zeros(n, int))
+
+    return draw, strata
+
+
+UNEVEN = [0.28, *[0.08] * 9]
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 25, 400])
+def test_calibrated_selection_takes_equally_many_rows_of_each_tenth(n_rows) -> None:
+    draw, strata = drawn(UNEVEN)
+    select = Calibrated(ByColumn(), n_rows, np.random.default_rng(0))
+    rows, rejection_stats = draw_accepted(draw, n_rows, {}, select, selection_draws_per_row=50)
+    counts = np.bincount(rows.table.codes[:, 1], minlength=10)
+    assert counts.sum() == n_rows
+    assert counts.max() - counts.min() <= 1, "the rest of a division by ten"
+    assert rejection_stats.n_fallback == 0
+    for stratum in range(10):
+        assert counts[stratum] <= strata.count(stratum)
+
+
+def test_which_tenths_get_the_rest_of_the_division_is_drawn() -> None:
+    found = np.zeros(10, dtype=int)
+    for seed in range(300):
+        draw, _ = drawn(UNEVEN, seed)
+        select = Calibrated(ByColumn(), 3, np.random.default_rng(seed))
+        rows, _ = draw_accepted(draw, 3, {}, select, selection_draws_per_row=300)
+        found += np.bincount(rows.table.codes[:, 1], minlength=10)
+    # each has 90 of 900 in expectation, standard deviation 7.9: 6 of these fail by chance once in
+    # 50 million runs
+    assert np.abs(found - 90).max() < 6 * 8
+
+
+def test_calibrated_selection_takes_other_rows_after_four_draws_per_row() -> None:
+    draw, strata = drawn([0.5, 0.5, *[0.0] * 8])
+    select = Calibrated(ByColumn(), 50, np.random.default_rng(0))
+    draws = {"selection_draws_per_row": Calibrated.draws_per_row}
+    rows, rejection_stats = draw_accepted(draw, 50, {}, select, **draws)
+    assert rejection_stats.n_drawn == len(strata) == 4 * 50
+    assert rejection_stats.n_fallback == 40
+    assert rejection_stats.rejected[NOT_SELECTED] == 200 - 50
+    # five of either tenth, then the first of the others in the order drawn
+    own = [[at for at, stratum in enumerate(strata) if stratum == tenth] for tenth in (0, 1)]
+    first = [*own[0][:5], *own[1][:5]]
+    others = [at for at in range(200) if at not in first][:40]
+    assert rows.table.codes[:, 1].tolist() == [strata[at] for at in [*sorted(first), *others]]
+
+
+def noisy(n_rows: int, seed: int) -> Table:
+    """Every third row is rare; its "a" is larger, but the classes overlap."""
+    rng = np.random.default_rng(seed)
+    is_rare = np.arange(n_rows) % 3 == 0
+    frame = pd.DataFrame(
+        {
+            "a": np.clip(rng.normal(500 + 150 * is_rare, 100), 0, 1000).astype(int),
+            "b": rng.integers(0, 100, n_rows),
+        }
+    )
+    frame.loc[:1, "a"] = [0, 1000]  # one range, so that codes mean the same in every table
+    frame.loc[:1, "b"] = [0, 99]
+    return labelled_table(frame, pd.Series(np.where(is_rare, "rare", "usual"), name="y"))
+
+
+def test_rows_like_the_real_ones_are_equally_many_in_each_tenth() -> None:
+    classifier = SelectionClassifier.fit(noisy(3000, 0), np.random.default_rng(0))
+    assert classifier is not None
+    fresh = noisy(9000, 1)
+    for label in (0, 1):
+        of_class = fresh.take(fresh.codes[:, 0] == label)
+        strata = classifier.strata(of_class)
+        shares = np.bincount(strata, minlength=N_STRATA) / len(of_class)
+        # quantiles of 1,000 rows or more and shares of 3,000 or more: standard deviation below
+        # .012 together, so that 5 of these fail by chance once in 80,000 runs
+        assert np.abs(shares - 0.1).max() < 5 * 0.012
+        other = Table(of_class.schema, of_class.codes.copy(), of_class.texts)
+        other.codes[:, 0] = 1 - label
+        assert (classifier.strata(other) == 0).mean() > 0.5, "doubtful cases of the other class"
+
+
+def test_the_likeliest_rule_prefers_the_largest_margin() -> None:
+    table = noisy(600, 0)
+    classifier = SelectionClassifier.fit(table, np.random.default_rng(0))
+    assert classifier is not None
+    is_selected, preference = Likeliest(classifier)(table)
+    np.testing.assert_array_equal(preference, classifier.margin(table))
+    np.testing.assert_array_equal(is_selected, preference >= 0)
+    assert 0 < is_selected.mean() < 1
 
 
 def test_missing_and_absent_cells_are_missing_to_the_classifier() -> None:

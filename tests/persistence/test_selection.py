@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -73,6 +74,25 @@ def test_it_selects_the_same_rows(selection, tmp_path):
     write_selection(classifier, tmp_path)
     again = read(tmp_path, selection)
     np.testing.assert_array_equal(again.margin(TABLE), classifier.margin(TABLE))
+    np.testing.assert_array_equal(again.quantiles, classifier.quantiles)
+    np.testing.assert_array_equal(again.strata(TABLE), classifier.strata(TABLE))
+
+
+@pytest.mark.parametrize("how", ["shape", "not finite", "falling", "integers", "gone"])
+def test_forged_quantiles_are_refused(how, folder):
+    arrays = load_file(folder / TREES)
+    quantiles = arrays.pop("quantiles")
+    if how == "shape":
+        arrays["quantiles"] = quantiles[:, 1:].copy()
+    elif how == "not finite":
+        arrays["quantiles"] = np.full_like(quantiles, np.nan)
+    elif how == "falling":
+        arrays["quantiles"] = np.tile(np.arange(9.0)[::-1], (2, 1)).copy()
+    elif how == "integers":
+        arrays["quantiles"] = np.zeros(quantiles.shape, dtype=np.int64)
+    save_file(arrays, folder / TREES)
+    with pytest.raises(ModelError):
+        read(folder, FOREST)
 
 
 @pytest.mark.parametrize(

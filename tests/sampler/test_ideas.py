@@ -12,6 +12,7 @@ from counterpoise.generation._prompts import (
     draw_prompts,
 )
 from counterpoise.recipes import Recipe
+from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._rows import interpolate, training_rows
 from tests.small_models import labelled_table, mixed_frame
 
@@ -203,6 +204,24 @@ def test_permutation_off_writes_the_rest_in_the_order_of_the_table(table):
     prompts = draw_prompts(value_counts, YES, 50, "label", rng)
     orders = draw_generation_orders(prompts.table.codes, prompts.condition, "none", rng)
     assert (orders == np.arange(7)).all()
+
+
+def test_condition_first_writes_the_condition_then_what_is_given_then_the_order_of_the_table(table):
+    value_counts = rows_of(table, Recipe()).value_counts
+    rng = np.random.default_rng(0)
+    prompts = draw_prompts(value_counts, YES, 200, "feature", rng)
+    orders = draw_generation_orders(prompts.table.codes, prompts.condition, "condition-first", rng)
+    assert (np.sort(orders, axis=1) == np.arange(7)).all()
+    assert (orders[:, 0] == 0).all()
+    np.testing.assert_array_equal(orders[:, 1], prompts.condition)
+    assert set(orders[:, 1]) == set(range(1, 7))
+    assert (np.diff(orders[:, 2:], axis=1) > 0).all()
+    trained_on = draw_orders(200, 7, "condition-first", rng)
+    assert {tuple(order) for order in orders} == {tuple(order) for order in trained_on}
+    given = np.full((1, 7), ABSENT)
+    given[0, [0, 2, 5]] = 1
+    orders = draw_generation_orders(given, np.array([5]), "condition-first", rng)
+    assert orders.tolist() == [[0, 5, 2, 1, 3, 4, 6]]
 
 
 def test_prompts_without_a_label_take_values_of_every_class(table):

@@ -129,7 +129,7 @@ def test_sampling_under_a_condition(fitted):
     [
         ({"n_samples": -1}, "n_samples must be"),
         ({"n_samples": 1.5}, "n_samples must be"),
-        ({"n_samples": 1, "class_": "no"}, "train_on='all'"),
+        ({"n_samples": 1, "class_": "maybe"}, r"\['no', 'yes'\]; got 'maybe'"),
         ({"n_samples": 1, "condition": {"hue": "red"}}, "hue"),
         ({"n_samples": 1, "condition": {"colour": "violet"}}, "violet"),
         ({"n_samples": 1, "condition": {"age": 1000}}, "age"),
@@ -148,8 +148,26 @@ def test_trained_on_all_classes_it_writes_any(churn):
     sampler.fit_resample(*churn)
     _, y = sampler.sample(5, class_="no")
     assert (y == "no").all()
-    with pytest.raises(ValueError, match="class_"):
-        sampler.sample(5)
+    _, y = sampler.sample(5)
+    assert (y == "yes").all(), "the class that the fit filled"
+
+
+def test_trained_on_the_minority_it_writes_no_other_class(churn):
+    sampler = make_sampler(**QUICK, recipe="ranking")
+    sampler.fit(*churn)
+    assert sampler.sample(2)[1].tolist() == ["yes", "yes"]
+    with pytest.raises(ValueError, match="train_on='all'"):
+        sampler.sample(1, class_="no")
+
+
+def test_where_a_fit_filled_several_classes_or_none_the_class_must_be_named(churn):
+    X, _ = churn
+    several = pd.Series(["big"] * 30 + ["small"] * 18 + ["tiny"] * 12)
+    for y, wanted in [(several, "auto"), (several.replace("tiny", "big"), {"small": 18})]:
+        sampler = make_sampler(**QUICK, sampling_strategy=wanted).fit(X, y)
+        with pytest.raises(ValueError, match="class_ must be one of"):
+            sampler.sample(2)
+        assert sampler.sample(2, class_="big")[1].tolist() == ["big", "big"]
 
 
 @pytest.mark.parametrize(
