@@ -65,11 +65,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
         Or an object of `counterpoise.models`: ``PretrainedModel("smollm2-135m", n_layers=8)``.
     recipe : str or Recipe, default="counterpoise"
-        The method: ``"counterpoise"``, what does best in our own experiments, and its ablations
-        ``"counterpoise-no-selection"`` and ``"counterpoise-no-refinement"``; ``"imbllm"`` as
-        published [1]_, and its ablations ``"imbllm-no-interpolation"``,
-        ``"imbllm-no-permutation"``, ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``,
-        ``"taptap"`` (needs xgboost) and ``"predllm"``.
+        The method: ``"counterpoise"`` for rows that are true, and ``"ranking"`` for rows that
+        train a classifier, with their ablations ``"counterpoise-no-selection"``,
+        ``"ranking-no-selection"`` and ``"ranking-no-refinement"``; ``"imbllm"`` as published [1]_,
+        and its ablations ``"imbllm-no-interpolation"``, ``"imbllm-no-permutation"``,
+        ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``, ``"taptap"`` (needs xgboost)
+        and ``"predllm"``.
 
         Or a `Recipe`, such as ``get_recipe("imbllm", temperature=1.0)``; ``GridSearchCV`` and
         ``set_params(recipe__temperature=1.0)`` change single values of either.
