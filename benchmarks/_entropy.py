@@ -307,7 +307,7 @@ class SamplerRows:
             raise ValueError(
                 f"entropies can't be measured with top_p; got top_p={sampler.recipe_.top_p}"
             )
-        if recipe.permutation not in ("label-first", "all", "none"):
+        if recipe.permutation not in ("label-first", "condition-first", "all", "none"):
             raise ValueError(
                 "entropies can be measured where the label is in the prompt, and the sampler has "
                 f"permutation={recipe.permutation!r}"
@@ -331,7 +331,7 @@ class SamplerRows:
 
     @property
     def is_single(self) -> bool:
-        return bool(self._permutation == "none")
+        return self._permutation in ("none", "condition-first")
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
         from counterpoise._progress import Progress

@@ -13,7 +13,11 @@ from tests.small_models import mixed_frame
 
 def fitted(**arguments: object) -> LLMOverSampler:
     X, y = mixed_frame(80)
-    chosen = {"interpolation": "smotenc", "selection": None, "precision": "float32"}
+    chosen = {
+        "recipe": "ranking-no-selection",
+        "interpolation": "smotenc",
+        "precision": "float32",
+    }
     sampler = make_sampler(model="compact", epochs=4, random_state=0, **{**chosen, **arguments})
     sampler.fit_resample(X, y)
     return sampler
@@ -64,8 +68,9 @@ def test_a_lower_temperature_and_the_label_alone(sampler: LLMOverSampler) -> Non
     assert starts[0] == starts[1]
 
 
-def test_a_fixed_order_needs_no_bounds() -> None:
-    sampler = fitted(permutation="none")
+@pytest.mark.parametrize("permutation", ["none", "condition-first"])
+def test_a_fixed_order_needs_no_bounds(permutation: str) -> None:
+    sampler = fitted(permutation=permutation)
     for condition in ("feature", "label"):
         found = measure_entropy(sampler, n_rows=60, condition=condition)
         assert found.lower == found.upper

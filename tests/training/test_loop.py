@@ -133,7 +133,7 @@ def test_divergence_is_an_error_that_says_what_to_do():
         run(TrainingPlan(1800, batch_size=16, learning_rate=1e30))
 
 
-@pytest.mark.parametrize("permutation", ["label-first", "all", "none"])
+@pytest.mark.parametrize("permutation", ["label-first", "condition-first", "all", "none"])
 def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch):
     seen = []
     true = Scorer.log_likelihood
@@ -159,6 +159,7 @@ def test_orders_are_drawn_anew_as_the_permutation_says(permutation, monkeypatch)
     anew = (stacked[0] != stacked[1]).any()
     assert (label_first, anew) == {
         "label-first": (True, True),
+        "condition-first": (True, True),
         "all": (False, True),
         "none": (True, False),
     }[permutation]

@@ -25,7 +25,7 @@ def overlapping(n_rows: int = 500, n_rare: int = 60) -> tuple[pd.DataFrame, pd.S
 
 
 def fitted(**parameters: object) -> LLMOverSampler:
-    sampler = make_sampler(model="compact", random_state=0, **parameters)
+    sampler = make_sampler(model="compact", recipe="ranking", random_state=0, **parameters)
     sampler.fit_resample(*overlapping())
     return sampler
 
@@ -101,10 +101,13 @@ def test_by_default_a_few_rows_are_not_worth_it(unrefined, refined) -> None:
 
 
 def test_only_where_rows_are_selected_and_the_prompt_has_the_label() -> None:
-    assert refines(get_recipe("counterpoise"))
-    assert not refines(get_recipe("counterpoise").copy(selection=None))
-    assert not refines(get_recipe("counterpoise").copy(permutation="label-last"))
-    assert not any(refines(get_recipe(name)) for name in ("imbllm", "great", "predllm"))
+    assert refines(get_recipe("ranking"))
+    assert not refines(get_recipe("ranking").copy(selection=None))
+    assert not refines(get_recipe("ranking").copy(permutation="label-last"))
+    others = ("counterpoise", "imbllm", "great", "predllm")
+    assert not any(refines(get_recipe(name)) for name in others)
+    calibrated = get_recipe("ranking").copy(selection_rule="calibrated")
+    assert not refines(calibrated), "rows as doubtful as the real ones are no examples"
     assert not refines(Recipe(selection="classifier"))
 
 
@@ -114,7 +117,7 @@ def test_it_learns_the_texts_that_it_generated_and_not_those_of_other_rows() -> 
     frame["note"] = [
         "".join(rng.choice(list("abc" if class_ == "rare" else "xyz"), 12)) for class_ in y
     ]
-    sampler = LLMOverSampler(recipe=get_recipe("counterpoise", refinement="always"), random_state=0)
+    sampler = LLMOverSampler(recipe=get_recipe("ranking", refinement="always"), random_state=0)
     X, _ = sampler.fit_resample(frame, y)
     assert sampler.training_.refinement is not None
     characters = X["note"].iloc[len(frame) :].str.cat()
