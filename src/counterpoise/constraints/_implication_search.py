@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 
 from counterpoise.constraints._evidence import (
-    MAX_FEW,
     MAX_LOG10_CHANCE,
     MIN_EXPECTED,
     MIN_TRIED,
@@ -30,6 +29,7 @@ from counterpoise.constraints._evidence import (
 )
 from counterpoise.constraints._implication import Implication
 
+_MAX_VALUES: Final = 50  # of a column that a premise restricts to some of its values
 MAX_LOG10_OF_IMPLICATION: Final = -30.0
 """Largest log10 of chance of an implication, summed over the values that lead to the same."""
 
@@ -133,7 +133,7 @@ def _sampled_limits(
             continue
         lows, highs = some.min(axis=0), some.max(axis=0)
         for then in targets:
-            if len(shares[then]) > MAX_FEW:
+            if len(shares[then]) > _MAX_VALUES:
                 share = below[then][lows[then]] + 1 - below[then][highs[then] + 1]
             else:
                 seen = np.bincount(some[:, then], minlength=len(shares[then]))

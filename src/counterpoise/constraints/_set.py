@@ -93,7 +93,7 @@ def apply_constraints(
     is_named: bool,
     column_types: Mapping[Hashable, str],
     constraints: Iterable[Constraint],
-    discovers: bool,
+    discovers: bool = False,
 ) -> ConstrainedTable:
     """Read a table under copies of unfitted constraints, and those that `discover` finds.
 
