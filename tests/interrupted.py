@@ -24,7 +24,13 @@ _SAVE = Checkpoint.save_now_and_then
 def fitted(folder: Path | None, **parameters: Any) -> tuple[LLMOverSampler, str]:
     """A sampler after its fit, and its rows as text; it trains on some rows, on all, on its own."""
     X, y = mixed_frame(100)
-    chosen = {"model": "compact", "precision": "float32", "patience": 3, "batch_size": 16}
+    chosen = {
+        "model": "compact",
+        "recipe": "ranking",
+        "precision": "float32",
+        "patience": 3,
+        "batch_size": 16,
+    }
     chosen["interpolation"] = "smotenc"  # more rows, so more steps to be interrupted at
     chosen["refinement"] = "always"
     sampler = make_sampler(

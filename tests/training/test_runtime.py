@@ -72,12 +72,12 @@ class Timed(LLMOverSampler):
     _clock = TickingClock(0.01)
 
 
-def fit(n_rows=60, *, verbose=False, max_time=None, **changes):
+def fit(n_rows=60, *, recipe="ranking", verbose=False, max_time=None, **changes):
     Timed._clock = TickingClock(0.01)
     X, y = mixed_frame(n_rows)
     sampler = Timed(
         model=CompactModel(),
-        recipe=get_recipe("counterpoise", **changes),
+        recipe=get_recipe(recipe, **changes),
         random_state=0,
         max_time=max_time,
         verbose=verbose,
@@ -88,8 +88,9 @@ def fit(n_rows=60, *, verbose=False, max_time=None, **changes):
     return sampler, X_new, y_new, " ".join(str(warning.message) for warning in caught)
 
 
-def test_training_stops_in_time_and_all_rows_come_back():
-    sampler, _, y, said = fit(max_time=2.0, epochs=10_000)
+@pytest.mark.parametrize("recipe", ["ranking", "counterpoise"])
+def test_training_stops_in_time_and_all_rows_come_back(recipe):
+    sampler, _, y, said = fit(max_time=2.0, epochs=10_000, recipe=recipe)
     assert sampler.history_.stopped_by == "max_time"
     assert 0 < sampler.history_.n_samples_seen < 100 * 32
     assert y.value_counts().to_dict() == {"no": 48, "yes": 48}
