@@ -55,7 +55,15 @@ def test_a_tiny_class_trains_blind_and_short(monkeypatch):
     _, calls = fitted(monkeypatch, 95, Recipe())  # 19 rows of the class
     ((n_rows, plan, n_held_out, _),) = calls
     assert (n_rows, n_held_out) == (119, None)
-    assert plan.n_samples_seen == 1000
+    assert plan.n_samples_seen == 2000
+
+
+def test_without_held_out_rows_a_larger_table_is_passed_eight_times(monkeypatch):
+    recipe = Recipe(train_on="all", interpolation=None, validation_fraction=0.0)
+    _, calls = fitted(monkeypatch, 300, recipe)
+    ((n_rows, plan, n_held_out, _),) = calls
+    assert (n_rows, n_held_out) == (300, None)
+    assert plan.n_samples_seen == 8 * 300
 
 
 @pytest.mark.parametrize(
@@ -64,7 +72,7 @@ def test_a_tiny_class_trains_blind_and_short(monkeypatch):
         ({"epochs": 7}, None, 7 * 160),
         ({"epochs": 7, "validation_fraction": 0.5}, 30, 7 * 130),
         ({"validation_fraction": 0.1}, 6, 50 * 154),
-        ({"validation_fraction": 0.0}, None, 1000),
+        ({"validation_fraction": 0.0}, None, 2000),
         ({"epochs": 7, "max_samples_seen": 99}, None, 99),
     ],
 )
