@@ -159,7 +159,7 @@ def test_combinations_are_held_to_those_observed():
 
 def test_without_the_demand_other_combinations_are_written():
     X, y = shop()
-    _, made = resample(X, y, temperature=3.0)
+    _, made = resample(X, y, temperature=3.0, constraints=None)
     observed = set(map(tuple, X[["area_code", "state"]].to_numpy()))
     assert not set(map(tuple, made[["area_code", "state"]].to_numpy())) <= observed
 
