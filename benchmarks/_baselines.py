@@ -1,4 +1,4 @@
-"""Over-samplers of imbalanced-learn, on tables."""
+"""Over-samplers without a language model, on tables: imbalanced-learn's, and mixed cells."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, RandomOverSampler
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils._param_validation import StrOptions
 
-from counterpoise.comparison._estimators import TableSMOTENC
+from benchmarks._mixed_cells import MIXED_CELLS
+from counterpoise.comparison._estimators import TableSMOTENC, categorical_columns
 
-BASELINES = ("none", "random", "smote", "smotenc", "smoten", "adasyn")
+BASELINES = ("none", "random", "smote", "smotenc", "smoten", "adasyn", *MIXED_CELLS)
 
 
 class BaselineOverSampler(TableSMOTENC):
@@ -26,10 +27,11 @@ class BaselineOverSampler(TableSMOTENC):
         ``"none"`` returns the rows as they are. ``"random"`` repeats rows. ``"smote"`` and
         ``"adasyn"`` interpolate the codes of categories too. ``"smotenc"`` interpolates numbers and
         votes on categories. ``"smoten"`` votes on everything, a number counting as a category.
+        ``"shuffled"``, ``"shuffled-selected"`` and ``"munge"`` are those of `_mixed_cells`.
     sampling_strategy, k_neighbors, categorical, random_state
         As for `TableSMOTENC`. ADASYN may generate a few rows more or fewer.
     parameters : dict, default=None
-        Further arguments of the library's class.
+        Further arguments of the library's class, or of `munge`.
 
     Examples
     --------
@@ -74,7 +76,26 @@ class BaselineOverSampler(TableSMOTENC):
             )
             X_balanced, y_balanced = sampler.fit_resample(X, labels)
             return X_balanced, y_balanced
+        if self.method in MIXED_CELLS:
+            return self._mix_cells(X, labels)
         return super()._fit_resample(X, y)
+
+    def _mix_cells(
+        self, X: pd.DataFrame, labels: npt.NDArray[Any]
+    ) -> tuple[pd.DataFrame, npt.NDArray[Any]]:
+        given = self.categorical
+        options = {
+            "categorical": categorical_columns(X, with_dates=True) if given is None else given,
+            **(self.parameters or {}),
+        }
+        rng = np.random.default_rng(self.random_state)
+        rows, classes = [X], [labels]
+        for class_, n in self.sampling_strategy_.items():
+            if n:
+                rows.append(MIXED_CELLS[self.method](X, labels, class_, int(n), rng, **options))
+                classes.append(np.full(int(n), class_, dtype=labels.dtype))
+        whole = pd.concat(rows, ignore_index=True).astype(X.dtypes)
+        return whole, np.concatenate(classes)
 
     def _number_sampler(self, is_categorical: npt.NDArray[np.bool_]) -> Any:
         if self.method == "smotenc":

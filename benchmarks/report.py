@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import entropy, matrix_rate, recipe_search, scaling, speed, stream
+from benchmarks import entropy, matrix_rate, realism, recipe_search, scaling, speed, stream
 from benchmarks._output import ABOUT_FILE, REPORT_FILE, ResultFolder, read_json, say
 from benchmarks._report import write_report
 
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     "matrix-rate": matrix_rate,
     "entropy": entropy,
     "recipe-search": recipe_search,
+    "realism": realism,
 }
 """Commands that measure run after run: ``measure`` fills a result folder, ``render`` reads it."""
 

@@ -5,6 +5,7 @@ from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, RandomOverSam
 from sklearn.preprocessing import OrdinalEncoder
 
 from benchmarks._baselines import BASELINES, BaselineOverSampler
+from benchmarks._mixed_cells import MIXED_CELLS
 
 FAST = [name for name in BASELINES if name != "none"]
 
@@ -104,7 +105,7 @@ def test_missing_cells_stay_in_real_rows_and_numbers_of_new_rows_have_none(name)
     X.loc[::5, "colour"] = None
     made = BaselineOverSampler(name, random_state=0).fit_resample(X, y)[0]
     pd.testing.assert_frame_equal(made.iloc[:60], X)
-    if name != "random":
+    if name != "random" and name not in MIXED_CELLS:
         assert made["size"].iloc[60:].notna().all()
 
 
