@@ -254,7 +254,7 @@ def _report(group: str, scores: pd.DataFrame) -> list[str]:
     ranked: list[dict[str, str]] = []
     for name, rows in methods:
         by_table = rows.set_index("table")
-        splits = f"{rows['n_splits'].min()} to {rows['n_splits'].max()}"
+        splits = " to ".join(map(str, sorted({rows["n_splits"].min(), rows["n_splits"].max()})))
         summary.append(
             {
                 "method": name,
