@@ -35,8 +35,9 @@ class Plan:
     max_train_rows: int = 0  # of a table, for all methods alike; 0 for no limit
     threshold_folds: int = -1  # -1 for as many as the protocol says, 0 for no tuned threshold
     limit_s: float = 3600.0  # a run that takes longer is ended and counts as failed
-    tune: bool = False  # this and the next two: see `benchmarks._run.perform`
+    tune: bool = False  # this and the next three: see `benchmarks._run.perform`
     diversity: bool = True
+    fidelity: bool = False
     likelihood: bool = False
     llm: Mapping[str, Any] = field(default_factory=dict)  # overrides of every language model
     method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # see `build_method`

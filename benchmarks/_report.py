@@ -26,7 +26,7 @@ _MIN_SHARE_OF_TABLES = 0.8  # a method with scores on fewer would cost the other
 _MIN_SPLITS = 5  # of an interval: two or three differences can agree by chance
 _DIVERSITY = (
     *("column_entropy", "joint_entropy", "coverage", "support_coverage", "distinct_row_rate"),
-    *("mean_pairwise_distance", "exact_copies"),
+    *("mean_pairwise_distance", "exact_copies", "detection_auc"),
 )
 _HELD_OUT = "held-out real rows"
 _REFERENCES = ("counterpoise", "none")

@@ -29,9 +29,6 @@ from counterpoise.comparison._estimators import TableClassifier
 from counterpoise.comparison._scores import best_threshold, scores
 from counterpoise.metrics import check_validity, measure_quality
 
-_ASPECTS = ("diversity", "privacy")
-"""Fidelity is left out: its classifiers take ten times as long as all the rest of a run."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -51,12 +48,14 @@ def perform(
     seed: int,
     tune: bool = False,
     diversity: bool = True,
+    fidelity: bool = False,
     likelihood: bool = False,
 ) -> Outcome:
     """Balance, train, score; `seed` is the number of the split.
 
-    With `tune` classifiers are tuned on the inner folds, with `diversity` that of the synthetic
-    rows is measured, with `likelihood` the log-likelihood of the rows that were cut.
+    With `tune` classifiers are tuned on the inner folds. With `diversity` that of the synthetic
+    rows is measured, and leakage; with `fidelity` how well they are told from the rows that were
+    cut (some seconds), with `likelihood` the log-likelihood of those.
     """
     X, y = table.take(split.train)
     cut = table.take(split.cut)
@@ -91,10 +90,11 @@ def perform(
     scored, predictions = _classify(method, balanced, folds, table, split, protocol, seed, tune)
     seconds["classify"] = time.perf_counter() - started
     report |= scored
-    if diversity and balanced.n_synthetic:
+    aspects = ["diversity", "privacy"] * diversity + ["fidelity"] * fidelity
+    if aspects and balanced.n_synthetic:
         of_class = synthetic[synthetic[table.spec.target] == table.positive]
-        report["diversity"] = _diversity(
-            X, X[is_positive], cut[0], of_class[list(X)], table, _seed(seed, "diversity")
+        report["diversity"] = _quality(
+            X, X[is_positive], cut[0], of_class[list(X)], table, aspects, _seed(seed, "diversity")
         )
     if likelihood and method.kind == "llm":
         found = balanced.sampler.score_samples(*cut)
@@ -193,15 +193,16 @@ def _synthetic(balanced: Balanced, n_real: int, table: BenchTable) -> pd.DataFra
     return rows.assign(**{table.spec.target: balanced.y.iloc[n_real : n_real + n].to_numpy()})
 
 
-def _diversity(
+def _quality(
     train: pd.DataFrame,
     minority: pd.DataFrame,
     cut: pd.DataFrame,
     synthetic: pd.DataFrame,
     table: BenchTable,
+    aspects: list[str],
     seed: int,
 ) -> dict[str, Any] | None:
-    """Return each measure's value, what held-out rows and what repeated rows reach (``*_anchor``).
+    """Return each measure's value, and what other rows reach (``*_anchor``).
 
     None with fewer than two rows on either side.
     """
@@ -212,7 +213,7 @@ def _diversity(
         cut if len(cut) >= 2 else None,
         synthetic.reset_index(drop=True),
         Schema.infer(train, kinds=table.column_types),
-        aspects=_ASPECTS,
+        aspects=aspects,
         max_rows=1000,
         n_draws=10,
         random_state=seed,
@@ -222,6 +223,7 @@ def _diversity(
             "value": measure.value,
             "real_anchor": measure.real_anchor,
             "duplicate_anchor": measure.duplicate_anchor,
+            "shuffled_anchor": measure.shuffled_anchor,
         }
         for measure in quality
     }

@@ -176,6 +176,7 @@ def _outcome(task: Task) -> Outcome:
         seed=task.split,
         tune=plan.tune,
         diversity=plan.diversity,
+        fidelity=plan.fidelity,
         likelihood=plan.likelihood,
     )
 

@@ -38,7 +38,7 @@ def test_the_summary_counts_failed_runs():
     runs = [("done", 0), ("done", 1), ("failed", 2)]
     table = pd.DataFrame(
         [{"table": "t", "method": "x", "split": i, "status": status} for status, i in runs]
-    )
+    ).assign(**{"diversity.detection_auc.value": [0.6, 0.8, None]})
     scores = [
         {"table": "t", "method": "x", "split": i, "metric": "f1", "value": value}
         for i, value in enumerate((0.5, 0.7))
@@ -46,7 +46,8 @@ def test_the_summary_counts_failed_runs():
     (row,) = summarise(Results(table, pd.DataFrame(scores), {}), ["t"], ["x"])
     assert row["runs"] == "2 of 3"
     assert row["F1"] == "0.600 ± 0.141"
-    assert row["PR-AUC"] == "-"
+    assert row["told apart"] == "0.70 ± 0.14"
+    assert row["PR-AUC"] == row["told apart, shuffled"] == "-"
 
 
 def test_figures_that_are_not_there():

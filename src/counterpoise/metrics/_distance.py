@@ -52,6 +52,19 @@ class Rows:
         numbers, positions, codes = self.numbers[chosen], self.positions[chosen], self.codes[chosen]
         return replace(self, numbers=numbers, positions=positions, codes=codes)
 
+    def shuffled(self, n_rows: int, rng: np.random.Generator) -> Rows:
+        """Return rows with each column shuffled on its own, again where there are too few."""
+        n_columns, n_ordered = len(self.columns), self.numbers.shape[1]
+        passes = np.tile(np.arange(len(self)), (n_columns * -(-n_rows // len(self)), 1))
+        chosen = rng.permuted(passes, axis=1).reshape(n_columns, -1).T[:n_rows]
+        ordered, others = np.split(chosen, [n_ordered], axis=1)
+        return replace(
+            self,
+            numbers=np.take_along_axis(self.numbers, ordered, axis=0),
+            positions=np.take_along_axis(self.positions, ordered, axis=0),
+            codes=np.take_along_axis(self.codes, others, axis=0),
+        )
+
     def keys(self) -> list[bytes]:
         """One key per row, equal for rows whose cells are all equal, numbers to their decimals."""
         missing = np.isnan(self.numbers)
@@ -194,7 +207,8 @@ def associations(rows: Rows, columns: IntArray) -> FloatArray:
 
     Two numbers: Spearman's rank correlation, in [-1, 1], of the rows that have both. Two
     categories: Cramer's V, in [0, 1]; a missing cell is a category. A number and a category: the
-    correlation ratio of the number's ranks, in [0, 1]. With a constant column, it is 0.
+    correlation ratio of the number's ranks, in [0, 1]. With a constant column, it is 0. The last
+    two are corrected for the values that independent columns of so many categories and rows reach.
     """
     n_ordered = rows.numbers.shape[1]
     numbers = pd.DataFrame(rows.numbers[:, columns[columns < n_ordered]])
@@ -214,6 +228,7 @@ def associations(rows: Rows, columns: IntArray) -> FloatArray:
 
 
 def _correlation_ratio(ranks: FloatArray, categories: IntArray) -> float:
+    """Corrected for chance: Kelley, Proceedings of the National Academy of Sciences 21 (1935)."""
     known = ~np.isnan(ranks)
     if known.sum() < 2:
         return 0.0
@@ -221,18 +236,29 @@ def _correlation_ratio(ranks: FloatArray, categories: IntArray) -> float:
     groups = categories[known]
     counts = np.bincount(groups)
     sums = np.bincount(groups, weights=centred)
-    between = (sums[counts > 0] ** 2 / counts[counts > 0]).sum()
-    within = centred @ centred
-    return float(np.sqrt(min(1.0, between / within))) if within > 0 else 0.0
+    total = centred @ centred
+    within = total - (sums[counts > 0] ** 2 / counts[counts > 0]).sum()
+    n_rows, n_groups = len(centred), int((counts > 0).sum())
+    if total == 0 or n_groups == n_rows:
+        return 0.0
+    unexplained = within / total * (n_rows - 1) / (n_rows - n_groups)
+    return float(np.sqrt(np.clip(1 - unexplained, 0.0, 1.0)))
 
 
 def _cramers_v(one: IntArray, other: IntArray) -> float:
-    """Own code: scipy's also computes a test, and a table of all pairs of values."""
-    n_one, n_other = int(one.max()) + 1, int(other.max()) + 1
-    smaller = min(n_one, n_other) - 1
-    if smaller == 0:
+    """Corrected for chance: Bergsma, Journal of the Korean Statistical Society 42 (2013).
+
+    Own code: scipy's is not corrected, computes a test, and a table of all pairs of values.
+    """
+    n_rows, n_one, n_other = len(one), int(one.max()) + 1, int(other.max()) + 1
+    sizes = np.array([n_one, n_other]) - 1.0  # degrees of freedom
+    if sizes.min() == 0:
         return 0.0
     pairs, counts = np.unique(one * n_other + other, return_counts=True)
     expected = np.bincount(one)[pairs // n_other] * np.bincount(other)[pairs % n_other]
     mean_square = (counts**2 / expected).sum() - 1  # chi-squared per row
-    return float(np.sqrt(np.clip(mean_square / smaller, 0.0, 1.0)))
+    excess = mean_square - sizes.prod() / (n_rows - 1)
+    greatest = (sizes - sizes**2 / (n_rows - 1)).min()
+    if greatest <= 0:  # every value occurs once
+        return 0.0
+    return float(np.sqrt(np.clip(excess / greatest, 0.0, 1.0)))

@@ -206,11 +206,10 @@ def at_most(frame: pd.DataFrame, n_rows: int, rng: np.random.Generator) -> pd.Da
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value, with a 95 % interval and the p-value of a test where there are such."""
+    """A value, with a 95 % interval where there is one."""
 
     value: float
     interval: Interval | None = None
-    p_value: float | None = None
     column: Hashable = None  # name of the column that it is about; None for whole rows
 
 
@@ -220,7 +219,8 @@ class Measure:
 
     The first five fields are those of the `Metric`; `interval` is a 95 % interval (see
     `measure_quality`). The anchors are the values of held-out real rows (None where there are none,
-    or too few) and of training rows repeated at random.
+    or too few), of training rows repeated at random, and of training rows whose columns were
+    shuffled, each on its own: what rows without any relation between columns reach.
     """
 
     name: str
@@ -232,7 +232,7 @@ class Measure:
     interval: Interval | None
     real_anchor: float | None
     duplicate_anchor: float | None
-    p_value: float | None = None
+    shuffled_anchor: float | None
 
 
 def share_estimate(n_hits: float, n: float) -> Estimate:

@@ -91,8 +91,9 @@ def measure_quality(
 ) -> Quality:
     """Measure the diversity, fidelity and privacy of synthetic rows of one class.
 
-    Each value stands beside two anchors: that of held-out real rows in place of the synthetic
-    ones, and that of training rows repeated at random.
+    Each value stands beside three anchors: that of held-out real rows in place of the synthetic
+    ones, that of training rows repeated at random, and that of training rows whose columns were
+    shuffled, each on its own.
 
     Parameters
     ----------
@@ -152,14 +153,19 @@ def measure_quality(
     synthetic = at_most(synthetic, max_rows, rng)
     ours = Sample.from_frames(train, synthetic, schema, holdout=holdout, random_state=rng)
     real, held = ours.real, ours.holdout
-    copies = real.rows.take(rng.integers(len(real), size=len(ours)))
-    repeated = Sample(copies, rng, real=real, holdout=held)
     held_out = None if held is None else Sample(held, rng, real=real)
     of_equal_size = [metric for metric in metrics if metric.equal_size]
     n_compared = min(len(ours), len(held_out or real)) if of_equal_size else 0
-    drawn, drawn_repeated, drawn_real = (
+    repeated, shuffled = (
+        Sample(rows, rng, real=real, holdout=held)
+        for rows in (
+            real.rows.take(rng.integers(len(real), size=len(ours))),
+            real.rows.shuffled(max(len(real), n_compared), rng),
+        )
+    )
+    drawn, drawn_repeated, drawn_shuffled, drawn_real = (
         _values_of_draws(sample, of_equal_size, n_compared, n_draws)
-        for sample in (ours, repeated, held_out)
+        for sample in (ours, repeated, shuffled, held_out)
     )
     by_column = {name: np.mean(v, axis=0) for name, v in drawn.items() if np.ndim(v[0])}
     columns = {
@@ -176,15 +182,17 @@ def measure_quality(
             continue
         try:
             if metric.equal_size:
-                found, anchor, copied = (
+                found, anchor, copied, unrelated = (
                     _mean_estimate(values.get(name, []))
-                    for values in (drawn, drawn_real, drawn_repeated)
+                    for values in (drawn, drawn_real, drawn_repeated, drawn_shuffled)
                 )
             else:
                 found = as_estimate(metric.measure(ours))
                 column = None if found is None else found.column
                 anchor = as_estimate(metric.measure_real(ours, held_out), column)
-                copied = as_estimate(metric.measure(repeated))
+                copied, unrelated = (
+                    as_estimate(metric.measure(sample)) for sample in (repeated, shuffled)
+                )
         except MissingDependencyError as error:
             failures.append(str(error))
             continue
@@ -200,7 +208,7 @@ def measure_quality(
                     found.interval,
                     None if anchor is None else anchor.value,
                     None if copied is None else copied.value,
-                    found.p_value,
+                    None if unrelated is None else unrelated.value,
                 )
             )
             warnings.append(metric.warn(found, anchor))

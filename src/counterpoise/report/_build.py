@@ -250,7 +250,9 @@ def _association(
         order = [encoded.index(name) for name in names]
         matrix = associations(rows, np.arange(len(names)))[np.ix_(order, order)].round(4)
         matrices.append(tuple(map(tuple, matrix.tolist())))
-    return Association(tuple(map(str, names)), *matrices)
+    real_matrix, synthetic_matrix = matrices
+    n_rows = len(kept[0]), len(kept[1])
+    return Association(tuple(map(str, names)), real_matrix, synthetic_matrix, n_rows)
 
 
 def _origins(class_: Hashable, provenance: pd.DataFrame) -> tuple[Origin, ...]:

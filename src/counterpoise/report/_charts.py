@@ -141,7 +141,11 @@ def map_chart(row_map: RowMap) -> Markup:
 def measure_chart(measure: Measure) -> Markup:
     """Draw a value beside its anchors on one line."""
     width, height, edge = 190.0, 22.0, 8.0
-    anchors = {"held-out real": measure.real_anchor, "repeated": measure.duplicate_anchor}
+    anchors = {
+        "held-out real": measure.real_anchor,
+        "repeated": measure.duplicate_anchor,
+        "shuffled": measure.shuffled_anchor,
+    }
     ends = measure.interval
     if ends is None or not all(map(math.isfinite, ends)):
         ends = (measure.value, measure.value)
@@ -156,6 +160,9 @@ def measure_chart(measure: Measure) -> Markup:
     if measure.duplicate_anchor is not None:
         place = f"M{_number(scale(measure.duplicate_anchor))} {middle - 4}"
         body += _element("path", class_="duplicated", d=f"{place}l4 7h-8z")
+    if measure.shuffled_anchor is not None:
+        place = f"M{_number(scale(measure.shuffled_anchor) - 4)} {middle - 4}"
+        body += _element("path", class_="shuffled", d=f"{place}h8v8h-8z")
     if ends[0] < ends[1]:
         body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
     if measure.value == measure.value:  # not NaN

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from counterpoise.metrics import Quality
+from counterpoise.metrics import Measure, Quality
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""
@@ -30,6 +30,9 @@ NOTES = (
 )
 """What every user of synthetic rows must know."""
 
+_BROKEN = 0.2
+"""Difference of an association that a summary mentions."""
+_CERTAIN = 0.999
 _UNKNOWN = "-"
 _ROUNDING_ERROR = 1e-9
 
@@ -82,6 +85,7 @@ class Association:
     names: tuple[str, ...]
     real: Matrix  # (n_columns, n_columns)
     synthetic: Matrix
+    n_rows: tuple[int, int]  # real and synthetic ones that they are of
 
     def widest_gaps(self, n: int = 5) -> list[tuple[str, str, float, float]]:
         """Return the `n` pairs of columns that differ most: two names, real, synthetic."""
@@ -91,6 +95,16 @@ class Association:
             for at, other in enumerate(self.names[:row])
         ]
         return sorted(pairs, key=lambda pair: -abs(pair[2] - pair[3]))[:n]
+
+    def broken(self) -> tuple[str, str, float, float] | None:
+        """Return the pair that differs most, if by more than 0.2 and beyond chance."""
+        one, other, real, synthetic = self.widest_gaps(1)[0]
+        # Fisher's transformation has a variance of 1 / (n - 3); 4 of its standard deviations, as
+        # the widest of up to 276 gaps is looked at
+        likely = 4 * math.sqrt(sum(1 / max(1, n - 3) for n in self.n_rows))
+        low, high = (math.atanh(max(-_CERTAIN, min(_CERTAIN, r))) for r in (real, synthetic))
+        is_broken = abs(real - synthetic) > _BROKEN and abs(high - low) > likely
+        return (one, other, real, synthetic) if is_broken else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +271,7 @@ def lead(summary: Summary) -> str:
 
 
 def findings(summary: Summary) -> list[tuple[str, str]]:
-    """Say what was found on diversity, fidelity, leakage and columns: names and sentences."""
+    """Say what was found, on fidelity first: names and sentences."""
     found = []
     for section in summary.sections:
         of = f" (class {section.name})" if len(summary.sections) > 1 else ""
@@ -265,39 +279,20 @@ def findings(summary: Summary) -> list[tuple[str, str]]:
     return found
 
 
-_COMPARED: Final = (
-    (
-        "Diversity",
-        "coverage",
-        percent,
-        "{} of the real rows have a synthetic row close to them",
-        "with as many held-out real rows it is",
-    ),
-    (
-        "Fidelity",
-        "detection_auc",
-        figure,
-        "A classifier that tries to tell synthetic rows from real ones scores {} (0.5 is guessing, "
-        "1 is certain)",
-        "on held-out real rows it scores",
-    ),
-)
-"""Name of a finding, metric, how its value is shown, what is said of it and of held-out rows."""
-
-
 def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
-    if (quality := section.quality) is not None:
-        for name, metric, show, sentence, of_held_out in _COMPARED:
-            if metric not in quality:
-                continue
-            measure, text = quality[metric], sentence.format(show(quality[metric].value))
-            if (anchor := measure.real_anchor) is not None:
-                text += f"; {of_held_out} {show(anchor)}"
-                if measure.interval is not None:
-                    low, high = measure.interval
-                    explains = "explains" if low <= anchor <= high else "does not explain"
-                    text += f", a difference that chance {explains}"
-            yield name, f"{text}."
+    quality = section.quality
+    if quality is not None and "detection_auc" in quality:
+        yield "Fidelity", _fidelity(quality["detection_auc"])
+    if section.association is not None and (pair := section.association.broken()) is not None:
+        one, other, real, synthetic = pair
+        yield (
+            "Associations",
+            f"The association of {one} with {other} differs most: it is {real:.2f} in the real "
+            f"rows and {synthetic:.2f} in the synthetic ones (1 is perfect, 0 is none).",
+        )
+    if quality is not None:
+        if "coverage" in quality:
+            yield "Diversity", _diversity(quality["coverage"])
         yield "Leakage", _leakage(quality)
     if section.columns:
         widest = section.columns[0]
@@ -307,6 +302,32 @@ def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
             f"{percent(widest.expected_gap)} is expected by chance."
         )
         yield "Columns", text
+
+
+def _fidelity(detection: Measure) -> str:
+    anchors = (
+        ("real rows of the same class reach", detection.real_anchor),
+        ("rows with each column shuffled", detection.shuffled_anchor),
+    )
+    text = (
+        "A gradient boosting classifier tells synthetic rows from real ones with an AUC of "
+        f"{figure(detection.value)}"
+    )
+    reached = [f"{who} {figure(value)}" for who, value in anchors if value is not None]
+    if reached:
+        text += f"; {', '.join(reached)}"
+    return f"{text} (0.5 is guessing, 1 is certain)."
+
+
+def _diversity(coverage: Measure) -> str:
+    text = f"{percent(coverage.value)} of the real rows have a synthetic row close to them"
+    if (anchor := coverage.real_anchor) is not None:
+        text += f"; with as many held-out real rows it is {percent(anchor)}"
+        if coverage.interval is not None:
+            low, high = coverage.interval
+            explains = "explains" if low <= anchor <= high else "does not explain"
+            text += f", a difference that chance {explains}"
+    return f"{text}."
 
 
 def _leakage(quality: Quality) -> str:
