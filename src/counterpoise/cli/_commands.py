@@ -16,9 +16,12 @@ from counterpoise.errors import ModelError, TableFileError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from counterpoise.constraints import Relation
     from counterpoise.report import Report, Verdict
 
 _COMPARE = declared_parameters("comparison", "compare")
+_MAX_RELATIONS = 10
+_N_SHOWN = 3
 _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
 
@@ -157,7 +160,29 @@ def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> s
     for stage in ("training", "generation"):
         seconds, rate = sampler.timings_[f"{stage}_s"], sampler.timings_[f"{stage}_rows_per_s"]
         lines.append(f"{stage}: {seconds:.1f} s, {rate:,.0f} rows/s")
+    lines += _relation_lines(getattr(sampler, "relations_", ()))
     return "\n".join(lines)
+
+
+def _relation_lines(relations: Sequence[Relation]) -> list[str]:
+    """Return a line for each of the first relations that are kept, or that nearly hold."""
+    kept = [str(one) for one in relations if one.is_kept]
+    nearly = [
+        f"{one} (rows {', '.join(map(str, one.exceptions[:_N_SHOWN]))}"
+        f"{', ...' if one.n_exceptions > _N_SHOWN else ''})"
+        for one in relations
+        if one.n_exceptions and not one.is_kept
+    ]
+    lines = []
+    for title, texts in (
+        ("relations between columns that every synthetic row satisfies", kept),
+        ("relations that nearly all real rows satisfy, not kept (rows count from 0)", nearly),
+    ):
+        if texts:
+            lines += [f"{title}:", *(f"  {text}" for text in texts[:_MAX_RELATIONS])]
+        if len(texts) > _MAX_RELATIONS:
+            lines.append(f"  and {len(texts) - _MAX_RELATIONS:,} more; --report shows all")
+    return lines
 
 
 def _provenance(sampler: Any) -> pd.DataFrame:
@@ -186,6 +211,9 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     metavar="CLASS",
     help="Their class; not needed if the sampler learned a single one.",
 )
+@shared.repeatable(
+    "--condition", "conditions", "COLUMN=VALUE", "A value that all the rows have in a column."
+)
 @shared.output_option
 @shared.force_option
 @shared.device_option
@@ -196,6 +224,7 @@ def sample(
     folder: Path,
     n_samples: int,
     class_: str | None,
+    conditions: tuple[str, ...],
     output: Path | None,
     force: bool,
     device: str,
@@ -204,7 +233,8 @@ def sample(
 ) -> None:
     """Generate rows with a saved sampler.
 
-    FOLDER was written by resample --save; the table is not needed.
+    FOLDER was written by resample --save; the table is not needed. The option --condition can be
+    given several times.
     """
     import pandas as pd
 
@@ -217,7 +247,13 @@ def sample(
     sampler.set_params(verbose=verbose)
     if class_ is not None:
         class_ = shared.class_named(class_, sampler.classes_.tolist(), "--class")
-    X, y = sampler.sample(n_samples, class_=class_, random_state=random_state)
+    condition: dict[Any, Any] = {}
+    for text in conditions:
+        name, value = shared.parse_condition(text, list(sampler.schema_))
+        if name in condition:
+            raise click.BadParameter(f"{name!r} is named twice", param_hint="--condition")
+        condition[name] = value
+    X, y = sampler.sample(n_samples, class_=class_, condition=condition, random_state=random_state)
     if not isinstance(X, pd.DataFrame):
         raise ModelError(
             f"the sampler in {folder} was fitted on arrays, which have no columns to write; "

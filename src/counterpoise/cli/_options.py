@@ -7,6 +7,7 @@ that is a constraint has the summary of its class. ``--help`` leaves out what fe
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
@@ -24,7 +25,9 @@ from counterpoise.errors import SchemaError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from counterpoise.columns import Column
     from counterpoise.io import Table
+    from counterpoise.recipes import Recipe
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -173,6 +176,40 @@ def parse_inequality(text: str) -> tuple[str, str, str]:
     return left, operator, right
 
 
+def parse_relation(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a constraint and the texts of its arguments.
+
+    >>> parse_relation("total = a + b"), parse_relation("start <= end")
+    (('Formula', ('total', 'a + b')), ('Inequality', ('start', '<=', 'end')))
+    >>> parse_relation("branch, day -> city")
+    ('FunctionalDependency', ('branch, day', 'city'))
+    """
+    for name, pattern in _RELATIONS.items():
+        if found := re.fullmatch(rf"\s*{pattern}\s*", text, re.DOTALL):
+            return name, tuple(part.strip() for part in found.groups())
+    raise click.BadParameter(
+        f"{text!r} is not of the form 'total = a + b', 'start <= end' or 'branch, day -> city'"
+    )
+
+
+def parse_condition(text: str, columns: Iterable[Column]) -> tuple[Hashable, Any]:
+    """Return a column and the value of it that ``COLUMN=VALUE`` names, in the column's type."""
+    fitting = [column for column in columns if text.startswith(f"{column.name}=")]
+    if not fitting:
+        name = matched(r"(.+?)=.*", text, "COLUMN=VALUE")[0]
+        check_column(name, [str(column.name) for column in columns], "column of --condition")
+    column = max(fitting, key=lambda column: len(str(column.name)))
+    value = text[len(f"{column.name}=") :]
+    if column.is_text:
+        return column.name, value  # which the sampler refuses
+    by_text = {str(value): value for value in getattr(column, "categories", ())}
+    for candidate in (*([by_text[value]] if value in by_text else []), value, parse_value(value)):
+        with contextlib.suppress(ValueError):
+            column.code_of(candidate)
+            return column.name, candidate
+    return column.name, value  # of which the sampler says what is wrong
+
+
 def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
     """Return the class that `text` stands for."""
     by_text = {str(class_): class_ for class_ in classes}
@@ -212,6 +249,13 @@ def _show_all_options(ctx: click.Context, _: click.Parameter, is_wanted: bool) -
             click.echo("\n".join(_listed_settings("model", model)))
     ctx.exit()
 
+
+_RELATIONS = {
+    "FunctionalDependency": r"(.+?)\s*->\s*(.+?)",
+    "Inequality": r"(.+?)\s*(<=|>=|<|>)\s*(.+?)",
+    "Formula": r"(.+?)\s*=\s*([^=].*?)",
+}
+"""By constraint the form in which ``--relation`` gives it; the first that matches counts."""
 
 _CONSTRAINTS: dict[
     str, tuple[str, str, Callable[[str], Any]]
@@ -277,6 +321,27 @@ sampler_options = grouped(
         for flag, (name, metavar, parse) in _CONSTRAINTS.items()
     ),
     click.option("--no-copies", is_flag=True, help=summary("constraints", "NoCopies")),
+    click.option(
+        "--relations",
+        type=click.Choice(["auto", "off"]),
+        help="Keep the relations between columns that hold in every row, or none of them. "
+        "[default: auto, but off with the published recipes]",
+    ),
+    repeatable(
+        "--relation",
+        "relation",
+        "TEXT",
+        "A relation that every synthetic row satisfies: 'total = a + b', 'start <= end' or "
+        "'branch -> city' (the branch determines the city).",
+        parse_relation,
+    ),
+    repeatable(
+        "--drop-relation",
+        "drop_relation",
+        "COLUMN,...",
+        "Do not keep what was found between these columns.",
+        cls=RareOption,
+    ),
     device_option,
 )
 output_option = click.option(
@@ -348,12 +413,47 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
             constraint.values = [by_text.get(value, value) for value in constraint.values]
     if options.pop("no_copies"):
         wanted.append(constraints.NoCopies())
+    names = list(X.columns)
+    wanted += [
+        _relation(getattr(constraints, name), arguments, names)
+        for name, arguments in options.pop("relation")
+    ]
+    wanted += [
+        constraints.Drop(_split_names([text], names)) for text in options.pop("drop_relation")
+    ]
     return {
         "model": model if changes["model"] else model_name,
         "recipe": recipe if changes["recipe"] else recipe_name,
-        "constraints": ["auto", *wanted] if wanted else "auto",
+        "constraints": _constraint_list(options.pop("relations"), recipe, wanted),
         "device": options.pop("device"),
     }
+
+
+def _constraint_list(relations: str | None, recipe: Recipe, wanted: list[Any]) -> Any:
+    """Return the parameter of the sampler; without --relations, it is as the recipe has it."""
+    if relations == "off":
+        return wanted or None
+    if relations is None and not wanted:
+        return "auto"
+    return ["auto", *wanted] if relations == "auto" or recipe.relations else wanted
+
+
+def _relation(cls: Any, arguments: tuple[str, ...], columns: Sequence[str]) -> Any:
+    """Return the constraint, and name similar columns where one is not there."""
+    from counterpoise.constraints import Formula
+
+    if cls is Formula:
+        column, expression = (text.strip() for text in arguments)
+        column = column.removeprefix("`").removesuffix("`")
+        named, made = [column], Formula(column, expression)
+    elif len(arguments) == 2:
+        determinants = _split_names(arguments[:1], columns)
+        named, made = [*determinants, arguments[1]], cls(determinants, arguments[1])
+    else:
+        named, made = [arguments[0], arguments[2]], cls(*arguments)
+    for name in named:
+        check_column(name, columns, "column of --relation")
+    return made
 
 
 def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table, dict[str, str]]:

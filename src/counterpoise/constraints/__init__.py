@@ -6,6 +6,7 @@
 ``_expression``   what a `Formula` computes
 ``_restrictions`` what decoding can keep of a constraint, so that fewer rows are rejected
 ``_discovery``    the search for relations that hold in a table; ``_evidence`` knows chance
+``_shares``       in which rows of any table a relation holds
 ``_set``          all constraints of a sampler, and the table under them
 
 A new constraint is one file with one subclass of `Constraint` and ``@register_constraint``.
@@ -24,6 +25,7 @@ from counterpoise.constraints._missing_together import MissingTogether
 from counterpoise.constraints._no_copies import NoCopies
 from counterpoise.constraints._one_hot import OneHot
 from counterpoise.constraints._range import Range, RangeMargin
+from counterpoise.constraints._shares import relation_shares
 
 __all__ = [
     "Categories",
@@ -42,4 +44,5 @@ __all__ = [
     "Relation",
     "discover",
     "register_constraint",
+    "relation_shares",
 ]

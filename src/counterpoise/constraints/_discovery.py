@@ -63,11 +63,13 @@ class Relation:
         log10 of the probability that independent columns satisfy it in all rows, corrected for the
         number of candidates.
     n_exceptions : int
-        Rows that break it; it is not kept where there are any.
+        Rows that break it; one that was found is not kept where there are any.
     exceptions : tuple of int
         Positions in X of the first of these rows.
     is_kept : bool
         Whether every synthetic row satisfies it.
+    is_declared : bool
+        Whether the user declared it; of its chance, nothing is said (0).
 
     Examples
     --------
@@ -83,6 +85,7 @@ class Relation:
     n_exceptions: int = 0
     exceptions: tuple[int, ...] = ()
     is_kept: bool = True
+    is_declared: bool = False
 
     def __str__(self) -> str:
         text = describe(self.constraint)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from counterpoise.columns import Schema
-from counterpoise.constraints._base import Constraint, feature_positions, register_constraint
+from counterpoise.constraints._base import Constraint, feature_position, register_constraint
+from counterpoise.errors import SchemaError
 
 
 @register_constraint
@@ -23,4 +24,7 @@ class Drop(Constraint):
         self.columns = columns
 
     def validate(self, schema: Schema) -> None:
-        feature_positions(schema, self.columns, self)
+        if isinstance(self.columns, str) or not len(self.columns):
+            raise SchemaError(f"Drop takes a list of column names, got {self.columns!r}.")
+        for name in self.columns:
+            feature_position(schema, name)

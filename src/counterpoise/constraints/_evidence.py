@@ -64,7 +64,7 @@ N_SAMPLED: Final = 2000
 
 
 _DAY: Final = np.timedelta64(1, "D")
-_MICROSECONDS_PER_DAY: Final = 86_400e6
+MICROSECONDS_PER_DAY: Final = 86_400e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Cells:
         if self.scales[at] == "number":
             values[present] = column.round_floats(floats)
         else:
-            values[present] = floats / _MICROSECONDS_PER_DAY
+            values[present] = floats / MICROSECONDS_PER_DAY
         return values
 
     def numbers(self, at: int, rows: IntArray | slice = slice(None)) -> FloatArray:

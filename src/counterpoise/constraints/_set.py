@@ -18,6 +18,7 @@ from counterpoise.constraints._discovery import Relation, discover
 from counterpoise.constraints._drop import Drop
 from counterpoise.constraints._layout import Layout, build_layout
 from counterpoise.constraints._restrictions import Order, Restriction
+from counterpoise.constraints._shares import declared_relations
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
 
@@ -75,7 +76,7 @@ class ConstrainedTable:
     observed: Table  # the real rows as they are
     table: Table  # as the model learns them: what may not be generated is ABSENT
     constraints: ConstraintSet
-    relations: tuple[Relation, ...]  # that were found
+    relations: tuple[Relation, ...]  # declared and found
 
     def check(self, classes: Mapping[Any, int]) -> None:
         """Check the real rows of the classes to be filled, label codes by class."""
@@ -117,11 +118,12 @@ def apply_constraints(
     for constraint in own:
         constraint.validate(allowed.schema)
     layout = build_layout(allowed, own)  # as declared: errors are about what the user wrote
-    relations: list[Relation] = []
+    relations = declared_relations(own, allowed)
     if discovers:
-        relations = _kept(discover(features), allowed, own)
-        own += tuple(relation.constraint for relation in relations if relation.is_kept)
+        found = _kept(_without(discover(features), relations), allowed, own)
+        own += tuple(relation.constraint for relation in found if relation.is_kept)
         layout = build_layout(allowed, own)
+        relations += found
     for at, constraint in enumerate(own):
         if (oriented := constraint.oriented(allowed)) is not constraint:
             other = (*own[:at], oriented, *own[at + 1 :])
@@ -134,6 +136,21 @@ def apply_constraints(
     fitted = ConstraintSet(layout, own, allowed)
     schema = Schema(allowed.schema.columns[1:])
     return ConstrainedTable(schema, observed, learned, fitted, tuple(relations))
+
+
+def _without(found: Sequence[Relation], declared: Sequence[Relation]) -> list[Relation]:
+    """Return the relations that were found but not declared, in this form or a similar one."""
+    known = {_what(one) for one in declared} - {None}
+    constraints = [one.constraint for one in declared]
+    return [o for o in found if _what(o) not in known and o.constraint not in constraints]
+
+
+def _what(relation: Relation) -> tuple[Any, ...] | None:
+    """Return what two forms of one relation have in common; None of implications."""
+    if relation.kind == "implication":
+        return None
+    target = relation.columns[0] if relation.kind == "dependency" else None
+    return relation.kind, target, frozenset(relation.columns)
 
 
 def _kept(

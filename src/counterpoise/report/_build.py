@@ -21,10 +21,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns import Column, Schema
 from counterpoise.columns._frames import as_frame, as_labels
+from counterpoise.constraints import Relation
 from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
 from counterpoise.recipes import get_recipe
+from counterpoise.report._relations import compare_relations
 from counterpoise.report._render import Report
 from counterpoise.report._summary import (
     NOTES,
@@ -123,6 +125,7 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
         target="class" if target is None else str(target),
         holdout=held_out,
         provenance=getattr(sampler, "provenance_", None),
+        relations=getattr(sampler, "relations_", ()),
     )
     return Report(summary)
 
@@ -137,6 +140,7 @@ def summarize(
     target: str,
     holdout: LabelledRows | None = None,
     provenance: pd.DataFrame | None = None,
+    relations: Sequence[Relation] = (),
     verdict: Verdict | None = None,
     notes: Sequence[str] = (),
     random_state: int = 0,
@@ -144,8 +148,8 @@ def summarize(
     """Compute everything that a report says.
 
     `real` are the rows that the generator was trained on, `holdout` real rows that it has not seen,
-    `target` is the name of the balanced column, `provenance` is `LLMOverSampler.provenance_`, and
-    `random_state` draws what is shown where there is too much.
+    `target` is the name of the balanced column, `provenance` and `relations` are those of
+    `LLMOverSampler`, and `random_state` draws what is shown where there is too much.
     """
     counts, made = (rows.y.value_counts() for rows in (real, synthetic))
     rng = np.random.default_rng(random_state)
@@ -176,6 +180,13 @@ def summarize(
         run=run,
         verdict=verdict,
         notes=(*notes, *([UNTESTED] if verdict is None else []), *NOTES),
+        relations=compare_relations(
+            relations,
+            real.X,
+            synthetic.X,
+            schema,
+            holdout=None if holdout is None else holdout.X,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from counterpoise.metrics import Measure, Quality
+from counterpoise.report._relations import RelationShares, relation_finding
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""
@@ -200,6 +201,7 @@ class Summary:
     run: Run
     verdict: Verdict | None = None  # where strategies were compared
     notes: tuple[str, ...] = ()  # what to know before using the rows, and warnings of the run
+    relations: tuple[RelationShares, ...] = ()  # declared and found; nearly true ones last
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary in JSON types only; a number that is not finite becomes None."""
@@ -271,8 +273,9 @@ def lead(summary: Summary) -> str:
 
 
 def findings(summary: Summary) -> list[tuple[str, str]]:
-    """Say what was found, on fidelity first: names and sentences."""
-    found = []
+    """Say what was found, on relations and fidelity first: names and sentences."""
+    text = relation_finding(summary.relations) if summary.sections else None
+    found = [] if text is None else [("Relations.", text)]
     for section in summary.sections:
         of = f" (class {section.name})" if len(summary.sections) > 1 else ""
         found += [(f"{name}{of}.", text) for name, text in _findings(section)]
