@@ -418,9 +418,10 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         _relation(getattr(constraints, name), arguments, names)
         for name, arguments in options.pop("relation")
     ]
-    wanted += [
-        constraints.Drop(_split_names([text], names)) for text in options.pop("drop_relation")
-    ]
+    for text in options.pop("drop_relation"):
+        wanted += [constraints.Drop(dropped := _split_names([text], names))]
+        for name in dropped:
+            check_column(name, names, "column of --drop-relation")
     return {
         "model": model if changes["model"] else model_name,
         "recipe": recipe if changes["recipe"] else recipe_name,

@@ -129,6 +129,11 @@ class Constraint(Parameters):
         return type(self).accepts is not Constraint.accepts
 
     @property
+    def text(self) -> str:
+        """What the constraint says, in one line, for people."""
+        return repr(self)
+
+    @property
     def reason(self) -> str:
         """Why a row was rejected, for `rejection_stats_` and messages."""
         return f"not {self!r}"
@@ -206,6 +211,24 @@ def refuse_rows(
     """
     if not len(rows):
         return
+    verb = "breaks" if len(rows) == 1 else "break"
+    shown = shown_rows(table, rows, positions, computed)
+    raise SchemaError(
+        f"{len(rows)} of the {len(table)} real rows {verb} {constraint.text!r} ({shown}). "
+        "Correct them, or leave the constraint out.",
+        column=table.schema[positions[-1]].name,
+        constraint=constraint,
+        rows=[int(row) for row in rows],
+    )
+
+
+def shown_rows(
+    table: Table,
+    rows: Sequence[int] | Codes,
+    positions: Sequence[int],
+    computed: Codes | None = None,
+) -> str:
+    """Return the cells of the first of the `rows`, and what is computed for the last of them."""
     shown = []
     for row in [int(row) for row in rows[:_N_SHOWN]]:
         cells = [(table.schema[at], int(table.codes[row, at])) for at in positions]
@@ -213,14 +236,12 @@ def refuse_rows(
         if computed is not None and computed[row] != ABSENT:
             text += f", computed {_shown(table.schema[positions[-1]], int(computed[row]))}"
         shown.append(f"row {row}: {text}")
-    verb = "breaks" if len(rows) == 1 else "break"
-    raise SchemaError(
-        f"{len(rows)} of the {len(table)} real rows {verb} {constraint!r} ({'; '.join(shown)}). "
-        "Correct them, or leave the constraint out.",
-        column=table.schema[positions[-1]].name,
-        constraint=constraint,
-        rows=[int(row) for row in rows],
-    )
+    return "; ".join(shown)
+
+
+def listed(names: Sequence[object]) -> str:
+    """Join two or more names: a, b and c."""
+    return f"{', '.join(map(str, names[:-1]))} and {names[-1]}"
 
 
 def _shown(column: Column, code: int) -> str:

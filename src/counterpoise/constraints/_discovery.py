@@ -17,19 +17,14 @@ import numpy as np
 from counterpoise.columns import Schema, Table
 from counterpoise.constraints._base import Constraint
 from counterpoise.constraints._evidence import Cells, Found
-from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._formula_search import find_formulas
-from counterpoise.constraints._functional_dependency import FunctionalDependency
-from counterpoise.constraints._implication import Implication
 from counterpoise.constraints._implication_search import (
     MAX_LOG10_OF_IMPLICATION,
     Implied,
     find_implications,
     find_limits,
 )
-from counterpoise.constraints._inequality import Inequality
 from counterpoise.constraints._missing_together import MissingTogether
-from counterpoise.constraints._one_hot import OneHot
 from counterpoise.constraints._relation_search import (
     find_dependencies,
     find_joint_dependencies,
@@ -73,6 +68,7 @@ class Relation:
 
     Examples
     --------
+    >>> from counterpoise.constraints import Inequality
     >>> print(Relation(Inequality("start", "<=", "end"), "order", ("start", "end"), 1500, -412.5))
     start <= end (1,500 rows)
     """
@@ -88,45 +84,11 @@ class Relation:
     is_declared: bool = False
 
     def __str__(self) -> str:
-        text = describe(self.constraint)
+        text = self.constraint.text
         if self.n_exceptions:
             n_all = self.n_rows + self.n_exceptions
             return f"{text}, but for {self.n_exceptions:,} of {n_all:,} rows"
         return f"{text} ({self.n_rows:,} rows)"
-
-
-def describe(constraint: Constraint) -> str:
-    """Say in one line what the relation is."""
-    match constraint:
-        case FunctionalDependency():
-            names = " and ".join(map(str, constraint.determinants))
-            return f"{constraint.dependent} is determined by {names}"
-        case Formula():
-            return f"{constraint.column} = {constraint.expression}"
-        case OneHot():
-            which = "at most one" if constraint.at_most_one else "exactly one"
-            return f"{which} of {_listed(constraint.columns)} is 1"
-        case Inequality():
-            return f"{constraint.left} {constraint.operator} {constraint.right}"
-        case MissingTogether():
-            return f"{_listed(constraint.columns)} are missing together"
-        case Implication():
-            premise = f"{constraint.column} is {_one_of(constraint.values)}"
-            return f"where {premise}, {constraint.then} is {_one_of(constraint.allowed)}"
-    return repr(constraint)
-
-
-def _listed(names: Sequence[object]) -> str:
-    return f"{', '.join(map(str, names[:-1]))} and {names[-1]}"
-
-
-def _one_of(values: Sequence[object]) -> str:
-    if isinstance(values, tuple) and values[:1] == ("range",):
-        low, high = values[1:]
-        if low is None or high is None:
-            return f"at least {low}" if high is None else f"at most {high}"
-        return f"{low} to {high}"
-    return " or ".join("missing" if value is None else str(value) for value in values)
 
 
 def discover(table: Table) -> list[Relation]:

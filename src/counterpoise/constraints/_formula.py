@@ -259,8 +259,12 @@ class Formula(Constraint):
         return possible
 
     @property
+    def text(self) -> str:
+        return f"{self.column} = {self.expression}"
+
+    @property
     def reason(self) -> str:
-        return f"{self.column} = {self.expression} is out of range"
+        return f"{self.text} is out of range"
 
     def advice(self, label: int) -> str:  # noqa: ARG002
         return f"give the column {self.column!r} a wider Range, or leave out {self!r}"

@@ -90,6 +90,10 @@ class FunctionalDependency(Constraint):
         return solutions
 
     @property
+    def text(self) -> str:
+        return f"{self.dependent} is determined by {' and '.join(map(str, self.determinants))}"
+
+    @property
     def reason(self) -> str:
         names = " and ".join(str(name) for name in self.determinants)
         return f"no real row has these values of {names}, which determine {self.dependent}"

@@ -72,6 +72,11 @@ class Implication(Constraint):
         return is_absent | ~own.source_codes.contains(source) | own.target_codes.contains(target)
 
     @property
+    def text(self) -> str:
+        premise = f"{self.column} is {_one_of(self.values)}"
+        return f"where {premise}, {self.then} is {_one_of(self.allowed)}"
+
+    @property
     def reason(self) -> str:
         return f"not {self._text}"
 
@@ -141,6 +146,15 @@ def _said(values: Any) -> str:
     return f"in {known}" if len(known) > 1 else f"= {known[0]}"
 
 
+def _one_of(values: Any) -> str:
+    if _is_range(values):
+        low, high = values[1:]
+        if low is None or high is None:
+            return f"at least {low}" if high is None else f"at most {high}"
+        return f"{low} to {high}"
+    return " or ".join("missing" if value is None else str(value) for value in values)
+
+
 def refuse_broken(
     table: Table, constraint: Constraint, columns: Sequence[Hashable], class_: Any
 ) -> None:
@@ -155,6 +169,6 @@ def refuse_broken(
         for row, cells in zip(broken.tolist(), shown.astype(object).to_numpy(), strict=False)
     )
     raise SchemaError(
-        f"{len(broken)} of the {len(table)} real rows of class {class_!r} break {constraint!r}: "
-        f"{rows}. Leave it out, or correct the rows."
+        f"{len(broken)} of the {len(table)} real rows of class {class_!r} break "
+        f"{constraint.text!r}: {rows}. Leave it out, or correct the rows."
     )

@@ -15,6 +15,7 @@ from counterpoise.constraints._base import (
     Constraint,
     feature_position,
     register_constraint,
+    shown_rows,
 )
 from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
@@ -58,7 +59,7 @@ class Inequality(Constraint):
         best = (left.code_range[not is_less], right.code_range[is_less])  # type: ignore[index]
         if not self._compare(np.array([best]), left, right).all():
             raise SchemaError(
-                f"{self._text!r} cannot be satisfied: no values within the ranges of the two "
+                f"{self.text!r} cannot be satisfied: no values within the ranges of the two "
                 "columns do. Turn it around, or widen their ranges.",
                 column=self.left,
             )
@@ -76,13 +77,18 @@ class Inequality(Constraint):
 
     def check_real_rows(self, table: Table, class_: Any) -> None:
         """Warn of real rows that break it; more than `TOLERATED_SHARE` are a SchemaError."""
-        n_broken = int((~self.accepts(table)).sum())
+        broken = np.flatnonzero(~self.accepts(table))
+        n_broken = len(broken)
+        at = [feature_position(table.schema, name) for name in (self.left, self.right)]
         message = (
             f"{n_broken} of the {len(table)} real rows of class {class_!r} break the inequality "
-            f"{self._text!r}"
+            f"{self.text!r}"
         )
         if n_broken > TOLERATED_SHARE * len(table):
-            raise SchemaError(f"{message}. Turn it around, leave it out, or correct the rows.")
+            raise SchemaError(
+                f"{message} ({shown_rows(table, broken, at)}). Turn it around, leave it out, or "
+                "correct the rows."
+            )
         if n_broken:
             warnings.warn(
                 f"{message}; they stay as they are, and no synthetic row will",
@@ -100,15 +106,15 @@ class Inequality(Constraint):
         return accepted
 
     @property
+    def text(self) -> str:
+        return f"{self.left} {self.operator} {self.right}"
+
+    @property
     def reason(self) -> str:
-        return f"not {self._text}"
+        return f"not {self.text}"
 
     def advice(self, label: int) -> str:  # noqa: ARG002
         return "check that the inequalities are the right way round, or leave one out"
-
-    @property
-    def _text(self) -> str:
-        return f"{self.left} {self.operator} {self.right}"
 
     def _compare(self, pairs: Codes, left: Column, right: Column) -> BoolArray:
         values: list[Any]
@@ -128,7 +134,7 @@ class Inequality(Constraint):
         left, right = (schema[feature_position(schema, name)] for name in (self.left, self.right))
         if left.measure is None or left.measure != right.measure:
             raise SchemaError(
-                f"The inequality {self._text!r} compares {left.kind} with {right.kind}: it takes "
+                f"The inequality {self.text!r} compares {left.kind} with {right.kind}: it takes "
                 "two columns of numbers, two of instants (both with a zone, or both without) or "
                 "two of durations."
             )

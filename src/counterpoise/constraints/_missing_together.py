@@ -12,6 +12,7 @@ from counterpoise.constraints._base import (
     BoolArray,
     Constraint,
     feature_position,
+    listed,
     register_constraint,
 )
 from counterpoise.constraints._implication import refuse_broken
@@ -60,6 +61,10 @@ class MissingTogether(Constraint):
         is_missing, is_present = codes == MISSING, (codes != MISSING) & (codes != ABSENT)
         accepted: BoolArray = ~(is_missing.any(axis=1) & is_present.any(axis=1))
         return accepted
+
+    @property
+    def text(self) -> str:
+        return f"{listed(self.columns)} are missing together"
 
     @property
     def reason(self) -> str:

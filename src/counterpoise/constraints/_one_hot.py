@@ -15,7 +15,7 @@ from counterpoise.columns import (
     Schema,
     Table,
 )
-from counterpoise.constraints._base import BoolArray, refuse_rows, register_constraint
+from counterpoise.constraints._base import BoolArray, listed, refuse_rows, register_constraint
 from counterpoise.constraints._combination import Combination
 from counterpoise.constraints._fixed_combinations import FixedCombinations
 from counterpoise.errors import SchemaError
@@ -68,6 +68,11 @@ class OneHot(FixedCombinations):
         n_set = is_set.sum(axis=1)
         accepted: BoolArray = (n_set == 1) | ((n_set == 0) & self.at_most_one)
         return accepted | np.isin(codes, [MISSING, ABSENT]).any(axis=1)
+
+    @property
+    def text(self) -> str:
+        which = "at most one" if self.at_most_one else "exactly one"
+        return f"{which} of {listed(self.columns)} is 1"
 
     @property
     def rejects(self) -> bool:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from counterpoise.columns import Schema
 from counterpoise.constraints import Relation, relation_shares
-from counterpoise.constraints._discovery import describe
 
 MAX_NAMED: Final = 3
 """Relations that the summary names, of those that do not hold in every row."""
@@ -59,7 +58,7 @@ def compare_relations(
     each = zip(relations, shares(real), shares(holdout), shares(synthetic), strict=True)
     found = [
         RelationShares(
-            text=describe(relation.constraint),
+            text=relation.constraint.text,
             kind=relation.kind,
             status=_status(relation),
             n_rows=relation.n_rows,
