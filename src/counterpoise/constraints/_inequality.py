@@ -126,7 +126,8 @@ class Inequality(Constraint):
             ]
         else:
             both = zip((left, right), pairs.T, strict=True)
-            values = [column.to_floats(column.decode(codes)) for column, codes in both]
+            # codes of rows that others generated can be out of range
+            values = [c.to_floats(c.decode(c.nearest(codes))) for c, codes in both]
         return np.asarray(_OPERATORS[self.operator](*values), dtype=bool)
 
     def _columns(self, schema: Schema) -> tuple[Column, Column]:

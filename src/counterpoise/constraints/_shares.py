@@ -173,7 +173,7 @@ def _codes(column: Column, cells: pd.Series[Any]) -> Codes:
         return _in_units(np.rint(column.to_floats(cells) / column.unit_size), is_missing)
     with suppress(SchemaError):
         return column.encode(cells)
-    if isinstance(column, DatetimeColumn | DurationColumn):
+    if isinstance(column, DatetimeColumn | DurationColumn) and column._clock is None:
         days = column.to_floats(cells) / MICROSECONDS_PER_DAY
         return _in_units(np.floor(days / column.unit_size + _ROUNDING_ERROR), is_missing)
     positions, values = pd.factorize(cells.to_numpy(dtype=object))
