@@ -120,9 +120,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     constraints_ : list of Constraint
         The constraints that were used, fitted.
     relations_ : list of Relation
-        The relations between columns that were found, with what supports them: first those that
-        every synthetic row satisfies, then those that hold in nearly all real rows, with the rows
-        that break them.
+        The relations between columns, with what supports them: first those that were declared in
+        `constraints`, then those that were found, and last those that hold in nearly all real
+        rows, with the rows that break them. Every synthetic row satisfies those with `is_kept`;
+        `counterpoise.constraints.relation_shares` says in which share of any rows they hold.
     model_name_, model_reason_ : str
         Which model generated the rows, and why it was taken.
     n_synthetic_ : int

@@ -15,7 +15,14 @@ import pytest
 
 from counterpoise import LLMOverSampler
 from counterpoise.cli._commands import resample
-from counterpoise.cli._options import check_column
+from counterpoise.cli._options import check_column, parse_relation
+from counterpoise.constraints import (
+    Formula,
+    FunctionalDependency,
+    Inequality,
+    NoCopies,
+    Relation,
+)
 from counterpoise.errors import DecodingError, MissingDependencyError, ModelError, SchemaError
 from tests.doubles import CopyingSampler, Shell
 
@@ -135,6 +142,8 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         *["--type", "fee=ordered", "--categorical", "id", "--device", "cpu", "--seed", "7"],
         *["--range", "fee=1..9.5", "--range-margin", "0.1", "--categories", "plan=a,c"],
         *["--combination", "id, fee", "--inequality", "fee <= id", "--no-copies"],
+        *["--relations", "auto", "--relation", "fee = 2 * id", "--relation", "id,fee -> plan"],
+        *["--relation", "id < fee", "--drop-relation", "plan, fee"],
         *["--max-time", "60", "--checkpoint-dir", "unfinished"],
     )
     assert code == 0
@@ -153,6 +162,10 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
             constraints.FixedCombinations(["id", "fee"]),
             constraints.Inequality("fee", "<=", "id"),
             constraints.NoCopies(),
+            constraints.Formula("fee", "2 * id"),
+            constraints.FunctionalDependency(["id", "fee"], "plan"),
+            constraints.Inequality("id", "<", "fee"),
+            constraints.Drop(["plan", "fee"]),
         ],
         "device": "cpu",
         "max_time": 60.0,
@@ -160,6 +173,85 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
         "random_state": 7,
         "verbose": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], "auto"),
+        (["--relations", "auto"], ["auto"]),
+        (["--relations", "off"], None),
+        (["--recipe", "imbllm"], "auto"),  # where the recipe has none
+        (["--recipe", "imbllm", "--relations", "auto"], ["auto"]),
+        (["--no-copies"], ["auto", NoCopies()]),
+        (["--no-copies", "--relations", "off"], [NoCopies()]),
+        (["--no-copies", "--recipe", "imbllm"], [NoCopies()]),
+    ],
+    ids=str,
+)
+def test_relations_are_searched_where_recipe_or_option_say_so(
+    shell: Shell, table: str, options: list[str], expected: object
+) -> None:
+    assert shell("resample", table, "--target", "left", *options)[0] == 0
+    assert shell.sampler.arguments["constraints"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unit price=`net price`*1.2", ("Formula", ("unit price", "`net price`*1.2"))),
+        (" a = b / (a + b) ", ("Formula", ("a", "b / (a + b)"))),
+        ("a=b - 3", ("Formula", ("a", "b - 3"))),
+        ("min price<=max price", ("Inequality", ("min price", "<=", "max price"))),
+        ("a > b", ("Inequality", ("a", ">", "b"))),
+        ("zip->city", ("FunctionalDependency", ("zip", "city"))),
+        ("zip, street -> city", ("FunctionalDependency", ("zip, street", "city"))),
+    ],
+)
+def test_relation_in_words_is_a_constraint(text: str, expected: object) -> None:
+    assert parse_relation(text) == expected
+
+
+def test_relation_of_columns_with_odd_names(shell: Shell) -> None:
+    name = shell.write("odd.csv", '"a, b",unit price,net,y\n1,2,3,n\n1,2,3,n\n1,2,3,p\n')
+    relations = ["`unit price` = net", "a, b -> net", "unit price <= net"]
+    options = [text for relation in relations for text in ("--relation", relation)]
+    assert shell("resample", name, "--target", "y", *options)[0] == 0
+    assert shell.sampler.arguments["constraints"] == [
+        "auto",
+        Formula("unit price", "net"),
+        FunctionalDependency(["a, b"], "net"),
+        Inequality("unit price", "<=", "net"),
+    ]
+
+
+def test_summary_has_a_line_for_each_relation_up_to_ten(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def relation(at: int, **values: Any) -> Relation:
+        return Relation(
+            Formula(f"x{at}", "a + b"), "formula", (f"x{at}", "a", "b"), 90, -9, **values
+        )
+
+    found = [relation(at) for at in range(12)]
+    found.append(relation(12, n_exceptions=2, exceptions=(4, 17), is_kept=False))
+    found.append(relation(13, n_exceptions=5, exceptions=(1, 2, 3, 4, 5), is_kept=False))
+    found.append(relation(14, is_kept=False))  # as Drop has it
+    monkeypatch.setattr(CopyingSampler, "relations_", found, raising=False)
+    _, _, err = shell("resample", table, "--target", "left")
+    lines = err.splitlines()[6:]
+    assert lines[:3] == [
+        "relations between columns that every synthetic row satisfies:",
+        "  x0 = a + b (90 rows)",
+        "  x1 = a + b (90 rows)",
+    ]
+    assert lines[10:] == [
+        "  x9 = a + b (90 rows)",
+        "  and 2 more; --report shows all",
+        "relations that nearly all real rows satisfy, not kept (rows count from 0):",
+        "  x12 = a + b, but for 2 of 92 rows (rows 4, 17)",
+        "  x13 = a + b, but for 5 of 95 rows (rows 1, 2, 3, ...)",
+    ]
 
 
 def test_categories_of_a_parquet_file_keep_their_type(shell: Shell) -> None:
@@ -338,6 +430,11 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "left", "--range", "fee=3"], "COLUMN=LOW..HIGH"),
         (["table.csv", "--target", "left", "--categories", "fee=[a]"], "not a JSON list"),
         (["table.csv", "--target", "left", "--inequality", "fee=id"], "COLUMN <= COLUMN"),
+        (["table.csv", "--target", "left", "--relation", "fee"], "'total = a + b'"),
+        (["table.csv", "--target", "left", "--relation", "feee = id"], "Did you mean 'fee'?"),
+        (["table.csv", "--target", "left", "--relation", "id, plam -> fee"], "'plan'?"),
+        (["table.csv", "--target", "left", "--drop-relation", "plam"], "Did you mean 'plan'?"),
+        (["table.csv", "--target", "left", "--relations", "on"], "'auto', 'off'"),
         (["table.csv", "--target", "left", "--provenance", "there.csv"], "exists already"),
         (["table.csv", "--target", "left", "--provenance", "a.txt"], "a.txt"),
         (["table.csv", "--target", "left", "--save", "new", "--no-copies"], "--save-rows"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,3 +41,90 @@ def test_sampler_without_copies_is_saved_with_the_rows(
     assert main([*kept.split(), "--no-copies", "--save", "kept", "--save-rows"]) == 0
     assert main(["sample", "kept", "-n", "5", "--seed", "1", "-o", "rows.csv"]) == 0
     assert len(pd.read_csv("rows.csv")) == 5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sampler of a table of orders, saved by the command."""
+    rng = np.random.default_rng(0)
+    n = 160
+    depot = pd.Series(rng.choice(["north 1", "north 2", "south 1"], n))
+    table = pd.DataFrame(
+        {
+            "depot": depot,
+            "region": depot.str.split().str[0],
+            "items": rng.integers(1, 40, n),
+            "post": rng.integers(100, 900, n) / 100,
+            "sent": pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 90, n), "D"),
+            "note": [f"parcel {rng.integers(1000)} of {at}" for at in range(n)],
+            "a=b": rng.choice([0, 1, 7], n),
+        }
+    )
+    table["total"] = (table["items"] + table["post"]).round(2)
+    table.loc[rng.random(n) < 0.2, "sent"] = pd.NaT
+    table["late"] = np.where(np.arange(n) % 5, "no", "yes")
+    path = tmp_path_factory.mktemp("orders")
+    table.to_csv(path / "orders.csv", index=False)
+    command = ["resample", str(path / "orders.csv"), "--target", "late", "--type", "note=text"]
+    command += ["--set", "recipe.epochs=1", "--seed", "0", "-q", "-o", str(path / "o.csv")]
+    command += ["--type", "a=b=categorical"]
+    assert main([*command, "--save", str(path / "kept")]) == 0
+    return path / "kept"
+
+
+def sampled(folder: Path, *conditions: str) -> list[str]:
+    options = [text for condition in conditions for text in ("--condition", condition)]
+    return ["sample", str(folder), "-n", "4", "--class", "yes", "--seed", "1", "-q", *options]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        (["depot=south 1"], {"depot": "south 1", "region": "south"}),
+        (["region=north", "items=7"], {"region": "north", "items": 7}),
+        (["post=4.5"], {"post": 4.5}),
+        (["total=20.25"], {"total": 20.25}),  # computed
+        (["sent=2024-04-02"], {"sent": "2024-04-02"}),
+        (["a=b=7"], {"a=b": 7}),
+    ],
+    ids=str,
+)
+def test_condition_is_read_as_the_type_of_its_column(
+    folder: Path, capsys: pytest.CaptureFixture[str], conditions: list[str], expected: dict
+) -> None:
+    assert main(sampled(folder, *conditions)) == 0
+    rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert len(rows) == 4
+    for name, value in expected.items():
+        assert rows[name].tolist() == [value] * 4
+    assert (rows["region"] == rows["depot"].str.split().str[0]).all()
+    assert ((rows["items"] + rows["post"] - rows["total"]).abs() < 0.006).all()
+
+
+def test_empty_condition_is_a_missing_cell(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(sampled(folder, "sent=")) == 0
+    assert pd.read_csv(io.StringIO(capsys.readouterr().out))["sent"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        (["depot"], "COLUMN=VALUE"),
+        (["depott=x"], "Did you mean 'depot'"),
+        (["depot=west 1"], "column 'depot' has no 'west 1'"),
+        (["items=many"], "column 'items' has no 'many'"),
+        (["note=x"], "free text"),
+        (["items=3", "items=4"], "'items' is named twice"),
+        (["depot=south 1", "region=north"], "no real row has these values"),
+    ],
+    ids=str,
+)
+def test_condition_that_cannot_be_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], conditions: list[str], message: str
+) -> None:
+    assert main(sampled(folder, *conditions)) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert message in said.err

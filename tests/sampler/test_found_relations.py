@@ -129,23 +129,47 @@ def test_several_relations_can_be_dropped_and_an_unknown_column_is_an_error() ->
 
 
 @pytest.mark.parametrize(
-    ("declared", "left_out"),
+    ("columns", "city_is_right"), [(["branch", "city"], True), (["city", "rating"], False)]
+)
+def test_no_computed_column_is_in_a_combination(columns, city_is_right) -> None:
+    sampler = fitted(constraints=[FixedCombinations(columns), "auto"])
+    assert kept(sampler) == {SUM: True, CITY: False}
+    rows, _ = sampler.sample(60)
+    assert share_right(rows)[0] == 1.0
+    assert (share_right(rows)[1] == 1.0) == city_is_right
+
+
+@pytest.mark.parametrize("others", [[], ["auto"]])
+@pytest.mark.parametrize(
+    ("declared", "text"),
     [
-        (Formula("total", "goods + freight"), SUM),
+        (Formula("total", "freight + goods"), "total = freight + goods"),
         (FunctionalDependency(["branch"], "city"), CITY),
-        (FixedCombinations(["branch", "city"]), CITY),
-        (FixedCombinations(["city", "rating"]), CITY),
     ],
     ids=str,
 )
-def test_what_is_declared_comes_before_what_is_found(declared, left_out) -> None:
-    """A column is computed once, and no computed column is in a combination."""
-    sampler = fitted(constraints=[declared, "auto"])
-    assert kept(sampler) == {one: one != left_out for one in (SUM, CITY)}
-    rows, _ = sampler.sample(60)
-    assert share_right(rows)[0] == 1.0
-    if "branch" in repr(declared) or left_out == SUM:
-        assert share_right(rows)[1] == 1.0
+def test_what_is_declared_is_listed_once_and_first(declared, text, others) -> None:
+    sampler = fitted(constraints=[declared, *others])
+    first, *found = sampler.relations_
+    assert (str(first), first.is_declared, first.is_kept) == (f"{text} (240 rows)", True, True)
+    assert not any(one.is_declared for one in found)
+    assert len(found) == len(others)
+    assert share_right(sampler.sample(60)[0])[text == CITY] == 1.0
+
+
+def test_rows_that_break_a_declared_order_are_named() -> None:
+    X, y = orders()
+    X["goods"] += 8
+    X.loc[[5, 10], "goods"] = 1
+    X.loc[[5, 10], "rating"] = 2
+    with pytest.warns(UserWarning, match="break the inequality 'rating <= goods'"):
+        sampler = sampler_of(constraints=[Inequality("rating", "<=", "goods")]).fit(X, y)
+    (order,) = sampler.relations_
+    assert (order.kind, order.n_rows, order.exceptions) == ("order", 238, (5, 10))
+    assert order.is_kept
+    X["goods"] -= 9
+    with pytest.raises(ValueError, match=r"\(row \d+: goods = -?\d, rating = \d; row .*; row .*\)"):
+        sampler_of(constraints=[Inequality("goods", ">", "rating")]).fit(X, y)
 
 
 def test_a_declared_range_and_a_found_sum_hold_together() -> None:
@@ -189,6 +213,22 @@ def test_relations_are_saved_with_the_sampler(tmp_path) -> None:
     rows, again = (one.sample(20, random_state=1)[0] for one in (sampler, loaded))
     pd.testing.assert_frame_equal(again, rows)
     assert share_right(again)[0] == 1.0
+
+
+def test_a_loaded_sampler_solves_conditions_on_computed_columns(tmp_path) -> None:
+    sampler = fitted(constraints=["auto", Inequality("freight", "<=", "total")])
+    sampler.save(tmp_path / "saved")
+    loaded = LLMOverSampler.load(tmp_path / "saved")
+    assert loaded.relations_ == sampler.relations_
+    assert [one.is_declared for one in loaded.relations_] == [True, False, False]
+    for condition in ({"city": "Aachen"}, {"total": 41.5}, {"city": "Bonn", "total": 60.25}):
+        rows, again = (one.sample(12, condition=condition)[0] for one in (sampler, loaded))
+        pd.testing.assert_frame_equal(again, rows)
+        assert share_right(again) == (1.0, 1.0)
+        for name, value in condition.items():
+            assert set(again[name]) == {value}
+    with pytest.raises(ValueError, match="no real row has these values"):
+        loaded.sample(1, condition={"city": "Bonn", "branch": "A1"})
 
 
 def test_a_table_without_relations_has_an_empty_list() -> None:

@@ -149,7 +149,7 @@ def _what(relation: Relation) -> tuple[Any, ...] | None:
     """Return what two forms of one relation have in common; None of implications."""
     if relation.kind == "implication":
         return None
-    target = relation.columns[0] if relation.kind == "dependency" else None
+    target = relation.columns[0] if relation.kind in ("dependency", "formula") else None
     return relation.kind, target, frozenset(relation.columns)
 
 
