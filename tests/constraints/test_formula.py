@@ -168,7 +168,7 @@ def test_rows_that_break_it_are_shown_with_what_is_computed():
     with pytest.raises(SchemaError) as caught:
         prepared(frame, Formula("b", "a"))
     said = str(caught.value)
-    assert "4 of the 10 real rows break Formula(column='b', expression='a')" in said
+    assert "4 of the 10 real rows break 'b = a'" in said
     assert "row 2: a = 2, b = 3, computed 2; row 5: a = 5, b = 9, computed 5; row 7: " in said
     assert "row 8" not in said
     assert caught.value.context["rows"] == [2, 5, 7, 8]

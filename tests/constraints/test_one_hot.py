@@ -40,7 +40,9 @@ def test_at_most_one_and_missing_cells():
 def test_rows_that_break_it_are_shown():
     frame = GROUP.astype(int)
     frame.loc[[1, 4], "blue"] = 1
-    with pytest.raises(SchemaError, match=r"2 of the 6 real rows break OneHot.*row 1: red = 0, g"):
+    with pytest.raises(
+        SchemaError, match=r"2 of the 6 real rows break 'at most one of red, .*row 1: red = 0, g"
+    ):
         prepared(frame, OneHot(NAMES, at_most_one=True))
 
 
