@@ -135,7 +135,7 @@ def load_table(
 ) -> BenchTable:
     """Load a table: from `data_dir`, else the package that holds it, else OpenML if allowed."""
     spec = table if isinstance(table, TableSpec) else find_spec(table, own or {})
-    frame = _read(spec, data_dir, allow_network=allow_network)
+    frame = read_rows(spec, data_dir, allow_network=allow_network)
     frame = frame.drop(columns=[name for name in spec.unused if name in frame])
     needed = [spec.target, *(spec.numeric or ())]
     lacking = [name for name in needed if name not in frame]
@@ -159,7 +159,7 @@ def find_spec(name: str, own: Mapping[str, TableSpec]) -> TableSpec:
     return TABLES[name]
 
 
-def _read(spec: TableSpec, data_dir: Path | None, *, allow_network: bool) -> pd.DataFrame:
+def read_rows(spec: TableSpec, data_dir: Path | None, *, allow_network: bool) -> pd.DataFrame:
     if spec.file and not spec.package:
         return read_csv(Path(spec.file), spec.numeric)
     folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE, "."))

@@ -7,7 +7,16 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import entropy, matrix_rate, realism, recipe_search, scaling, speed, stream
+from benchmarks import (
+    entropy,
+    matrix_rate,
+    realism,
+    recipe_search,
+    relations,
+    scaling,
+    speed,
+    stream,
+)
 from benchmarks._output import ABOUT_FILE, REPORT_FILE, ResultFolder, read_json, say
 from benchmarks._report import write_report
 
@@ -19,6 +28,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     "entropy": entropy,
     "recipe-search": recipe_search,
     "realism": realism,
+    "relations": relations,
 }
 """Commands that measure run after run: ``measure`` fills a result folder, ``render`` reads it."""
 

@@ -104,7 +104,7 @@ def planted_hours(rng, n):
     start = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 90_000, n), "min")
     hours = rng.integers(-40, 60, n)
     frame = {"start": start, "end": start + pd.to_timedelta(hours, "h"), "hours": hours}
-    return frame, ["hours = 24 * (end - start)"]
+    return frame, ["end = start + hours / 24"]
 
 
 def planted_due_date(rng, n):

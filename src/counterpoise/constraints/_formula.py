@@ -37,7 +37,9 @@ from counterpoise.constraints._expression import (
     quote,
     times,
 )
+from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
+from counterpoise.grammar._codes import CodeSet
 from counterpoise.grammar._ranges import UNITS_PER_DAY, plain_text
 
 _ROUNDINGS = ("half-even", "half-up")
@@ -47,6 +49,8 @@ _MAX_SOLUTIONS = 100_000
 """Values of a source that may give the same result, where a condition is solved."""
 _MAX_TRIED = 2000
 """Values of a second source that are tried for that."""
+_MAX_FEW_CODES = 200
+"""Values of each of two sources of which decoding keeps what they can be together."""
 _N_SHUFFLED = 1000
 """Rows of values drawn independently of each other that tell how often a result is in range."""
 
@@ -125,6 +129,25 @@ class Formula(Constraint):
         codes = self._results(table).rounded(self.rounding)
         codes[~table.schema[self.derived(table.schema)].contains(codes)] = ABSENT
         return codes
+
+    def restrictions(self, schema: Schema) -> list[Restriction | Order]:
+        """Return of two columns with few values which can be together: the result is in range."""
+        sources = self.sources(schema)
+        every = [_few_codes(schema[at]) for at in sources]
+        if len(sources) != 2 or not all(0 < len(codes) <= _MAX_FEW_CODES for codes in every):
+            return []
+        first, second = every
+        pairs = np.full((len(first) * len(second), len(schema)), ABSENT, dtype=np.int64)
+        pairs[:, sources[0]] = np.repeat(first, len(second))
+        pairs[:, sources[1]] = np.tile(second, len(first))
+        is_right = (self.derive(Table(schema, pairs)) != ABSENT).reshape(len(first), len(second))
+        found: list[Restriction | Order] = []
+        for allowed in np.unique(is_right, axis=0):
+            if not allowed.all():
+                own = CodeSet.of(first[(is_right == allowed).all(axis=1)].tolist())
+                others = CodeSet.of(second[allowed].tolist())
+                found.append(Restriction(sources[0], own, sources[1], others))
+        return found
 
     def agrees(self, table: Table) -> BoolArray:
         """Return whether the cells are right, whichever way halves were rounded.
@@ -369,6 +392,18 @@ def _decimal(number: Fraction) -> str:
     """Write a decimal number exactly."""
     decimals = next(n for n in itertools.count() if (number * 10**n).denominator == 1)
     return plain_text(int(number * 10**decimals), decimals)
+
+
+def _few_codes(column: Column) -> Codes:
+    """Return the codes of a column that has few, missing among them, else none."""
+    if column.code_range is None or column.n_values > _MAX_FEW_CODES:
+        return np.empty(0, dtype=np.int64)
+    low, high = column.code_range
+    if high - low > _MAX_SOLUTIONS:
+        return np.empty(0, dtype=np.int64)
+    codes = np.arange(low, high + 1)
+    missing = np.array([MISSING] * column.has_missing, dtype=np.int64)
+    return np.concatenate([missing, codes[column.contains(codes)]])
 
 
 def _units(column: Column) -> int:

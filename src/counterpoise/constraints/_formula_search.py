@@ -45,6 +45,7 @@ _N_SCREENED: Final = 24  # rows that candidates are searched on
 _MIN_COMPLETE: Final = 48  # sampled rows in which all columns of a search are present
 _MAX_DIGITS: Final = 6  # decimals of a constant
 _MAX_TRIED: Final = 200  # candidates that are fitted per search
+_ROUNDED: Final = 0.05  # least error of results that were rounded, in grid units
 _SLACK: Final = 0.5 + 1e-6  # grid units that a rounded result may be off; ties go either way
 
 
@@ -130,7 +131,10 @@ class _Search:
                 self.near.append(found)
 
     def _rank(self, fit: _Fit) -> tuple[Any, ...]:
-        """Prefer what was rounded, then what gives an order for free.
+        """Prefer what loses nothing, then what was rounded, then what gives an order for free.
+
+        Where y = 2.5 * x, x is 0.4 * y rounded, but then any y would do. And where whole a and b
+        with decimals have the sum c, a is c - b rounded, but then the decimals of c would be any.
 
         A percentage of few decimals is rounded; the part can be computed from it, but with another
         part it would not be the percentage. Sums of parts that are nowhere negative give an order.
@@ -141,6 +145,7 @@ class _Search:
         n_digits = sum(len(_text(constant)) for constant in fit.constants)
         return (
             fit.share < 1,
+            self._is_lossy(fit),
             -round(fit.error, 1),
             not is_sum,
             candidate.shape == "ratio",
@@ -149,6 +154,16 @@ class _Search:
             n_digits,
             candidate.sources,
         )
+
+    def _is_lossy(self, fit: _Fit) -> bool:
+        """Whether the formula would round other values of the sources as it rounds no real row."""
+        target, *sources = fit.candidate.target, *fit.candidate.sources
+        if fit.candidate.shape != "linear":
+            return False
+        grids = np.array([self.cells.grid(at) for at in sources])
+        steps = np.abs(np.array(fit.constants[:-1], dtype=float)) * grids / self.cells.grid(target)
+        is_rounded = bool((np.abs(steps - steps.round()) > 1e-6).any())
+        return is_rounded and (fit.error < _ROUNDED or (len(steps) == 1 and steps[0] < 1))
 
     def _is_circular(self, fit: _Fit) -> bool:
         open_ = list(fit.candidate.sources)
@@ -189,8 +204,8 @@ def _linear(
         is_full = (sizes > 1e-6 * np.linalg.norm(terms, axis=1)).all(axis=1)
         rest = values - basis @ (basis.transpose(0, 2, 1) @ values)
         fits = np.abs(rest).max(axis=1) <= grids
-        # rounding errors are uniform: 0.29 grid units, root mean square
-        fits &= np.sqrt((rest**2).sum(axis=1) / (len(chosen) - n_terms - 1)) <= 0.4 * grids
+        # rounding errors are at most half a grid unit, also where many results end in 5
+        fits &= np.sqrt((rest**2).mean(axis=1)) <= 0.5 * grids
         fits &= is_target & is_full[:, None]
         subset, at = np.nonzero(fits)
         factors = np.linalg.pinv(upper[subset]) @ (
@@ -472,6 +487,8 @@ def _expression(cells: Cells, fit: _Fit) -> str:
     text = ""
     for factor, name in terms:
         size = name if abs(factor) == 1 else f"{_text(abs(factor))} * {name}"
+        if abs(factor).numerator == 1 and "/" in size:
+            size = f"{name} / {abs(factor).denominator}"
         text += (" + " if factor > 0 else " - ") + size
     if constant:
         text += (" + " if constant > 0 else " - ") + _text(abs(constant))
