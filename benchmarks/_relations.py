@@ -27,7 +27,6 @@ from counterpoise.constraints import (
 BoolArray = npt.NDArray[np.bool_]
 
 _MOST_DECIMALS = 9
-_DAY = pd.Timedelta(1, "D")
 
 
 def kept_in(
@@ -130,8 +129,8 @@ def _numbers(cells: pd.Series[Any]) -> npt.NDArray[np.float64]:
     if pd.api.types.is_datetime64_any_dtype(cells):
         cells = cells - pd.Timestamp(0, tz=getattr(cells.dtype, "tz", None))
     if pd.api.types.is_timedelta64_dtype(cells):
-        return (cells / _DAY).to_numpy(dtype=float)
-    return pd.to_numeric(cells).to_numpy(dtype=float, na_value=np.nan)
+        cells = cells.dt.total_seconds() / 86_400
+    return np.asarray(pd.to_numeric(cells).to_numpy(dtype=float, na_value=np.nan))
 
 
 def _tolerance(cells: npt.NDArray[np.float64]) -> float:

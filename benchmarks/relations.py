@@ -25,7 +25,6 @@ from benchmarks._samplers import make_sampler
 from benchmarks._tables import PUBLISHED, Rows, TableSpec, load_table, read_rows
 from counterpoise.columns import Schema, Table
 from counterpoise.constraints import Relation, discover
-from counterpoise.constraints._discovery import describe
 from counterpoise.generation._rejection_sampling import NOT_SELECTED, RejectionStats
 
 TARGETS: Mapping[str, str] = {
@@ -114,7 +113,7 @@ def _load(name: str, args: argparse.Namespace) -> _Labelled:
         frame = frame.dropna(subset=[spec.target]).dropna(axis=1, how="all").reset_index(drop=True)
         X, y = frame.drop(columns=spec.target), _labels(frame[spec.target])
         n_rows = y.value_counts()
-        class_ = n_rows[n_rows >= _FEWEST_ROWS].idxmin()
+        class_ = str(n_rows[n_rows >= _FEWEST_ROWS].idxmin())
     if args.minority is not None:
         of_class = np.flatnonzero(y == class_)
         rng = np.random.default_rng(args.seed)
@@ -181,7 +180,7 @@ def _draws(stats: RejectionStats) -> dict[str, Any]:
 
 def _shares(relation: Relation, made: pd.DataFrame, real: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "relation": describe(relation.constraint),
+        "relation": relation.constraint.text,
         "kind": relation.kind,
         "support": relation.n_rows,
         "n_exceptions": relation.n_exceptions,
