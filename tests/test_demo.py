@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,12 @@ import pytest
 from tests.doubles import RecombiningSampler
 
 PATH = Path(__file__).parent.parent / "examples" / "demo.py"
+
+
+class RelatingSampler(RecombiningSampler):
+    """Has a relation to tell, too."""
+
+    relations_ = ("calls <= minutes (75 rows)",)
 
 
 @pytest.fixture
@@ -48,23 +55,28 @@ def test_prints_rows_and_a_verdict_and_writes_table_and_report(
 ) -> None:
     """With a small table, and a sampler that trains nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "load_churn", lambda: make_churn(n_rows=150, n_minority=30))
+    monkeypatch.setattr(demo, "load_churn", lambda: make_churn(n_rows=500, n_minority=160))
     monkeypatch.setattr(
-        demo, "LLMOverSampler", lambda random_state=None, **_: RecombiningSampler(random_state)
+        demo, "LLMOverSampler", lambda random_state=None, **_: RelatingSampler(random_state)
     )
     demo.main()
     printed = capsys.readouterr().out
-    # 20 of the 100 training rows are the minority
-    assert "Of 100 customers, 20 left; 60 rows were added" in printed
-    assert "100% of these" in printed  # cells of real rows are possible
+    assert "150 of the 500 customers" in printed
+    # 24 of the 75 training rows are the minority
+    assert "Of 75 customers, 24 left; 27 rows were added" in printed
+    assert "- calls <= minutes" in printed
+    assert "100% of the synthetic rows" in printed  # cells of real rows are possible
+    told = re.search(r"with an AUC of (\S+),\n.* reach (\S+),\n.* shuffled (\S+)\.\n", printed)
+    assert told is not None
+    assert all(0 <= float(figure) <= 1 for figure in told.groups())
     lines = [line.split() for line in printed.splitlines()]
     assert ["churn", *["yes"] * 6] in lines
     assert {"nothing", "SMOTENC"} <= {line[0] for line in lines if len(line) > 4}
-    assert "Repeated stratified cross-validation (1 x 3 planned), 3 splits done" in printed
+    assert "Repeated stratified cross-validation (1 x 2 planned), 2 splits done" in printed
     table = pd.read_csv("churn-balanced.csv")
-    assert table.groupby("churn").size().to_dict() == {"no": 80, "yes": 80}
-    assert table["synthetic"].sum() == 60
+    assert table.groupby("churn").size().to_dict() == {"no": 51, "yes": 51}
+    assert table["synthetic"].sum() == 27
     assert (
         (tmp_path / "churn-report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     )
-    assert "160 rows to churn-balanced.csv" in printed
+    assert "102 rows to churn-balanced.csv" in printed
