@@ -73,9 +73,9 @@ def main() -> None:
     print("Relations that were found in the real rows, and hold in the synthetic ones:")
     print(*(f"- {relation}" for relation in sampler.relations_), sep="\n", end="\n\n")
 
-    features = [rows.drop(columns=TARGET) for rows in (left, held_out, synthetic)]
+    schema = Schema.infer(train.drop(columns=TARGET))
     quality = measure_quality(
-        *features, Schema.infer(train.drop(columns=TARGET)), aspects=["fidelity"], random_state=0
+        left, held_out, synthetic, schema, aspects=["fidelity"], random_state=0
     )
     detection = quality["detection_auc"]
     valid = check_validity(synthetic, train).all(axis="columns").mean()
