@@ -9,5 +9,5 @@ What they share, in reading order:
 - `_plan` (a TOML file), `_runner` (every run of a plan), `_run` (one run), `_folder` (its folder);
 - `_results` (runs as CSV), `_report` (Markdown and figures from them);
 - `_output` (result folders, Markdown tables), `_environment` (processor, versions, memory);
-- `_entropy` (how varied the rows of a model are).
+- `_entropy` (how varied the rows of a model are), `_relations` (whether rows keep a relation).
 """

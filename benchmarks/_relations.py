@@ -1,6 +1,7 @@
 """Whether rows keep a relation: asked of frames, without the code that keeps it.
 
-Cells are compared to nine digits, results of formulas to the decimals of the real column.
+Numbers with a fraction are compared to five digits (columns keep six of them where there are many),
+results of formulas to the decimals of the real column.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _key(cell: Any) -> Hashable:
     if pd.isna(cell):
         return None
     if isinstance(cell, bool | np.bool_ | int | np.integer | float | np.floating):
-        return f"{float(cell):.9g}"
+        return f"{float(cell):.9g}" if float(cell).is_integer() else f"{float(cell):.5g}"
     return str(cell)
 
 

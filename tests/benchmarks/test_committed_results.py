@@ -1,11 +1,12 @@
 """What is committed in docs/results is what the commands generate from its CSV files."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from benchmarks import _report, entropy
+from benchmarks import _report, entropy, relations
 from benchmarks._output import ResultFolder
 from benchmarks._report import write_report
 from benchmarks.results_page import filled
@@ -31,6 +32,16 @@ def test_the_committed_entropies_are_what_their_command_renders(
     monkeypatch.setattr(entropy, "draw_figure", lambda *_: None)
     text = (RESULTS / "entropy" / "report.md").read_text(encoding="utf-8")
     assert entropy.render(ResultFolder(RESULTS / "entropy")) + "\n" == text
+
+
+def test_the_committed_relations_are_what_their_command_renders(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS / "relations", tmp_path / "relations")
+    text = (RESULTS / "relations" / "report.md").read_text(encoding="utf-8")
+    assert relations.render(ResultFolder(tmp_path / "relations")) + "\n" == text
+    found = (tmp_path / "relations" / "relations.csv").read_text(encoding="utf-8")
+    assert found == (RESULTS / "relations" / "relations.csv").read_text(encoding="utf-8")
+    assert found.count("\n") > 200
+    assert not re.search(r",$", found, re.MULTILINE)  # a verdict on each
 
 
 def test_the_tables_of_the_page_are_generated() -> None:

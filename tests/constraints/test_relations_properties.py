@@ -191,8 +191,9 @@ def random_table(seed, n_rows=None):
                 cells = frame[name].copy()
                 cells[some] = rng.permutation(cells[some].astype(object)).tolist()
                 frame[name] = cells.astype(frame[name].dtype)
-            if kept_in(truth, frame, pd.DataFrame(own))[0].all():
+            if kept_in(truth, frame, frame)[0].all():
                 continue
+        assert kept_in(truth, frame, frame)[0].all() == (what == "planted"), truth
         (planted if what == "planted" else nearly).append(truth)
         columns |= {name: frame[name] for name in frame}
     columns["z_number"] = pd.Series(rng.normal(50, 20, n).round(int(rng.integers(0, 4))))
