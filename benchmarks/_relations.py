@@ -28,6 +28,7 @@ from counterpoise.constraints import (
 BoolArray = npt.NDArray[np.bool_]
 
 _MOST_DECIMALS = 9
+_DAY = np.timedelta64(1, "D")
 
 
 def kept_in(
@@ -130,8 +131,9 @@ def _numbers(cells: pd.Series[Any]) -> npt.NDArray[np.float64]:
     if pd.api.types.is_datetime64_any_dtype(cells):
         cells = cells - pd.Timestamp(0, tz=getattr(cells.dtype, "tz", None))
     if pd.api.types.is_timedelta64_dtype(cells):
-        cells = cells.dt.total_seconds() / 86_400
-    return np.asarray(pd.to_numeric(cells).to_numpy(dtype=float, na_value=np.nan))
+        days: npt.NDArray[np.float64] = cells.to_numpy(dtype="timedelta64[ns]") / _DAY
+        return days
+    return pd.to_numeric(cells).to_numpy(dtype=float, na_value=np.nan)
 
 
 def _tolerance(cells: npt.NDArray[np.float64]) -> float:
