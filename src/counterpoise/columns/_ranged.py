@@ -55,7 +55,7 @@ def are_few(values: npt.NDArray[Any], counts: Codes, unit: float) -> bool:
     inner = values[len(values) // 20 : len(values) - len(values) // 20].astype(np.float64)
     are_codes = unit * len(inner) <= _CODES_SHARE * (inner[-1] - inner[0])  # outliers aside
     most = _FEW_CODES if are_codes else _FEW
-    return len(values) <= most and counts.sum() >= _CELLS_PER_VALUE * len(values)
+    return bool(len(values) <= most and counts.sum() >= _CELLS_PER_VALUE * len(values))
 
 
 def shared(values: npt.NDArray[Any], counts: Codes) -> Mask:
