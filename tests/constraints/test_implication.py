@@ -50,7 +50,7 @@ def test_it_speaks_only_of_the_rows_that_have_the_values():
 
 def test_ranges_of_numbers_and_dates_include_their_ends_and_no_missing_cell():
     days = pd.to_datetime(["2024-03-09", "2024-03-10", "2024-04-01", "2024-03-31"])
-    X = phones().iloc[:4].assign(until=days, fee=[5.0, 20.5, 5.5, 5.0], plan="no")
+    X = phones().iloc[:4].assign(until=days, fee=[5.0, 20.25, 21.5, 5.0], plan="no")
     march = ("range", pd.Timestamp("2024-03-10"), "2024-03-31")
     assert accepted(Implication("plan", ["no"], "until", march), X) == [False, True, False, True]
     assert accepted(Implication("fee", ("range", None, 5.2), "until", march), X) == [
