@@ -21,10 +21,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_te
 from benchmarks._protocols import IntArray
 from benchmarks._tables import BenchTable, Rows
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.columns._frames import with_labels
 from counterpoise.comparison._estimators import TableClassifier
 from counterpoise.constraints._discovery import Relation, discover
-from counterpoise.metrics import check_validity
+from counterpoise.constraints._shares import as_table, rows_held
 from counterpoise.metrics._distance import distances, encode
 
 TEST_SHARE = 0.5
@@ -125,42 +124,21 @@ class RealRows:
     def relations_kept(self, rows: pd.DataFrame) -> tuple[float | None, float | None]:
         """Return the share of rows that keep a relation, mean over relations, and of all of them.
 
-        A cell that no real row could have breaks its relations. Numbers are rounded first to the
-        decimals of their column. None where there is no relation.
+        A cell that no real row could have breaks its relations. None where there is no relation.
         """
         if not self.relations:
             return None, None
-        train = with_labels(Table.from_frame(self.train[0], self.schema), self.train[1], None)
-        table = with_labels(*self._codes(rows), None, is_named=False)
+        seen, asked = (as_table(frame, self.schema) for frame in (self.train[0], rows))
         kept = []
         for relation in self.relations:
             constraint = relation.constraint.copy()
-            constraint.observe(train)
-            constraint.fit(train, train)
-            at = [table.schema.position(name) for name in relation.columns]
-            is_known = (table.codes[:, at] != ABSENT).all(axis=1)
-            kept.append(is_known & constraint.accepts(table) & constraint.agrees(table))
+            constraint.observe(seen)
+            held, is_told = rows_held(constraint, asked)
+            at = [asked.schema.position(name) for name in relation.columns]
+            is_possible = (asked.codes[:, at] != ABSENT).all(axis=1)
+            kept.append(held & is_told & is_possible)
         matrix = np.array(kept)
         return float(matrix.mean()), float(matrix.all(axis=0).mean())
-
-    def _codes(self, rows: pd.DataFrame) -> tuple[Table, list[str]]:
-        """Return rows of any generator as codes, impossible cells ABSENT; and a label for each."""
-        real = pd.concat([self.train[0], self.test[0]], ignore_index=True)
-        rounded = rows.copy()
-        for column in self.schema:
-            if column.is_ordered and column.name in self.table.numeric:
-                numbers = column.round_floats(column.to_floats(rows[column.name]))
-                rounded[column.name] = numbers + 0.0
-        is_valid = check_validity(rounded, real).to_numpy()
-        cells = {}
-        for at, name in enumerate(real):
-            possible = real[name].dropna()
-            substitute = possible.iloc[0] if len(possible) else None
-            known = rounded[name].where(is_valid[:, at], substitute)
-            cells[name] = known.astype(real[name].dtype)
-        table = Table.from_frame(pd.DataFrame(cells), self.schema)
-        codes = np.where(is_valid, table.codes, ABSENT)
-        return Table(table.schema, codes, table.texts), [self.table.positive] * len(rows)
 
     def ranking(self, balanced: Rows, class_weight: str | None) -> dict[str, float]:
         """Return PR-AUC on the test half of each classifier, trained on a balanced table."""

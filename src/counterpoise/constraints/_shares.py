@@ -86,7 +86,7 @@ def relation_shares(
     shares = np.full(len(relations), np.nan)
     if not relations:
         return shares
-    seen, asked = (_as_table(frame, schema) for frame in (real, rows))
+    seen, asked = (as_table(frame, schema) for frame in (real, rows))
     for at, relation in enumerate(relations):
         constraint = relation.constraint if isinstance(relation, Relation) else relation
         constraint = constraint.copy()  # what follows fits it
@@ -152,7 +152,7 @@ def rows_held(constraint: Constraint, table: Table) -> tuple[BoolArray, BoolArra
     return constraint.agrees(table), is_told
 
 
-def _as_table(frame: pd.DataFrame, schema: Schema) -> Table:
+def as_table(frame: pd.DataFrame, schema: Schema) -> Table:
     """Encode rows of any dtypes, with a label in column 0; what is no value becomes ABSENT."""
     names = tuple(column.name for column in schema)
     # the names as a tuple are a name that no column has
