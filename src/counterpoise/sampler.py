@@ -250,7 +250,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         X : DataFrame, array or list of shape (n_samples, n_features)
             Features, of any types, missing values included: a frame of pandas or polars, an array
             (of objects where the types differ) or a list of rows. A sparse matrix is refused.
-        y : Series, array or list of shape (n_samples,)
+        y : Series, frame of one column, array or list, of shape (n_samples,)
             Class labels: strings, integers, booleans or categories.
 
         Returns
@@ -273,10 +273,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         with self._fitting(X, y) as (frame, labels):
             whole, whole_labels = super().fit_resample(frame, labels, **params)
         X_resampled = self._X_type.extended(X, whole.iloc[len(frame) :])
-        if np.ndim(labels) == 2:  # a column, or one column per class: made by imbalanced-learn
+        if np.ndim(labels) == 2:  # a column, or one per class: made by imbalanced-learn
             return X_resampled, whole_labels
         y_resampled = self._y_type.extended(y, pd.Series(whole_labels[len(frame) :]))
-        if isinstance(X_resampled, pd.DataFrame) and isinstance(y_resampled, pd.Series):
+        if isinstance(X_resampled, pd.DataFrame) and isinstance(
+            y_resampled, pd.Series | pd.DataFrame
+        ):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
 

@@ -131,6 +131,36 @@ def test_targets(y):
         assert {type(label) for label in [*resampled, *more]} == {type(y[0])}
 
 
+@pytest.mark.parametrize("dtype", ["object", "string", "category"])
+def test_a_target_in_a_frame_keeps_its_type_and_follows_the_index(dtype):
+    index = pd.Index([*range(1000, 1024)][::-1])
+    X = pd.DataFrame({"a": range(24)}, index=index)
+    y = pd.Series(LABELS, name="churn", dtype=dtype, index=index).to_frame()
+    sampler = make_sampler(**QUICK)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    pd.testing.assert_frame_equal(y_resampled.iloc[:24], y)
+    pd.testing.assert_index_equal(y_resampled.index, X_resampled.index)
+    assert y_resampled["churn"].iloc[24:].tolist() == ["yes"] * 12
+    _, more = sampler.sample(2)
+    pd.testing.assert_frame_equal(more, y[y["churn"] == "yes"].iloc[:2].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("library", [pl.DataFrame, pa.table], ids=["polars", "arrow"])
+def test_a_target_in_a_frame_of_another_library(library):
+    X, y = library({"a": [*range(24)]}), library({"churn": LABELS})
+    sampler = make_sampler(**QUICK)
+    _, resampled = sampler.fit_resample(X, y)
+    _, more = sampler.sample(2)
+    assert resampled.equals(library({"churn": LABELS + ["yes"] * 12}))
+    assert more.equals(library({"churn": ["yes"] * 2}))
+
+
+@pytest.mark.parametrize("y", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_a_target_of_several_columns(y):
+    with pytest.raises(ValueError, match=r"one column of class labels.*\['no', 'yes'\]"):
+        as_labels(y({"no": [1, 0], "yes": [0, 1]}))
+
+
 @pytest.mark.parametrize(
     ("index", "expected"),
     [

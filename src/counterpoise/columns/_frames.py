@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -29,24 +30,38 @@ class CallerType:
     columns: pd.Index[Any] | None = None  # of a DataFrame of pandas
     dtype: Any = None  # of an array, a list or a series of pandas
     arrow_schema: bytes | None = None  # of a frame of another library; a series is its only column
+    is_frame: bool = False
 
     @classmethod
     def of(cls, data: Any) -> CallerType:
         """Remember the type of `data`."""
         kind = _kind(data)
         if isinstance(data, pd.DataFrame):
-            return cls(kind, columns=data.columns)
+            name, dtype = None, None
+            if data.shape[1] == 1:  # it may be a y
+                name, dtype = data.columns[0], data.dtypes.iloc[0]
+            is_sparse = isinstance(dtype, pd.SparseDtype)
+            return cls(kind, name, data.columns, None if is_sparse else dtype, is_frame=True)
         name = getattr(data, "name", None)
-        if kind in ("pandas", "array"):
-            return cls(kind, name, dtype=getattr(data, "dtype", None))
+        if kind == "pandas":
+            return cls(kind, name, dtype=data.dtype)
+        if kind == "array":
+            return cls(kind, name, dtype=_as_array(data).dtype)
         if kind == "list":
             return cls(kind, dtype=np.dtype(object))
         frame = nw.from_native(data, allow_series=True)
-        frame = frame.to_frame() if isinstance(frame, nw.Series) else frame
-        return cls(kind, name, arrow_schema=bytes(_to_arrow(frame).schema.serialize()))
+        is_frame = not isinstance(frame, nw.Series)
+        frame = frame if is_frame else frame.to_frame()
+        if is_frame:
+            name = frame.columns[0] if len(frame.columns) == 1 else None
+        schema = bytes(_to_arrow(frame).schema.serialize())
+        return cls(kind, name, arrow_schema=schema, is_frame=is_frame)
 
     def restore(self, rows: pd.DataFrame | pd.Series[Any]) -> Any:
         """Return synthetic rows, or their labels, as `data` came in."""
+        if self.is_frame and isinstance(rows, pd.Series):  # a y of one column
+            rows = rows if self.dtype is None else rows.astype(self.dtype)
+            rows = rows.rename(self.name).to_frame()
         if self.arrow_schema is not None:
             if isinstance(rows, pd.DataFrame):
                 return _from_arrow(rows, self.arrow_schema, self.kind).to_native()
@@ -117,9 +132,14 @@ def as_frame(X: Any) -> pd.DataFrame:
 
 
 def as_labels(y: Any) -> Any:
-    """Return `y` as an array of numbers, booleans or objects; with two axes, as it came."""
+    """Return `y` as an array of numbers, booleans or objects; an array of two axes as it is.
+
+    A frame of one column is its column.
+    """
     kind = _kind(y)
-    if y is None or np.ndim(y) == 2:
+    if kind not in ("array", "list"):
+        y = _only_column(y)
+    elif y is None or np.ndim(y) == 2:
         return y
     if kind == "array" and getattr(y, "dtype", np.dtype(object)) != np.dtype(object):
         return y
@@ -166,6 +186,25 @@ def _kind(data: Any) -> str:
     if isinstance(native, nw.DataFrame | nw.Series):
         return str(native.implementation.value)
     return "array"
+
+
+def _only_column(y: Any) -> Any:
+    """Return a series as it is, and the only column of a frame as a series."""
+    frame = nw.from_native(y, eager_only=True, allow_series=True)
+    if isinstance(frame, nw.Series):
+        return y
+    if len(frame.columns) != 1:
+        raise ValueError(
+            f"y must be one column of class labels; this frame has {len(frame.columns)}: "
+            f"{frame.columns}. Give one of them; columns of 0 and 1, one per class, are "
+            "turned into labels by `y.idxmax(axis=1)`"
+        )
+    return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else frame[frame.columns[0]].to_native()
+
+
+def _as_array(data: Any) -> npt.NDArray[Any]:
+    """Return an array of any library as one of numpy."""
+    return np.asarray(data)
 
 
 def _to_arrow(frame: nw.DataFrame[Any]) -> Any:

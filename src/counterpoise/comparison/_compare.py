@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from counterpoise._progress import make_progress
 from counterpoise.columns import Schema
-from counterpoise.columns._frames import as_frame, as_labels
+from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.comparison._cross_validation import (
     CrossValidation,
     cross_validate,
@@ -149,7 +149,7 @@ def compare(
     >>> found.verdict.decision  # the features are noise
     "can't tell"
     """
-    frame, labels = as_frame(X), pd.Series(np.asarray(as_labels(y)), name=getattr(y, "name", None))
+    frame, labels = as_frame(X), pd.Series(np.asarray(as_labels(y)), name=CallerType.of(y).name)
     if labels.isna().any():
         raise ValueError(f"{int(labels.isna().sum())} of the labels in y are missing")
     schema = Schema.infer(frame, kinds=column_types)
