@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
+from benchmarks._samplers import make_sampler
+from counterpoise import compare
 from counterpoise.comparison._cross_validation import Strategy, cross_validate, resample_with
 from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
+from tests.small_models import QUICK
 
 BAYES = {"bayes": GaussianNB()}
 SETTINGS = {"n_folds": 3, "n_repeats": 2, "n_inner_folds": 2}
@@ -131,3 +134,16 @@ def test_doing_nothing_comes_first_and_must_work() -> None:
         cross_validate(X, y, [Strategy("nothing")], {"x": "no such classifier"}, **SETTINGS)
     with pytest.raises(ValueError, match="positive must be one of"):
         cross_validate(X, y, [Strategy("nothing")], BAYES, **SETTINGS, positive="none")
+
+
+@pytest.mark.usefixtures("small_compact")
+@pytest.mark.filterwarnings("ignore:class .* too few to hold any out")
+def test_columns_without_a_value_in_a_fold_or_anywhere() -> None:
+    X, y = noise(0)
+    X = X.assign(once=[5.0] + [np.nan] * (len(X) - 1), never=np.nan, nothing=None)
+    found = compare(X, y, sampler=make_sampler(**QUICK), n_folds=2, n_repeats=1)
+    cv = found.cross_validation
+    assert cv.runs["pr_auc"].notna().all()
+    assert not [warning for warning in cv.warnings if "fail" in warning]
+    assert cv.example is not None
+    assert cv.example[1][0][["never", "nothing"]].isna().all(axis=None)

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from benchmarks._samplers import make_sampler
-from tests.small_models import QUICK
+from counterpoise.constraints import Range
+from tests.small_models import QUICK, mixed_frame
 
 pytestmark = [
     pytest.mark.usefixtures("small_compact"),
@@ -239,3 +240,23 @@ def test_a_class_of_one_row_is_an_error():
     y = np.where(np.arange(N) < 1, "rare", "common")
     with pytest.raises(ValueError, match="class 'rare' has 1 row; at least 2"):
         make_sampler(**QUICK).fit_resample(X, y)
+
+
+@pytest.mark.parametrize("recipe", ["counterpoise", "imbllm", "great"])
+def test_column_that_is_missing_in_every_row_stays_so(recipe):
+    X, y = mixed_frame(60)
+    X = X.assign(empty=np.nan, nothing=pd.Series([None] * 60, dtype=object))
+    sampler = make_sampler(**{**QUICK, "recipe": recipe, "column_types": {"empty": "decimal"}})
+    X_resampled, _ = sampler.fit_resample(X, y)
+    made = X_resampled.iloc[60:]
+    assert len(made) == 36
+    assert made[["empty", "nothing"]].isna().all(axis=None)
+    assert X_resampled.dtypes.equals(X.dtypes)
+    assert made[["age", "member"]].notna().all(axis=None)
+
+
+def test_constraints_on_a_column_that_is_missing_in_every_row():
+    X, y = mixed_frame(60)
+    sampler = make_sampler(**QUICK, constraints=[Range("empty", 0, 9)])
+    made = sampler.fit_resample(X.assign(empty=np.nan), y)[0].iloc[60:]
+    assert made["empty"].isna().all()

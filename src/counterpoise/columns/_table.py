@@ -19,6 +19,7 @@ from counterpoise.columns._base import (
     column_type,
     recognized_type,
 )
+from counterpoise.columns._empty import EmptyColumn
 from counterpoise.columns._text import TextColumn
 from counterpoise.errors import SchemaError
 
@@ -86,7 +87,8 @@ class Schema:
             What columns hold: ``"categorical"``, ``"ordered"``, ``"boolean"``, ``"integer"``,
             ``"decimal"``, ``"scientific"``, ``"datetime"``, ``"duration"``, ``"text"``, or a kind
             of a registered type. Numbers and times that are named can have any value in their
-            range, where others keep exactly their few distinct values.
+            range, where others keep exactly their few distinct values. A column that is missing
+            in every row is ``"empty"`` whatever it is declared.
         range_margin : float, default=0.0
             Share of the observed span by which the range of every number, instant and duration
             is widened on both sides. Numbers and durations that are nowhere negative stay so.
@@ -102,6 +104,11 @@ class Schema:
             for at, name in enumerate(frame.columns)
         ]
         schema = cls(tuple(columns))
+        if all(isinstance(column, EmptyColumn) for column in columns):
+            raise SchemaError(
+                "Every column of the table is missing in every row, so nothing can be learned. "
+                "Give at least one column with values."
+            )
         for name in {**kinds, **categories}:
             schema.position(name)  # an error if there is none
         return schema
@@ -129,9 +136,9 @@ def _infer_column(
     if isinstance(series.dtype, pd.SparseDtype):
         raise column_error(series.name, "is sparse. Convert it with `series.sparse.to_dense()`.")
     if series.isna().all():
-        raise column_error(
-            series.name, "is missing in every row, so nothing can be learnt. Drop the column."
-        )
+        if kind is not None:
+            column_type(kind, series.name)  # an error if there is none
+        return EmptyColumn.infer(series)
     if kind is None and categories is None:
         found = recognized_type(series)
     else:

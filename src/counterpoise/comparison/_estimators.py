@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -192,7 +192,8 @@ class TableSMOTENC(BaseOverSampler):  # type: ignore[misc]
     """imbalanced-learn's SMOTENC, on a DataFrame of any dtypes.
 
     Without a categorical column it is SMOTE, without a numeric one SMOTEN: SMOTENC is not defined
-    there. Missing numbers are the median while neighbours are sought, and synthetic rows have none.
+    there. Missing numbers are the median while neighbours are sought, and synthetic rows have none,
+    but in columns that are missing in every row.
     A class with too few rows for `k_neighbors` has fewer (``k_neighbors_``).
     """
 
@@ -232,7 +233,9 @@ class TableSMOTENC(BaseOverSampler):  # type: ignore[misc]
         sampler = self._number_sampler(X.columns.isin(list(categories)))
         sampler.set_params(sampling_strategy=wanted, random_state=self.random_state)
         rows, all_labels = sampler.fit_resample(_encode(X, categories), labels)
-        synthetic = _decode(np.asarray(rows, dtype=np.float64)[len(X) :], X.dtypes, categories)
+        empty = X.columns[X.isna().all()]
+        numbers = np.asarray(rows, dtype=np.float64)[len(X) :]
+        synthetic = _decode(numbers, X.dtypes, categories, empty)
         return pd.concat([X, synthetic], ignore_index=True).astype(X.dtypes), all_labels
 
     def _number_sampler(self, is_categorical: npt.NDArray[np.bool_]) -> Any:
@@ -271,14 +274,22 @@ def _encode(X: pd.DataFrame, categories: dict[Any, pd.Index[Any]]) -> npt.NDArra
 
 
 def _decode(
-    rows: npt.NDArray[np.float64], dtypes: pd.Series[Any], categories: dict[Any, pd.Index[Any]]
+    rows: npt.NDArray[np.float64],
+    dtypes: pd.Series[Any],
+    categories: dict[Any, pd.Index[Any]],
+    empty: Collection[Any],
 ) -> pd.DataFrame:
-    """Return the rows as a table: the nearest category, whole numbers where all were whole."""
+    """Return the rows as a table: the nearest category, whole numbers where all were whole.
+
+    The columns `empty`, which have no value, have none here.
+    """
     decoded = {}
     for numbers, (name, dtype) in zip(rows.T, dtypes.items(), strict=True):
         whole = np.rint(numbers)
         if name in categories:
             cells = pd.Series(categories[name].to_numpy()[whole.astype(int)], dtype=object)
+        elif name in empty:
+            cells = pd.Series(np.nan, index=range(len(numbers)))
         else:
             cells = pd.Series(whole if is_integer_dtype(dtype) else numbers)
         decoded[name] = cells.astype(dtype)
