@@ -87,7 +87,7 @@ def main() -> None:
         f"{detection.shuffled_anchor:.2f}.\n"
     )
 
-    print("Does it help? Two folds, and models that are trained for a tenth as long, to be quick.")
+    print("Does it help? One recipe, two folds, models trained for a tenth as long, to be quick.")
     comparison = compare(
         customers.drop(columns=TARGET),
         customers[TARGET],

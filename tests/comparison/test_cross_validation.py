@@ -81,26 +81,26 @@ def test_same_seed_same_scores() -> None:
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
-def test_example_is_the_last_strategy_in_the_first_split() -> None:
+def test_examples_are_the_rows_that_strategies_add_in_the_first_split() -> None:
     X, y = noise(0)
     strategies = [Strategy("nothing"), Strategy("mixed", resample_with(RecombiningSampler()))]
-    example = cross_validate(X, y, strategies, BAYES, **SETTINGS).example
-    assert example is not None
-    (_, y_train), (_, y_synthetic), (_, y_test) = example
+    examples = cross_validate(X, y, strategies, BAYES, **SETTINGS).examples
+    assert set(examples) == {"mixed"}
+    (_, y_train), (_, y_synthetic), (_, y_test) = examples["mixed"]
     assert len(y_train) + len(y_test) == len(y)
     assert set(y_synthetic) == {"rare"}
     counts = pd.concat([y_train, y_synthetic]).value_counts()
     assert counts["rare"] == counts["usual"]
 
 
-def test_example_is_not_of_another_strategy_where_the_last_failed() -> None:
+def test_strategy_that_failed_has_no_example() -> None:
     def fail(X: pd.DataFrame, y: Any, seed: int) -> Any:
         raise RuntimeError("no luck")
 
     mixed = Strategy("mixed", resample_with(RecombiningSampler()))
     strategies = [Strategy("nothing"), mixed, Strategy("broken", fail)]
     cv = cross_validate(*noise(0), strategies, BAYES, **SETTINGS)
-    assert cv.example is None
+    assert set(cv.examples) == {"mixed"}
     assert cv.failures == {"broken": "RuntimeError: no luck"}
 
 

@@ -31,7 +31,10 @@ def runs_on_noise(seed: int) -> CrossValidation:
     settings = {"n_folds": 5, "n_repeats": 1, "n_inner_folds": 2, "random_state": seed}
     classifier = {"bayes": GaussianNB()}
     return cross_validate(
-        *noise(seed), default_strategies(RecombiningSampler()), classifier, **settings
+        *noise(seed),
+        default_strategies({"counterpoise": RecombiningSampler()}),
+        classifier,
+        **settings,
     )
 
 
@@ -40,7 +43,7 @@ def runs_on_missing_variety(seed: int) -> CrossValidation:
     # class weights are left out: neighbours have none
     strategies = [
         strategy
-        for strategy in default_strategies(RecombiningSampler())
+        for strategy in default_strategies({"counterpoise": RecombiningSampler()})
         if strategy.class_weight is None
     ]
     return cross_validate(*missing_variety(seed), strategies, NEAREST, **settings)

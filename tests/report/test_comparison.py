@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,10 @@ from sklearn.naive_bayes import GaussianNB
 
 import counterpoise
 from counterpoise.cli import main
-from counterpoise.comparison._compare import Comparison
+from counterpoise.comparison._compare import Comparison, _sampler_to_show, _samplers_by_name
+from counterpoise.constraints import Constraint, Inequality, Range
+from counterpoise.errors import SchemaError
+from counterpoise.recipes import get_recipe
 from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
 
@@ -41,12 +45,129 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     assert (section.name, section.n_real, section.n_synthetic) == ("rare", 18, 24)
     assert section.quality is not None
     assert section.quality.n_holdout == 18
-    assert "first of 2 splits" in summary.notes[0]
+    assert "those of counterpoise in the first of 2 splits" in summary.notes[0]
     page = comparison.report.to_html()
     assert comparison.verdict.sentence.split(":")[0].replace("'", "&#39;") in page
     assert json.loads(comparison.report.to_json())["verdict"]["decision"] in page.replace(
         "&#39;", "'"
     )
+
+
+class FailingSampler(RecombiningSampler):
+    """Cannot do it."""
+
+    def fit_resample(self, X: Any, y: Any) -> Any:
+        raise RuntimeError("no luck")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Replace the language model by a quick sampler; return what it is asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def make(**parameters: Any) -> RecombiningSampler:
+        asked.append(parameters)
+        return RecombiningSampler()
+
+    monkeypatch.setattr("counterpoise.sampler.LLMOverSampler", make)
+    return asked
+
+
+def test_both_recipes_are_tried_by_default(made: list[dict[str, Any]]) -> None:
+    X, y = noise(0, n_rows=120, n_rare=36)
+    types = {"c": "categorical"}
+    found = counterpoise.compare(
+        X, y, column_types=types, classifiers=GaussianNB(), n_folds=2, n_repeats=1
+    )
+    assert [(asked["recipe"], asked["column_types"]) for asked in made] == [
+        ("counterpoise", types),
+        ("ranking", types),
+    ]
+    ours = [result.name for result in found.verdict.results["GaussianNB"]][-2:]
+    assert ours == ["counterpoise (true rows)", "ranking (clear cases)"]
+    assert [reason for reason in found.verdict.reasons if "two recipes" in reason] == [
+        "Of the two recipes, counterpoise generates true rows, which people and tools can look at; "
+        "ranking generates clear cases of the class, only to train a classifier on."
+    ]
+
+
+def test_sampler_by_itself_is_the_only_one_and_named_after_its_recipe(
+    comparison: Comparison,
+) -> None:
+    assert not any("two recipes" in reason for reason in comparison.verdict.reasons)
+    for recipe, name in (
+        ("counterpoise", "counterpoise (true rows)"),
+        ("ranking", "ranking (clear cases)"),
+        ("imbllm", "imbllm"),
+        (get_recipe("ranking", temperature=0.7), "counterpoise"),
+    ):
+        sampler = counterpoise.LLMOverSampler(recipe=recipe)
+        assert _samplers_by_name(sampler, None) == {name: sampler}
+
+
+def test_rows_shown_are_those_to_use_or_the_first_that_there_are() -> None:
+    names = ["one", "two", "three"]
+    assert _sampler_to_show(names, names, "two") == "two"
+    assert _sampler_to_show(names, names, "SMOTENC") == "one"
+    assert _sampler_to_show(names, names, None) == "one"
+    assert _sampler_to_show(names, ["three", "SMOTENC"], "two") == "three"
+    assert _sampler_to_show(names, [], None) == "one"
+
+
+def test_report_shows_the_rows_of_a_sampler_that_generated_some() -> None:
+    X, y = noise(0, n_rows=120, n_rare=36)
+    samplers = {"broken": FailingSampler(), "mixed": RecombiningSampler()}
+    found = counterpoise.compare(
+        X, y, sampler=samplers, classifiers=GaussianNB(), n_folds=2, n_repeats=1
+    )
+    assert "those of mixed in the first" in found.report.summary.notes[0]
+    assert "broken is left out because it failed: RuntimeError: no luck" in found.verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("samplers", "message"),
+    [
+        ({}, "sampler must name at least one"),
+        ({"SMOTENC": RecombiningSampler()}, "'SMOTENC' is the name of another strategy"),
+    ],
+)
+def test_samplers_that_cannot_be_told_apart_are_refused(
+    samplers: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        counterpoise.compare(*noise(0), sampler=samplers)
+
+
+def test_constraints_of_the_sampler_hold(small_compact: None) -> None:
+    X, y = noise(0, n_rows=120, n_rare=36)
+    X["d"] = X["a"] + 1
+    sampler = counterpoise.LLMOverSampler(
+        recipe=get_recipe("counterpoise", max_samples_seen=64, selection=None),
+        constraints=[Range("b", 0.0, 0.5), Inequality("a", "<=", "d")],
+    )
+    found = counterpoise.compare(
+        X, y, sampler=sampler, classifiers="logistic-regression", n_folds=2, n_repeats=1
+    )
+    assert found.cross_validation.failures == {}
+    _, (synthetic, _), _ = found.cross_validation.examples["counterpoise"]
+    assert len(synthetic) == 24
+    assert synthetic["b"].between(0.0, 0.5).all()
+    assert (synthetic["a"] <= synthetic["d"]).all()
+
+
+@pytest.mark.parametrize(
+    ("constraint", "message"),
+    [
+        (Range("age", 0, 1), "age"),
+        (Inequality("a", "<=", "b"), "a <= b"),
+    ],
+)
+def test_constraints_that_cannot_be_met_are_refused_before_any_training(
+    constraint: Constraint, message: str
+) -> None:
+    sampler = counterpoise.LLMOverSampler(constraints=[constraint])
+    with pytest.raises(SchemaError, match=message):
+        counterpoise.compare(*noise(0), sampler=sampler)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +197,8 @@ def test_missing_labels_are_refused() -> None:
         counterpoise.compare(X, y.where(np.arange(len(y)) > 0))
 
 
-def test_command_says_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("counterpoise.sampler.LLMOverSampler", lambda **_: RecombiningSampler())
+@pytest.mark.usefixtures("made")
+def test_command_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     X, y = noise(0, n_rows=120, n_rare=36)
     table = tmp_path / "noise.csv"
     X.assign(kind=y).to_csv(table, index=False)
@@ -91,11 +210,36 @@ def test_command_says_what_to_do(
     found = json.loads(record.read_text(encoding="utf-8"))
     assert said.out.startswith(found["verdict"]["sentence"])
     assert "Cost per 1,000 rows" in said.out
-    assert "counterpoise" in said.out
+    assert "\ncounterpoise (true rows) " in said.out
+    assert "\nranking (clear cases) " in said.out
     assert "comparing" in said.err
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert main([*command, "--report", str(page)]) == 2
     assert "--force" in capsys.readouterr().err
+
+
+def test_command_passes_settings_and_constraints_to_both_recipes_or_the_one_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: list[dict[str, Any]]
+) -> None:
+    X, y = noise(0, n_rows=120, n_rare=36)
+    table = tmp_path / "noise.csv"
+    X.assign(kind=y).to_csv(table, index=False)
+    command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
+    command += ["--folds", "2", "--repeats", "1", "--quiet", "--set", "recipe.temperature=0.7"]
+    command += ["--range", "b=0..0.5", "--relations", "off"]
+    assert main(command) == 0
+    assert [asked["recipe"] for asked in made] == [
+        get_recipe(name, temperature=0.7) for name in ("counterpoise", "ranking")
+    ]
+    assert all(asked["constraints"] == [Range("b", 0, 0.5)] for asked in made)
+    made.clear()
+    capsys.readouterr()
+    assert main([*command, "--recipe", "ranking"]) == 0
+    (asked,) = made
+    assert asked["recipe"] == get_recipe("ranking", temperature=0.7)
+    said = capsys.readouterr().out
+    assert "\nranking (clear cases) " in said
+    assert "\ncounterpoise" not in said
 
 
 def test_command_refuses_before_any_training(
@@ -107,6 +251,7 @@ def test_command_refuses_before_any_training(
         (["--positive", "q"], "no class 'q'; there are 'n', 'p'"),
         (["--report", "x.pdf"], "name it .html, .md or .json"),
         (["--score", "cost"], "needs costs"),
+        (["--range", "b=0..1"], "'b'"),
     ):
         assert main(["compare", str(table), "--target", "y", *option]) == 2
         error = capsys.readouterr().err

@@ -57,7 +57,7 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
     type=shared.parse_strategy,
     metavar="STRATEGY",
 )
-@shared.sampler_options
+@shared.sampler_options()
 @shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", metavar="SECONDS")
 @shared.parameter_option(
     shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", cls=shared.RareOption, metavar="FOLDER"
@@ -290,7 +290,7 @@ def sample(
 @shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))
 @shared.parameter_option(_COMPARE["max_time"], "--max-time", metavar="SECONDS")
 @shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
-@shared.sampler_options
+@shared.sampler_options(default=None, show_default="counterpoise and ranking, each")
 @shared.report_option
 @shared.force_option
 @shared.verbosity_options
@@ -300,11 +300,12 @@ def compare(
     """Find out whether balancing a table helps, and how.
 
     DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC and
-    the language model are compared on the same splits, each with a threshold tuned out of fold.
-    The verdict goes to stdout. Options that name columns, settings, classifiers or reports can be
-    given several times.
+    the language model (with --recipe, or both of our own recipes) are compared on the same splits,
+    each with a threshold tuned out of fold. The verdict goes to stdout. Options that name columns,
+    settings, classifiers or reports can be given several times.
     """
     from counterpoise.comparison._compare import compare as compare_strategies
+    from counterpoise.comparison._cross_validation import OWN_RECIPES
     from counterpoise.sampler import LLMOverSampler
 
     _check_reports(reports, overwrite=force)
@@ -313,9 +314,14 @@ def compare(
     if (name := options["positive"]) is not None:
         options["positive"] = shared.class_named(name, y.unique().tolist(), "--positive")
     options["classifiers"] = list(options["classifiers"])
-    sampler = LLMOverSampler(column_types=types or None, **shared.sampler_parameters(options, X))
+    samplers, given, rest = {}, options["recipe"], options
+    for recipe in OWN_RECIPES if given is None else [given]:
+        rest = {**options, "recipe": recipe}
+        parameters = shared.sampler_parameters(rest, X)  # takes them out of `rest`
+        name = OWN_RECIPES.get(recipe, recipe)
+        samplers[name] = LLMOverSampler(column_types=types or None, **parameters)
     comparison = compare_strategies(
-        X, y, sampler=sampler, column_types=types or None, title=data.stem, **options
+        X, y, sampler=samplers, column_types=types or None, title=data.stem, **rest
     )
     click.echo(_as_text(comparison.verdict))
     _write_reports(comparison.report, reports, say if options["verbose"] else _ignore)

@@ -298,9 +298,7 @@ table_options = grouped(
     repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
 )
 device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")
-sampler_options = grouped(
-    parameter_option(SAMPLER["model"], "--model", metavar="NAME"),
-    parameter_option(SAMPLER["recipe"], "--recipe", metavar="NAME"),
+_further_sampler_options = grouped(
     repeatable(
         "--set",
         "settings",
@@ -344,6 +342,17 @@ sampler_options = grouped(
     ),
     device_option,
 )
+
+
+def sampler_options(**recipe: Any) -> Decorator:
+    """Return the options that `sampler_parameters` reads; `recipe` is for ``--recipe``."""
+    return grouped(
+        parameter_option(SAMPLER["model"], "--model", metavar="NAME"),
+        parameter_option(SAMPLER["recipe"], "--recipe", **{"metavar": "NAME", **recipe}),
+        _further_sampler_options,
+    )
+
+
 output_option = click.option(
     "--output",
     "-o",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
 from counterpoise._progress import make_progress
 from counterpoise.columns import Schema
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.comparison._cross_validation import (
+    OWN_RECIPES,
     CrossValidation,
     cross_validate,
     default_strategies,
@@ -22,6 +24,7 @@ from counterpoise.comparison._cross_validation import (
 from counterpoise.comparison._estimators import check_classifier
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._verdict import choose_score, reach_verdict
+from counterpoise.constraints._set import apply_constraints, constraint_list
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._summary import Verdict
@@ -38,7 +41,8 @@ class Comparison:
     cross_validation : CrossValidation
         Every score of every run, as ``cross_validation.runs``.
     report : Report
-        All of it as a page, and the synthetic rows of the first split beside the real ones.
+        All of it as a page, and synthetic rows of the first split beside the real ones: those of
+        the over-sampler that the verdict is for, or of the first.
     """
 
     verdict: Verdict
@@ -73,16 +77,21 @@ def compare(
 ) -> Comparison:
     """Find out whether balancing a table helps, and by which strategy.
 
-    Doing nothing, class weights, random over-sampling, SMOTENC and a language model are scored on
-    the same splits of repeated stratified cross-validation. For each, the threshold is tuned out of
-    fold.
+    Doing nothing, class weights, random over-sampling, SMOTENC and the language model with both
+    recipes of our own are scored on the same splits of repeated stratified cross-validation. For
+    each, the threshold is tuned out of fold.
 
     Parameters
     ----------
     X : DataFrame or array-like of shape (n_rows, n_features)
     y : Series or array-like of shape (n_rows,)
-    sampler : over-sampler, default=None
-        ``LLMOverSampler()`` by default. Cloned and seeded anew for each split.
+    sampler : over-sampler or mapping, default=None
+        `LLMOverSampler` by default, with the recipe ``"counterpoise"`` (true rows) and with
+        ``"ranking"`` (clear cases of the class, for training a classifier).
+
+        Or one over-sampler, with its constraints if it has any, which is then the only one beside
+        the simple strategies; or a mapping of names to several, simplest first. Cloned and seeded
+        anew for each split.
     classifiers : str, classifier, sequence or mapping, default="hist-gradient-boosting"
         ``"hist-gradient-boosting"``, ``"logistic-regression"``, ``"random-forest"`` or
         ``"xgboost"``.
@@ -104,10 +113,10 @@ def compare(
     cost_fp : float, default=None
         Cost of a false positive; needs `cost_fn`.
     max_time : float, default=None
-        Time limit in seconds: no split is started that is expected to end later. The verdict rests
-        on those that are done.
+        Time limit in seconds for all strategies together: no split is started that is expected to
+        end later. The verdict rests on those that are done.
     column_types : mapping, default=None
-        As for `LLMOverSampler`; for the report, and for the sampler if none is given.
+        As for `LLMOverSampler`; for the report, and for the samplers if none is given.
     title : str, default="Table"
         The report's name for the table.
     random_state : int, default=0
@@ -122,8 +131,8 @@ def compare(
     Raises
     ------
     ValueError
-        If a parameter, a column or a class cannot be used; or if a classifier fails without any
-        balancing.
+        If a parameter, a column, a class or a constraint of a sampler cannot be used; or if a
+        classifier fails without any balancing.
 
     Notes
     -----
@@ -153,10 +162,9 @@ def compare(
     if labels.isna().any():
         raise ValueError(f"{int(labels.isna().sum())} of the labels in y are missing")
     schema = Schema.infer(frame, kinds=column_types)
-    if sampler is None:
-        from counterpoise.sampler import LLMOverSampler  # loads torch
-
-        sampler = LLMOverSampler(column_types=column_types)
+    samplers = _samplers_by_name(sampler, column_types)
+    for one in samplers.values():
+        _check_constraints(one, frame, labels)
     if (cost_fn is None) != (cost_fp is None):
         raise ValueError(
             f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"
@@ -172,7 +180,7 @@ def compare(
     cv = cross_validate(
         frame,
         labels,
-        default_strategies(sampler),
+        default_strategies(samplers),
         _by_name(classifiers),
         positive=positive,
         n_folds=n_folds,
@@ -183,9 +191,10 @@ def compare(
         progress=make_progress(verbose),
     )
     verdict = reach_verdict(cv, score, smallest_difference=smallest_difference)
+    shown = _sampler_to_show(samplers, cv.examples, verdict.strategy)
     run = describe_run(
-        clone(sampler),  # not what it was fitted on before
-        model=str(getattr(sampler, "model", type(sampler).__name__)),
+        clone(samplers[shown]),  # not what it was fitted on before
+        model=str(getattr(samplers[shown], "model", type(samplers[shown]).__name__)),
         model_reason="as asked for",
         seconds={"Comparing": time.perf_counter() - started},
     )
@@ -195,12 +204,13 @@ def compare(
         LabelledRows(frame[:0], labels[:0]),
         None,
     )
-    if cv.example is not None:
-        real, synthetic, holdout = (LabelledRows(*part) for part in cv.example)
+    if shown in cv.examples:
+        real, synthetic, holdout = (LabelledRows(*part) for part in cv.examples[shown])
         notes.insert(
             0,
-            f"The synthetic rows shown here are those of the first of {cv.n_splits} splits: they "
-            "were generated from its training rows, and are compared with its test rows.",
+            f"The synthetic rows shown here are those of {shown} in the first of {cv.n_splits} "
+            "splits: they were generated from its training rows, and are compared with its test "
+            "rows.",
         )
     summary = summarize(
         real,
@@ -215,6 +225,44 @@ def compare(
         random_state=random_state,
     )
     return Comparison(verdict, cv, Report(summary))
+
+
+def _samplers_by_name(sampler: Any, column_types: Mapping[Any, str] | None) -> dict[str, Any]:
+    """Return the over-samplers to try; one that is given by itself is named after its recipe."""
+    if sampler is None:
+        from counterpoise.sampler import LLMOverSampler  # loads torch
+
+        return {
+            name: LLMOverSampler(recipe=recipe, column_types=column_types)
+            for recipe, name in OWN_RECIPES.items()
+        }
+    if not isinstance(sampler, Mapping):
+        recipe = getattr(sampler, "recipe", None)
+        return {
+            OWN_RECIPES.get(recipe, recipe) if isinstance(recipe, str) else "counterpoise": sampler
+        }
+    if not sampler:
+        raise ValueError("sampler must name at least one over-sampler")
+    return dict(sampler)
+
+
+def _sampler_to_show(names: Collection[str], with_rows: Collection[str], to_use: str | None) -> str:
+    """Return the sampler whose rows are shown: the one to use, or the first that made any."""
+    return min(names, key=lambda name: (name not in with_rows, name != to_use))
+
+
+def _check_constraints(sampler: Any, X: pd.DataFrame, y: pd.Series[Any]) -> None:
+    """Raise what is wrong with declared constraints once, instead of failing in every split."""
+    declared = constraint_list(getattr(sampler, "constraints", None))
+    if not declared:
+        return
+    types = sampler._column_types(X)
+    constrained = apply_constraints(
+        X, y.to_numpy(), y.name, is_named=True, column_types=types, constraints=declared
+    )
+    n_rows = check_sampling_strategy(sampler.sampling_strategy, y, "over-sampling")
+    label = constrained.table.schema[0]
+    constrained.check({class_: label.code_of(class_) for class_, n in n_rows.items() if n > 0})
 
 
 def _by_name(classifiers: Any) -> dict[str, Any]:

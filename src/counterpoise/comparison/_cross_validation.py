@@ -36,6 +36,9 @@ XY = tuple[pd.DataFrame, "pd.Series[Any]"]
 Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], XY]
 """Takes training rows, their labels and a seed; returns the rows and labels to train on."""
 
+OWN_RECIPES = {"counterpoise": "counterpoise (true rows)", "ranking": "ranking (clear cases)"}
+"""Recipes that are tried by default, the simplest first -> names of their strategies."""
+
 N_INNER_FOLDS = 3
 """Folds of the training rows, to tune the threshold."""
 
@@ -49,18 +52,23 @@ class Strategy:
     class_weight: str | None = None
 
 
-def default_strategies(sampler: Any) -> tuple[Strategy, ...]:
+def default_strategies(samplers: Mapping[str, Any]) -> tuple[Strategy, ...]:
     """Return the strategies, simplest first: of equally good ones, the verdict takes the first.
 
-    Tuning the threshold is not one of them: it is done for all.
+    `samplers` are over-samplers by name. Tuning the threshold is not a strategy: it is done for
+    all.
     """
-    return (
+    simple = (
         Strategy(NOTHING),
         Strategy("class weights", class_weight="balanced"),
         Strategy("random over-sampling", resample_with(RandomOverSampler())),
         Strategy("SMOTENC", resample_with(TableSMOTENC())),
-        Strategy("counterpoise", resample_with(sampler)),
     )
+    taken = [strategy.name for strategy in simple if strategy.name in samplers]
+    if taken:
+        raise ValueError(f"sampler: {taken[0]!r} is the name of another strategy; give a new one")
+    ours = (Strategy(name, resample_with(sampler)) for name, sampler in samplers.items())
+    return (*simple, *ours)
 
 
 def resample_with(sampler: Any) -> Resample:
@@ -103,9 +111,9 @@ class CrossValidation:
     test_to_train: float  # number of test rows over number of training rows
     failures: Mapping[str, str]  # strategy -> the first error that it raised
     warnings: tuple[str, ...]  # our own, each once
-    # training rows of the first split, synthetic rows of the last strategy, and test rows, for a
-    # report; None if that strategy failed or adds no rows
-    example: tuple[XY, XY, XY] | None
+    # strategy -> training rows of the first split, the rows that it added to them, and test rows,
+    # for a report; without strategies that failed or add no rows
+    examples: Mapping[str, tuple[XY, XY, XY]]
 
     def table(self, classifier: str, score: str) -> pd.DataFrame:
         """Return a score by split (rows) and strategy (columns, in the order in which they ran)."""
@@ -147,7 +155,8 @@ def cross_validate(
     n_runs = len(seeds) * len(strategies)
     runs: list[dict[str, Any]] = []
     failures: dict[str, str] = {}
-    example, n_splits, started = None, 0, time.perf_counter()
+    examples: dict[str, tuple[XY, XY, XY]] = {}
+    n_splits, started = 0, time.perf_counter()
     with (
         warnings.catch_warnings(record=True) as caught,
         (progress or Progress()).stage("comparing", total=n_runs, unit="runs") as advance,
@@ -183,8 +192,9 @@ def cross_validate(
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
                     n_real, n_rows = len(train[1]), len(rows[1])
-                    if n_splits == 0 and strategy is strategies[-1] and n_rows > n_real:
-                        example = train, take_rows(*rows, slice(n_real, n_rows)), test
+                    if n_splits == 0 and n_rows > n_real:
+                        added = take_rows(*rows, slice(n_real, n_rows))
+                        examples[strategy.name] = train, added, test
                 advance()
             n_splits += 1
     return CrossValidation(
@@ -200,7 +210,7 @@ def cross_validate(
         warnings=tuple(
             dict.fromkeys(str(w.message) for w in caught if "counterpoise" in w.filename)
         ),
-        example=example,
+        examples=examples,
     )
 
 

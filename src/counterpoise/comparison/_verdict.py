@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterpoise.comparison._cross_validation import N_INNER_FOLDS, NOTHING, CrossValidation
+from counterpoise.comparison._cross_validation import (
+    N_INNER_FOLDS,
+    NOTHING,
+    OWN_RECIPES,
+    CrossValidation,
+)
 from counterpoise.comparison._scores import corrected_interval, corrected_p_value, holm
 from counterpoise.report._summary import StrategyResult, Verdict, figure, interval
 
@@ -215,6 +220,11 @@ def _words(
                 f"{', '.join(as_good)} did as well, or better by less than is relevant; "
                 f"{chosen.name} is the simplest of them that is shown to help."
             )
+    if {result.name for result in results}.issuperset(OWN_RECIPES.values()):
+        yield (
+            "Of the two recipes, counterpoise generates true rows, which people and tools can look "
+            "at; ranking generates clear cases of the class, only to train a classifier on."
+        )
     harmful = [
         result.name
         for result, gain in tried
