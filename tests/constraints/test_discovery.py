@@ -410,3 +410,23 @@ def test_relation_states_its_kind_support_and_chance():
 def test_discover_finds_nothing_in_a_few_rows(n_rows):
     a = np.arange(n_rows)
     assert relations(pd.DataFrame({"a": a, "b": a, "c": 2 * a, "d": a.astype(str)})) == []
+
+
+def test_discover_prefers_the_product_where_few_independent_parts_and_wholes_give_the_ratio():
+    rng = np.random.default_rng(9)
+    whole = rng.lognormal(8, 1, 800).round().astype(int) + 50
+    part = (whole * rng.uniform(0.95, 1, 800)).round().astype(int)
+    frame = pd.DataFrame({"part": part, "whole": whole, "percent": 100 * part / whole})
+    assert "part = 0.01 * whole * percent" in exact(frame)
+
+
+@pytest.mark.parametrize("decimals", [0, 2])
+def test_discover_computes_in_the_direction_in_which_nothing_is_rounded_away(decimals):
+    rng = np.random.default_rng(10)
+    a, x = rng.integers(0, 90, 900), rng.gamma(2, 30, 900).round(decimals)
+    frame = pd.DataFrame({"b": numbers(rng, 900), "x": x, "a": a})
+    frame = frame.assign(difference=(a - frame["b"]).round(2), y=(2.5 * x).round(4))
+    frame = frame[["y", "x", "difference", "b", "a"]]
+    found = exact(frame)
+    assert "y = 2.5 * x" in found  # not x from y
+    assert "a = b + difference" not in found  # a would be rounded

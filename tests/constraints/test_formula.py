@@ -15,6 +15,7 @@ from counterpoise.constraints._expression import Affine, Expression, Ratios, quo
 from counterpoise.constraints._set import apply_constraints
 from counterpoise.errors import SchemaError
 from counterpoise.generation._prompts import read_fixed_values, solve_fixed_values
+from tests.untrained import untrained_rows
 
 
 def prepared(frame: pd.DataFrame, *constraints: Constraint, **column_types: str):
@@ -391,3 +392,33 @@ def test_affine_results_know_their_slope():
 @given(st.text(min_size=1))
 def test_every_name_can_be_quoted(name):
     assert Expression(quote(name)).names == [name]
+
+
+def test_two_columns_with_few_values_stay_where_the_result_is_in_range():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 40, 300), rng.integers(0, 40, 300)
+    kept = (a + b > 20) & (a + b < 26)
+    X = pd.DataFrame({"a": a[kept], "b": b[kept], "c": (a + b)[kept]})
+    rows, stats = untrained_rows(X, [Formula("c", "a + b")])
+    assert (rows["c"] == rows["a"] + rows["b"]).all()
+    assert stats.n_rejected == 0
+
+
+def test_a_formula_whose_results_are_rarely_in_range_is_found_and_not_kept():
+    rng = np.random.default_rng(0)
+    whole = rng.lognormal(9, 3, 800).round().astype(int) + 50
+    part = (whole * rng.uniform(0.95, 1, 800)).round().astype(int)
+    X = pd.DataFrame({"part": part, "whole": whole, "percent": (100 * part / whole).round(1)})
+    ready = apply_constraints(
+        X,
+        ["rare"] * len(X),
+        "class",
+        is_named=True,
+        column_types={},
+        constraints=[],
+        discovers=True,
+    )
+    kept = {
+        str(one.constraint.column): one.is_kept for one in ready.relations if one.kind == "formula"
+    }
+    assert kept == {"percent": False}

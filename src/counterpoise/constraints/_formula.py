@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, NamedTuple
@@ -51,6 +51,8 @@ _MAX_TRIED = 2000
 """Values of a second source that are tried for that."""
 _MAX_FEW_CODES = 200
 """Values of each of two sources of which decoding keeps what they can be together."""
+_LEAST_POSSIBLE = 0.05
+"""Share of rows of independent cells whose result is in range, of a formula that can be kept."""
 _N_SHUFFLED = 1000
 """Rows of values drawn independently of each other that tell how often a result is in range."""
 
@@ -178,11 +180,13 @@ class Formula(Constraint):
         every = [self, *self._alternatives(table.schema)]
         if len(every) == 1:
             return self
-        rng = np.random.default_rng(0)
-        rows = table.take(rng.choice(len(table), min(len(table), _N_SHUFFLED), replace=False))
-        shuffled = Table(table.schema, rng.permuted(rows.codes, axis=0), rows.texts)
-        n_right = [int((formula.derive(shuffled) != ABSENT).sum()) for formula in every]
+        n_right = _numbers_in_range(every, table)
         return self if n_right[0] >= 0.9 * max(n_right) else every[int(np.argmax(n_right))]
+
+    def is_rarely_possible(self, table: Table) -> bool:
+        """Whether few rows of independent cells have a result in range: most would be rejected."""
+        every = [self, *self._alternatives(table.schema)]
+        return max(_numbers_in_range(every, table)) < _LEAST_POSSIBLE * min(len(table), _N_SHUFFLED)
 
     def _alternatives(self, schema: Schema) -> list[Formula]:
         """Return the formula solved for others of its columns, where nothing is rounded then."""
@@ -392,6 +396,14 @@ def _decimal(number: Fraction) -> str:
     """Write a decimal number exactly."""
     decimals = next(n for n in itertools.count() if (number * 10**n).denominator == 1)
     return plain_text(int(number * 10**decimals), decimals)
+
+
+def _numbers_in_range(formulas: Sequence[Formula], table: Table) -> list[int]:
+    """Return of how many rows of independent cells each formula has a result in range."""
+    rng = np.random.default_rng(0)
+    rows = table.take(rng.choice(len(table), min(len(table), _N_SHUFFLED), replace=False))
+    shuffled = Table(table.schema, rng.permuted(rows.codes, axis=0), rows.texts)
+    return [int((formula.derive(shuffled) != ABSENT).sum()) for formula in formulas]
 
 
 def _few_codes(column: Column) -> Codes:

@@ -45,6 +45,7 @@ _N_SCREENED: Final = 24  # rows that candidates are searched on
 _MIN_COMPLETE: Final = 48  # sampled rows in which all columns of a search are present
 _MAX_DIGITS: Final = 6  # decimals of a constant
 _MAX_TRIED: Final = 200  # candidates that are fitted per search
+_LEAST_POSSIBLE: Final = 0.5  # share of results in range of a ratio that is preferred
 _ROUNDED: Final = 0.05  # least error of results that were rounded, in grid units
 _SLACK: Final = 0.5 + 1e-6  # grid units that a rounded result may be off; ties go either way
 
@@ -145,6 +146,7 @@ class _Search:
         n_digits = sum(len(_text(constant)) for constant in fit.constants)
         return (
             fit.share < 1,
+            self._is_rarely_possible(fit),
             self._is_lossy(fit),
             -round(fit.error, 1),
             not is_sum,
@@ -154,6 +156,22 @@ class _Search:
             n_digits,
             candidate.sources,
         )
+
+    def _is_rarely_possible(self, fit: _Fit) -> bool:
+        """Whether a ratio of independent cells is seldom within the range of the target.
+
+        The product that gives the numerator may hold as well, and rejects no rows.
+        """
+        if fit.candidate.shape != "ratio":
+            return False
+        rng = np.random.default_rng(0)
+        rows = self.cells.sample
+        sources = [rng.permutation(self.cells.numbers(at, rows)) for at in fit.candidate.sources]
+        results = _result(fit.candidate, fit.constants, sources)
+        levels = self.cells.levels[fit.candidate.target]
+        is_known = np.isfinite(results)
+        is_inside = (np.nanmin(levels) <= results) & (results <= np.nanmax(levels))
+        return bool(is_inside[is_known].sum() < _LEAST_POSSIBLE * is_known.sum())
 
     def _is_lossy(self, fit: _Fit) -> bool:
         """Whether the formula would round other values of the sources as it rounds no real row."""

@@ -16,6 +16,7 @@ from counterpoise.columns._frames import with_labels
 from counterpoise.constraints._base import BoolArray, Constraint
 from counterpoise.constraints._discovery import Relation, discover
 from counterpoise.constraints._drop import Drop
+from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._layout import Layout, build_layout
 from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.constraints._shares import declared_relations
@@ -158,13 +159,21 @@ def _kept(
 ) -> list[Relation]:
     """Return the relations, those of which can be kept marked, beside declared constraints.
 
-    Dropped are those that `Drop` names, and those that contradict a declared constraint, or whose
-    column it computes already.
+    Dropped are those that `Drop` names, those that contradict a declared constraint, or whose
+    column it computes already, and formulas for which nearly all rows would be rejected.
     """
     dropped = [set(c.columns) for c in constraints if isinstance(c, Drop)]
     found = [
         replace(one, is_kept=one.is_kept and not any(d <= set(one.columns) for d in dropped))
         for one in relations
+    ]
+    found = [
+        replace(one, is_kept=False)
+        if one.is_kept
+        and isinstance(one.constraint, Formula)
+        and one.constraint.is_rarely_possible(table)
+        else one
+        for one in found
     ]
     if _fits([*constraints, *(one.constraint for one in found if one.is_kept)], table):
         return found
