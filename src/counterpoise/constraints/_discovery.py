@@ -148,8 +148,11 @@ def discover(table: Table) -> list[Relation]:
     near += _one_each([*dependencies, *joint], {*chosen.sources, *(f.columns[0] for f in near)})
 
     orders = find_orders(cells)
-    chosen.add(_reduced([one for one in orders if one.is_exact], chosen.free_orders(orders)))
-    always = [one.pair for one in orders if one.is_exact]
+    # of equivalent orders, decoding keeps those between columns that are written
+    exact = [one for one in orders if one.is_exact]
+    exact.sort(key=lambda one: chosen.sources.keys().isdisjoint(one.pair))
+    chosen.add(_reduced(exact, chosen.free_orders(orders)))
+    always = [one.pair for one in exact]
     rarely_broken = _reduced([one for one in orders if not one.is_exact], always)
     near += [o for o in rarely_broken if not any(set(o.columns) <= set(f.columns) for f in near)]
 
