@@ -226,7 +226,7 @@ def missed(frame, planted):
 
 
 def discovered(frame):
-    """The relations found; whether they hold is checked on the spot."""
+    """The relations found. Those that are kept hold in all rows: nearly true ones are not kept."""
     found = discover(Table.from_frame(frame, Schema.infer(frame)))
     for one in found:
         n_broken = int((~kept_in(one.constraint, frame, frame)[0]).sum())
@@ -236,13 +236,12 @@ def discovered(frame):
 
 
 def check_found(seeds, most_missed):
-    """Planted relations are found but for `most_missed` of each kind, nearly true ones not kept."""
+    """Planted relations are found but for `most_missed` of each kind, and no broken one is kept."""
     n_missed = Counter()
     for seed in seeds:
-        frame, planted, nearly = random_table(seed)
+        frame, planted, _ = random_table(seed)
         for truth in missed(frame, planted):
             n_missed[type(truth).__name__, *sorted(columns_of(truth))] += 1
-        assert len(missed(frame, nearly)) == len(nearly)
     assert not n_missed or max(n_missed.values()) <= most_missed, n_missed
 
 
