@@ -13,6 +13,7 @@ import csv
 import difflib
 import io
 import os
+import re
 import stat
 import sys
 import uuid
@@ -40,6 +41,10 @@ _NUMBER = r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*"
 _INTEGER = r"\s*[+-]?\d+\s*"
 _CODE = r"\s*[+-]?0\d.*"  # leading zeros, which only text keeps
 _LARGEST_EXACT_FLOAT = 2**53
+
+_DELIMITER_LINE = re.compile(
+    r"""["']?sep=([^"'\w\r\n])["']?[ ,;\t]*(?:\r\n|\r|\n)""", re.IGNORECASE
+)
 
 _DATE_FORMATS = {  # pattern -> format of the ISO dates that are understood
     r"\d{4}-\d\d-\d\d": "%Y-%m-%d",
@@ -83,8 +88,7 @@ def read_table(
         raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
     if suffix in _PARQUET:
         return Table(_read_parquet(path))
-    delimiter = delimiter or DELIMITERS[suffix]
-    cells = _read_cells(path, delimiter, encoding)
+    cells, delimiter = _read_cells(path, delimiter, DELIMITERS[suffix], encoding)
     columns = {
         name: parse_cells(cells[name], missing=missing, as_text=name in as_text) for name in cells
     }
@@ -167,11 +171,20 @@ def _similar_file(path: Path) -> str:
     return f" Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
 
 
-def _read_cells(path: Path, delimiter: str, encoding: str) -> pd.DataFrame:
-    """Return every cell of a delimited text file as it stands there."""
-    if len(delimiter) != 1 or delimiter in '"\r\n':
+def _read_cells(
+    path: Path, delimiter: str | None, usual: str, encoding: str
+) -> tuple[pd.DataFrame, str]:
+    """Return every cell of a delimited text file as it stands there, and the delimiter.
+
+    Without a given delimiter, it is that of a first line ``sep=;``, as Excel writes and hides it.
+    """
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise TableFileError(f"A delimiter is one character, not {delimiter!r}.")
-    content = _decode(path, encoding)
+    content, n_skipped = _decode(path, encoding), 0
+    if declared := _DELIMITER_LINE.match(content):
+        delimiter = delimiter or declared[1]
+        content, n_skipped = content[declared.end() :], 1
+    delimiter = delimiter or usual
     if not content.strip():
         raise TableFileError(f"{str(path)!r} is empty.")
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
@@ -183,16 +196,16 @@ def _read_cells(path: Path, delimiter: str, encoding: str) -> pd.DataFrame:
                 _check_delimiter(row, delimiter, path)
             elif len(row) != len(rows[0]):
                 raise TableFileError(
-                    f"{str(path)!r}: line {reader.line_num} has {len(row)} "
+                    f"{str(path)!r}: line {reader.line_num + n_skipped} has {len(row)} "
                     f"cell{'' if len(row) == 1 else 's'}, the header has {len(rows[0])}."
                 )
     except csv.Error as error:
         raise TableFileError(
-            f"{str(path)!r} cannot be read: {error} (line {reader.line_num})."
+            f"{str(path)!r} cannot be read: {error} (line {reader.line_num + n_skipped})."
         ) from error
     frame = pd.DataFrame(rows[1:], columns=rows[0], dtype=object)
     _check_shape(frame, path)
-    return frame
+    return frame, delimiter
 
 
 def _check_delimiter(header: list[str], delimiter: str, path: Path) -> None:

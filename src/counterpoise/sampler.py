@@ -238,6 +238,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """
         with self._fitting(X, y) as (frame, labels):
             super().fit(frame, labels, **params)
+            self._make_counts_whole()
             _, encoded, _ = self._check_X_y(frame, labels)
             self._fit_rows(frame, np.asarray(encoded), {})
         return self
@@ -249,7 +250,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ----------
         X : DataFrame, array or list of shape (n_samples, n_features)
             Features, of any types, missing values included: a frame of pandas or polars, an array
-            (of objects where the types differ) or a list of rows. A sparse matrix is refused.
+            (of objects where the types differ) or a list of rows. A sparse matrix is refused. A
+            tensor comes back as an array of numpy.
         y : Series, frame of one column, array or list, of shape (n_samples,)
             Class labels: strings, integers, booleans or categories.
 
@@ -274,7 +276,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             whole, whole_labels = super().fit_resample(frame, labels, **params)
         X_resampled = self._X_type.extended(X, whole.iloc[len(frame) :])
         if np.ndim(labels) == 2:  # a column, or one per class: made by imbalanced-learn
-            return X_resampled, whole_labels
+            return X_resampled, whole_labels.tolist() if isinstance(y, list) else whole_labels
         y_resampled = self._y_type.extended(y, pd.Series(whole_labels[len(frame) :]))
         if isinstance(X_resampled, pd.DataFrame) and isinstance(
             y_resampled, pd.Series | pd.DataFrame
@@ -459,9 +461,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     @contextmanager
     def _fitting(self, X: Any, y: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Yield X and y as handled inside; a fit that fails leaves the sampler as it was."""
-        frame, labels = as_frame(X), as_labels(y)
-        if y is None:
+        if y is None:  # worded as in scikit-learn, whose checks look for it
             raise ValueError("LLMOverSampler requires y to be passed, but the target y is None")
+        frame, labels = as_frame(X), as_labels(y)
+        check_consistent_length(frame, labels)
+        if isinstance(self.sampling_strategy, Mapping):
+            _check_counts(self.sampling_strategy)
         n_unlabelled = int(pd.isna(labels).sum(axis=None))
         if n_unlabelled:
             raise ValueError(f"{n_unlabelled} of the labels in y are missing; drop these rows")
@@ -499,6 +504,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
+        self._make_counts_whole()
         n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
         synthetic = self._fit_rows(X, labels, n_rows)
         features = synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)
@@ -506,6 +512,13 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         whole = pd.concat([X, features], ignore_index=True)
         self._resampled = whole, np.concatenate([labels, new_labels])  # for the report
         return self._resampled
+
+    sampling_strategy_: dict[Any, int]
+
+    def _make_counts_whole(self) -> None:
+        """Make `sampling_strategy_`, which may be a callable's, one of whole numbers."""
+        _check_counts(self.sampling_strategy_)
+        self.sampling_strategy_ = {c: int(n) for c, n in self.sampling_strategy_.items()}
 
     def _fit_rows(
         self, X: pd.DataFrame, labels: npt.NDArray[Any], n_rows: Mapping[Any, int]
@@ -700,6 +713,16 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 f"{class_!r}. With Recipe(train_on='all') it is trained on every class"
             )
         return class_
+
+
+def _check_counts(n_rows: Mapping[Any, Any]) -> None:
+    """Raise a ValueError unless each class has a whole number of rows, which 30.0 is too."""
+    for class_, n in n_rows.items():
+        if isinstance(n, bool | np.bool_) or not isinstance(n, Real) or float(n) % 1 != 0:
+            raise ValueError(
+                f"sampling_strategy gives class {_plain(class_)!r} {n!r} rows; give a whole "
+                "number, the rows that it is to have in all"
+            )
 
 
 def _is_count(n: object) -> bool:

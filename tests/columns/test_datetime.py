@@ -241,3 +241,16 @@ def test_midnights_are_compared_with_other_instants() -> None:
     labelled = with_labels(table, np.zeros(700), None)
     assert Inequality("day", "<=", "then").accepts(labelled).all()
     assert Inequality("day", "<", "then").accepts(labelled).sum() == 699
+
+
+@pytest.mark.parametrize("dtype", [None, "timestamp[us, tz=Europe/Berlin][pyarrow]"])
+def test_a_value_without_a_zone_is_one_of_the_columns_zone(dtype: str | None) -> None:
+    midnights = local("Europe/Berlin", "2023-01-01")
+    hours = pd.Series(pd.date_range("2023-01-01", periods=9000, freq="h", tz="Europe/Berlin"))
+    for series in (midnights, hours):
+        column = DatetimeColumn.infer(series if dtype is None else series.astype(dtype))
+        expected = column.code_of(pd.Timestamp("2023-06-01", tz="Europe/Berlin"))
+        for value in ("2023-06-01", datetime.date(2023, 6, 1), datetime.datetime(2023, 6, 1)):
+            assert column.code_of(value) == expected
+        with pytest.raises(ValueError, match="has no 'x'"):
+            column.code_of("x")

@@ -145,5 +145,22 @@ def test_columns_without_a_value_in_a_fold_or_anywhere() -> None:
     cv = found.cross_validation
     assert cv.runs["pr_auc"].notna().all()
     assert not [warning for warning in cv.warnings if "fail" in warning]
-    assert cv.example is not None
-    assert cv.example[1][0][["never", "nothing"]].isna().all(axis=None)
+    (example,) = cv.examples.values()
+    assert example[1][0][["never", "nothing"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"y": None}, "y is None"),
+        ({"y": [0, 1]}, "inconsistent numbers"),
+        ({"X": pd.Series([1.0])}, "2D table"),
+        ({"n_folds": 2.5}, "n_folds must be a whole number"),
+        ({"sampler": "smote"}, "sampler must be an over-sampler"),
+        ({"sampler": RecombiningSampler}, "sampler must be an over-sampler"),
+    ],
+)
+def test_mistakes_are_named_before_the_long_work(arguments: dict[str, Any], says: str) -> None:
+    X, y = noise(0)
+    with pytest.raises((TypeError, ValueError), match=says):
+        compare(**{"X": X, "y": y, **arguments})

@@ -47,6 +47,24 @@ def test_csv_is_read_with_its_types(folder: Path) -> None:
     assert frame["x"].isna().tolist() == [False, True]
 
 
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;", "sep=;;"])
+def test_the_line_that_names_the_delimiter_for_excel(folder: Path, first: str) -> None:
+    path = folder / "table.csv"
+    path.write_text(f"{first}\r\na;b\r\n1,5;x\r\n", encoding="utf-8", newline="")
+    table = read_table(path)
+    assert (list(table.frame), table.delimiter) == (["a", "b"], ";")
+    assert table.frame["b"].tolist() == ["x"]
+    assert "line 3 has 3 cells" in refused(path, "sep=;\na;b\n1;2;3\n")
+    assert read_table_with(path, "sep=;\na|b\n1|2\n", delimiter="|") == ["a", "b"]
+    assert read_table_with(path, "sep=ab\n1\n") == ["sep=ab"]
+
+
+def read_table_with(path: Path, content: str, **options: str) -> list[str]:
+    """Write `content` to `path`; return the columns of the table that is read from it."""
+    path.write_text(content, encoding="utf-8")
+    return list(read_table(path, **options).frame)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 
 from benchmarks._samplers import make_sampler
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
@@ -200,12 +201,58 @@ def test_sparse_columns_are_made_dense_and_sparse_again():
         (np.zeros((4, 0)), "0 feature"),
         (np.zeros((0, 4)), "0 rows"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than once"),
+        (pd.Series([1, 2]), "2D table.*to_frame"),
+        (pl.Series([1, 2]), "2D table.*to_frame"),
+        (None, "got None"),
+        ("table.csv", "got a str, 'table.csv'"),
+        (pl.DataFrame({"a": pl.Series([1], dtype=pl.Int128)}), "'a' has dtype Int128.*Cast"),
     ],
 )
 def test_what_is_no_table(X, says):
     with pytest.raises(ValueError, match=says):
         as_frame(X)
     assert issubclass(SchemaError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        ([{"a": 1}, {"a": 2}], r"list of dicts.*pandas\.DataFrame"),
+        ({"a": [1, 2]}, r"is a dict.*pandas\.DataFrame"),
+        (pl.LazyFrame({"a": [1, 2]}), r"X is a LazyFrame.*collect"),
+        (torch.ones(2, 1, requires_grad=True), r"a Tensor.*detach"),
+    ],
+    ids=["dicts", "dict", "lazy", "gradient"],
+)
+def test_what_has_to_be_converted_to_a_table(X, says):
+    with pytest.raises(TypeError, match=says):
+        as_frame(X)
+
+
+@pytest.mark.parametrize(
+    "y", ["class", {"a": 1}, {1, 2}, 3, iter([1, 2]), pl.LazyFrame({"y": [1, 2]})]
+)
+def test_what_is_no_target(y):
+    with pytest.raises(TypeError, match=r"y must be a Series, an array or a list|y is a LazyFrame"):
+        as_labels(y)
+
+
+def test_tensors_come_back_as_arrays():
+    X = torch.tensor([[float(row), row % 3] for row in range(24)], dtype=torch.float32)
+    y = torch.tensor([0, 0, 0, 1] * 6)
+    sampler = make_sampler(**QUICK)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert (X_resampled.dtype, y_resampled.dtype) == (np.float32, np.int64)
+    np.testing.assert_array_equal(X_resampled[:24], X.numpy())
+    assert y_resampled[24:].tolist() == [1] * 12
+    more, labels = sampler.sample(2)
+    assert (more.dtype, labels.tolist()) == (np.float32, [1, 1])
+
+
+def test_labels_of_two_axes_in_a_list():
+    X = pd.DataFrame({"a": range(24)})
+    onehot = [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]] * 6
+    assert resample(X, onehot)[1] == onehot + [[0, 1, 0]] * 6 + [[0, 0, 1]] * 6
 
 
 def test_labels_of_two_axes_pass_through():

@@ -340,13 +340,24 @@ class DatetimeColumn(TimeColumn):
         return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution
 
     def code_of(self, value: Any) -> int:
-        return super().code_of(value if pd.isna(value) else pd.Timestamp(value))
+        if pd.isna(value) is True:
+            return super().code_of(value)
+        try:
+            moment = self._in_own_zone(pd.Timestamp(value))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"column {self.name!r} has no {value!r} ({error})") from error
+        return super().code_of(moment)
+
+    def _in_own_zone(self, moment: pd.Timestamp) -> pd.Timestamp:
+        """Return a moment without a zone as clocks in the column's zone show it."""
+        zone = _zone(self.dtype)
+        if zone is None or moment.tz is not None:
+            return moment
+        return _in_zone(pd.DatetimeIndex([moment]), zone)[0]
 
     def _time(self, bound: Any) -> pd.Timestamp:
-        moment = pd.Timestamp(bound)
+        moment = self._in_own_zone(pd.Timestamp(bound))
         zone = _zone(self.dtype)
-        if zone is not None and moment.tz is None:
-            moment = moment.tz_localize(zone)
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
         return moment.tz_convert(zone).tz_localize(None) if self.is_local else moment

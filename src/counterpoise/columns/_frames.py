@@ -6,6 +6,7 @@ Arrow, by narwhals, which keeps integers with missing values, zones and categori
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -99,6 +100,13 @@ def as_frame(X: Any) -> pd.DataFrame:
             "sparse input is not supported: every cell of a row is a training token; pass a dense "
             "array or a DataFrame"
         )
+    if _is_lazy(X):
+        raise TypeError(f"X is a {type(X).__name__}, which has no rows yet; give `X.collect()`")
+    if _is_series(X):
+        raise ValueError(
+            "X must be a 2D table, of shape (n_samples, n_features); got a Series. Give "
+            "`X.to_frame()` if it is a single feature"
+        )
     kind = _kind(X)
     frame: pd.DataFrame
     if kind == "pandas":
@@ -136,12 +144,23 @@ def as_labels(y: Any) -> Any:
 
     A frame of one column is its column.
     """
+    if _is_lazy(y):
+        raise TypeError(f"y is a {type(y).__name__}, which has no rows yet; give `y.collect()`")
+    if y is None:
+        raise ValueError("y is None; class labels are required, one per row of X")
+    if isinstance(y, str | bytes | Mapping | Set) or not hasattr(y, "__len__"):
+        raise TypeError(
+            "y must be a Series, an array or a list of class labels, one per row of X; got a "
+            f"{type(y).__name__}"
+        )
     kind = _kind(y)
     if kind not in ("array", "list"):
         y = _only_column(y)
-    elif y is None or np.ndim(y) == 2:
+    elif not isinstance(y, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
+        y = _as_array(y, "y") if kind == "array" or np.ndim(y) == 2 else y
+    if kind in ("array", "list") and np.ndim(y) == 2:
         return y
-    if kind == "array" and getattr(y, "dtype", np.dtype(object)) != np.dtype(object):
+    if kind == "array" and y.dtype != np.dtype(object):
         return y
     if kind not in ("pandas", "array", "list"):
         values = nw.from_native(y, series_only=True).to_list()
@@ -190,21 +209,39 @@ def _kind(data: Any) -> str:
 
 def _only_column(y: Any) -> Any:
     """Return a series as it is, and the only column of a frame as a series."""
-    frame = nw.from_native(y, eager_only=True, allow_series=True)
-    if isinstance(frame, nw.Series):
+    if _is_series(y):
         return y
-    if len(frame.columns) != 1:
+    frame = y if isinstance(y, pd.DataFrame) else nw.from_native(y, eager_only=True)
+    names = list(frame.columns)
+    if len(names) != 1:
         raise ValueError(
-            f"y must be one column of class labels; this frame has {len(frame.columns)}: "
-            f"{frame.columns}. Give one of them; columns of 0 and 1, one per class, are "
-            "turned into labels by `y.idxmax(axis=1)`"
+            f"y must be one column of class labels; this frame has {len(names)}: {names}. "
+            "Give one of them; columns of 0 and 1, one per class, are turned into labels by "
+            "`y.idxmax(axis=1)`"
         )
-    return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else frame[frame.columns[0]].to_native()
+    return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else frame[names[0]].to_native()
 
 
-def _as_array(data: Any) -> npt.NDArray[Any]:
+def _as_array(data: Any, name: str = "X") -> npt.NDArray[Any]:
     """Return an array of any library as one of numpy."""
-    return np.asarray(data)
+    try:
+        return np.asarray(data)
+    except (RuntimeError, TypeError) as error:  # a tensor with a gradient, or on a GPU
+        raise TypeError(
+            f"{name}, a {type(data).__name__}, cannot be read as an array of numpy: {error}"
+        ) from error
+
+
+def _is_lazy(data: Any) -> bool:
+    if isinstance(data, pd.DataFrame):
+        return False  # narwhals refuses one with repeated names
+    return isinstance(nw.from_native(data, pass_through=True), nw.LazyFrame)
+
+
+def _is_series(data: Any) -> bool:
+    if isinstance(data, pd.DataFrame | pd.Series):
+        return isinstance(data, pd.Series)
+    return isinstance(nw.from_native(data, allow_series=True, pass_through=True), nw.Series)
 
 
 def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
@@ -213,7 +250,21 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
         f"frames of {frame.implementation.value} pass through pyarrow, which is not "
         "installed: pip install 'counterpoise[parquet]', or pass a DataFrame of pandas",
     ):
+        from pyarrow import ArrowException
+    try:
         return frame.to_arrow()
+    except ArrowException:
+        for name in frame.columns:
+            try:
+                frame.select(name).to_arrow()
+            except ArrowException as error:
+                dtype = frame.schema[name]
+                raise SchemaError(
+                    f"Column {name!r} has dtype {dtype}, which Arrow does not know ({error}). Cast "
+                    "it to another, such as Int64.",
+                    column=name,
+                ) from error
+        raise
 
 
 def _from_arrow(frame: pd.DataFrame, schema: bytes, library: str) -> nw.DataFrame[Any]:
@@ -228,10 +279,18 @@ def _from_arrow(frame: pd.DataFrame, schema: bytes, library: str) -> nw.DataFram
 def _array_frame(X: Any) -> pd.DataFrame:
     """Return an array or a list of rows as a frame."""
     is_list = isinstance(X, list | tuple)
+    if isinstance(X, Mapping) or (is_list and len(X) and isinstance(X[0], Mapping)):
+        kind = "a list of dicts" if is_list else f"a {type(X).__name__}"
+        raise TypeError(f"X is {kind}; give a DataFrame, such as `pandas.DataFrame(X)`")
+    if X is None or isinstance(X, str | bytes):
+        raise ValueError(
+            "X must be a table: a DataFrame, an array or a list of rows; got "
+            + ("None" if X is None else f"a {type(X).__name__}, {X!r}")
+        )
     if is_list and len({len(row) if isinstance(row, _ROW) else -1 for row in X}) > 1:
         raise ValueError("X is a list of rows of different lengths; give each row every cell")
     if not (is_list and len(X) and isinstance(X[0], _ROW)):
-        X = np.asarray(X)
+        X = _as_array(X)
         if X.ndim != 2:
             raise ValueError(
                 "X must be two-dimensional, of shape (n_samples, n_features); got an array of "

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
+from sklearn.utils import check_consistent_length
 
 from counterpoise._progress import make_progress
 from counterpoise.columns import Schema
@@ -159,11 +160,16 @@ def compare(
     "can't tell"
     """
     frame, labels = as_frame(X), pd.Series(np.asarray(as_labels(y)), name=CallerType.of(y).name)
+    check_consistent_length(frame, labels)
     if labels.isna().any():
         raise ValueError(f"{int(labels.isna().sum())} of the labels in y are missing")
     schema = Schema.infer(frame, kinds=column_types)
     samplers = _samplers_by_name(sampler, column_types)
     for one in samplers.values():
+        if not hasattr(one, "fit_resample") or isinstance(one, type):
+            raise TypeError(
+                f"sampler must be an over-sampler, such as LLMOverSampler() or SMOTE(); got {one!r}"
+            )
         _check_constraints(one, frame, labels)
     if (cost_fn is None) != (cost_fp is None):
         raise ValueError(
@@ -172,8 +178,8 @@ def compare(
     costs = None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp)
     choose_score(score, has_costs=costs is not None)  # raises before the long work
     for name, number, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
-        if number < least:
-            raise ValueError(f"{name} must be {least} or more; got {number}")
+        if number % 1 or number < least:
+            raise ValueError(f"{name} must be a whole number, {least} or more; got {number!r}")
     if max_time is not None and max_time <= 0:
         raise ValueError(f"max_time must be above 0; got {max_time}")
     started = time.perf_counter()

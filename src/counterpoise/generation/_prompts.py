@@ -161,6 +161,8 @@ def read_fixed_values(layout: Layout, condition: Mapping[Any, Any]) -> dict[int,
     schema = layout.schema
     names = [column.name for column in schema][1:]
     codes = {}
+    if not isinstance(condition, Mapping):
+        raise TypeError(f"condition must map column names to values; got {condition!r}")
     for name, value in condition.items():
         if name not in names:
             raise ValueError(f"condition names the column {name!r}; the columns are {names}")
