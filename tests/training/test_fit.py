@@ -58,7 +58,7 @@ def test_a_tiny_class_trains_blind_and_short(monkeypatch):
     assert plan.n_samples_seen == 2000
 
 
-def test_without_held_out_rows_a_larger_table_is_passed_eight_times(monkeypatch):
+def test_without_held_out_rows_a_larger_table_is_passed_ten_times(monkeypatch):
     recipe = Recipe(train_on="all", interpolation=None, validation_fraction=0.0)
     _, calls = fitted(monkeypatch, 300, recipe)
     ((n_rows, plan, n_held_out, _),) = calls
