@@ -47,7 +47,9 @@ def _ours(length: str = "fixed", **options: Any) -> Peer:
 STRATEGIES: Mapping[str, Peer] = {
     "smotenc": Peer("smotenc", is_other=False),
     "counterpoise compact, defaults": _ours("auto", model="compact"),
-    "counterpoise compact, refined": _ours("auto", model="compact", refinement="always"),
+    "counterpoise compact, refined": _ours(
+        "auto", model="compact", recipe="ranking", refinement="always"
+    ),
     "counterpoise compact, no selection": _ours("auto", model="compact", selection=None),
     "counterpoise compact, table": _ours(model="compact", serialization="table"),
     "counterpoise compact, text": _ours(model="compact", serialization="text"),
