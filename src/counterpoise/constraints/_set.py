@@ -163,18 +163,15 @@ def _kept(
     column it computes already, and formulas for which nearly all rows would be rejected.
     """
     dropped = [set(c.columns) for c in constraints if isinstance(c, Drop)]
-    found = [
-        replace(one, is_kept=one.is_kept and not any(d <= set(one.columns) for d in dropped))
-        for one in relations
-    ]
-    found = [
-        replace(one, is_kept=False)
-        if one.is_kept
-        and isinstance(one.constraint, Formula)
-        and one.constraint.is_rarely_possible(table)
-        else one
-        for one in found
-    ]
+
+    def can_be_kept(one: Relation) -> bool:
+        if not one.is_kept or any(columns <= set(one.columns) for columns in dropped):
+            return False
+        return not (
+            isinstance(one.constraint, Formula) and one.constraint.is_rarely_possible(table)
+        )
+
+    found = [replace(one, is_kept=can_be_kept(one)) for one in relations]
     if _fits([*constraints, *(one.constraint for one in found if one.is_kept)], table):
         return found
     kept = list(constraints)

@@ -59,9 +59,7 @@ class SelectionClassifier:
         seeds = rng.integers(2**31, size=len(given))
         left_out = _thirds(classes, rng)
         fitted = []
-        margins = np.full(
-            (len(given), len(table)), np.nan
-        )  # of rows that a classifier has not seen
+        margins = np.full((len(given), len(table)), np.nan)  # of rows new to a classifier
         with single_thread():
             for which, (classifier, seed) in enumerate(zip(given, seeds, strict=True)):
                 is_unseen = left_out == which % 3
@@ -86,10 +84,8 @@ class SelectionClassifier:
 
         Each row is seen by one of the classifiers, as each real row was.
         """
-        X, classes = (
-            as_numbers(table, self.columns),
-            np.searchsorted(self.labels, table.codes[:, 0]),
-        )
+        X = as_numbers(table, self.columns)
+        classes = np.searchsorted(self.labels, table.codes[:, 0])
         strata, n = np.zeros(len(table), dtype=np.int64), len(self.classifiers)
         with single_thread():
             for which, classifier in enumerate(self.classifiers):
