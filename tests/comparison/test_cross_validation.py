@@ -104,14 +104,15 @@ def test_strategy_that_failed_has_no_example() -> None:
     assert cv.failures == {"broken": "RuntimeError: no luck"}
 
 
-def test_shift_of_shares_corrects_the_mean_probability() -> None:
+def test_recalibration_corrects_the_mean_probability() -> None:
     X, y = noise(0)
     weights = [Strategy("nothing"), Strategy("class weights", class_weight="balanced")]
     table = cross_validate(X, y, weights, {"l": "logistic-regression"}, **SETTINGS).runs
     own = table[table["strategy"] == "class weights"].mean(numeric_only=True)
     assert own["mean_probability"] == pytest.approx(0.5, abs=0.05)
-    assert own["mean_probability_corrected"] == pytest.approx(0.2, abs=0.03)
-    assert own["brier_corrected"] < own["brier"]
+    for method in ("prior", "sigmoid"):
+        assert own[f"mean_probability_{method}"] == pytest.approx(0.2, abs=0.03)
+        assert own[f"brier_{method}"] < own["brier"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.over_sampling import RandomOverSampler
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -167,10 +169,43 @@ def test_reasons_warn_of_probabilities_and_name_failures() -> None:
     verdict = reach_verdict(cross_validate(X, y, strategies, two, **settings))
     text = " ".join(verdict.reasons)
     assert "broken is left out because it failed: RuntimeError: no luck" in text
-    assert "Balancing distorts probabilities" in text
+    assert "trained with class weights, the classifier gives" in text
     assert "where 20% are 'rare'" in text
+    assert "CalibratedClassifierCV(classifier" in text  # there is no sampler to wrap
     assert "By classifier:" in text
     assert set(verdict.results) == {"logistic", "bayes"}
+
+
+def recalibration_advised(sampler: Any, classifier: Any) -> tuple[str, pd.DataFrame]:
+    """Return the sentence on probabilities, and the mean scores by strategy."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(600, 3)), columns=list("abc"))
+    is_rare = X["a"] + X["b"] + rng.normal(size=600) > 2.2
+    y = pd.Series(np.where(is_rare, "rare", "usual"))
+    strategies = [Strategy("nothing"), Strategy("balanced", resample_with(sampler))]
+    settings = {"n_folds": 3, "n_repeats": 1, "n_inner_folds": 2}
+    cv = cross_validate(X, y, strategies, {"classifier": classifier}, **settings)
+    (said,) = [text for text in reach_verdict(cv).reasons if text.startswith("Probabilities:")]
+    return said, cv.runs.groupby("strategy").mean(numeric_only=True)
+
+
+def test_no_correction_is_advised_that_makes_probabilities_worse() -> None:
+    # a forest learns repeated rows by heart: its probabilities are about right as they are
+    forest = RandomForestClassifier(50, random_state=0)
+    said, means = recalibration_advised(RandomOverSampler(), forest)
+    own = means.loc["balanced"]
+    assert own["brier_prior"] > own["brier"]
+    assert own["mean_probability_prior"] < own["mean_probability"] / 3
+    assert "Recalibration is not shown to improve them" in said
+    assert "RecalibratedClassifier" not in said
+
+
+def test_the_correction_that_improves_probabilities_is_advised() -> None:
+    said, means = recalibration_advised(RandomOverSampler(), LogisticRegression())
+    own = means.loc["balanced"]
+    best = min(("prior", "sigmoid"), key=lambda method: own[f"brier_{method}"])
+    assert own[f"brier_{best}"] < own["brier"]
+    assert f"RecalibratedClassifier(classifier, sampler, method={best!r})" in said
 
 
 def test_unknown_score_is_refused(on_noise: CrossValidation) -> None:

@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from imblearn.over_sampling import RandomOverSampler
+from scipy.special import logit
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
@@ -30,6 +32,9 @@ from counterpoise.comparison._scores import Costs, best_threshold, scores
 NOTHING = "nothing"
 """Name of the strategy that the others are compared with."""
 
+CLASS_WEIGHTS = "class weights"
+"""Name of the strategy that changes weights and no rows."""
+
 XY = tuple[pd.DataFrame, "pd.Series[Any]"]
 """Features and labels."""
 
@@ -40,7 +45,9 @@ OWN_RECIPES = {"counterpoise": "counterpoise (true rows)", "ranking": "ranking (
 """Recipes that are tried by default, the simplest first -> names of their strategies."""
 
 N_INNER_FOLDS = 3
-"""Folds of the training rows, to tune the threshold."""
+"""Folds of the training rows, to tune the threshold and to calibrate probabilities."""
+
+_LEAST_PROBABILITY = 1e-4  # log-odds are finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ def default_strategies(samplers: Mapping[str, Any]) -> tuple[Strategy, ...]:
     """
     simple = (
         Strategy(NOTHING),
-        Strategy("class weights", class_weight="balanced"),
+        Strategy(CLASS_WEIGHTS, class_weight="balanced"),
         Strategy("random over-sampling", resample_with(RandomOverSampler())),
         Strategy("SMOTENC", resample_with(TableSMOTENC())),
     )
@@ -98,9 +105,10 @@ class CrossValidation:
     """The scores of all strategies."""
 
     # one row per split, strategy and classifier: `classifier`, `strategy`, `split`; the scores at
-    # 0.5, and with the suffix `_tuned` at the threshold tuned out of fold; `brier_corrected` after
-    # the correction for class shares; `mean_probability`, also `_corrected`; `cost` per 1,000 rows
-    # and `cost_at_half` (threshold 0.5), if costs were given; `seconds` to over-sample, train, tune
+    # 0.5, and with the suffix `_tuned` at the threshold tuned out of fold; `brier_prior` and
+    # `brier_sigmoid` of probabilities recalibrated as by these methods of `RecalibratedClassifier`;
+    # `mean_probability`, also `_prior` and `_sigmoid`; `cost` per 1,000 rows and `cost_at_half`
+    # (threshold 0.5), if costs were given; `seconds` to over-sample, train, tune
     runs: pd.DataFrame
     positive: Any  # the class that is scored against the rest
     n_positive: int
@@ -252,19 +260,37 @@ def _score(
     if model.class_weight == "balanced":  # as if all classes had as many rows
         share = 1 / y_train.nunique()
     both = np.column_stack([1 - probability, probability])
-    corrected = shift_priors(both, [1 - share, share], [1 - true_share, true_share])[:, 1]
+    recalibrated = {
+        "prior": shift_priors(both, [1 - share, share], [1 - true_share, true_share])[:, 1],
+        "sigmoid": _calibrate(out_of_fold, y_train == positive, probability),
+    }
     run = {
         **scores(y_test, probability, positive=positive),
         **{f"{name}_tuned": value for name, value in tuned.items()},
-        "brier_corrected": float(brier_score_loss(y_test == positive, corrected)),
         "mean_probability": float(probability.mean()),
-        "mean_probability_corrected": float(corrected.mean()),
     }
+    for method, changed in recalibrated.items():
+        run[f"brier_{method}"] = float(brier_score_loss(y_test == positive, changed))
+        run[f"mean_probability_{method}"] = float(changed.mean())
     if costs is not None:
         threshold = best_threshold(y_train, out_of_fold, positive=positive, costs=costs)
         run["cost"] = 1000 * costs.of(y_test, probability, threshold, positive=positive)
         run["cost_at_half"] = 1000 * costs.of(y_test, probability, 0.5, positive=positive)
     return run
+
+
+def _calibrate(
+    out_of_fold: npt.NDArray[np.float64], truth: Any, probability: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return `probability` calibrated by a sigmoid of the log-odds, fitted out of fold."""
+    known, new = (
+        logit(np.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)).reshape(-1, 1)
+        for p in (out_of_fold, probability)
+    )
+    calibrated: npt.NDArray[np.float64] = (
+        LogisticRegression(C=1000.0).fit(known, truth).predict_proba(new)[:, 1]
+    )
+    return calibrated
 
 
 def resample_folds(

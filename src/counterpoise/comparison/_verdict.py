@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterpoise.comparison._cross_validation import (
+    CLASS_WEIGHTS,
     N_INNER_FOLDS,
     NOTHING,
     OWN_RECIPES,
@@ -54,9 +55,16 @@ _REPORTED: Final = {
     "F1 at 0.5": "f1",
     "F1, tuned threshold": "f1_tuned",
     "Brier score": "brier",
-    "Brier, corrected for class shares": "brier_corrected",
+    "Brier, corrected for class shares": "brier_prior",
+    "Brier, calibrated out of fold": "brier_sigmoid",
 }
 """Title in a report -> column of the runs."""
+
+_RECALIBRATIONS: Final = {
+    "prior": "corrected for the class shares",
+    "sigmoid": "calibrated out of fold",
+}
+"""Method of `RecalibratedClassifier` -> in words."""
 
 
 def choose_score(name: str | None, *, has_costs: bool) -> Score:
@@ -242,17 +250,49 @@ def _words(
             f"The verdict is about {classifier}, which does best without balancing. "
             f"By classifier: {'; '.join(parts)}."
         )
-    is_own = (cv.runs["classifier"] == classifier) & (cv.runs["strategy"] != NOTHING)
-    if is_own.any():
-        probabilities = ["mean_probability", "mean_probability_corrected"]
-        means = cv.runs[is_own].groupby("strategy")[probabilities].mean()
-        worst = means.sort_values("mean_probability").iloc[-1]
-        yield (
-            f"Balancing distorts probabilities: trained with {worst.name}, the classifier gives "
-            f"{worst['mean_probability']:.0%} on average where {cv.n_positive / cv.n_rows:.0%} are "
-            f"{cv.positive!r}; corrected for the class shares, "
-            f"{worst['mean_probability_corrected']:.0%}. If you use probabilities and not only "
-            "decisions, wrap the classifier: counterpoise.calibration.RecalibratedClassifier."
-        )
+    if shown is not None:
+        yield _on_probabilities(cv, classifier, None if chosen is None else chosen.name)
     for name, error in cv.failures.items():
         yield f"{name} is left out because it failed: {error}"
+
+
+def _on_probabilities(cv: CrossValidation, classifier: str, chosen: str | None) -> str:
+    """Say what balancing does to probabilities, and which recalibration improves them, if any.
+
+    It is about the strategy `chosen`, or else about the one with the worst probabilities.
+    """
+    plain = cv.table(classifier, "brier")
+    strategy = chosen or str(plain.mean().drop(NOTHING).idxmax())
+
+    def told(method: str) -> str:
+        mean = cv.table(classifier, f"mean_probability{method}")[strategy].mean()
+        brier = cv.table(classifier, f"brier{method}")[strategy].mean()
+        return f"{mean:.0%} on average (Brier score {figure(brier)})"
+
+    has_sampler = strategy != CLASS_WEIGHTS
+    methods = {m: how for m, how in _RECALIBRATIONS.items() if has_sampler or m != "prior"}
+    improved = {
+        method: gain.mean()
+        for method in methods
+        if corrected_interval(
+            gain := (plain - cv.table(classifier, f"brier_{method}"))[strategy].dropna(),
+            cv.test_to_train,
+        )[0]
+        > 0
+    }
+    found = (
+        f"Probabilities: trained with {strategy}, the classifier gives {told('')} where "
+        f"{cv.n_positive / cv.n_rows:.0%} are {cv.positive!r}; without balancing, the Brier score "
+        f"is {figure(plain[NOTHING].mean())}. "
+    )
+    if not improved:
+        tried = "; ".join(f"{how}, {told(f'_{m}')}" for m, how in methods.items())
+        return f"{found}Recalibration is not shown to improve them: {tried}."
+    best = max(improved, key=lambda method: improved[method])
+    wrapper = f"counterpoise.RecalibratedClassifier(classifier, sampler, method={best!r})"
+    if not has_sampler:
+        wrapper = "sklearn.calibration.CalibratedClassifierCV(classifier, ensemble=False)"
+    return (
+        f"{found}{methods[best].capitalize()}, it gives {told(f'_{best}')}. If you use "
+        f"probabilities and not only decisions, wrap the classifier: {wrapper}."
+    )
