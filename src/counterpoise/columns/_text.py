@@ -1,7 +1,11 @@
-"""Columns of free text: strings that are mostly different and long, or nearly all different."""
+"""Columns of text: strings that are mostly different and long, or nearly all different.
+
+Where the strings have regular shapes, such as ``AB-######``, so have those that are generated.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -22,6 +26,7 @@ from counterpoise.columns._base import (
     present_types,
     register_column_type,
 )
+from counterpoise.columns._shapes import MAX_FIELDS, Shape, example, learn_shapes, split
 
 MIN_DISTINCT: Final = 50  # free text has more different strings than this,
 DISTINCT_SHARE: Final = 0.5  # more than this share of the cells that are present, and either
@@ -44,6 +49,8 @@ class TextColumn(Column):
     generated_values = "new texts, made of the parts of the real ones"
 
     max_length: int  # characters of the longest observed string
+    shapes: tuple[Shape, ...] = ()  # that strings have; see `_shapes`
+    has_others: bool = True  # whether there are strings that have none of these
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +60,10 @@ class TextColumn(Column):
             )
         if self.max_length < 0:
             raise self._error(f"has a negative length, {self.max_length}.")
+        for shape in self.shapes:
+            n_most = sum(max(map(len, field), default=0) for field in shape)
+            if n_most > self.max_length or len(shape) > MAX_FIELDS or not all(map(any, shape)):
+                raise self._error("has a shape that its texts cannot have.")
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
@@ -73,9 +84,17 @@ class TextColumn(Column):
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        _, values = distinct(series)
+        positions, values = distinct(series)
         texts = _strings(values, series.name)
-        return cls.describing(series, kind or "text", max_length=max(map(len, texts)))
+        n_cells = Counter(positions.tolist())
+        shapes = learn_shapes({text: n_cells[at] for at, text in enumerate(texts)})
+        return cls.describing(
+            series,
+            kind or "text",
+            max_length=max(map(len, texts)),
+            shapes=shapes,
+            has_others=any(split(text, shapes) is None for text in texts),
+        )
 
     def encode_texts(self, series: pd.Series[Any]) -> tuple[Codes, tuple[str, ...]]:
         """Code each cell, and return the distinct strings that the codes are positions among."""
@@ -88,6 +107,12 @@ class TextColumn(Column):
                 raise self._error(
                     f"holds a text of {len(text)} characters, at most {self.max_length} may be: "
                     f"{text[:40]!r}... Infer the schema from a table with it, or shorten it.",
+                    text,
+                )
+            if not self.can_be(text):
+                raise self._error(
+                    f"holds {text!r}, and its texts are like {self._examples()}. Infer the schema "
+                    "from a table with it, or correct it.",
                     text,
                 )
         return np.where(positions < 0, MISSING, positions), texts
@@ -105,10 +130,15 @@ class TextColumn(Column):
         return pd.Series(cells, name=self.name, dtype=self.dtype)
 
     def contains(self, codes: Codes, texts: Sequence[str] = ()) -> Mask:
-        fits = np.array([len(text) <= self.max_length for text in texts] + [False])
+        fits = np.array([self.can_be(text) for text in texts] + [False])
         inside = (codes >= 0) & (codes < len(texts))
         inside &= fits[np.where(inside, codes, -1)]
         return inside | (codes == MISSING) if self.has_missing else inside
+
+    def can_be(self, text: str) -> bool:
+        """Whether a cell can hold `text`: it is not too long, and has a shape where all have."""
+        is_like = self.has_others or split(text, self.shapes) is not None
+        return is_like and len(text) <= self.max_length
 
     def code_of(self, value: Any) -> int:
         raise ValueError(f"column {self.name!r} holds free text, so {value!r} has no code")
@@ -122,7 +152,13 @@ class TextColumn(Column):
         return 30
 
     def domain(self) -> str:
+        if self.shapes:
+            others = f", or others of up to {self.max_length} characters" if self.has_others else ""
+            return f"text like {self._examples()}{others}"
         return f"text of up to {self.max_length} characters"
+
+    def _examples(self) -> str:
+        return ", ".join(map(example, self.shapes))
 
 
 def _strings(values: Sequence[Hashable], name: Hashable) -> tuple[str, ...]:

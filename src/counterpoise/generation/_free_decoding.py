@@ -140,7 +140,7 @@ def _parse_cell(
     if column.has_missing and text == MISSING_WORD:
         return MISSING, True
     if isinstance(column, TextColumn) and strings is not None:
-        if len(text) > column.max_length:
+        if not column.can_be(text):
             return None, False
         strings.append(text)
         return len(strings) - 1, True

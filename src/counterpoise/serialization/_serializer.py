@@ -10,10 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from counterpoise.columns import ABSENT, MISSING, Column, Schema, Table
+from counterpoise.columns import ABSENT, MISSING, Column, Schema, Table, TextColumn
 from counterpoise.columns._base import MISSING_WORD, TEXT_END
+from counterpoise.columns._shapes import Shape, split
+from counterpoise.columns._shapes import automaton as shape_automaton
 from counterpoise.errors import ModelError, SchemaError
-from counterpoise.grammar import Automaton, expand, from_sequences
+from counterpoise.grammar import Automaton, expand, framed, from_sequences
 from counterpoise.grammar._automaton import AmbiguousSequencesError, lift, repeat, union
 from counterpoise.grammar._grammar import (
     FORCED,
@@ -92,7 +94,7 @@ class CharacterTokenizer:
 
 @dataclass(frozen=True, slots=True)
 class TextParts:
-    """What new strings of a free-text column are made of."""
+    """What new strings of a free-text column are made of, apart from those that have a shape."""
 
     parts: tuple[tuple[str, tuple[int, ...]], ...]  # by first appearance, with the pieces of each
     shortest: int  # length of a string, in characters
@@ -120,23 +122,60 @@ class Cell:
         return self.missing if value == MISSING else self.encode_value(value)
 
 
-def _text_cell(texts: Sequence[str] | TextParts, encoder: _Encoder, end: int) -> Cell:
-    """Accept any of the parts seen in `texts`, no shorter or longer in all than these are.
+def _text_cell(
+    column: Column,
+    at: int,
+    texts: Sequence[str] | TextParts,
+    encoder: _Encoder,
+    end: int,
+) -> Cell:
+    """Accept texts of the shapes of a column, or else any of the parts of the strings seen.
 
-    Parts have tokens apart from those of everything else.
+    What is made of parts is no shorter or longer in all than the other strings in `texts`. Where
+    there is more than one way, its number comes first, as one token. Parts and what stands in the
+    fields of shapes have tokens apart from those of everything else.
     """
+    assert isinstance(column, TextColumn)
+    shapes, cut = column.shapes, encoder.tokenizer.cut
     if not isinstance(texts, TextParts):
-        cut = [encoder.tokenizer.cut(text) for text in texts]
-        distinct = dict.fromkeys(part for parts in cut for part in parts)
-        texts = TextParts(tuple(distinct), min(map(len, texts)), max(map(len, texts)))
+        others = [text for text in texts if split(text, shapes) is None]
+        distinct = dict.fromkeys(part for text in others for part in cut(text))
+        n_characters = [len(text) for text in others] or [0]
+        texts = TextParts(tuple(distinct), min(n_characters), max(n_characters))
+
+    def part(text: str) -> int:
+        return encoder.token(("part", text), text, [piece for _, own in cut(text) for piece in own])
+
+    fields = {word: part(word) for shape in shapes for field in shape for word in field if word}
+    fields[""] = end
+    ways = [expand(shape_automaton(shape), lambda word: (fields[word],)) for shape in shapes]
     tokens = {text: encoder.token(("part", text), text, pieces) for text, pieces in texts.parts}
     lengths: dict[Hashable, int] = {token: len(part) for part, token in tokens.items()}
-    automaton = repeat(lengths, end, texts.shortest, texts.longest)
-    encode = partial(_encode_text, encoder.tokenizer, tokens, max(lengths.values(), default=0), end)
-    return Cell(automaton, encode, parts=texts)
+    if lengths or not shapes:
+        ways.append(repeat(lengths, end, texts.shortest, texts.longest))
+    longest = max(lengths.values(), default=0)
+    encode = partial(_encode_parts, encoder.tokenizer, tokens, longest, end)
+    numbers: list[list[int]] = [[]]
+    if len(ways) > 1:
+        numbers = [[encoder.token(("shape", at, which), "", ())] for which in range(len(ways))]
+        ways = [union(*map(framed, ways, numbers))]
+    return Cell(ways[0], partial(_encode_text, shapes, fields, numbers, encode), parts=texts)
 
 
 def _encode_text(
+    shapes: Sequence[Shape],
+    fields: Mapping[str, int],
+    numbers: Sequence[Sequence[int]],
+    encode_other: Encode,
+    text: str,
+) -> Sequence[int]:
+    found = split(text, shapes)
+    if found is None:
+        return [*numbers[-1], *encode_other(text)]
+    return [*numbers[found[0]], *(fields[word] for word in found[1]), fields[""]]
+
+
+def _encode_parts(
     tokenizer: Tokenizer, tokens: Mapping[str, int], longest: int, end: int, text: str
 ) -> Sequence[int]:
     parts = [part for part, _ in tokenizer.cut(text)]
@@ -245,7 +284,8 @@ def table_serializer(
 
         column_token = word("name", str(column.name))
         if column.is_text:
-            cell = _text_cell((parts or table.texts)[position], encoder, word("end", "\n"))
+            texts, end = (parts or table.texts)[position], word("end", "\n")
+            cell = _text_cell(column, position, texts, encoder, end)
         else:
             automaton = column.symbol_automaton()
             tokens: dict[Hashable, Sequence[int]]
@@ -294,7 +334,8 @@ def text_serializer(
     for position, column in enumerate(table.schema):
         if column.is_text:
             end = encoder.word(("sign", "end"), "\n", "\n")
-            cell = _text_cell((parts or table.texts)[position], encoder, end)
+            texts = (parts or table.texts)[position]
+            cell = _text_cell(column, position, texts, encoder, end)
             word = " " + MISSING_WORD
             missing = [encoder.word(("sign", MISSING_WORD), word, word)]
         else:
