@@ -13,7 +13,8 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.utils._param_validation import StrOptions
 
 from benchmarks._mixed_cells import MIXED_CELLS
-from counterpoise.comparison._estimators import TableSMOTENC, categorical_columns
+from counterpoise._table_classifier import categorical_columns
+from counterpoise.comparison._smotenc import TableSMOTENC
 
 BASELINES = ("none", "random", "smote", "smotenc", "smoten", "adasyn", *MIXED_CELLS)
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks._methods import LANGUAGE_MODELS, Method, build_method
 from benchmarks._protocols import PROTOCOLS, Protocol
 from benchmarks._tables import PUBLISHED, TableSpec, find_spec
-from counterpoise.comparison._estimators import CLASSIFIERS
+from counterpoise._table_classifier import CLASSIFIERS
 
 PLAN_FILE = "plan.json"
 _RIVALS = ("none", "full", "random", "smote", "smotenc", "adasyn", "ctgan", "tvae")

@@ -21,8 +21,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import label_binarize
 
 from benchmarks._tables import BenchTable, Rows
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.comparison._cross_validation import Fold, predict_folds
-from counterpoise.comparison._estimators import TableClassifier
 from counterpoise.errors import MissingDependencyError
 
 IntArray = npt.NDArray[np.int64]

@@ -20,8 +20,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_te
 
 from benchmarks._protocols import IntArray
 from benchmarks._tables import BenchTable, Rows
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.comparison._estimators import TableClassifier
 from counterpoise.constraints._discovery import Relation, discover
 from counterpoise.constraints._shares import as_table, rows_held
 from counterpoise.metrics._distance import distances, encode

@@ -23,9 +23,9 @@ from benchmarks._protocols import (
     published_scores,
 )
 from benchmarks._tables import BenchTable, Rows
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.columns import Schema
 from counterpoise.comparison._cross_validation import Fold, predict_folds, resample_folds
-from counterpoise.comparison._estimators import TableClassifier
 from counterpoise.comparison._scores import best_threshold, scores
 from counterpoise.metrics import check_validity, measure_quality
 

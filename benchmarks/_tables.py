@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from counterpoise._table_classifier import categorical_columns
 from counterpoise.comparison._cross_validation import take_rows
-from counterpoise.comparison._estimators import categorical_columns
 from counterpoise.errors import MissingDependencyError
 
 DATA_DIR_VARIABLE = "COUNTERPOISE_DATA_DIR"

@@ -29,8 +29,8 @@ from benchmarks._output import ResultFolder, markdown_table
 from benchmarks._protocols import HONEST, split_table
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, Rows, load_table, stack_rows
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.comparison._cross_validation import take_rows
-from counterpoise.comparison._estimators import TableClassifier
 from counterpoise.comparison._scores import scores
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from benchmarks._peers import (
 )
 from benchmarks._protocols import PAPER, Split, split_table
 from benchmarks._tables import BenchTable, Rows, load_table, read_csv, stack_rows
-from counterpoise.comparison._estimators import TableClassifier
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.comparison._scores import scores
 from counterpoise.metrics import check_validity
 

@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "counterpoise"
 
 LAYERS = [
     {"errors", "_parameters", "_progress"},
-    {"io", "grammar"},
+    {"io", "grammar", "_table_classifier"},
     {"columns"},
     {"serialization"},
     {"metrics"},
@@ -19,7 +19,7 @@ LAYERS = [
     {"training"},
     {"persistence"},
     {"sampler"},
-    {"calibration"},
+    {"calibration", "distillation"},
     {"report"},
     {"comparison"},
     {"cli"},

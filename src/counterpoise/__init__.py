@@ -8,6 +8,7 @@ From what users call down to what everything rests on; a package imports only wh
 - ``cli``: the command line
 - ``comparison``: `compare`, whether balancing is worth it on a table
 - ``report``: reports on synthetic rows, as HTML, Markdown or JSON
+- ``distillation``: `DistilledClassifier` and its teacher
 - ``calibration``: `RecalibratedClassifier`
 - ``sampler``: `LLMOverSampler`; the engine is in the packages below
 - ``persistence``: a fitted sampler as a folder
@@ -30,14 +31,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from counterpoise.calibration import RecalibratedClassifier
     from counterpoise.comparison import compare
+    from counterpoise.distillation import DistilledClassifier
     from counterpoise.recipes import Recipe
     from counterpoise.sampler import LLMOverSampler
 
     __version__: str
 
-__all__ = ["LLMOverSampler", "RecalibratedClassifier", "Recipe", "__version__", "compare"]
+__all__ = [
+    "DistilledClassifier",
+    "LLMOverSampler",
+    "RecalibratedClassifier",
+    "Recipe",
+    "__version__",
+    "compare",
+]
 
 _HOMES = {
+    "DistilledClassifier": "counterpoise.distillation",
     "LLMOverSampler": "counterpoise.sampler",
     "RecalibratedClassifier": "counterpoise.calibration",
     "Recipe": "counterpoise.recipes",

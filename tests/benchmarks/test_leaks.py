@@ -10,7 +10,7 @@ from benchmarks._methods import Balanced, Method
 from benchmarks._protocols import HONEST, split_table
 from benchmarks._run import perform
 from benchmarks._tables import BenchTable
-from counterpoise.comparison._estimators import TableClassifier
+from counterpoise._table_classifier import TableClassifier
 from tests.benchmarks.doubles import small_table
 
 PROTOCOL = replace(HONEST, classifiers=("logistic-regression",), threshold_folds=2)

@@ -6,7 +6,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from counterpoise.comparison._estimators import CLASSIFIERS, TableClassifier, categorical_columns
+from counterpoise._table_classifier import CLASSIFIERS, TableClassifier, categorical_columns
 from tests.small_models import mixed_frame
 
 NAMES = list(CLASSIFIERS)

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.comparison._cross_validation import predict_folds, resample_folds
-from counterpoise.comparison._estimators import TableClassifier
 
 CLASSIFIER = TableClassifier("logistic-regression")
 

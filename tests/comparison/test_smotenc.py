@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.comparison._estimators import TableSMOTENC
+from counterpoise.comparison._smotenc import TableSMOTENC
 
 
 def table(n: int = 60) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 
 from counterpoise._progress import make_progress
+from counterpoise._table_classifier import check_classifier
 from counterpoise.columns import Schema
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.comparison._cross_validation import (
@@ -22,7 +23,6 @@ from counterpoise.comparison._cross_validation import (
     cross_validate,
     default_strategies,
 )
-from counterpoise.comparison._estimators import check_classifier
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.constraints._set import apply_constraints, constraint_list

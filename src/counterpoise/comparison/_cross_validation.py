@@ -25,9 +25,10 @@ from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
 from counterpoise._progress import Progress
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.calibration import shift_priors
-from counterpoise.comparison._estimators import TableClassifier, TableSMOTENC
 from counterpoise.comparison._scores import Costs, best_threshold, scores
+from counterpoise.comparison._smotenc import TableSMOTENC
 
 NOTHING = "nothing"
 """Name of the strategy that the others are compared with."""
