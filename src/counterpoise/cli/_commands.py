@@ -10,7 +10,7 @@ import click
 
 from counterpoise.cli import _options as shared
 from counterpoise.cli._declared import declared_parameters
-from counterpoise.cli._terminal import aligned, say
+from counterpoise.cli._terminal import aligned, printable, say
 from counterpoise.errors import ModelError, TableFileError
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ def compare(
     comparison = compare_strategies(
         X, y, sampler=samplers, column_types=types or None, title=data.stem, **rest
     )
-    click.echo(_as_text(comparison.verdict))
+    click.echo(printable(_as_text(comparison.verdict)))
     _write_reports(comparison.report, reports, say if options["verbose"] else _ignore)
 
 

@@ -61,8 +61,16 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
 
 def say(text: str) -> None:
     """Write a line for people, to stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
+
+
+def printable(text: str) -> str:
+    """Return a text without what controls a terminal: a name in the table can hold anything."""
+    return "".join(
+        one if one.isprintable() or one in "\n\u00a0" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

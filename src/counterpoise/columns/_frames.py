@@ -6,7 +6,7 @@ Arrow, by narwhals, which keeps integers with missing values, zones and categori
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -29,7 +29,9 @@ class CallerType:
     kind: str  # "pandas", "array", "list", or the library of another frame or series: "polars", ...
     name: Any = None  # of a series
     columns: pd.Index[Any] | None = None  # of a DataFrame of pandas
-    dtype: Any = None  # of an array, a list or a series of pandas
+    # of an array, a list, a series of pandas or a frame of one column; of a frame with sparse
+    # columns, theirs by position
+    dtype: Any = None
     arrow_schema: bytes | None = None  # of a frame of another library; a series is its only column
     is_frame: bool = False
 
@@ -38,11 +40,12 @@ class CallerType:
         """Remember the type of `data`."""
         kind = _kind(data)
         if isinstance(data, pd.DataFrame):
-            name, dtype = None, None
+            dtypes = enumerate(data.dtypes)
+            sparse_types = {at: kind for at, kind in dtypes if isinstance(kind, pd.SparseDtype)}
+            name, dtype = None, sparse_types or None
             if data.shape[1] == 1:  # it may be a y
-                name, dtype = data.columns[0], data.dtypes.iloc[0]
-            is_sparse = isinstance(dtype, pd.SparseDtype)
-            return cls(kind, name, data.columns, None if is_sparse else dtype, is_frame=True)
+                name, dtype = data.columns[0], sparse_types or data.dtypes.iloc[0]
+            return cls(kind, name, data.columns, dtype, is_frame=True)
         name = getattr(data, "name", None)
         if kind == "pandas":
             return cls(kind, name, dtype=data.dtype)
@@ -61,7 +64,8 @@ class CallerType:
     def restore(self, rows: pd.DataFrame | pd.Series[Any]) -> Any:
         """Return synthetic rows, or their labels, as `data` came in."""
         if self.is_frame and isinstance(rows, pd.Series):  # a y of one column
-            rows = rows if self.dtype is None else rows.astype(self.dtype)
+            dtype = self.dtype[0] if isinstance(self.dtype, Mapping) else self.dtype
+            rows = rows if dtype is None else rows.astype(dtype)
             rows = rows.rename(self.name).to_frame()
         if self.arrow_schema is not None:
             if isinstance(rows, pd.DataFrame):
@@ -73,6 +77,8 @@ class CallerType:
             cells = rows.to_numpy(dtype=self.dtype)
             return cells.tolist() if self.kind == "list" else cells
         if isinstance(rows, pd.DataFrame):
+            if isinstance(self.dtype, Mapping):
+                rows = rows.astype({rows.columns[at]: kind for at, kind in self.dtype.items()})
             return rows if self.columns is None else rows.set_axis(self.columns, axis=1)
         return (rows if self.dtype is None else rows.astype(self.dtype)).rename(self.name)
 
@@ -123,6 +129,10 @@ def as_frame(X: Any) -> pd.DataFrame:
     if not frame.columns.is_unique:
         name = frame.columns[frame.columns.duplicated()][0]
         raise SchemaError(f"column name {name!r} occurs more than once; rename one", column=name)
+    for at, name in enumerate(frame.columns):
+        if pd.isna(name) is True and str(name) != "None":
+            raise SchemaError(f"column {at} (from 0) is named {name!r}; give it a name")
+    _check_is_text(frame.columns, "the column name")
     n_rows, n_columns = frame.shape
     if not n_columns:
         raise SchemaError(  # worded as in scikit-learn, whose checks look for it
@@ -166,12 +176,36 @@ def as_labels(y: Any) -> Any:
         values = nw.from_native(y, series_only=True).to_list()
     else:
         values = y.tolist() if hasattr(y, "tolist") else list(y)
-    array = np.asarray(values) if {type(value) for value in values} != {str} else None
+    types = {type(value) for value in values}
+    if len(types) > 1:
+        types = {type(value) for value in values if pd.isna(value) is not True}
+    named = ", ".join(sorted(kind.__name__ for kind in types))
+    if types & {tuple, list, dict, set, frozenset}:
+        raise TypeError(f"y has labels of type {named}; give strings, integers or categories")
+    if str in types:
+        _check_is_text(set(values), "the label")
+    if str in types and len(types) > 1:
+        raise TypeError(f"y has labels of several types ({named}); `y.astype(str)` makes them one")
+    is_whole = types and all(issubclass(kind, int | np.integer) for kind in types)
+    if is_whole and max(values) >= 2**63:
+        if min(values) < 0 or max(values) >= 2**64:
+            raise ValueError("no type of integers holds all the labels in y; use `y.astype(str)`")
+        return np.array(values, dtype=np.uint64)
+    array = np.asarray(values) if types != {str} else None
     if array is not None and (array.dtype.kind in "biuf" or array.ndim != 1):
         return array
     labels = np.empty(len(values), dtype=object)
     labels[:] = values
     return labels
+
+
+def _check_is_text(names: Iterable[Any], what: str) -> None:
+    """Raise a `SchemaError` where a string is no Unicode text, which pandas cannot hold."""
+    for name in names:
+        try:
+            str(name).encode()
+        except UnicodeEncodeError as error:
+            raise SchemaError(f"{what} {name!a} holds half of a surrogate pair") from error
 
 
 def with_labels(features: Table, labels: Any, name: Any, *, is_named: bool = True) -> Table:

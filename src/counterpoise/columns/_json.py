@@ -135,6 +135,7 @@ _CODECS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
         _read_interval,
     ),
 }
+_ARROW_STRING = "string[pyarrow]"
 _TAGS = {kind: tag for tag, kind in _PLAIN.items()}
 _TAGS |= {kind: tag for tag, (kind, _, _) in _CODECS.items()}
 
@@ -183,6 +184,10 @@ def tag_dtype(dtype: Dtype) -> dict[str, Any]:
         missing = getattr(dtype, "na_value", pd.NA)
         return {"storage": dtype.storage, "missing": "na" if missing is pd.NA else "nan"}
     name = str(dtype)
+    if _is_arrow_string(dtype):
+        return {"arrow": name}  # a name that pandas reads as that of a StringDtype
+    if isinstance(dtype, pd.SparseDtype):
+        return {"sparse": tag_dtype(dtype.subtype), "fill": tag_value(_plain(dtype.fill_value))}
     if _named(name) != dtype:
         raise SchemaError(f"Dtype {name} cannot be stored in a schema. Convert it with `astype`.")
     return {"name": name}
@@ -206,10 +211,27 @@ def untag_dtype(tagged: Any) -> Dtype:
         if tagged["missing"] == "na" or tagged["storage"] == "pyarrow_numpy":
             return pd.StringDtype(tagged["storage"])
         return pd.StringDtype(tagged["storage"], na_value=np.nan)
+    if tagged.get("arrow") == _ARROW_STRING:
+        import pyarrow as pa
+
+        return pd.ArrowDtype(pa.string())
+    if "sparse" in tagged:
+        subtype: Any = untag_dtype(tagged["sparse"])
+        fill: Any = untag_value(tagged["fill"])
+        sparse: Dtype = pd.SparseDtype(subtype, fill)
+        return sparse
     named = _named(str(tagged["name"]))
     if named is None:
         raise TypeError(f"unknown dtype {tagged['name']!r}")
     return named
+
+
+def _is_arrow_string(dtype: Dtype) -> bool:
+    return isinstance(dtype, pd.ArrowDtype) and str(dtype) == _ARROW_STRING
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _named(name: str) -> Dtype | None:

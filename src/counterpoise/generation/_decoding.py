@@ -115,7 +115,8 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     # by the inverse of the distribution function at a number in (0, 1]: a token without
     # probability is never hit, since the function does not rise there
     cumulated = probabilities.cumsum(dim=-1)
-    uniform = 1.0 - torch.rand(len(logits), 1, generator=generator, device=logits.device)
+    size, device = (len(logits), 1), logits.device
+    uniform = 1.0 - torch.rand(size, generator=generator, device=device, dtype=torch.float32)
     choice = torch.searchsorted(cumulated, uniform * cumulated[:, -1:])
     if sampling.temperature == 1.0 and sampling.top_p == 1.0:
         return choice[:, 0], probabilities.gather(-1, choice)[:, 0].log()

@@ -33,7 +33,8 @@ class ValueCounts:
 
     schema: Schema
     # By label code and position of the column: codes, ascending, and how often each occurs.
-    # There are none of free text, and absent cells are not counted.
+    # There are none of free text, and absent cells are not counted. In a table of free text alone,
+    # the labels are counted, which says what classes there are.
     counts: Mapping[tuple[int, int], tuple[IntArray, IntArray]]
 
     @classmethod
@@ -42,11 +43,15 @@ class ValueCounts:
         counts = {}
         for label in np.unique(table.codes[:, 0]).tolist():
             of_class = table.codes[table.codes[:, 0] == label]
-            for position in range(1, len(table.schema)):
-                if not table.schema[position].is_text:
-                    cells = of_class[:, position]
-                    counts[label, position] = np.unique(cells[cells != ABSENT], return_counts=True)
+            for position in cls.counted_columns(table.schema):
+                cells = of_class[:, position]
+                counts[label, position] = np.unique(cells[cells != ABSENT], return_counts=True)
         return cls(table.schema, counts)
+
+    @staticmethod
+    def counted_columns(schema: Schema) -> tuple[int, ...]:
+        """Return the positions of the columns that are counted."""
+        return tuple(at for at in range(1, len(schema)) if not schema[at].is_text) or (0,)
 
     @property
     def labels(self) -> IntArray:

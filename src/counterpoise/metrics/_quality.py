@@ -74,8 +74,15 @@ class Quality:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the figures as JSON; a value that is not finite becomes null."""
-        record = msgspec.json.decode(msgspec.json.encode(self)) | {"leaks": self.leaks}
+        record = as_json(self) | {"leaks": self.leaks}
         return json.dumps(record, indent=indent, allow_nan=False)
+
+
+def as_json(record: Any) -> dict[str, Any]:
+    """Return a dataclass in JSON types only; a number that is not finite becomes None."""
+    text = json.dumps(msgspec.to_builtins(record, str_keys=True))
+    plain: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)
+    return plain
 
 
 def measure_quality(

@@ -21,7 +21,13 @@ from torch import Tensor, nn
 from counterpoise.errors import ModelError, needs_extra
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._backbone import SMOLLM2, expected_models
-from counterpoise.models._language_model import MAX_PARTS, CachedModel, Device, LanguageModel
+from counterpoise.models._language_model import (
+    MAX_PARTS,
+    CachedModel,
+    Device,
+    LanguageModel,
+    global_generator,
+)
 from counterpoise.models._llama import Llama, LlamaShape
 from counterpoise.serialization import Entry
 
@@ -186,8 +192,7 @@ def add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
     network = model.network
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    with torch.random.fork_rng():  # peft draws from the global stream
-        torch.manual_seed(seed)
+    with global_generator(seed):  # which peft draws from
         inner = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
         inject_adapter_in_model(inner, network.base_model)
     network.get_input_embeddings().weight.requires_grad_(True)
@@ -266,7 +271,7 @@ class HuggingFaceModel(LanguageModel):
         config = transformers.CONFIG_MAPPING[model_type](**{**settings, "vocab_size": n_tokens})
         make: Any = transformers.AutoModelForCausalLM.from_config
         attention = "sdpa" if device.fuses_attention else "eager"
-        with torch.random.fork_rng():  # weights are drawn only to be replaced
+        with global_generator(0):  # weights are drawn only to be replaced
             network = make(
                 config, dtype=torch.float32, trust_remote_code=False, attn_implementation=attention
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,6 +19,7 @@ from counterpoise.grammar._grammar import IntArray
 
 MAX_PARTS = 1024
 """Layers, heads or experts of a model that a folder describes; a forged number must not hang."""
+_GLOBAL_GENERATOR = threading.RLock()
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
@@ -29,6 +31,7 @@ class LanguageModel(nn.Module, ABC):
     """
 
     kind: ClassVar[str] = ""  # the name of the class in a saved model; "" cannot be saved
+    is_random: ClassVar[bool] = True  # whether training draws from torch's generator, for dropout
     _kinds: ClassVar[dict[str, type[LanguageModel]]] = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -205,6 +208,14 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     # torch names this probe as private; without it we stay in float32, which is always right
     probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return bool(probe is not None and probe())
+
+
+@contextmanager
+def global_generator(seed: int) -> Iterator[None]:
+    """Seed torch's generator for the block; threads take turns, and it is as before afterwards."""
+    with _GLOBAL_GENERATOR, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

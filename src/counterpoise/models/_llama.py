@@ -44,6 +44,7 @@ class Llama(LanguageModel):
     """A decoder of the Llama architecture; its weights are not set."""
 
     kind = "llama"
+    is_random = False
 
     def __init__(self, shape: LlamaShape, *, fused_attention: bool = False) -> None:
         super().__init__()
@@ -365,7 +366,7 @@ def compact_model(n_tokens: int, seed: int, width: int, n_layers: int, device: D
         head_width=width // 2,
         feed_forward=2 * width,
     )
-    model = Llama(shape, fused_attention=device.fuses_attention)
+    model = Llama(shape, fused_attention=device.fuses_attention).float()  # whatever the default
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         if parameter.ndim > 1:

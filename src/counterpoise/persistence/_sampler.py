@@ -27,7 +27,6 @@ from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
-from counterpoise.generation._selection import classifier_columns
 from counterpoise.grammar._grammar import IntArray, Runs
 from counterpoise.models import AutoModel, get_model
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
@@ -61,8 +60,8 @@ _SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_coun
 _TOKENIZER, _ROWS, _TEXTS = "tokenizer.json", "rows.safetensors", "rows.json"
 _REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _COUNTS})
 _OPTIONAL = frozenset({_TOKENIZER, TREES, ESTIMATORS_FILE, _ROWS, _TEXTS})
-_LONGEST_TEXT = 1_000_000
-"""Characters; a forged length must not fill the memory."""
+_LONGEST_TEXT = 20_000
+"""Characters; more cannot be trained on, and a forged length must not fill the memory."""
 _LARGE_MODEL = 50_000_000
 """Weights from which on `save` does not load the whole folder to check what it wrote."""
 _KINDS = ("pandas", "array", "list", "polars", "pyarrow", "modin", "cudf")
@@ -328,7 +327,9 @@ def _read_value_counts(arrays: dict[str, Any], schema: Schema) -> ValueCounts:
         if not is_right:
             raise ModelError(f"there are value counts that column {position} cannot have")
         counts[label, position] = codes, n_each
-    if counts.keys() != set(product({label for label, _ in counts}, classifier_columns(schema))):
+    if not counts or counts.keys() != set(
+        product({label for label, _ in counts}, ValueCounts.counted_columns(schema))
+    ):
         raise ModelError("there are value counts of other columns than those without free text")
     return ValueCounts(schema, counts)
 

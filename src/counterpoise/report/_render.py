@@ -104,6 +104,8 @@ def _hash(text: str) -> str:
 
 
 def _written(text: str, path: str | PathLike[str] | None) -> str:
+    # half of a surrogate pair, which a cell or a name can hold, is no UTF-8
+    text = text.encode(errors="backslashreplace").decode()
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from counterpoise.metrics import Measure, Quality
+from counterpoise.metrics._quality import as_json
 from counterpoise.report._relations import RelationShares, relation_finding
 
 FORMAT: Final = 1
@@ -205,7 +204,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary in JSON types only; a number that is not finite becomes None."""
-        return {"format": FORMAT, **msgspec.json.decode(msgspec.json.encode(self))}
+        return {"format": FORMAT, **as_json(self)}
 
 
 def count(number: int) -> str:

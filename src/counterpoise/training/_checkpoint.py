@@ -167,6 +167,8 @@ class Checkpoint:
                 "rows in another order than the one that wrote it. Delete the file to start afresh",
                 path=str(self._path),
             )
+        if not getattr(state.model, "is_random", True):
+            return
         torch.set_rng_state(saved["torch_rng"])
         if device.type == "cuda":
             torch.cuda.set_rng_state(saved["cuda_rng"], device)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import Grammar, IntArray
 from counterpoise.models._backbone import LoadedModel
-from counterpoise.models._language_model import Device, LanguageModel
+from counterpoise.models._language_model import Device, LanguageModel, global_generator
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import (
     SerializedTable,
@@ -186,11 +187,11 @@ def train(
         return finished
     scorer = Scorer(model, grammar, device, scores_label=not label_is_given(plan.permutation))
     state = initial_state(model, plan, rng)
+    seed = int(rng.integers(2**31))
     with (
-        torch.random.fork_rng(),
+        global_generator(seed) if model.is_random else nullcontext(),
         progress.stage("training", total=plan.n_samples_seen, unit="rows") as advance,
     ):
-        torch.manual_seed(int(rng.integers(2**31)))
         held_out_seed = int(rng.integers(2**31))
         model.train()
         batches = _batches(corpus, plan, rng)

@@ -10,6 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._backbone import COMPACT, SMOLLM2, AutoModel, Backbone, LoadedModel
-from counterpoise.models._language_model import Device
+from counterpoise.models._language_model import Device, global_generator
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import serialize
 from counterpoise.serialization._serializer import draw_orders
@@ -156,7 +157,7 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
             torch.cuda.synchronize(device.device)
         return clock() - started
 
-    with torch.random.fork_rng():
+    with global_generator(0) if model.is_random else nullcontext():
         model.train()
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             first = step()
