@@ -67,7 +67,11 @@ class Table:
         """Return the real rows followed by generated `rows`; with `as_text` for a text file."""
         rows = rows[list(self.frame.columns)]
         if not as_text or self.cells is None:
-            return pd.concat([self.frame, rows.astype(self.frame.dtypes)], ignore_index=True)
+            dtypes = dict(self.frame.dtypes)
+            for name in rows.columns[rows.isna().any()]:  # numbers that are carried along
+                if dtypes[name].kind in "iub":
+                    dtypes[name] = rows[name].dtype
+            return pd.concat([self.frame, rows.astype(dtypes)], ignore_index=True)
         cells = {name: format_like(rows[name], self.frame[name], self.cells[name]) for name in rows}
         return pd.concat([self.cells, pd.DataFrame(cells, dtype=object)], ignore_index=True)
 

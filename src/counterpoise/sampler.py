@@ -24,6 +24,12 @@ from sklearn_compat.utils.validation import validate_data
 from counterpoise._progress import make_progress
 from counterpoise.columns import Table
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
+from counterpoise.columns._unlearned import (
+    UnlearnedColumn,
+    unlearned_columns,
+    with_unlearned,
+    without,
+)
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
@@ -83,6 +89,19 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         many magnitudes), ``"datetime"``, ``"duration"`` or ``"text"``. Numbers and times that have
         few distinct values for their rows keep exactly these; one whose type is declared can have
         any value in its range.
+    id_columns : "auto", list or None, default="auto"
+        Columns of identifiers, which are not learned: synthetic rows get new ones of the same
+        form, that no real row has. By default, they are found by their values and names.
+
+        In arrays and lists, none are found: give their positions. A column that has a type in
+        `column_types`, or that a constraint names, is not taken for one; None learns all columns.
+        Numbers that count up are continued, others have the width of the real ones. Strings have
+        the characters that real ones have at each position, and are longer once these are taken.
+    passthrough_columns : list, default=None
+        Columns that the model does not see, carried along: they are missing in synthetic rows.
+
+        The cells of real rows stay as they are; integers and booleans of pandas become nullable.
+        Identifiers that are to be missing belong here too.
     constraints : "auto", list of Constraint or None, default="auto"
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
         ``[Range("age", 18, 75), Formula("total", "price * quantity")]``. Columns that a `Formula`
@@ -113,6 +132,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Rows generated for each class.
     schema_ : Schema
         The features as understood: types, categories, ranges, precision, missing values.
+    unlearned_columns_ : list of UnlearnedColumn
+        The columns that are not learned: `name`, `kind` (``"identifier"`` or ``"passthrough"``),
+        and `text`, which says what becomes of them.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     recipe_ : Recipe
@@ -174,6 +196,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         "recipe": [str, Recipe],
         "categorical_features": ["array-like", StrOptions({"auto"})],
         "column_types": [dict, None],
+        "id_columns": ["array-like", StrOptions({"auto"}), None],
+        "passthrough_columns": ["array-like", None],
         "constraints": [list, tuple, StrOptions({"auto"}), None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "checkpoint_dir": [str, PathLike, None],
@@ -190,6 +214,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         recipe: str | Recipe = "counterpoise",
         categorical_features: Any = "auto",
         column_types: Mapping[Any, str] | None = None,
+        id_columns: Any = "auto",
+        passthrough_columns: Any = None,
         constraints: Sequence[Constraint | str] | str | None = "auto",
         max_time: float | None = None,
         checkpoint_dir: Any = None,
@@ -202,6 +228,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.recipe = recipe
         self.categorical_features = categorical_features
         self.column_types = column_types
+        self.id_columns = id_columns
+        self.passthrough_columns = passthrough_columns
         self.constraints = constraints
         self.max_time = max_time
         self.checkpoint_dir = checkpoint_dir
@@ -274,7 +302,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """
         with self._fitting(X, y) as (frame, labels):
             whole, whole_labels = super().fit_resample(frame, labels, **params)
-        X_resampled = self._X_type.extended(X, whole.iloc[len(frame) :])
+        synthetic = with_unlearned(whole.iloc[len(frame) :], self.unlearned_columns_, 0)
+        X_resampled = self._X_type.extended(X, synthetic)
         if np.ndim(labels) == 2:  # a column, or one per class: made by imbalanced-learn
             return X_resampled, whole_labels.tolist() if isinstance(y, list) else whole_labels
         y_resampled = self._y_type.extended(y, pd.Series(whole_labels[len(frame) :]))
@@ -283,6 +312,46 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
+
+    def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:
+        """Return an array that follows the rows of X, such as sample weights, for `X_resampled`.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_samples, ...)
+            A value per row of the X that `fit_resample` was given.
+        fill : object, default=None
+            The value of synthetic rows; None stands for the mean of the real rows of their class.
+
+        Returns
+        -------
+        ndarray of shape (n_samples + n_synthetic_, ...)
+
+        Raises
+        ------
+        ValueError
+            If there is not one value per row, or there is no mean of values that are no numbers.
+        NotFittedError
+            Before `fit_resample`.
+
+        Notes
+        -----
+        Groups of a cross-validation are better taken from the real row next to each synthetic one:
+        ``np.append(groups, groups[sampler.provenance_["nearest_row"]])``.
+        """
+        check_is_fitted(self, "_resampled")
+        given, labels = np.asarray(values), self._resampled[1]
+        n_real = len(labels) - self.n_synthetic_
+        if given.ndim == 0 or len(given) != n_real:
+            raise ValueError(f"give a value for each of the {n_real} rows of X")
+        if fill is None and given.dtype.kind not in "biuf":
+            raise ValueError(f"values of {given.dtype} have no mean; say which to `fill` in")
+        if fill is not None:
+            made = np.full((self.n_synthetic_, *given.shape[1:]), fill)
+        else:
+            means = {c: given[labels[:n_real] == c].mean(axis=0) for c in self.sampling_strategy_}
+            made = np.array([means[c] for c in labels[n_real:]]).reshape(-1, *given.shape[1:])
+        return np.concatenate([given, made])
 
     def sample(
         self,
@@ -307,7 +376,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             the prompts hold otherwise.
         random_state : int, RandomState instance or None, default=None
             Seed of these rows; None continues the stream of the fit, so that repeated calls
-            generate different rows.
+            generate different rows. Only calls with a seed give identifiers again that other
+            calls gave, but none of the fit.
 
         Returns
         -------
@@ -370,8 +440,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self._constraint_set.check_fixed(fixed)
         self._check_acceptance()
         label = self._trained_class(class_)
-        sizes = [min(chunk_size, n_samples - at) for at in range(0, n_samples, chunk_size)] or [0]
-        return (self._sample_chunk(size, label, fixed, rng) for size in sizes)
+        first = self._n_new if random_state is None else self.n_synthetic_
+        self._n_new = max(self._n_new, first + n_samples)
+        return (
+            self._sample_chunk(min(chunk_size, n_samples - at), label, fixed, rng, first + at)
+            for at in range(0, max(n_samples, 1), chunk_size)
+        )
 
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return the log-likelihood of each row under the trained model, given its class.
@@ -402,7 +476,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """
         check_is_fitted(self, "generator_")
         labels = None if y is None else as_labels(y)
-        return score_rows(self.generator_, self._constraint_set.layout, as_frame(X), labels)
+        frame = without(as_frame(X), self.unlearned_columns_)
+        return score_rows(self.generator_, self._constraint_set.layout, frame, labels)
 
     def save(
         self, folder: str | PathLike[str], *, include_rows: bool = False, overwrite: bool = False
@@ -477,7 +552,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             for name in before:
                 if name.endswith("_") or name == "_resampled":
                     delattr(self, name)  # a fit that generates nothing would keep it
-            yield frame, labels
+            self.unlearned_columns_ = self._find_unlearned(frame, self._X_type)
+            self._declared_types = self._column_types(frame)
+            self._n_new = 0
+            yield without(frame, self.unlearned_columns_), labels
+            if self.unlearned_columns_:
+                self._check_X_y(frame, labels)  # the features of X are all of its columns
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -506,6 +586,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         labels = np.asarray(y)
         self._make_counts_whole()
         n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
+        self._n_new = sum(n_rows.values())
+        for column in self.unlearned_columns_:
+            column.cells(0, self._n_new)  # raises before training
         synthetic = self._fit_rows(X, labels, n_rows)
         features = synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
@@ -514,6 +597,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return self._resampled
 
     sampling_strategy_: dict[Any, int]
+    n_synthetic_: int
+    _n_new: int  # identifiers that are taken
 
     def _make_counts_whole(self) -> None:
         """Make `sampling_strategy_`, which may be a callable's, one of whole numbers."""
@@ -572,7 +657,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             labels,
             self._y_type.name,
             is_named=self._X_type.kind not in ("array", "list"),
-            column_types=self._column_types(X),
+            column_types=self._declared_types,
             constraints=constraint_list(self.constraints),
             discovers=self._discovers(),
         )
@@ -641,6 +726,24 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 )
         return types
 
+    def _find_unlearned(self, X: pd.DataFrame, X_type: CallerType) -> list[UnlearnedColumn]:
+        is_auto, is_array = isinstance(self.id_columns, str), X_type.kind in ("array", "list")
+        found = unlearned_columns(
+            X,
+            id_columns=None if is_auto and is_array else self.id_columns,
+            passthrough_columns=self.passthrough_columns,
+            described=self._column_types(X),
+            constraints=repr(self.constraints),
+        )
+        if X_type.kind == "array" and X_type.dtype.kind not in "cfOmM":
+            for column in found:
+                if column.kind == "passthrough":
+                    raise ValueError(
+                        f"column {column.name!r} is in passthrough_columns, and an array of "
+                        f"{X_type.dtype} has no missing values; give a DataFrame"
+                    )
+        return found
+
     def _clock(self) -> float:
         return time.perf_counter()
 
@@ -694,11 +797,17 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             constraint.accepts(empty)
 
     def _sample_chunk(
-        self, n_rows: int, class_: Any, fixed: Mapping[int, int], rng: np.random.Generator
+        self,
+        n_rows: int,
+        class_: Any,
+        fixed: Mapping[int, int],
+        rng: np.random.Generator,
+        start: int,
     ) -> tuple[Any, Any]:
         rows, _ = self._sample(n_rows, class_, fixed, rng)
         frame = self._constraint_set.layout.split(rows.table).to_frame()
-        return self._X_type.restore(frame.iloc[:, 1:]), self._y_type.restore(frame.iloc[:, 0])
+        X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, start)
+        return self._X_type.restore(X), self._y_type.restore(frame.iloc[:, 0])
 
     def _trained_class(self, class_: Any) -> Any:
         """Return the class to be generated, which the model must have been trained on."""

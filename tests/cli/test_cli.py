@@ -16,6 +16,8 @@ import pytest
 from counterpoise import LLMOverSampler
 from counterpoise.cli._commands import resample
 from counterpoise.cli._options import check_column, parse_relation
+from counterpoise.columns._frames import with_rows
+from counterpoise.columns._unlearned import unlearned_columns
 from counterpoise.constraints import (
     Formula,
     FunctionalDependency,
@@ -118,6 +120,37 @@ def test_delimiter_is_kept_in_an_output_of_the_same_kind(
     shell.write("t.csv", 'x;y\n1;"a;b"\n2;"a;b"\n3;c\n')
     code, out, _ = shell("resample", "t.csv", "--target", "y", "--delimiter", ";", *output)
     assert (code, shell.read(output[1]) if output else out) == (0, expected)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_identifiers_and_columns_that_are_carried_along(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    copy_rows = CopyingSampler.fit_resample
+
+    def fit_resample(self: Any, X: pd.DataFrame, y: pd.Series[Any]) -> Any:
+        copy_rows(self, X, y)
+        self.unlearned_columns_ = unlearned_columns(X, id_columns=["id"], passthrough_columns=["n"])
+        row = pd.DataFrame({"id": [4], "n": pd.array([None], dtype="Int64"), "plan": ["a"]})
+        return with_rows(X, row), pd.concat([y, pd.Series(["yes"])], ignore_index=True)
+
+    monkeypatch.setattr(CopyingSampler, "fit_resample", fit_resample)
+    shell.write("t.csv", "id,n,plan,left\n1,7,a,no\n2,8,b,no\n3,9,a,yes\n")
+    output = f"out.{suffix}"
+    options = ["--target", "left", "--id", "id", "--drop", "n", "-o", output]
+    pd.read_csv("t.csv").to_parquet("t.parquet")
+    code, _, err = shell("resample", f"t.{suffix}", *options)
+    assert code == 0
+    assert shell.sampler.arguments["id_columns"] == ["id"]
+    assert shell.sampler.arguments["passthrough_columns"] == ["n"]
+    written = pd.read_csv(output) if suffix == "csv" else pd.read_parquet(output)
+    assert written["id"].tolist() == [1, 2, 3, 4]
+    assert written["n"].fillna(-1).tolist() == [7, 8, 9, -1]
+    assert "identifier: id, not learned: synthetic rows get new values, such as 4, 5\n" in err
+    assert "carried along: n, not learned: synthetic rows are missing here\n" in err
+    code, _, err = shell("resample", "t.csv", "--target", "left", "--drop", "Plan")
+    assert code != 0
+    assert "no column 'Plan' (the column of --drop). Did you mean 'plan'?" in err
 
 
 def test_target_may_stand_anywhere_and_have_any_name(shell: Shell) -> None:

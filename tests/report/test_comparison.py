@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,14 @@ from sklearn.naive_bayes import GaussianNB
 
 import counterpoise
 from counterpoise.cli import main
-from counterpoise.comparison._compare import Comparison, _sampler_to_show, _samplers_by_name
+from counterpoise.columns._frames import CallerType
+from counterpoise.comparison._compare import (
+    Comparison,
+    _on_learned_columns,
+    _sampler_to_show,
+    _samplers_by_name,
+    _unlearned,
+)
 from counterpoise.constraints import Constraint, Inequality, Range
 from counterpoise.errors import SchemaError
 from counterpoise.recipes import get_recipe
@@ -257,3 +264,51 @@ def test_command_refuses_before_any_training(
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert message in error
+
+
+class ColumnSpy(RecombiningSampler):
+    """Says which columns it was given."""
+
+    seen: ClassVar[set[tuple[str, ...]]] = set()
+
+    def fit_resample(self, X: Any, y: Any) -> Any:
+        self.seen.add(tuple(X))
+        return super().fit_resample(X, y)
+
+
+def test_no_strategy_and_no_classifier_gets_identifiers() -> None:
+    X, y = noise(0, n_rows=120, n_rare=36)
+    order = y.sort_values().index
+    X, y = X.loc[order].reset_index(drop=True), y.loc[order].reset_index(drop=True)
+    found = counterpoise.compare(
+        X.assign(row=range(120)),  # tells the classes apart
+        y,
+        sampler=ColumnSpy(),
+        classifiers="random-forest",
+        n_folds=2,
+        n_repeats=1,
+    )
+    expected = counterpoise.compare(
+        X, y, sampler=RecombiningSampler(), classifiers="random-forest", n_folds=2, n_repeats=1
+    )
+    assert ColumnSpy.seen == {tuple(X)}
+    pd.testing.assert_frame_equal(
+        found.cross_validation.runs.drop(columns="seconds"),
+        expected.cross_validation.runs.drop(columns="seconds"),
+    )
+    (fact,) = (fact for fact in found.report.summary.facts if fact.name == "row")
+    assert fact.kind == "identifier"
+
+
+def test_samplers_of_compare_get_the_table_without_what_they_do_not_learn() -> None:
+    X = pd.DataFrame({"row": range(100), "note": "x", "a": range(100), "b": 1.5})
+    own = counterpoise.LLMOverSampler(
+        id_columns=["row"], passthrough_columns=["note"], categorical_features=[2]
+    )
+    samplers = {"own": own, "other": counterpoise.LLMOverSampler(id_columns=None)}
+    found = _unlearned(X, CallerType.of(X), samplers, {})
+    assert [column.name for column in found] == ["row", "note"]
+    learned = _on_learned_columns(own, X)
+    assert learned.column_types == {"a": "categorical"}  # by position no longer the third
+    assert learned._find_unlearned(X[["a", "b"]], CallerType.of(X)) == []
+    assert own.id_columns == ["row"]

@@ -166,7 +166,7 @@ def test_identifiers_are_reported_with_what_happens_to_them(column, fate):
     X = pd.DataFrame({"id": column, "a": 1})
     y = pd.Series(["no", "no", "no", "yes"] * (len(column) // 4))
     with pytest.warns(UserWarning, match=f"column 'id' has another value in every row.*{fate}"):
-        resample(X, y, max_samples_seen=64)
+        resample(X, y, max_samples_seen=64, id_columns=None)
 
 
 def test_measurements_and_free_text_are_no_identifiers():

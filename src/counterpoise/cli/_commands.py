@@ -160,6 +160,10 @@ def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> s
     for stage in ("training", "generation"):
         seconds, rate = sampler.timings_[f"{stage}_s"], sampler.timings_[f"{stage}_rows_per_s"]
         lines.append(f"{stage}: {seconds:.1f} s, {rate:,.0f} rows/s")
+    kinds = {"identifier": "identifier", "passthrough": "carried along"}
+    lines += [
+        f"{kinds[c.kind]}: {c.name}, {c.text}" for c in getattr(sampler, "unlearned_columns_", ())
+    ]
     lines += _relation_lines(getattr(sampler, "relations_", ()))
     return "\n".join(lines)
 

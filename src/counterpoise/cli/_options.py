@@ -344,11 +344,18 @@ _further_sampler_options = grouped(
 )
 
 
+_column_options = grouped(
+    repeatable("--id", "id_columns", "COLUMN,...", SAMPLER["id_columns"].help),
+    repeatable("--drop", "passthrough_columns", "COLUMN,...", SAMPLER["passthrough_columns"].help),
+)
+
+
 def sampler_options(**recipe: Any) -> Decorator:
     """Return the options that `sampler_parameters` reads; `recipe` is for ``--recipe``."""
     return grouped(
         parameter_option(SAMPLER["model"], "--model", metavar="NAME"),
         parameter_option(SAMPLER["recipe"], "--recipe", **{"metavar": "NAME", **recipe}),
+        _column_options,
         _further_sampler_options,
     )
 
@@ -427,6 +434,11 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         _relation(getattr(constraints, name), arguments, names)
         for name, arguments in options.pop("relation")
     ]
+    apart = {"--id": "id_columns", "--drop": "passthrough_columns"}
+    unlearned = {name: _split_names(options.pop(name), names) for name in apart.values()}
+    for flag, parameter in apart.items():
+        for name in unlearned[parameter]:
+            check_column(name, names, f"column of {flag}")
     for text in options.pop("drop_relation"):
         wanted += [constraints.Drop(dropped := _split_names([text], names))]
         for name in dropped:
@@ -435,6 +447,8 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         "model": model if changes["model"] else model_name,
         "recipe": recipe if changes["recipe"] else recipe_name,
         "constraints": _constraint_list(options.pop("relations"), recipe, wanted),
+        "id_columns": unlearned["id_columns"] or "auto",
+        "passthrough_columns": unlearned["passthrough_columns"] or None,
         "device": options.pop("device"),
     }
 

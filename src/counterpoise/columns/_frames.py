@@ -86,7 +86,7 @@ class CallerType:
         """Return the caller's own rows, or labels, as they are, and the synthetic ones below."""
         synthetic = self.restore(rows)
         if self.kind == "pandas":
-            whole = pd.concat([own, synthetic], ignore_index=True).astype(own.dtypes)
+            whole = with_rows(own, synthetic)
             return whole.set_axis(_continued(own.index, len(synthetic)))
         if self.kind == "array":
             return np.concatenate([np.asarray(own), synthetic])
@@ -97,6 +97,19 @@ class CallerType:
             return nw.concat(parts).to_native()
         frames = [part.to_frame() for part in parts]
         return nw.concat(frames)[parts[0].name].to_native()
+
+
+def with_rows(own: Any, rows: Any) -> Any:
+    """Return a frame or series of pandas with further rows, numbered from 0, in its own dtypes.
+
+    Numbers and booleans that cannot be missing become nullable where further rows are missing.
+    """
+    dtypes = own.dtypes
+    if isinstance(own, pd.DataFrame):
+        both = zip(dtypes, rows.dtypes, rows.isna().any(), strict=True)
+        kept = [new if gaps and old.kind in "iub" else old for old, new, gaps in both]
+        dtypes = pd.Series(kept, index=dtypes.index, dtype=object)
+    return pd.concat([own, rows], ignore_index=True).astype(dtypes)
 
 
 def as_frame(X: Any) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from counterpoise._progress import make_progress
 from counterpoise._table_classifier import check_classifier
 from counterpoise.columns import Schema
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
+from counterpoise.columns._unlearned import UnlearnedColumn, unlearned_columns, without
 from counterpoise.comparison._cross_validation import (
     OWN_RECIPES,
     CrossValidation,
@@ -85,6 +86,8 @@ def compare(
     Parameters
     ----------
     X : DataFrame or array-like of shape (n_rows, n_features)
+        No strategy and no classifier gets the columns that the samplers do not learn; without an
+        `LLMOverSampler`, those are the identifiers in a frame.
     y : Series or array-like of shape (n_rows,)
     sampler : over-sampler or mapping, default=None
         `LLMOverSampler` by default, with the recipe ``"counterpoise"`` (true rows) and with
@@ -163,13 +166,17 @@ def compare(
     check_consistent_length(frame, labels)
     if labels.isna().any():
         raise ValueError(f"{int(labels.isna().sum())} of the labels in y are missing")
-    schema = Schema.infer(frame, kinds=column_types)
     samplers = _samplers_by_name(sampler, column_types)
     for one in samplers.values():
         if not hasattr(one, "fit_resample") or isinstance(one, type):
             raise TypeError(
                 f"sampler must be an over-sampler, such as LLMOverSampler() or SMOTE(); got {one!r}"
             )
+    found = _unlearned(frame, CallerType.of(X), samplers, column_types or {})
+    tried = {name: _on_learned_columns(one, frame) for name, one in samplers.items()}
+    frame = without(frame, found)
+    schema = Schema.infer(frame, kinds=column_types)
+    for one in tried.values():
         _check_constraints(one, frame, labels)
     if (cost_fn is None) != (cost_fp is None):
         raise ValueError(
@@ -186,7 +193,7 @@ def compare(
     cv = cross_validate(
         frame,
         labels,
-        default_strategies(samplers),
+        default_strategies(tried),
         _by_name(classifiers),
         positive=positive,
         n_folds=n_folds,
@@ -228,6 +235,7 @@ def compare(
         holdout=holdout,
         verdict=verdict,
         notes=notes,
+        unlearned=found,
         random_state=random_state,
     )
     return Comparison(verdict, cv, Report(summary))
@@ -250,6 +258,33 @@ def _samplers_by_name(sampler: Any, column_types: Mapping[Any, str] | None) -> d
     if not sampler:
         raise ValueError("sampler must name at least one over-sampler")
     return dict(sampler)
+
+
+def _unlearned(
+    X: pd.DataFrame,
+    X_type: CallerType,
+    samplers: Mapping[str, Any],
+    column_types: Mapping[Any, str],
+) -> list[UnlearnedColumn]:
+    """Return the columns that an over-sampler does not learn: no classifier gets them."""
+    ours = [one for one in samplers.values() if hasattr(one, "passthrough_columns")]
+    if not ours:
+        ids = None if X_type.kind in ("array", "list") else "auto"
+        return unlearned_columns(X, id_columns=ids, described=column_types)
+    found = [one for own in ours for one in own._find_unlearned(X, X_type)]
+    return list({column.name: column for column in found}.values())
+
+
+def _on_learned_columns(sampler: Any, X: pd.DataFrame) -> Any:
+    """Return an over-sampler for tables without the columns that are not learned."""
+    if not hasattr(sampler, "passthrough_columns"):
+        return sampler
+    return clone(sampler).set_params(
+        column_types=sampler._column_types(X),  # features of which were given by position
+        categorical_features="auto",
+        id_columns=None,
+        passthrough_columns=None,
+    )
 
 
 def _sampler_to_show(names: Collection[str], with_rows: Collection[str], to_use: str | None) -> str:

@@ -21,6 +21,7 @@ from safetensors.torch import save_file as save_weights
 
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import CallerType
+from counterpoise.columns._unlearned import UnlearnedColumn, with_unlearned
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._layout import build_layout
 from counterpoise.constraints._set import ConstraintSet
@@ -75,6 +76,8 @@ _ATTRIBUTES: dict[str, type] = {
     "recipe_": Recipe,
     "sampling_strategy_": dict,
     "timings_": dict,
+    "unlearned_columns_": list,
+    "_n_new": int,
     "_X_type": CallerType,
     "_y_type": CallerType,
     "_generation_batch_size": int,
@@ -224,12 +227,17 @@ def _load_attributes(cls: Any, record: _Sampler, device: str | None) -> Any:
         raise ModelError(f"the generation batch size is {sampler._generation_batch_size}")
     schema = Schema.from_dict(record.schema)
     sampler.schema_ = Schema(schema.columns[1:])
-    sampler.n_features_in_ = len(sampler.schema_)
+    if not all(isinstance(column, UnlearnedColumn) for column in sampler.unlearned_columns_):
+        raise ModelError("unlearned_columns_ holds something else")
     feature_names = [column.name for column in sampler.schema_]
+    for column in sampler.unlearned_columns_:
+        feature_names.insert(column.position, column.name)
+    sampler.n_features_in_ = len(feature_names)
     if all(isinstance(name, str) for name in feature_names):  # as in scikit-learn
         sampler.feature_names_in_ = np.array(feature_names, dtype=object)
     empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64)).to_frame()
-    for type_, rows in (sampler._X_type, empty.iloc[:, 1:]), (sampler._y_type, empty.iloc[:, 0]):
+    X = with_unlearned(empty.iloc[:, 1:], sampler.unlearned_columns_, 0)
+    for type_, rows in (sampler._X_type, X), (sampler._y_type, empty.iloc[:, 0]):
         if type_.kind not in _KINDS:
             raise ModelError(f"there is no kind of table {type_.kind!r}")
         type_.restore(rows)  # raises where the type contradicts itself or the columns

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 from counterpoise.columns._frames import CallerType
 from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
+from counterpoise.columns._unlearned import UnlearnedColumn
 from counterpoise.constraints import Relation
 from counterpoise.constraints import _base as constraints
 from counterpoise.errors import ModelError, SchemaError
@@ -24,6 +25,11 @@ from counterpoise.models import _backbone as backbones
 from counterpoise.persistence._selection import ESTIMATORS
 from counterpoise.recipes import Recipe
 
+_RECORDS: dict[str, type] = {
+    "caller": CallerType,
+    "relation": Relation,
+    "unlearned": UnlearnedColumn,
+}
 _MAX_TEXT_ITEM = 2**20
 """Bytes of one element of an array of strings; a forged one must not fill the memory."""
 
@@ -41,9 +47,9 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
                 )
             params = value.get_params(deep=False)
             return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
-        case CallerType() | Relation():
+        case CallerType() | Relation() | UnlearnedColumn():
             own = {field.name: getattr(value, field.name) for field in fields(value)}
-            tag = "caller" if isinstance(value, CallerType) else "relation"
+            tag = next(tag for tag, known in _RECORDS.items() if type(value) is known)
             return {tag: {key: encode(item, key) for key, item in own.items()}}
         case np.random.RandomState():
             return {"none": None}  # the sampler's own generator has its state
@@ -80,8 +86,8 @@ def decode(encoded: Any) -> Any:
             )
         cls: Any = known[name]
         return cls(**{key: decode(item) for key, item in params.items()})
-    if tag in ("caller", "relation"):
-        cls = CallerType if tag == "caller" else Relation
+    if tag in _RECORDS:
+        cls = _RECORDS[tag]
         return cls(**{key: decode(item) for key, item in content.items()})
     if tag in ("list", "tuple"):
         items = [decode(item) for item in _list(content)]

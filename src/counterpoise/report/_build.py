@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns import Column, Schema
 from counterpoise.columns._frames import as_frame, as_labels
+from counterpoise.columns._unlearned import UnlearnedColumn, without
 from counterpoise.constraints import Relation
 from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
@@ -109,7 +110,9 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
     target, timings = sampler._y_type.name, getattr(sampler, "timings_", {})
     held_out = None
     if holdout is not None:
-        X_held_out = as_frame(holdout[0]).set_axis(X.columns, axis=1)
+        unlearned = getattr(sampler, "unlearned_columns_", ())
+        learned = without(as_frame(holdout[0]), unlearned)
+        X_held_out = learned.set_axis(X.columns, axis=1)
         held_out = LabelledRows(X_held_out, pd.Series(np.asarray(as_labels(holdout[1]))))
     summary = summarize(
         LabelledRows(X.iloc[:n_real], y.iloc[:n_real]),
@@ -126,6 +129,7 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
         holdout=held_out,
         provenance=getattr(sampler, "provenance_", None),
         relations=getattr(sampler, "relations_", ()),
+        unlearned=getattr(sampler, "unlearned_columns_", ()),
     )
     return Report(summary)
 
@@ -143,13 +147,15 @@ def summarize(
     relations: Sequence[Relation] = (),
     verdict: Verdict | None = None,
     notes: Sequence[str] = (),
+    unlearned: Sequence[UnlearnedColumn] = (),
     random_state: int = 0,
 ) -> Summary:
     """Compute everything that a report says.
 
     `real` are the rows that the generator was trained on, `holdout` real rows that it has not seen,
     `target` is the name of the balanced column, `provenance` and `relations` are those of
-    `LLMOverSampler`, and `random_state` draws what is shown where there is too much.
+    `LLMOverSampler`, `unlearned` are columns that are in no row here, and `random_state` draws what
+    is shown where there is too much.
     """
     counts, made = (rows.y.value_counts() for rows in (real, synthetic))
     rng = np.random.default_rng(random_state)
@@ -175,7 +181,10 @@ def summarize(
             ClassCount(str(class_), int(n), int(made.get(class_, 0)))
             for class_, n in counts.items()
         ),
-        facts=column_facts(real.X, schema),
+        facts=(
+            *column_facts(real.X, schema),
+            *(ColumnFacts(str(c.name), c.kind, c.text, c.missing_share) for c in unlearned),
+        ),
         sections=tuple(sections),
         run=run,
         verdict=verdict,

@@ -185,8 +185,8 @@ def warn_about_identifiers(features: Table) -> None:
         if len(set(values)) == len(features):
             warnings.warn(
                 f"column {column.name!r} has another value in every row, like an identifier; "
-                f"generated rows get {column.generated_values}. If it means nothing, drop the "
-                "column before resampling",
+                f"generated rows get {column.generated_values}. If it means nothing, name it in "
+                "id_columns",
                 stacklevel=2,
             )
 
