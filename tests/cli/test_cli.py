@@ -182,6 +182,8 @@ def test_options_reach_the_sampler(shell: Shell, table: str) -> None:
     assert code == 0
     assert shell.sampler.arguments == {
         "sampling_strategy": "auto",
+        "id_columns": "auto",
+        "passthrough_columns": None,
         "model": PretrainedModel("smollm2-135m", n_layers=8, learning_rate=1e-3),
         "recipe": get_recipe(
             "imbllm", interpolation=None, epochs=3, temperature=0.7, digit_tokens=True

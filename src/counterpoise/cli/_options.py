@@ -314,7 +314,7 @@ _further_sampler_options = grouped(
             metavar,
             summary("constraints", name),
             parse,
-            cls=RareOption if name == "RangeMargin" else click.Option,
+            cls=click.Option if name in ("Range", "Categories") else RareOption,
         )
         for flag, (name, metavar, parse) in _CONSTRAINTS.items()
     ),

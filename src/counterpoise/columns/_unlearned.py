@@ -101,6 +101,11 @@ def _is_dense(n: int, low: int, high: int) -> bool:
     return n * n / (2 * (high - low + 1)) >= _MIN_EXPECTED_REPEATS
 
 
+def _counts_up(numbers: Sequence[int]) -> bool:
+    low, high = min(numbers), max(numbers)
+    return 2 * len(numbers) > high - low or _is_dense(len(numbers), low, high)
+
+
 def _are_dates(texts: Sequence[str]) -> bool:
     some = pd.Series(texts[:_MIN_ROWS])
     with warnings.catch_warnings(action="ignore"):
@@ -188,7 +193,7 @@ class UnlearnedColumn:
                 "with `astype(str)`, or carry it along in `passthrough_columns`.",
             )
         counted = _counted(values)
-        if counted is not None and _is_dense(len(values), min(counted[1]), max(counted[1])):
+        if counted is not None and _counts_up(counted[1]):
             prefix, numbers = counted
             width = min(map(len, values)) - len(prefix)
             is_padded = any(value[len(prefix)] == "0" for value in values)
@@ -266,7 +271,7 @@ class UnlearnedColumn:
 def _free_integers(numbers: list[int], dtype: Any) -> dict[str, Any]:
     """Return the fields for numbers: above the largest if they count up, else of their width."""
     low, high = min(numbers), max(numbers)
-    if _is_dense(len(numbers), low, high):
+    if _counts_up(numbers):
         return {"low": high + 1}
     own = getattr(dtype, "numpy_dtype", dtype)
     most = np.iinfo(own).max if own.kind in "iu" else 2**53
