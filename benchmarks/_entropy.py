@@ -334,7 +334,7 @@ class SamplerRows:
         return self._permutation in ("none", "condition-first")
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> DrawnRows:
-        from counterpoise._progress import Progress
+        from counterpoise._progress import Stage
         from counterpoise.generation._decoding import Sampling, generate
         from counterpoise.generation._prompts import draw_generation_orders, draw_prompts
 
@@ -351,7 +351,7 @@ class SamplerRows:
             Sampling(self._temperature),
             device=self._generator.device,
             rng=rng,
-            progress=Progress(),
+            advance=Stage(),
         )
         strata = np.searchsorted(self._features, orders[:, 1]).astype(np.int64)
         return DrawnRows(table.codes, orders, strata)

@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from counterpoise._progress import Progress
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
+from counterpoise.generation._rejection_sampling import Drawing
 from counterpoise.models._language_model import resolve_device
 from counterpoise.models._llama import compact_model
 from counterpoise.recipes import Recipe
@@ -74,7 +74,7 @@ def untrained_rows(
         Sampling(batch_size=32),
         ready.constraints,
         rng=np.random.default_rng(seed),
-        progress=Progress(),
+        drawing=Drawing(),
         fixed=codes,
     )
     frame: pd.DataFrame = ready.constraints.layout.split(rows.table).to_frame().iloc[:, 1:]

@@ -1,18 +1,26 @@
-"""Progress of long work: silent unless asked for, and then on stderr.
+"""Progress of long work: log lines for services, and where asked for a bar on stderr.
 
-A terminal gets a bar with rate and remaining time, a log file a line every ten seconds, and one
-when a stage ends.
+Each stage has a line in the log (`logging`, logger ``counterpoise``, level INFO) where it begins
+and where it ends. A terminal also gets a bar with rate and remaining time, a redirected stderr a
+line every ten seconds, and one when a stage ends.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, TypeAlias
 
-_LOG_INTERVAL_S = 10.0
+Advance: TypeAlias = Callable[[int], object]
+"""Takes how much was done since the last call."""
+
+_LOG = logging.getLogger("counterpoise")
+
+_LINE_INTERVAL_S = 10.0
 """Seconds between two lines of one stage where stderr is not a terminal."""
 
 _LINE = (
@@ -22,84 +30,143 @@ _LINE = (
 
 
 class Stage:
-    """One piece of work of a known size; call it with what was done since the last call."""
+    """One piece of work; call it with what was done since the last call."""
+
+    def __init__(self, total: int = 0) -> None:
+        self.n, self.total = 0, total
+        self.text = ""
 
     def __call__(self, n: int = 1) -> None:
-        pass
+        """Add `n`, which is negative where less was done than thought."""
+        self.n += n
 
     def note(self, text: str) -> None:
         """Show `text` (a loss, say) behind the meter, until the next note."""
+        self.text = text
+
+    def close(self, *, is_finished: bool) -> None:
+        """End the stage, with all of it done if it is finished, however much that was."""
+        if is_finished:
+            self.total = self.n
 
 
 class Progress:
-    """Where long work reports to; this one shows nothing."""
+    """Where long work reports to; this one writes to the log only."""
 
     @contextmanager
-    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:  # noqa: ARG002
-        """Open the stage `name` of `total` units; leaving the block closes it, finished or not.
+    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
+        """Open the stage `name` of `total` units; leaving the block closes it.
 
         `unit` is its name in the plural, such as ``"rows"``.
         """
-        yield Stage()
+        _LOG.info("%s: %s %s to do", name, f"{total:,}", unit)
+        started = time.perf_counter()
+        stage = self._open(name, total, unit)
+        is_finished = False
+        try:
+            yield stage
+            is_finished = True
+        finally:
+            stage.close(is_finished=is_finished)
+            done = f"{stage.n:,} {unit} in {time.perf_counter() - started:.1f} s"
+            more = f", {stage.text}" if stage.text else ""
+            _LOG.info("%s: %s%s%s", name, "" if is_finished else "ended after ", done, more)
+
+    def say(self, text: str) -> None:
+        """Report a line that belongs to no stage."""
+        _LOG.info("%s", text)
+
+    def _open(self, name: str, total: int, unit: str) -> Stage:  # noqa: ARG002
+        return Stage(total)
 
 
 class BarProgress(Progress):
-    """A bar for each stage on a terminal, a line now and then in a log; by default on stderr."""
+    """A bar for each stage on a terminal, a line now and then elsewhere; by default on stderr."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
-    @contextmanager
-    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
-        stream = self._stream or sys.stderr
-        stage_class = _BarStage if stream.isatty() else _LogStage
-        stage = stage_class(total=total, desc=f"{name}: ", unit=f" {unit}", file=stream)
-        try:
-            yield stage
-        finally:
-            stage.close()
+    def say(self, text: str) -> None:
+        super().say(text)
+        _Shown(self._stream).write(f"{text}\n")
+
+    def _open(self, name: str, total: int, unit: str) -> Stage:
+        stream = _Shown(self._stream)
+        stage_class = _BarStage if stream.isatty() else _LineStage
+        return stage_class(total, desc=f"{name}: ", unit=f" {unit}", file=stream)
 
 
 def make_progress(verbose: bool) -> Progress:
-    """Return a progress on stderr if `verbose`, else a silent one."""
+    """Return a progress on stderr if `verbose`, else one that only writes to the log."""
     return BarProgress() if verbose else Progress()
 
 
+class _Shown:
+    """A stream that drops what cannot be written: a closed or full stderr ends no work."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream: Any = stream or sys.stderr  # None where there is no console
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            self._stream.write(text)
+            self._stream.flush()
+
+    def flush(self) -> None:
+        pass
+
+    def isatty(self) -> bool:
+        with suppress(OSError, ValueError, AttributeError):
+            return bool(self._stream.isatty())
+        return False
+
+    def __getattr__(self, name: str) -> Any:  # tqdm asks for the encoding and the width
+        return getattr(self._stream, name)
+
+
 class _BarStage(Stage):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, total: int, **options: Any) -> None:
         from tqdm import tqdm
 
+        super().__init__(total)
         # disable=False: TQDM_DISABLE, which silences other libraries' bars, is not meant for ours
-        self._bar: Any = tqdm(disable=False, dynamic_ncols=True, mininterval=0.2, **options)
+        self._bar: Any = tqdm(
+            total=total, disable=False, dynamic_ncols=True, mininterval=0.2, **options
+        )
 
     def __call__(self, n: int = 1) -> None:
+        super().__call__(n)
+        self._bar.total = max(self.total, self.n)
         self._bar.update(n)
 
     def note(self, text: str) -> None:
+        super().note(text)
         self._bar.set_postfix_str(text, refresh=False)
 
-    def close(self) -> None:
+    def close(self, *, is_finished: bool) -> None:
+        super().close(is_finished=is_finished)
+        self._bar.total = self.total
+        self._bar.refresh()
         self._bar.close()
 
 
-class _LogStage(_BarStage):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(bar_format=_LINE, delay=math.inf, **options)  # shows nothing by itself
-        self._last_line_s, self._n_shown = 0.0, -1
+class _LineStage(_BarStage):
+    def __init__(self, total: int, **options: Any) -> None:
+        super().__init__(total, bar_format=_LINE, delay=math.inf, **options)  # shows nothing itself
+        self._last_line_s = 0.0
 
     def __call__(self, n: int = 1) -> None:
         super().__call__(n)
         elapsed_s = self._bar.format_dict["elapsed"]
-        if elapsed_s - self._last_line_s >= _LOG_INTERVAL_S:
+        if elapsed_s - self._last_line_s >= _LINE_INTERVAL_S and self.n < self.total:
             self._last_line_s = elapsed_s
             self._write_line()
 
-    def close(self) -> None:
-        if self._bar.n != self._n_shown:
-            self._write_line()
-        super().close()
+    def close(self, *, is_finished: bool) -> None:
+        Stage.close(self, is_finished=is_finished)
+        self._bar.total = self.total
+        self._write_line()
+        self._bar.close()
 
     def _write_line(self) -> None:
-        self._n_shown = self._bar.n
         self._bar.fp.write(str(self._bar))
-        self._bar.fp.flush()

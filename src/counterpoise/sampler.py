@@ -37,7 +37,7 @@ from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import free_decoding_stats
 from counterpoise.generation._generator import provenance
 from counterpoise.generation._prompts import read_fixed_values
-from counterpoise.generation._rejection_sampling import GeneratedRows, RejectionStats
+from counterpoise.generation._rejection_sampling import Drawing, GeneratedRows, RejectionStats
 from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
@@ -442,10 +442,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         label = self._trained_class(class_)
         first = self._n_new if random_state is None else self.n_synthetic_
         self._n_new = max(self._n_new, first + n_samples)
-        return (
-            self._sample_chunk(min(chunk_size, n_samples - at), label, fixed, rng, first + at)
-            for at in range(0, max(n_samples, 1), chunk_size)
-        )
+        return self._chunks(n_samples, chunk_size, label, fixed, rng, first)
 
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return the log-likelihood of each row under the trained model, given its class.
@@ -752,18 +749,24 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         layout, real_rows = self._constraint_set.layout, self._constraint_set.real_rows
         assert real_rows is not None
         real, n_copies = RealRows.of(real_rows), 0
-        frames, origins, seconds = [], [], 0.0
+        frames, origins = [], []
         self.rejection_stats_: dict[Any, RejectionStats] = {}
-        for class_, n in n_rows.items():
-            started = time.perf_counter()
-            rows, self.rejection_stats_[class_] = self._sample(n, class_, {}, self._rng)
-            seconds += time.perf_counter() - started
-            table = layout.split(rows.table)
-            n_copies += int(real.has(table).sum())
-            frames.append(table.to_frame())
-            origins.append(provenance(rows, observed, layout))
-            if self.recipe_.decoding == "free":
-                origins[-1]["invalid_cells"] = rows.n_invalid
+        started, generated, n_in_all = time.perf_counter(), [], sum(n_rows.values())
+        with self._drawing(n_in_all) as drawing:
+            for class_, n in n_rows.items():
+                rows, stats_of_class = self._sample(n, class_, {}, self._rng, drawing)
+                generated.append(rows)
+                self.rejection_stats_[class_] = stats_of_class
+        seconds = time.perf_counter() - started
+        progress = make_progress(self.verbose)
+        with progress.stage("finding nearest real rows", total=n_in_all, unit="rows") as advance:
+            for rows in generated:
+                table = layout.split(rows.table)
+                n_copies += int(real.has(table).sum())
+                frames.append(table.to_frame())
+                origins.append(provenance(rows, observed, layout, advance))
+                if self.recipe_.decoding == "free":
+                    origins[-1]["invalid_cells"] = rows.n_invalid
         whole = pd.concat(frames, ignore_index=True)
         self.provenance_ = pd.concat(origins, ignore_index=True)
         self.copy_rate_ = n_copies / len(whole)
@@ -776,7 +779,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return whole
 
     def _sample(
-        self, n_rows: int, class_: Any, fixed: Mapping[int, int], rng: np.random.Generator
+        self,
+        n_rows: int,
+        class_: Any,
+        fixed: Mapping[int, int],
+        rng: np.random.Generator,
+        drawing: Drawing,
     ) -> tuple[GeneratedRows, RejectionStats]:
         recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
         return self.generator_.sample(
@@ -785,7 +793,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size),
             self._constraint_set,
             rng=rng,
-            progress=make_progress(self.verbose),
+            drawing=drawing,
             fixed=fixed,
         )
 
@@ -796,18 +804,27 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         for constraint in self.constraints_:
             constraint.accepts(empty)
 
-    def _sample_chunk(
+    def _chunks(
         self,
-        n_rows: int,
+        n_samples: int,
+        chunk_size: int,
         class_: Any,
         fixed: Mapping[int, int],
         rng: np.random.Generator,
-        start: int,
-    ) -> tuple[Any, Any]:
-        rows, _ = self._sample(n_rows, class_, fixed, rng)
-        frame = self._constraint_set.layout.split(rows.table).to_frame()
-        X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, start)
-        return self._X_type.restore(X), self._y_type.restore(frame.iloc[:, 0])
+        first: int,
+    ) -> Iterator[tuple[Any, Any]]:
+        with self._drawing(n_samples) as drawing:
+            for at in range(0, max(n_samples, 1), chunk_size):
+                n_rows = min(chunk_size, n_samples - at)
+                rows, _ = self._sample(n_rows, class_, fixed, rng, drawing)
+                frame = self._constraint_set.layout.split(rows.table).to_frame()
+                X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, first + at)
+                yield self._X_type.restore(X), self._y_type.restore(frame.iloc[:, 0])
+
+    @contextmanager
+    def _drawing(self, n_rows: int) -> Iterator[Drawing]:
+        with make_progress(self.verbose).stage("generating", total=n_rows, unit="rows") as stage:
+            yield Drawing(stage)
 
     def _trained_class(self, class_: Any) -> Any:
         """Return the class to be generated, which the model must have been trained on."""

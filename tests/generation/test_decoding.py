@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from counterpoise._progress import Progress
+from counterpoise._progress import Stage
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.generation import _decoding as generation
 from counterpoise.generation._decoding import Sampling, choose, generate
@@ -125,7 +125,7 @@ def test_batched_generation_equals_a_naive_one_row_at_a_time(written, kind, monk
         Sampling(batch_size=24),
         device=CPU,
         rng=np.random.default_rng(0),
-        progress=Progress(),
+        advance=Stage(),
     )
     assert (generated.codes == MISSING).any(), "missing values are among what is written"
     assert len({len(t) for t in turns.values()}) > 2, "rows of different lengths"
@@ -161,7 +161,7 @@ def test_training_scores_what_generation_draws(written, kind):
         Sampling(batch_size=17),
         device=CPU,
         rng=np.random.default_rng(1),
-        progress=Progress(),
+        advance=Stage(),
     )
     token_batch = serialize(generated, serializer).token_batch(np.arange(len(codes)), orders)
     with torch.no_grad():
@@ -182,7 +182,7 @@ def test_every_row_is_valid_and_prompts_are_kept(written, kind):
         Sampling(temperature=3.0, batch_size=64),  # as wild as it gets
         device=CPU,
         rng=np.random.default_rng(0),
-        progress=Progress(),
+        advance=Stage(),
     )
     assert len(generated) == 100
     assert not generated.invalid_cells().any()
@@ -243,7 +243,7 @@ def test_free_text_is_written_and_decoded():
             Sampling(batch_size=20),
             device=CPU,
             rng=np.random.default_rng(0),
-            progress=Progress(),
+            advance=Stage(),
         )
         notes = generated.to_frame()["note"]
         longest = max(len(text) for text in texts if text)
@@ -277,7 +277,7 @@ def test_free_text_has_its_forced_characters_too(name, texts, tmp_path):
         Sampling(batch_size=16),
         device=CPU,
         rng=np.random.default_rng(0),
-        progress=Progress(),
+        advance=Stage(),
     )
     notes = generated.to_frame()["note"]
     assert notes.str.len().between(min(map(len, texts)), max(map(len, texts))).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from counterpoise._progress import Progress
+from counterpoise._progress import Stage
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models import get_model
@@ -55,7 +55,7 @@ def test_it_writes_what_a_naive_reference_writes(model, batch_size):
     rng = np.random.default_rng(0)
     given = prompts()
     tokens, log_likelihood = generate_text(
-        model, given, N_TOKENS, sampling, device=CPU, rng=rng, progress=Progress()
+        model, given, N_TOKENS, sampling, device=CPU, rng=rng, advance=Stage()
     )
     assert tokens.shape == (3, N_TOKENS)
     for row, length in enumerate(given.lengths):
@@ -68,7 +68,7 @@ def test_a_prompt_that_is_too_long_is_cut(model):
     sampling = Sampling(batch_size=8)
     rng = np.random.default_rng(0)
     tokens, log_likelihood = generate_text(
-        model, prompts(), 3, sampling, device=CPU, rng=rng, progress=Progress()
+        model, prompts(), 3, sampling, device=CPU, rng=rng, advance=Stage()
     )
     assert tokens[1].tolist() == [START, 3, 9]
     assert log_likelihood[1] == 0.0

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
-from counterpoise._progress import Progress
+from counterpoise._progress import Stage
 from counterpoise.generation._decoding import Sampling
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.training._fit import is_worth_it, refines
@@ -43,7 +43,7 @@ def unrefined() -> LLMOverSampler:
 def share_kept(sampler: LLMOverSampler, selection_classifier: LLMOverSampler) -> float:
     """Of 1,000 rows as one sampler's model generates them, the share that another's selects."""
     generated = sampler.generator_.generate(
-        0, 1000, Sampling(), rng=np.random.default_rng(1), progress=Progress()
+        0, 1000, Sampling(), rng=np.random.default_rng(1), advance=Stage()
     )
     selection = selection_classifier.generator_.selection_classifier
     assert selection is not None

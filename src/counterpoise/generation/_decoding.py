@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counterpoise._progress import Progress
+from counterpoise._progress import Advance
 from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.generation._restricting import FREE, Limits, RestrictedCells
 from counterpoise.grammar._automaton import END
@@ -35,7 +35,7 @@ def generate(
     *,
     device: Device,
     rng: np.random.Generator,
-    progress: Progress,
+    advance: Advance,
     restricted: RestrictedCells | None = None,
 ) -> tuple[Table, FloatArray]:
     """Complete `prompts`: fill every ``ABSENT`` cell, and change no other.
@@ -55,19 +55,18 @@ def generate(
     torch_generator = torch.Generator(device=device.device)
     allowed = serializer.grammar.allowed
     barred = device.tensor(np.where(allowed, np.float32(0), np.float32(-np.inf)))
-    with progress.stage("generating", total=n_rows, unit="rows") as advance:
-        for start in range(0, n_rows, sampling.batch_size):
-            torch_generator.manual_seed(int(rng.integers(2**63)))
-            rows = np.arange(start, min(start + sampling.batch_size, n_rows))
-            batch = _Batch(serializer, prompts.take(rows), orders[rows], restricted)
-            cache = model.open_cache(len(rows), device)
-            _generate_batch(cache, batch, barred, sampling, device, torch_generator)
-            codes[rows] = batch.codes
-            log_likelihood[rows] = batch.log_likelihood
-            for row, column, string in batch.strings:
-                codes[start + row, column] = len(texts[column])
-                texts[column].append(string)
-            advance(len(rows))
+    for start in range(0, n_rows, sampling.batch_size):
+        torch_generator.manual_seed(int(rng.integers(2**63)))
+        rows = np.arange(start, min(start + sampling.batch_size, n_rows))
+        batch = _Batch(serializer, prompts.take(rows), orders[rows], restricted)
+        cache = model.open_cache(len(rows), device)
+        _generate_batch(cache, batch, barred, sampling, device, torch_generator)
+        codes[rows] = batch.codes
+        log_likelihood[rows] = batch.log_likelihood
+        for row, column, string in batch.strings:
+            codes[start + row, column] = len(texts[column])
+            texts[column].append(string)
+        advance(len(rows))
     frozen = {column: tuple(strings) for column, strings in texts.items()}
     return Table(prompts.schema, codes, frozen), log_likelihood
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from counterpoise._progress import Progress
+from counterpoise._progress import Advance
 from counterpoise.columns import ABSENT, MISSING, Column, Table, TextColumn
 from counterpoise.columns._base import MISSING_WORD
 from counterpoise.generation._decoding import Sampling, choose
@@ -38,7 +38,7 @@ def generate_text(
     *,
     device: Device,
     rng: np.random.Generator,
-    progress: Progress,
+    advance: Advance,
 ) -> tuple[IntArray, FloatArray]:
     """Continue each of `prompts` up to `n_tokens` in all; a longer prompt is cut.
 
@@ -52,26 +52,25 @@ def generate_text(
     log_likelihood = np.zeros(n_rows)
     model.eval()
     generator = torch.Generator(device=device.device)
-    with progress.stage("generating", total=n_rows, unit="rows") as advance:
-        for start in range(0, n_rows, sampling.batch_size):
-            generator.manual_seed(int(rng.integers(2**63)))
-            batch = tokens[start : start + sampling.batch_size]  # a view: filled in place
-            lengths = np.minimum(prompts.lengths[start : start + len(batch)], n_tokens)
-            n_read = 0
-            cache = model.open_cache(len(batch), device)
-            while (shortest := int(lengths.min())) < n_tokens:
-                # 1. read as much as every row has; score what may follow in those that end there
-                pending = batch[:, n_read:shortest]
-                rows = np.flatnonzero(lengths == shortest)
-                logits = cache.read(pending, np.full_like(pending, NO_COLUMN_TOKEN), rows)
-                n_read = shortest
-                # 2. choose any token but the start of a row
-                logits[:, START] = -torch.inf
-                choice, log_probability = choose(logits, sampling, generator)
-                batch[rows, shortest] = choice.cpu().numpy()
-                log_likelihood[start + rows] += log_probability.double().cpu().numpy()
-                lengths[rows] += 1
-            advance(len(batch))
+    for start in range(0, n_rows, sampling.batch_size):
+        generator.manual_seed(int(rng.integers(2**63)))
+        batch = tokens[start : start + sampling.batch_size]  # a view: filled in place
+        lengths = np.minimum(prompts.lengths[start : start + len(batch)], n_tokens)
+        n_read = 0
+        cache = model.open_cache(len(batch), device)
+        while (shortest := int(lengths.min())) < n_tokens:
+            # 1. read as much as every row has; score what may follow in those that end there
+            pending = batch[:, n_read:shortest]
+            rows = np.flatnonzero(lengths == shortest)
+            logits = cache.read(pending, np.full_like(pending, NO_COLUMN_TOKEN), rows)
+            n_read = shortest
+            # 2. choose any token but the start of a row
+            logits[:, START] = -torch.inf
+            choice, log_probability = choose(logits, sampling, generator)
+            batch[rows, shortest] = choice.cpu().numpy()
+            log_likelihood[start + rows] += log_probability.double().cpu().numpy()
+            lengths[rows] += 1
+        advance(len(batch))
     return tokens, log_likelihood
 
 

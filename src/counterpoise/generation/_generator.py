@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from counterpoise._progress import Progress
+from counterpoise._progress import Advance
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._layout import Layout
 from counterpoise.constraints._set import ConstraintSet
@@ -27,6 +27,7 @@ from counterpoise.generation._rejection_sampling import (
     DRAWS_PER_LABELLED_ROW,
     DRAWS_PER_ROW,
     Accept,
+    Drawing,
     GeneratedRows,
     RejectionStats,
     draw_accepted,
@@ -60,7 +61,7 @@ class RowGenerator:
         sampling: Sampling,
         *,
         rng: np.random.Generator,
-        progress: Progress,
+        advance: Advance,
         given: Mapping[int, IntArray] | None = None,
         restricted: RestrictedCells | None = None,
     ) -> GeneratedRows:
@@ -77,7 +78,7 @@ class RowGenerator:
             prompts.codes[:, position] = codes
         orders = draw_generation_orders(prompts.codes, conditions, self.recipe.permutation, rng)
         n_invalid = np.zeros(n_rows, dtype=np.int64)
-        how: dict[str, Any] = {"device": self.device, "rng": rng, "progress": progress}
+        how: dict[str, Any] = {"device": self.device, "rng": rng, "advance": advance}
         with self.device.threads():
             if self.parser is None:
                 table, log_likelihood = generate(
@@ -109,7 +110,7 @@ class RowGenerator:
         constraints: ConstraintSet,
         *,
         rng: np.random.Generator,
-        progress: Progress,
+        drawing: Drawing,
         fixed: Mapping[int, int] | None = None,
     ) -> tuple[GeneratedRows, RejectionStats]:
         """Generate exactly `n_rows` rows of a class that satisfy the constraints.
@@ -132,7 +133,7 @@ class RowGenerator:
                 n,
                 sampling,
                 rng=rng,
-                progress=progress,
+                advance=drawing,
                 given=given,
                 restricted=restricted,
             )
@@ -159,13 +160,16 @@ class RowGenerator:
             {**accept, **constraints.accepts()},
             select,
             selection_draws_per_row=0 if select is None else select.draws_per_row,
+            drawing=drawing,
             class_=class_,
             max_draws_per_row=DRAWS_PER_LABELLED_ROW if accept else DRAWS_PER_ROW,
             advice="; ".join([*advice, *constraints.advice(label)]),
         )
 
 
-def provenance(rows: GeneratedRows, observed: Table, layout: Layout) -> pd.DataFrame:
+def provenance(
+    rows: GeneratedRows, observed: Table, layout: Layout, advance: Advance
+) -> pd.DataFrame:
     """Return where the rows of one class came from; see `LLMOverSampler.provenance_`.
 
     `observed` are the real rows as they are, label first.
@@ -173,25 +177,23 @@ def provenance(rows: GeneratedRows, observed: Table, layout: Layout) -> pd.DataF
     table, joined = layout.split(rows.table), layout.members
     frame = table.to_frame()
 
-    def condition(row: int, position: int) -> tuple[Any, Any]:
-        """Column and value; tuples for a fixed combination."""
-        if position == LABEL_ONLY:
-            return None, None
-        members = joined[position]
-        columns = tuple(table.schema[member].name for member in members)
-        values = tuple(frame.iat[row, member] for member in members)
-        return (columns, values) if len(members) > 1 else (columns[0], values[0])
-
-    conditions = [condition(row, position) for row, position in enumerate(rows.condition.tolist())]
+    columns, values = np.empty((2, len(frame)), dtype=object)
+    for position in np.unique(rows.condition[rows.condition != LABEL_ONLY]).tolist():
+        members, prompted = joined[position], np.flatnonzero(rows.condition == position)
+        names = tuple(table.schema[member].name for member in members)
+        cells = list(zip(*(frame.iloc[prompted, member] for member in members), strict=True))
+        for at, cell in zip(prompted.tolist(), cells, strict=True):
+            # tuples for a fixed combination
+            columns[at], values[at] = (names, cell) if len(members) > 1 else (names[0], cell[0])
     of_class = np.flatnonzero(observed.codes[:, 0] == table.codes[0, 0])
     features = Schema(table.schema.columns[1:])  # not the label
     real, synthetic = encode(features, [observed.take(of_class).to_frame()], [frame])
-    distance, row = nearest(synthetic, real)
+    distance, row = nearest(synthetic, real, advance)
     return pd.DataFrame(
         {
             "class": frame.iloc[:, 0].to_numpy(),
-            "condition_column": pd.Series([column for column, _ in conditions], dtype=object),
-            "condition_value": pd.Series([value for _, value in conditions], dtype=object),
+            "condition_column": pd.Series(columns, dtype=object),
+            "condition_value": pd.Series(values, dtype=object),
             "log_likelihood": rows.log_likelihood,
             "nearest_distance": distance.astype(np.float64),
             "nearest_row": of_class[row],

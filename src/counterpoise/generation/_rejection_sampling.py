@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from counterpoise._progress import Stage
 from counterpoise.columns import Table
 from counterpoise.errors import DecodingError
 from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
@@ -59,6 +60,32 @@ class GeneratedRows:
         return cls(Table.concat([part.table for part in parts]), *stacked)
 
 
+class Drawing:
+    """Shows drawn rows as the accepted ones that they probably are, and then as those they are."""
+
+    def __init__(self, stage: Stage | None = None) -> None:
+        self._stage = stage or Stage()
+        self._n_accepted = self._n_rejected = self._n_pending = 0
+
+    def __call__(self, n: int) -> None:
+        """Count `n` rows that are not accepted or rejected yet."""
+        self._n_pending += n
+        n_decided = self._n_accepted + self._n_rejected
+        share = (self._n_accepted + 1) / (n_decided + 1)
+        self._show(self._n_accepted + int(share * self._n_pending))
+
+    def decide(self, n_accepted: int, n_rejected: int) -> None:
+        """Count `n_accepted` and `n_rejected` rows in place of those that were pending."""
+        self._n_accepted += n_accepted
+        self._n_rejected += n_rejected
+        self._n_pending = 0
+        self._stage.note(f"{self._n_accepted:,} accepted, {self._n_rejected:,} rejected")
+        self._show(self._n_accepted)
+
+    def _show(self, n: int) -> None:
+        self._stage(min(n, max(self._stage.total, self._n_accepted)) - self._stage.n)
+
+
 @dataclass(frozen=True, slots=True)
 class RejectionStats:
     """What it took to draw the rows asked for.
@@ -93,6 +120,7 @@ def draw_accepted(
     select: Select | None = None,
     *,
     selection_draws_per_row: int = 8,
+    drawing: Drawing | None = None,
     class_: Any = None,
     max_draws_per_row: int = DRAWS_PER_ROW,
     advice: str = "ask for fewer rows, or relax what rejects them",
@@ -101,10 +129,13 @@ def draw_accepted(
 
     `accept` are the tests of a row, by the reason for rejecting it. `select` chooses among those
     that are accepted, for `selection_draws_per_row` draws per row; then the best of the others are
-    taken. `class_` and `advice` are for the message of an error.
+    taken. `drawing` is what shows progress; `class_` and `advice` are for the message of an error.
     """
+    drawing = drawing or Drawing()
     if not accept and select is None:
-        return draw(n_rows), RejectionStats(n_rows, n_rows)
+        rows = draw(n_rows)
+        drawing.decide(n_rows, 0)
+        return rows, RejectionStats(n_rows, n_rows)
     bound = max(max_draws_per_row * n_rows, MIN_DRAWS)
     selection_bound = min(selection_draws_per_row * n_rows, bound)
     kept: list[GeneratedRows] = []
@@ -112,6 +143,7 @@ def draw_accepted(
     preferences: list[FloatArray] = []
     rejected = Counter[str]()
     n_drawn = n_kept = n_fallback = 0
+    n_told = 0, 0  # accepted and rejected
     # a round of few rows takes nearly as long as one of many, so draw some to spare
     n_next = n_rows + (0 if select is None else min(n_rows // 2, _MAX_SPARE_ROWS))
     while True:
@@ -138,6 +170,9 @@ def draw_accepted(
             select, n_fallback = None, len(best)
             rejected[NOT_SELECTED] -= n_fallback
             n_kept += n_fallback
+        n_rejected = sum(rejected.values())
+        drawing.decide(n_kept - n_told[0], n_rejected - n_told[1])
+        n_told = n_kept, n_rejected
         if n_kept == n_rows:
             stats = RejectionStats(n_rows, n_drawn, dict(rejected), n_fallback)
             return GeneratedRows.concat(kept), stats

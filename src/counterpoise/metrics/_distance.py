@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from counterpoise._progress import Advance
 from counterpoise.columns import Column, Schema
 from counterpoise.errors import SchemaError
 
@@ -127,7 +128,7 @@ def distances(rows: Rows, others: Rows) -> Distances:
     return result
 
 
-def nearest(rows: Rows, others: Rows) -> tuple[Distances, IntArray]:
+def nearest(rows: Rows, others: Rows, advance: Advance | None = None) -> tuple[Distances, IntArray]:
     """Distance of each of `rows` to the nearest of `others`, and its position there.
 
     Of several at the same distance, it is the first. Memory is bounded: no matrix of all pairs.
@@ -137,6 +138,8 @@ def nearest(rows: Rows, others: Rows) -> tuple[Distances, IntArray]:
     for chunk, matrix in _by_chunk(rows, others):
         position[chunk] = matrix.argmin(axis=1)
         distance[chunk] = matrix.min(axis=1)
+        if advance is not None:
+            advance(len(matrix))
     return distance, position
 
 

@@ -23,7 +23,7 @@ from counterpoise.columns import Table
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
-from counterpoise.generation._rejection_sampling import expected_draws
+from counterpoise.generation._rejection_sampling import Drawing, expected_draws
 from counterpoise.generation._selection import Likeliest, SelectionClassifier, fit_labeller
 from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
@@ -98,7 +98,9 @@ def fit(
             corpus = serialize(part, serializer)
             return corpus.unconstrained() if is_free else corpus
 
-        def train_on(rows: TrainingRows, n_samples: int, n_repeats: float = 0.0) -> History:
+        def train_on(
+            rows: TrainingRows, n_samples: int, name: str, n_repeats: float = 0.0
+        ) -> History:
             corpus = serialized(rows.corpus)
             network.check_length(corpus.longest)
             return train(
@@ -109,6 +111,7 @@ def fit(
                 device=model.device,
                 rng=rng,
                 progress=progress,
+                name=name,
                 held_out=None if rows.held_out is None else serialized(rows.held_out),
                 deadline=deadline,
                 n_repeats=n_repeats,
@@ -124,7 +127,9 @@ def fit(
         deadline = budget.deadline(prepared, n_deficit, progress)
         # 2. training with held-out rows
         first_weights = copy.deepcopy(network.state_dict()) if prepared.n_repeats else None
-        search, history = None, train_on(rows, prepared.plan.n_samples_seen, prepared.n_repeats)
+        name = "training with held-out rows" if prepared.n_repeats else "training"
+        n_samples, search = prepared.plan.n_samples_seen, None
+        history = train_on(rows, n_samples, name, prepared.n_repeats)
         if recipe.labelled_by == "xgboost":
             generator = replace(generator, labeller=fit_labeller(table, rng))
         if is_free:
@@ -139,7 +144,7 @@ def fit(
             every = training_rows(table, n_deficit, recipe, rng, holds_out=False)
             n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
             search, rows = history, every
-            history = train_on(rows, n_best)
+            history = train_on(rows, n_best, "training on all rows")
             generator = replace(generator, value_counts=rows.value_counts)
         # 4. refinement
         refinement = None
@@ -150,7 +155,8 @@ def fit(
                 sampling = Sampling(batch_size=model.generation_batch_size)
                 learned = selected_rows(generator, rows, n_deficit, sampling, rng, progress)
                 if learned is not None:
-                    refinement = train_on(learned, _REFINEMENT_EPOCHS * len(learned.corpus))
+                    n_samples = _REFINEMENT_EPOCHS * len(learned.corpus)
+                    refinement = train_on(learned, n_samples, "refinement")
     result = FitResult(generator, rows, history, search, refinement)
     stopped = [one for one in result.trainings if one.stopped_by == "max_time"]
     if stopped:
@@ -205,19 +211,24 @@ def selected_rows(
     if not always and not is_worth_it(n_rows, len(labels), 0, Likeliest.draws_per_row):
         return None  # not even if hardly any row were kept
     parts = []
-    for label in labels:
-        n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
-        while n_kept < _ROWS_PER_CLASS and n > 0:
-            drawn = generator.generate(label, n, sampling, rng=rng, progress=progress).table
-            parts.append(drawn.take(selection.margin(drawn) >= 0))
-            n_kept += len(parts[-1])
-            n_drawn += n
-            decides = label == labels[0] and not always
-            if decides and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
-                return None
-            n_more = ceil(expected_draws(_ROWS_PER_CLASS - n_kept, n_kept, n_drawn))
-            most = Likeliest.draws_per_row * _ROWS_PER_CLASS - n_drawn
-            n = min(n_more, sampling.batch_size, most)
+    total = len(labels) * _ROWS_PER_CLASS
+    with progress.stage("rows to refine on", total=total, unit="rows") as stage:
+        drawing = Drawing(stage)
+        for label in labels:
+            n_kept, n_drawn, n = 0, 0, _FIRST_DRAWS
+            while n_kept < _ROWS_PER_CLASS and n > 0:
+                drawn = generator.generate(label, n, sampling, rng=rng, advance=drawing).table
+                parts.append(drawn.take(selection.margin(drawn) >= 0))
+                drawing.decide(len(parts[-1]), n - len(parts[-1]))
+                n_kept += len(parts[-1])
+                n_drawn += n
+                decides = label == labels[0] and not always
+                if decides and not is_worth_it(n_rows, len(labels), n_kept, n_drawn):
+                    stage.note("refinement is not worth it")
+                    return None
+                n_more = ceil(expected_draws(_ROWS_PER_CLASS - n_kept, n_kept, n_drawn))
+                most = Likeliest.draws_per_row * _ROWS_PER_CLASS - n_drawn
+                n = min(n_more, sampling.batch_size, most)
     whole = Table.concat(parts)
     if len(whole) < _MIN_ROWS:
         return None

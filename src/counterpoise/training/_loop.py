@@ -54,6 +54,11 @@ _BLIND_SAMPLES_SEEN = 2000
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
 _MAX_WARMUP_STEPS = 20
+_ENDS = {
+    "length": "all of its length",
+    "held-out rows": "held-out rows get no likelier",
+    "max_time": "stopped by max_time",
+}
 _WEIGHT_DECAY = 0.01
 _MAX_GRADIENT_NORM = 1.0
 
@@ -169,6 +174,7 @@ def train(
     device: Device,
     rng: np.random.Generator,
     progress: Progress,
+    name: str = "training",
     held_out: SerializedTable | None = None,
     deadline: float = math.inf,
     n_repeats: float = 0.0,
@@ -190,7 +196,7 @@ def train(
     seed = int(rng.integers(2**31))
     with (
         global_generator(seed) if model.is_random else nullcontext(),
-        progress.stage("training", total=plan.n_samples_seen, unit="rows") as advance,
+        progress.stage(name, total=plan.n_samples_seen, unit="rows") as advance,
     ):
         held_out_seed = int(rng.integers(2**31))
         model.train()
@@ -215,6 +221,7 @@ def train(
             if state.n_samples_seen >= state.next_evaluation or is_last:
                 _evaluate(state, scorer, plan, held_out, held_out_seed)
             if is_last or history.stopped_by == "held-out rows":
+                advance.note(_ENDS[history.stopped_by])
                 break
             if checkpoint is not None:
                 checkpoint.save_now_and_then(state)

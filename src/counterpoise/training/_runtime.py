@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counterpoise._progress import Progress
+from counterpoise._progress import Progress, Stage
 from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
 from counterpoise.models import _huggingface as huggingface
@@ -38,8 +38,10 @@ _FEW_STEPS = 50  # a shorter training is not estimated: it is over as soon as th
 _MARGIN = 1.3  # generation gets this much of the time that it is estimated to take
 # how many rows are generated to time a batch of any size, and each further row
 _SOME_ROWS = (4, 16)
-# draws per row where a classifier selects; they were 1.1 to 8 on eight tables (docs/log.md)
-_SELECTION_DRAWS = 4
+_MANY_ROWS = 128  # instead of the second number, where that goes quickly
+# draws per row where a classifier selects: 1.2 to 1.9 on a table of three classes; 1.1 to 8 on
+# eight tables before refinement (docs/log.md)
+_SELECTION_DRAWS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,7 @@ class TimeBudget:
         is_short = plan.n_samples_seen / plan.batch_size < _FEW_STEPS
         if not is_short and not (is_silent and self.max_time is None):
             estimate = estimate_runtime(prepared, n_deficit, self.clock)
-            with progress.stage("estimate", total=1, unit="fits") as advance:
-                advance.note(str(estimate))
-                advance()
+            progress.say(f"estimate: {estimate}")
             self.warn(estimate, free_memory(prepared.row_generator.device))
             generation_s = estimate.generation_s
         if self.max_time is None:
@@ -170,12 +170,17 @@ def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Cl
     if generator.recipe.labelled_by == "xgboost":
         return 0.0  # it has not been trained yet, and rows are not whole without it
     few, more = _SOME_ROWS
-    seconds = {}
-    for n in (few, few, more):  # the first of all is not counted
-        started = clock()
-        rng = np.random.default_rng(0)
-        generator.generate(label, n, sampling, rng=rng, progress=Progress())
-        seconds[n] = clock() - started
+
+    def time_rows(n: int) -> float:
+        started, rng = clock(), np.random.default_rng(0)
+        generator.generate(label, n, sampling, rng=rng, advance=Stage())
+        return clock() - started
+
+    time_rows(few)  # the first of all is not counted
+    seconds = {n: time_rows(n) for n in (few, more)}
+    if seconds[more] < _QUICK_S and sampling.batch_size >= _MANY_ROWS:
+        more = _MANY_ROWS
+        seconds[more] = time_rows(more)
     each = max(0.0, seconds[more] - seconds[few]) / (more - few)
     fixed = max(0.0, seconds[few] - few * each)
     n_draws = n_rows * (1 if generator.recipe.selection is None else _SELECTION_DRAWS)
