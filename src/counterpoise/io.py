@@ -9,6 +9,7 @@ mean, and `format_like` writes values in their form.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import difflib
 import io
@@ -16,20 +17,24 @@ import os
 import re
 import stat
 import sys
+import unicodedata
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from counterpoise.errors import TableFileError, TableWriteError, needs_extra
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
@@ -46,34 +51,49 @@ _DELIMITER_LINE = re.compile(
     r"""["']?sep=([^"'\w\r\n])["']?[ ,;\t]*(?:\r\n|\r|\n)""", re.IGNORECASE
 )
 
+_DAY = r"(?!0000)\d{4}-\d\d-\d\d"  # there is no year 0
 _DATE_FORMATS = {  # pattern -> format of the ISO dates that are understood
-    r"\d{4}-\d\d-\d\d": "%Y-%m-%d",
-    r"\d{4}-\d\d-\d\d \d\d:\d\d": "%Y-%m-%d %H:%M",
-    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "%Y-%m-%d %H:%M:%S",
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d": "%Y-%m-%dT%H:%M",
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d": "%Y-%m-%dT%H:%M:%S",
+    _DAY: "%Y-%m-%d",
+    rf"{_DAY} \d\d:\d\d": "%Y-%m-%d %H:%M",
+    rf"{_DAY} \d\d:\d\d:\d\d": "%Y-%m-%d %H:%M:%S",
+    rf"{_DAY}T\d\d:\d\d": "%Y-%m-%dT%H:%M",
+    rf"{_DAY}T\d\d:\d\d:\d\d": "%Y-%m-%dT%H:%M:%S",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it was read: its values, and for a text file its cells and delimiter."""
+    """A table as it was read: its values, and what the file itself holds.
+
+    The latter is what is written again: no conversion has touched it.
+    """
 
     frame: pd.DataFrame
-    cells: pd.DataFrame | None = None
+    cells: pd.DataFrame | None = None  # of a text file
     delimiter: str | None = None
+    arrow: pa.Table | None = None  # of a Parquet file
 
     def append(self, rows: pd.DataFrame, *, as_text: bool) -> pd.DataFrame:
         """Return the real rows followed by generated `rows`; with `as_text` for a text file."""
         rows = rows[list(self.frame.columns)]
-        if not as_text or self.cells is None:
-            dtypes = dict(self.frame.dtypes)
-            for name in rows.columns[rows.isna().any()]:  # numbers that are carried along
-                if dtypes[name].kind in "iub":
-                    dtypes[name] = rows[name].dtype
-            return pd.concat([self.frame, rows.astype(dtypes)], ignore_index=True)
-        cells = {name: format_like(rows[name], self.frame[name], self.cells[name]) for name in rows}
-        return pd.concat([self.cells, pd.DataFrame(cells, dtype=object)], ignore_index=True)
+        if as_text and self.cells is not None:
+            cells = {
+                name: format_like(rows[name], self.frame[name], self.cells[name]) for name in rows
+            }
+            return pd.concat([self.cells, pd.DataFrame(cells, dtype=object)], ignore_index=True)
+        dtypes = dict(self.frame.dtypes)
+        for name in rows.columns[rows.isna().any()]:  # numbers that are carried along
+            if dtypes[name].kind in "iub":
+                dtypes[name] = rows[name].dtype
+        rows = rows.astype(dtypes)
+        if as_text or self.arrow is None:
+            return pd.concat([self.frame, rows], ignore_index=True)
+        import pyarrow as pa
+
+        columns = [_arrow_like(self.arrow[name], rows[name]) for name in rows]
+        whole = pa.concat_tables([self.arrow, pa.table(columns, schema=self.arrow.schema)])
+        frame: pd.DataFrame = whole.unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
 
 
 def read_table(
@@ -91,7 +111,7 @@ def read_table(
     if path.is_dir():
         raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
     if suffix in _PARQUET:
-        return Table(_read_parquet(path))
+        return _read_parquet(path)
     cells, delimiter = _read_cells(path, delimiter, DELIMITERS[suffix], encoding)
     columns = {
         name: parse_cells(cells[name], missing=missing, as_text=name in as_text) for name in cells
@@ -99,23 +119,57 @@ def read_table(
     return Table(pd.DataFrame(columns), cells, delimiter)
 
 
-def write_table(frame: pd.DataFrame, path: Path | None, *, delimiter: str | None = None) -> None:
-    """Write a table without its index: to a file, whole or not at all, or to stdout as CSV."""
+def write_table(
+    frame: pd.DataFrame,
+    path: Path | None,
+    *,
+    delimiter: str | None = None,
+    source: Table | None = None,
+    n_real: int = 0,
+) -> None:
+    """Write a table without its index: to a file, whole or not at all, or to stdout as CSV.
+
+    Columns of `source` keep the types that they have in its file. The first `n_real` rows are its
+    own: they are read again, and compared with it, before the file takes its place.
+    """
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file, in any locale
         _write_delimited(frame, sys.stdout, delimiter or ",")
         sys.stdout.flush()
         return
     suffix = _known_suffix(path)
+    delimiter = delimiter or DELIMITERS.get(suffix)
     try:
         with atomic_write(path) as draft:
-            if suffix in _PARQUET:
-                _require_pyarrow(path)
-                frame.to_parquet(draft, index=False)
+            if delimiter is None:
+                _write_parquet(frame, draft, source)
             else:
                 with draft.open("w", encoding="utf-8", newline="") as stream:
-                    _write_delimited(frame, stream, delimiter or DELIMITERS[suffix])
+                    _write_delimited(frame, stream, delimiter)
+            if source is not None and n_real and draft.is_file():
+                _check_real_rows(draft, delimiter, source, n_real)
     except OSError as error:
         raise TableWriteError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
+
+
+def _check_real_rows(draft: Path, delimiter: str | None, source: Table, n_real: int) -> None:
+    """Raise unless a file begins with the rows of `source`, where that is a file of its kind."""
+    names = list(source.frame.columns)
+    if delimiter is None and source.arrow is not None:
+        import pyarrow.parquet as pq
+
+        written = pq.ParquetFile(draft).read(names)
+        own = source.arrow
+        wrong = [name for name in names if not _is_same(own[name], written[name][:n_real])]
+    elif delimiter is not None and source.cells is not None:
+        cells = _read_cells(draft, delimiter, delimiter, "utf-8")[0].iloc[:n_real]
+        same = [cells.iloc[:, at].equals(source.cells[name]) for at, name in enumerate(names)]
+        wrong = [name for name, is_same in zip(names, same, strict=True) if not is_same]
+    else:
+        return
+    if wrong:
+        raise OSError(f"real rows would not be as they were read, in {', '.join(wrong)}")
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -128,33 +182,94 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
     """Raise unless a file, of whatever kind, can be written to `path`."""
-    if path.is_dir():
-        raise TableFileError(f"{str(path)!r} is a folder; name a file in it.")
-    if path.is_file() and not overwrite:
-        raise TableFileError(f"{str(path)!r} exists already; give --force to replace it.")
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = stat.S_IFREG
+    except OSError as error:
+        raise TableFileError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
+    else:
+        if stat.S_ISDIR(mode):
+            raise TableFileError(f"{str(path)!r} is a folder; name a file in it.")
+        if stat.S_ISREG(mode) and not overwrite:
+            raise TableFileError(f"{str(path)!r} exists already; give --force to replace it.")
     folder = path.resolve().parent
     if not folder.is_dir():
         raise TableFileError(f"There is no folder {str(folder)!r} to write {path.name!r} in.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise TableFileError(f"The folder {str(folder)!r} is not writable.")
+    if not stat.S_ISREG(mode):
+        return  # a pipe or a device
+    try:  # what is allowed says less: a disk may be full or read-only
+        draft = _draft_of(path.resolve())
+        draft.touch(exist_ok=False)
+        draft.unlink()
+    except OSError as error:
+        message = f"The folder {str(folder)!r} is not writable: {error.strerror}."
+        raise TableFileError(message) from error
+
+
+def check_distinct(paths: Iterable[tuple[str, Path | None]], *, may_hold: str = "") -> None:
+    """Raise if two paths, each with the option that named it, lead to one file or folder.
+
+    No path is inside of another either, but for that of the option `may_hold`.
+    """
+    given = [(option, path) for option, path in paths if path is not None]
+    options: dict[object, str] = {}
+    for option, path in given:
+        if (key := _identity(path)) in options:
+            raise TableFileError(f"{options[key]} and {option} are the same, {str(path)!r}.")
+        options[key] = option
+    for option, path in given:
+        for folder in Path(os.path.realpath(path)).parents:
+            holder = options.get(_identity(folder), may_hold)
+            if holder != may_hold:
+                raise TableFileError(f"{option}, {str(path)!r}, is inside of {holder}.")
+
+
+def _identity(path: Path) -> object:
+    """Return what is equal for two paths to one file, through links and on a disk without case."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    path = Path(os.path.realpath(path))
+    return _identity(path.parent), unicodedata.normalize("NFC", path.name).casefold()
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; the file written there replaces `path` at the end of the block."""
+    """Yield a path to write to; the file written there replaces `path` at the end of the block.
+
+    It has the owner and the permissions of the file that it replaces, and fewer until then.
+    """
     target = path.resolve()
     if target.exists() and not target.is_file():
         yield target  # a pipe or a device cannot be replaced
         return
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    old = target.stat() if target.exists() else None
+    draft = _draft_of(target)
     try:
+        draft.touch(0o666 if old is None else 0o600, exist_ok=False)
         yield draft
-        if target.exists():
-            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        with draft.open("r+b") as file:
+            os.fsync(file.fileno())
+        if old is not None:
+            with contextlib.suppress(AttributeError, PermissionError):  # none on Windows
+                os.chown(draft, old.st_uid, old.st_gid)
+            draft.chmod(stat.S_IMODE(old.st_mode))
         draft.replace(target)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    if os.name == "posix":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _draft_of(target: Path) -> Path:
+    """Return a new name beside `target`, however long its own is."""
+    return target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.tmp")
 
 
 def _known_suffix(path: Path) -> str:
@@ -208,7 +323,7 @@ def _read_cells(
             f"{str(path)!r} cannot be read: {error} (line {reader.line_num + n_skipped})."
         ) from error
     frame = pd.DataFrame(rows[1:], columns=rows[0], dtype=object)
-    _check_shape(frame, path)
+    _check_shape(rows[0], len(frame), path)
     return frame, delimiter
 
 
@@ -237,6 +352,8 @@ def _decode(path: Path, encoding: str) -> str:
         ) from error
     except (LookupError, ValueError) as error:  # none of text, such as hex
         raise TableFileError(f"There is no encoding {encoding!r} of text.") from error
+    if re.search("[\ud800-\udfff]", text):
+        raise TableFileError(f"{str(path)!r} holds halves of characters: it is not {encoding}.")
     if "\0" in text:
         raise TableFileError(
             f"{str(path)!r} holds NUL characters: it is not text in {encoding}. If it is text, "
@@ -265,42 +382,102 @@ def _require_pyarrow(path: Path) -> None:
         import pyarrow  # noqa: F401
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path) -> Table:
     _require_pyarrow(path)
-    from pyarrow import ArrowException
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        frame = pd.read_parquet(path)
-    except (ArrowException, OSError, ValueError) as error:
+        table = pq.ParquetFile(path).read()
+        index = (table.schema.pandas_metadata or {}).get("index_columns", ())
+        if index := [name for name in index if name in table.column_names]:
+            metadata = {k: v for k, v in table.schema.metadata.items() if k != b"pandas"}
+            table = table.drop_columns(index).replace_schema_metadata(metadata)
+        _check_shape(table.column_names, table.num_rows, path)
+        columns = {
+            name: table[name].to_pandas(types_mapper=_nullable if table[name].null_count else None)
+            for name in table.column_names
+        }
+    except TableFileError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise TableFileError(f"{str(path)!r} cannot be read as Parquet: {reason}.") from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index(drop=True)
+    if index:
         warnings.warn(
             f"The index of {str(path)!r} is left out: generated rows have none.",
             UserWarning,
             stacklevel=3,
         )
-    frame.columns = frame.columns.map(str)
-    _check_shape(frame, path)
-    return frame
+    return Table(pd.DataFrame(columns), arrow=table)
 
 
-def _check_shape(frame: pd.DataFrame, path: Path) -> None:
+def _nullable(kind: pa.DataType) -> Any:
+    """Return the type of pandas for whole numbers with missing ones, which NumPy has not."""
+    import pyarrow as pa
+
+    name = str(kind).replace("u", "U").replace("int", "Int")
+    return pd.api.types.pandas_dtype(name) if pa.types.is_integer(kind) else None
+
+
+def _arrow_like(column: pa.ChunkedArray, values: pd.Series[Any]) -> pa.Array:
+    """Return `values` in the type of a column of a file, which may have NaN for what is missing."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        plain = pa.array(values.astype(object), kind.value_type, from_pandas=True)
+        return plain.dictionary_encode().cast(kind)
+    has_nulls = column.null_count > 0 or not pa.types.is_floating(kind)
+    return pa.array(values, kind, from_pandas=has_nulls)
+
+
+def _is_same(own: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    """Return whether two columns are equal, bit for bit."""
+    import pyarrow as pa
+
+    if not pa.types.is_floating(own.type):
+        return bool(own.equals(other.cast(own.type)))
+    parts = [(part.is_null().to_pylist(), part.to_numpy().tobytes()) for part in (own, other)]
+    return parts[0] == parts[1]
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path, source: Table | None) -> None:
+    """Write a table, with fields and metadata as in the file of the `source`."""
+    _require_pyarrow(path)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if source is not None and source.arrow is not None:
+        own = source.arrow.schema
+        fields = [
+            own.field(f.name).with_nullable(
+                own.field(f.name).nullable or table[f.name].null_count > 0
+            )
+            if f.name in own.names
+            else f
+            for f in table.schema
+        ]
+        table = table.cast(pa.schema(fields, own.metadata))
+    pq.write_table(table, path)
+
+
+def _check_shape(names: Sequence[str], n_rows: int, path: Path) -> None:
     """Raise unless there are rows, and columns that each have a name of their own."""
-    counts = Counter(frame.columns)
+    counts = Counter(names)
     repeated = ", ".join(repr(name) for name, count in counts.items() if count > 1 and name)
     if repeated:
         raise TableFileError(
             f"{str(path)!r} has columns of the same name: {repeated}. Rename all but one of each."
         )
-    for position, name in enumerate(frame.columns, start=1):
+    for position, name in enumerate(names, start=1):
         if not name.strip():
             raise TableFileError(
                 f"Column {position} of {str(path)!r} has no name. Name it or remove it "
                 "(pandas writes row numbers as such a column, unless to_csv gets index=False)."
             )
-    if not len(frame):
+    if not n_rows:
         raise TableFileError(f"{str(path)!r} has a header and no row.")
 
 
@@ -393,14 +570,23 @@ def _date_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
 
 
 def _number_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
-    """Return how a column writes numbers: with a fixed number of decimals, or the shortest form."""
-    cells = cells.str.strip()
+    """Return how a column writes numbers: with a fixed number of decimals, or the shortest form.
+
+    A plus sign, a capital E, and no zero before the point, are kept where all its cells have them.
+    """
+    cells, numbers = cells.str.strip(), cells.astype(float)
     n_decimals = cells.str.partition(".")[2].str.len()
     has_exponent = cells.str.contains("e", case=False).any()
     fixed = int(n_decimals.iloc[0]) if n_decimals.nunique() == 1 and not has_exponent else None
     has_integers = not cells.str.contains(".", regex=False).all()
+    positive, zeros = (cells[numbers > 0].str[0] == "+"), (cells[numbers == 0].str[0] == "+")
+    has_plus = len(positive) > 0 and bool(positive.all())
+    zero_has_plus = bool(zeros.all()) if len(zeros) else has_plus
+    fractions = cells[numbers.abs() < 1].str.lstrip("+-").str[0]
+    is_bare = len(fractions) > 0 and bool((fractions == ".").all())
+    is_capital = bool(cells.str.contains("E").any()) and not cells.str.contains("e").any()
 
-    def to_cell(value: Any) -> str:
+    def to_plain_cell(value: Any) -> str:
         if isinstance(value, int | np.integer):
             return str(value)
         number = float(value)
@@ -408,5 +594,13 @@ def _number_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
             return f"{number:.{fixed}f}"
         shortest = repr(number) if has_exponent else np.format_float_positional(number, trim="0")
         return shortest.removesuffix(".0") if has_integers else shortest
+
+    def to_cell(value: Any) -> str:
+        cell = to_plain_cell(value)
+        sign = "-" * cell.startswith("-") or "+" * (has_plus if value else zero_has_plus)
+        cell = cell.removeprefix("-")
+        if is_bare and cell.startswith("0."):
+            cell = cell[1:]
+        return sign + (cell.upper() if is_capital else cell)
 
     return to_cell

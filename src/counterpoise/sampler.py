@@ -41,6 +41,7 @@ from counterpoise.generation._rejection_sampling import Drawing, GeneratedRows, 
 from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
+from counterpoise.training._checkpoint import checkpoint_folder
 from counterpoise.training._fit import fit
 from counterpoise.training._rows import (
     check_class_size,
@@ -268,7 +269,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             super().fit(frame, labels, **params)
             self._make_counts_whole()
             _, encoded, _ = self._check_X_y(frame, labels)
-            self._fit_rows(frame, np.asarray(encoded), {})
+            with checkpoint_folder(self.checkpoint_dir):
+                self._fit_rows(frame, np.asarray(encoded), {})
         return self
 
     def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
@@ -586,7 +588,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self._n_new = sum(n_rows.values())
         for column in self.unlearned_columns_:
             column.cells(0, self._n_new)  # raises before training
-        synthetic = self._fit_rows(X, labels, n_rows)
+        with checkpoint_folder(self.checkpoint_dir):
+            synthetic = self._fit_rows(X, labels, n_rows)
         features = synthetic.iloc[:, 1:].set_axis(X.columns, axis=1)
         new_labels = synthetic.iloc[:, 0].to_numpy().astype(labels.dtype)
         whole = pd.concat([X, features], ignore_index=True)
@@ -611,7 +614,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """
         prepared, n_deficit = self._prepare(X, labels, n_rows)
         self._rng = _generator_of(self.random_state)
-        self.training_, model, checkpoint = fit(
+        self.training_, model = fit(
             prepared.table,
             n_deficit,
             get_model(self.model),
@@ -637,8 +640,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         }
         none = prepared.observed.take([]).to_frame()
         synthetic = self._generate(prepared.observed, n_rows) if n_rows else none
-        if checkpoint is not None:
-            checkpoint.remove()
         self.n_synthetic_ = len(synthetic)
         return synthetic
 

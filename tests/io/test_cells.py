@@ -152,7 +152,7 @@ def test_exponent_is_written_only_where_the_column_has_one() -> None:
         "2.0",
         "10000000000000000.0",
     ]
-    assert formatted([1e-05], "0.1", "2E-5") == ["1e-05"]
+    assert formatted([1e-05], "0.1", "2E-5") == ["1E-05"]
 
 
 def test_no_digit_is_lost_to_a_column_of_fewer_decimals() -> None:

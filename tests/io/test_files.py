@@ -347,5 +347,19 @@ def test_output_is_checked_beforehand(folder: Path, monkeypatch: pytest.MonkeyPa
     assert "is a folder" in message("folder.csv")
     assert "There is no folder" in message("nowhere/t.csv")
     assert "unknown suffix '.xlsx'" in message("t.xlsx")
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert "is not writable" in message("new.csv")
+    assert "Cannot write" in message("x" * 260 + ".csv")
+    (folder / "circle.csv").symlink_to("circle.csv")
+    assert "Cannot write" in message("circle.csv")
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert "is not writable: Permission denied" in message("new.csv")
+
+
+def test_the_longest_name_can_be_written(folder: Path) -> None:
+    path = folder / ("x" * 251 + ".csv")
+    check_output(path, overwrite=False)
+    write_table(FRAME, path)
+    assert path.is_file()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from counterpoise.training._checkpoint import (
     FILE_NAME,
     Checkpoint,
     TrainingState,
+    checkpoint_folder,
     distinct_tensors,
-    replace_file,
 )
 from tests.doubles import TickingClock
 from tests.interrupted import MOMENTS, fitted, stop_at_step
@@ -138,38 +139,149 @@ def test_what_differs_is_named(stopping_at, tmp_path):
             fitted(tmp_path, **parameters)
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "version"])
-def test_a_file_that_is_no_checkpoint_is_refused(damage, stopping_at, tmp_path):
-    stopping_at(3)
-    with pytest.raises(Killed):
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory) -> bytes:
+    """The checkpoint of a training that was stopped."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+        patch.setattr(checkpoint, "_SHARE_OF_TIME", np.inf)
+        patch.setattr(Checkpoint, "save_now_and_then", Checkpoint.save_now_and_then)
+        stop_at_step(3, kill)
+        with pytest.raises(Killed):
+            fitted(folder)
+    return (folder / FILE_NAME).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "one bit"])
+def test_a_damaged_checkpoint_is_refused(damage, begun, tmp_path):
+    flipped = bytearray(begun)
+    flipped[len(begun) // 2] ^= 1
+    damaged = {
+        "cut": begun[: len(begun) // 2],
+        "empty": b"",
+        "foreign": save({"weight": torch.zeros(2)}),
+        "one bit": bytes(flipped),
+    }
+    (tmp_path / FILE_NAME).write_bytes(damaged[damage])
+    with pytest.raises(ModelError, match="delete it"):
         fitted(tmp_path)
+    assert (tmp_path / FILE_NAME).read_bytes() == damaged[damage]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_changed_byte_is_noticed(seed, begun, tmp_path):
+    rng = np.random.default_rng(seed)
+    changed = bytearray(begun)
+    changed[rng.integers(len(begun))] ^= int(rng.integers(1, 256))
+    (tmp_path / FILE_NAME).write_bytes(changed)
+    with pytest.raises(ModelError, match="changed after it was written"):
+        checkpoint.read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("format", 99),
+        ("done", None),
+        ("rng_at_start", {"bit_generator": "PCG64"}),
+        ("unfinished", []),
+        ("unfinished.n_batches", 10**9),
+        ("unfinished.n_batches", -1),
+        ("unfinished.n_batches", 2.0),
+        ("unfinished.n_samples_seen", 10**9),
+        ("unfinished.losses", [1.0]),
+        ("unfinished.history", {"seconds": "long"}),
+        ("unfinished.history", {"minutes": 1}),
+        ("unfinished.model", {}),
+        ("unfinished.optimizer", {}),
+    ],
+)
+def test_a_forged_checkpoint_is_refused(name, value, begun, tmp_path):
+    """Whole, with the right checksum, but of values that it cannot have."""
     path = tmp_path / FILE_NAME
-    whole = path.read_bytes()
-    newer = io.BytesIO()
-    torch.save({**torch.load(path, weights_only=True), "format": 99}, newer)
-    path.write_bytes(
-        {
-            "cut": whole[: len(whole) // 2],
-            "empty": b"",
-            "foreign": save({"weight": torch.zeros(2)}),
-            "version": newer.getvalue(),
-        }[damage]
-    )
+    path.write_bytes(begun)
+    forged = part = torch.load(path, weights_only=True)
+    *owner, name = name.split(".")
+    if owner:
+        part = forged[owner[0]]
+    part[name] = value
+    torch.save(forged, path)
+    path.write_bytes(path.read_bytes() + hashlib.sha256(path.read_bytes()).digest())
     with pytest.raises(ModelError, match="delete it"):
         fitted(tmp_path)
 
 
-def test_an_interrupted_write_leaves_the_checkpoint_before(tmp_path):
+def test_a_failed_write_is_a_warning_and_leaves_the_checkpoint_before(
+    begun, tmp_path, undisturbed, stopping_at, monkeypatch
+):
+    (tmp_path / FILE_NAME).write_bytes(begun)
+    seen = []
+
+    def full(_, path):
+        path.write_bytes(b"half")
+        seen.append((tmp_path / FILE_NAME).read_bytes())
+        raise RuntimeError("PytorchStreamWriter failed writing file: file write failed\nat 0x1")
+
+    stopping_at(-1)
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.warns(UserWarning, match=r"no checkpoint could be written .* write failed\);"):
+        sampler, rows = fitted(tmp_path)
+    assert set(seen) == {begun}
+    assert_same(sampler, rows, undisturbed)
+    assert not list(tmp_path.iterdir()), "no draft is left"
+
+
+def test_a_folder_is_for_one_training_at_a_time(tmp_path):
+    outcomes = []
+
+    def fit_too():
+        try:
+            fitted(tmp_path)
+        except ModelError as error:
+            outcomes.append(str(error))
+
+    with checkpoint_folder(tmp_path):
+        other = threading.Thread(target=fit_too)
+        other.start()
+        other.join()
+    assert len(outcomes) == 1
+    assert "another training uses" in outcomes[0]
+    with checkpoint_folder(tmp_path):
+        pass  # it is free again
+
+
+def test_a_checkpoint_is_kept_until_the_outermost_block_ends_well(tmp_path):
     path = tmp_path / FILE_NAME
-    replace_file(path, lambda to: to.write_text("one"))
 
-    def fail(to):
-        to.write_text("tw")
-        raise KeyboardInterrupt
+    def write(*, fails: bool) -> None:
+        with checkpoint_folder(tmp_path):
+            with checkpoint_folder(tmp_path / "."):
+                path.touch()
+            assert path.exists()
+            if fails:
+                raise OSError("the disk is full")
 
-    with pytest.raises(KeyboardInterrupt):
-        replace_file(path, fail)
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["one"]
+    with pytest.raises(OSError, match="full"):
+        write(fails=True)
+    assert path.exists()
+    write(fails=False)
+    assert not path.exists()
+
+
+def test_drafts_of_killed_trainings_are_removed_and_nothing_else(tmp_path):
+    (tmp_path / f".{FILE_NAME}.0a1b2c3d.tmp").touch()
+    (tmp_path / "notes.txt").touch()
+    with checkpoint_folder(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_cannot_be_is_named_before_training(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    steps = counted_steps(monkeypatch)
+    with pytest.raises(ModelError, match="Cannot write to the checkpoint_dir"):
+        fitted(tmp_path / "file")
+    assert not steps
 
 
 def run(folder: Path, step: int, moment: str) -> int:
@@ -196,7 +308,7 @@ def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
     """Every 30 s, or more rarely where one takes long, on a clock that no machine sets."""
     clock = TickingClock(0.0)
     written = []
-    monkeypatch.setattr(checkpoint, "replace_file", lambda *_: written.append(clock.now))
+    monkeypatch.setattr(torch, "save", lambda *_: written.append(clock.now))
     own = Checkpoint(tmp_path, {}, np.random.default_rng(0), "compact", clock)
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.AdamW(model.parameters())

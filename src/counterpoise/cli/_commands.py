@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,9 +84,14 @@ def resample(
     DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
     synthetic rows. Options that name columns, settings or reports can be given several times.
     """
-    from counterpoise.io import DELIMITERS, check_output, write_table
+    from counterpoise.io import DELIMITERS, check_distinct, check_output, write_table
     from counterpoise.sampler import LLMOverSampler
+    from counterpoise.training._checkpoint import checkpoint_folder
 
+    checkpoint_dir = options["checkpoint_dir"] and Path(options["checkpoint_dir"])
+    named = [("DATA", data), ("--output", output), ("--provenance", provenance), ("--save", save)]
+    named += [("--report", path) for path in reports]
+    check_distinct([*named, ("--checkpoint-dir", checkpoint_dir)], may_hold="--checkpoint-dir")
     for path in filter(None, (output, provenance)):
         check_output(path, overwrite=force)
     _check_reports(reports, overwrite=force)
@@ -103,33 +109,38 @@ def resample(
         }
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
-    X_resampled, y_resampled = sampler.fit_resample(X, y)
-    synthetic = X_resampled.iloc[len(y) :].copy()
-    synthetic[target] = y_resampled.iloc[len(y) :].array
+    with checkpoint_folder(checkpoint_dir):  # until all is written
+        X_resampled, y_resampled = sampler.fit_resample(X, y)
+        synthetic = X_resampled.iloc[len(y) :].copy()
+        synthetic[target] = y_resampled.iloc[len(y) :].array
 
-    suffix = ".csv" if output is None else output.suffix.lower()
-    result = table.append(synthetic, as_text=suffix in DELIMITERS)
-    if mark_synthetic is not None:
-        result[mark_synthetic] = result.index >= len(y)
-    if only_synthetic:
-        result = result.iloc[len(y) :]
-    write_table(
-        result, output, delimiter=table.delimiter if suffix == data.suffix.lower() else None
-    )
-    note = say if options["verbose"] else _ignore
-    note(_summary(y, synthetic[target], sampler))
-    if output is not None:
-        note(f"wrote {len(result):,} rows to {output}")
-    if provenance is not None:
-        write_table(_provenance(sampler), provenance)
-        note(f"wrote the provenance of the synthetic rows to {provenance}")
-    if save is not None:
-        sampler.save(save, include_rows=save_rows)
-        note(f"saved the sampler to {save}")
-    if reports:
-        from counterpoise.report import report
+        suffix = ".csv" if output is None else output.suffix.lower()
+        result = table.append(synthetic, as_text=suffix in DELIMITERS)
+        if mark_synthetic is not None:
+            result[mark_synthetic] = result.index >= len(y)
+        if only_synthetic:
+            result = result.iloc[len(y) :]
+        write_table(
+            result,
+            output,
+            delimiter=table.delimiter if suffix == data.suffix.lower() else None,
+            source=table,
+            n_real=0 if only_synthetic else len(y),
+        )
+        note = say if options["verbose"] else _ignore
+        note(_summary(y, synthetic[target], sampler))
+        if output is not None:
+            note(f"wrote {len(result):,} rows to {output}")
+        if provenance is not None:
+            write_table(_provenance(sampler), provenance)
+            note(f"wrote the provenance of the synthetic rows to {provenance}")
+        if save is not None:
+            sampler.save(save, include_rows=save_rows)
+            note(f"saved the sampler to {save}")
+        if reports:
+            from counterpoise.report import report
 
-        _write_reports(report(sampler, title=data.stem), reports, note)
+            _write_reports(report(sampler, title=data.stem), reports, note)
 
 
 def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
@@ -137,9 +148,13 @@ def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
     if save is None:
         if save_rows:
             raise click.BadParameter("there is no --save", param_hint="--save-rows")
-    elif save.exists():
+        return
+    from counterpoise.persistence._folder import check_new_folder
+
+    if os.path.lexists(save):
         raise ModelError(f"{save} exists. Name a new folder for --save, or move it away.")
-    elif no_copies and not save_rows:
+    check_new_folder(save, overwrite=False)
+    if no_copies and not save_rows:
         raise click.BadParameter(
             "with --no-copies, a saved sampler needs the rows of the table to avoid: "
             "give --save-rows too, which stores them in the folder",
@@ -310,8 +325,10 @@ def compare(
     """
     from counterpoise.comparison._compare import compare as compare_strategies
     from counterpoise.comparison._cross_validation import OWN_RECIPES
+    from counterpoise.io import check_distinct
     from counterpoise.sampler import LLMOverSampler
 
+    check_distinct([("DATA", data), *(("--report", path) for path in reports)])
     _check_reports(reports, overwrite=force)
     table, types = shared.read_source(data, target, options)
     X, y = table.frame.drop(columns=target), table.frame[target]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,14 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; a failure is one line on stderr."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a class name in another locale
     try:
-        with warnings.catch_warnings(), group.make_context("counterpoise", [*arguments]) as ctx:
+        with (
+            _unwinding_on_signals(),
+            warnings.catch_warnings(),
+            group.make_context("counterpoise", [*arguments]) as ctx,
+        ):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -47,6 +56,8 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("counterpoise: interrupted")
         return 130
+    except _Ended as ended:
+        return 128 + ended.signal
     except BrokenPipeError:
         _discard_stdout()
         return 141
@@ -57,6 +68,40 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         say(f"counterpoise: error: {_one_line(message)}")
         return code
     return 0
+
+
+class _Ended(BaseException):
+    """A signal that ends the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+@contextlib.contextmanager
+def _unwinding_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP, unless they are ignored, end a command as Ctrl-C does.
+
+    What was begun is cleaned up: no draft of a file is left.
+    """
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = [getattr(signal, name) for name in names]
+    ours = [number for number in ours if signal.getsignal(number) == signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []  # only the main thread gets signals
+
+    def end(number: int, _: object) -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)  # the cleaning up is not to be interrupted
+        raise _Ended(number)
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def say(text: str) -> None:

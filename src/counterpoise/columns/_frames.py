@@ -6,6 +6,7 @@ Arrow, by narwhals, which keeps integers with missing values, zones and categori
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, cast
@@ -363,5 +364,9 @@ def _continued(index: pd.Index[Any], n_more: int) -> pd.Index[Any]:
     if index.dtype.kind != "i" or not index.is_unique:
         return pd.RangeIndex(len(index) + n_more)
     first = int(index.max()) + 1
-    more = pd.Index(np.arange(first, first + n_more), dtype=index.dtype)
+    if first + n_more > np.iinfo(np.int64).max:
+        return pd.RangeIndex(len(index) + n_more)
+    more = pd.Index(np.arange(first, first + n_more))
+    with contextlib.suppress(ValueError, TypeError, OverflowError):  # too large for its type
+        more = own if ((own := more.astype(index.dtype)) == more).all() else more
     return index.append(more).rename(index.name)

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,29 +48,71 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a folder to write to; it becomes `path` if all goes well, and is deleted otherwise.
 
     A ModelError if `path` exists, unless it is a saved sampler and `overwrite` says to replace it.
+    Files there that are not of a sampler stay.
     """
-    is_ours = (path / MANIFEST).is_file()
-    is_empty = path.is_dir() and not any(path.iterdir())
-    if path.exists() and not is_empty and not (overwrite and is_ours):
-        what = "is a saved sampler; overwrite=True replaces it" if is_ours else "exists"
-        raise ModelError(f"{path} {what}. Choose another folder")
+    replaced = check_new_folder(path, overwrite=overwrite)
+    path = path.resolve()  # where a link leads to
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    unfinished = path.with_name(f".counterpoise.{uuid.uuid4().hex[:8]}.tmp")
+    unfinished.mkdir(0o700 if path.exists() else 0o777)
     try:
         yield unfinished
+        mode = stat.S_IMODE((path if path.exists() else unfinished).stat().st_mode)
         for file in unfinished.iterdir():
-            with file.open("rb") as opened:
+            with file.open("r+b") as opened:
                 os.fsync(opened.fileno())
-        unfinished.chmod(0o755)  # mkdtemp gives access to the owner alone
+            file.chmod(mode & 0o666)  # some libraries give access to the owner alone
+        unfinished.chmod(mode)
         if path.exists():
-            old = unfinished.with_name(f"{unfinished.name}.old")
-            path.rename(old)
-            unfinished.rename(path)
-            shutil.rmtree(old)
+            _replace(path, unfinished, replaced)
         else:
             unfinished.rename(path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def check_new_folder(path: Path, *, overwrite: bool) -> frozenset[str]:
+    """Raise a ModelError unless a sampler can be saved to `path`; return the files it replaces."""
+    own = _own_files(path)
+    try:
+        is_empty = path.is_dir() and not any(path.iterdir())
+        if path.exists() and not is_empty and not (overwrite and own):
+            what = "is a saved sampler; overwrite=True replaces it" if own else "exists"
+            raise ModelError(f"{path} {what}. Choose another folder")
+        existing = next(folder for folder in path.resolve().parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=existing) as trial:
+            (Path(trial) / path.resolve().relative_to(existing)).mkdir(parents=True)
+    except (OSError, RuntimeError) as error:  # a RuntimeError: links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"Cannot save a sampler to {path}: {reason}") from error
+    return own
+
+
+def _own_files(folder: Path) -> frozenset[str]:
+    """Return the names of the files of the sampler that is saved in `folder`; none without one."""
+    try:
+        manifest = msgspec.convert(read_json(folder / MANIFEST), _Manifest)
+    except (ModelError, msgspec.ValidationError):
+        return frozenset()
+    return frozenset({MANIFEST, *manifest.files} if manifest.kind == _KIND else ())
+
+
+def _replace(path: Path, unfinished: Path, replaced: frozenset[str]) -> None:
+    """Put a new folder in the place of `path`, whose files stay, but for the `replaced` ones."""
+    stay = [entry.name for entry in path.iterdir() if entry.name not in replaced]
+    for name in stay:
+        if (unfinished / name).exists():
+            raise ModelError(f"{path / name} is not of the sampler there. Move it away")
+    old = unfinished.with_suffix(".old")
+    path.rename(old)
+    try:
+        unfinished.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    for name in stay:
+        (old / name).rename(path / name)
+    shutil.rmtree(old)
 
 
 def write_manifest(folder: Path, version: str) -> None:

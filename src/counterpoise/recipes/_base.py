@@ -25,8 +25,9 @@ _NUMBERS: dict[str, tuple[Any, ...]] = {  # kind, condition, what it says, allow
     "max_samples_seen": (Integral, lambda n: n >= 1, "an integer 1 or more", None),
     "patience": (Integral, lambda n: n >= 1, "an integer 1 or more"),
     "validation_fraction": (Real, lambda share: 0 <= share < 1, "a number in [0, 1)", "auto"),
-    "temperature": (Real, lambda temperature: temperature > 0, "a number above 0"),
-    "top_p": (Real, lambda share: 0 < share <= 1, "a number in (0, 1]"),
+    # within what 32 bits hold when logits are divided by it
+    "temperature": (Real, lambda number: 1e-30 <= number <= 1e30, "a number from 1e-30 to 1e30"),
+    "top_p": (Real, lambda share: 1e-30 <= share <= 1, "a number from 1e-30 to 1"),
 }
 
 
@@ -98,7 +99,7 @@ class Recipe(Parameters):
     temperature : float, default=1.0
         Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
     top_p : float, default=1.0
-        Sample only from the likeliest tokens that together have this probability, in (0, 1].
+        Sample only from the likeliest tokens that together have this probability, from 1e-30 to 1.
     serialization : {"table", "text"}, default="table"
         ``"table"``: a vocabulary of the table's own, one token per category, digits for numbers.
         ``"text"``: the published sentence in the model's own tokens.

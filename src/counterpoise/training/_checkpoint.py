@@ -1,9 +1,9 @@
 """What happened in a training, where it stands, and the checkpoint that resumes a killed one.
 
-A checkpoint is one file of `torch.save`, replaced at once or not at all, and read with
-``weights_only``: tensors and plain values, no code. What a run computes again from its seed (the
-first weights, which rows are held out) is not in it; the random generator is set to its state at
-the start of the killed run, and the rest follows.
+A checkpoint is one file of `torch.save` and the SHA-256 of it, replaced at once or not at all, and
+read with ``weights_only``: tensors and plain values, no code. What a run computes again from its
+seed (the first weights, which rows are held out) is not in it; the random generator is set to its
+state at the start of the killed run, and the rest follows.
 """
 
 from __future__ import annotations
@@ -11,20 +11,31 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import mmap
 import os
+import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from counterpoise.columns import Table
 from counterpoise.errors import ModelError
+from counterpoise.io import atomic_write
+
+if sys.platform != "win32":
+    import fcntl
 
 Clock: TypeAlias = Callable[[], float]
 """Returns seconds since some moment, as ``time.perf_counter``."""
@@ -32,9 +43,29 @@ Clock: TypeAlias = Callable[[], float]
 FILE_NAME = "training.pt"
 SECONDS_BETWEEN = 30.0  # between two checkpoints, at least
 _SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at most
-_FORMAT = 3
-_SAVED = ("n_batches", "n_samples_seen", "next_evaluation", "losses", "best_loss", "best_weights")
-_UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError)
+_FORMAT = 4
+_PARTS: dict[str, Any] = {
+    "format": int,
+    "fingerprint": dict,
+    "model_name": str,
+    "rng_at_start": dict,
+    "done": list,  # of each phase that was finished, its history and where it left the generator
+    "unfinished": dict | None,  # of the phase that was interrupted
+    # those that the last finished phase ended with, which a later phase may depend on
+    "final_weights": dict | None,
+}
+_SAVED: dict[str, Any] = {
+    "n_batches": int,
+    "n_samples_seen": int,
+    "next_evaluation": int,
+    "losses": list,
+    "best_loss": float,
+    "best_weights": dict | None,
+}
+"""What is saved of a `TrainingState` as it is, and its types."""
+_N_DIGEST = hashlib.sha256().digest_size
+_MALFORMED = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_UNREADABLE = (*_MALFORMED, OSError, EOFError, UnpicklingError)
 
 
 @dataclass(slots=True)
@@ -111,11 +142,8 @@ class Checkpoint:
         self._phase = 0
         saved = read_checkpoint(folder)
         if saved is None:
-            folder.mkdir(parents=True, exist_ok=True)
             saved = {"format": _FORMAT, "fingerprint": dict(fingerprint), "model_name": model_name}
             saved |= {"rng_at_start": rng.bit_generator.state, "done": []}
-            # of the phase that was interrupted; weights that the last finished phase ended with,
-            # which a later phase may depend on
             saved |= {"unfinished": None, "final_weights": None}
         self._saved, theirs = saved, saved["fingerprint"]
         names = sorted({*theirs, *fingerprint})
@@ -128,7 +156,8 @@ class Checkpoint:
                 path=str(self._path),
                 differs=other,
             )
-        rng.bit_generator.state = saved["rng_at_start"]
+        with self._refuse_malformed():
+            rng.bit_generator.state = saved["rng_at_start"]
 
     def finished(self, model: nn.Module, rng: np.random.Generator) -> History | None:
         """Return the history of the phase that begins now, if it was finished before.
@@ -141,26 +170,34 @@ class Checkpoint:
             return None
         record = done[self._phase]
         self._phase += 1
-        rng.bit_generator.state = record["rng"]
-        if self._phase == len(done) and weights is not None:
-            load_tensors(model, weights)
-        return History(**record["history"])
+        with self._refuse_malformed():
+            rng.bit_generator.state = record["rng"]
+            if self._phase == len(done) and weights is not None:
+                load_tensors(model, weights)
+            return _read_history(record["history"])
 
-    def resume(self, state: TrainingState, batches: Iterator[object]) -> None:
-        """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`."""
+    def resume(self, state: TrainingState, batches: Iterator[object], n_samples: int) -> None:
+        """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`.
+
+        The training is one of `n_samples` training samples.
+        """
         saved, self._saved["unfinished"] = self._saved["unfinished"], None
         if saved is None:
             return
         device = _device(state.model)
-        load_tensors(state.model, saved["model"])
-        state.optimizer.load_state_dict(saved["optimizer"])
-        state.schedule.load_state_dict(saved["schedule"])
-        state.history = History(**saved["history"])
-        for name in _SAVED:
-            setattr(state, name, saved[name])
-        state.losses = [loss.to(device) for loss in state.losses]
-        for _ in range(state.n_batches):
-            next(batches)
+        with self._refuse_malformed():
+            load_tensors(state.model, saved["model"])
+            state.optimizer.load_state_dict(saved["optimizer"])
+            state.schedule.load_state_dict(saved["schedule"])
+            state.history = _read_history(saved["history"])
+            _check_kinds(saved, _SAVED)
+            for name in _SAVED:
+                setattr(state, name, saved[name])
+            if not 0 <= state.n_batches <= state.n_samples_seen <= n_samples:
+                raise ValueError(f"{state.n_batches} batches of {n_samples} training samples")
+            state.losses = [loss.to(device) for loss in state.losses]
+            for _ in range(state.n_batches):
+                next(batches)
         if state.rng.bit_generator.state != saved["rng"]:
             raise ModelError(
                 f"{self._path} cannot be resumed: this version of counterpoise or NumPy presents "
@@ -169,9 +206,10 @@ class Checkpoint:
             )
         if not getattr(state.model, "is_random", True):
             return
-        torch.set_rng_state(saved["torch_rng"])
-        if device.type == "cuda":
-            torch.cuda.set_rng_state(saved["cuda_rng"], device)
+        with self._refuse_malformed():
+            torch.set_rng_state(saved["torch_rng"])
+            if device.type == "cuda":
+                torch.cuda.set_rng_state(saved["cuda_rng"], device)
 
     def save_now_and_then(self, state: TrainingState) -> None:
         """Write a checkpoint of a training between two steps, if the last one is long ago."""
@@ -198,16 +236,92 @@ class Checkpoint:
         self._saved["final_weights"] = {name: t.cpu().clone() for name, t in weights.items()}
         self._write(None)
 
-    def remove(self) -> None:
-        """Delete the file: what it was for is done."""
-        self._path.unlink(missing_ok=True)
-
     def _write(self, unfinished: dict[str, Any] | None) -> None:
+        """Write the file; a training goes on without it where that fails."""
         started, state = self._clock(), {**self._saved, "unfinished": unfinished}
-        replace_file(self._path, lambda path: torch.save(state, path))
+        try:
+            with atomic_write(self._path) as draft:
+                torch.save(state, draft)
+                with draft.open("r+b") as file:
+                    digest = hashlib.file_digest(file, "sha256").digest()
+                    file.seek(0, os.SEEK_END)
+                    file.write(digest)
+        except (OSError, RuntimeError) as error:  # torch's own where a disk is full
+            warnings.warn(
+                f"no checkpoint could be written to {self._path} ({_reason(error)}); the training "
+                "goes on, and would be resumed from the one before",
+                stacklevel=2,
+            )
         self._written = self._clock()
         # a large model's takes seconds: then write more rarely
         self._interval = max(SECONDS_BETWEEN, (self._written - started) / _SHARE_OF_TIME)
+
+    @contextmanager
+    def _refuse_malformed(self) -> Iterator[None]:
+        """Turn what a file gives rise to that is no checkpoint of ours into a ModelError."""
+        try:
+            yield
+        except _MALFORMED as error:
+            raise ModelError(
+                f"{self._path} is not a checkpoint of this training ({_reason(error)}); delete it "
+                "to start afresh",
+                path=str(self._path),
+            ) from error
+
+
+_folders: ContextVar[frozenset[Path]] = ContextVar("_folders", default=frozenset())
+
+
+@contextmanager
+def checkpoint_folder(folder: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Make and lock a `checkpoint_dir`, whose checkpoint is deleted if all in the block goes well.
+
+    Of nested blocks the outermost counts: a command keeps a checkpoint until its rows are written.
+    """
+    if folder is None or (path := Path(folder).resolve()) in _folders.get():
+        yield
+        return
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        message = f"Cannot write to the checkpoint_dir {folder}: {error.strerror}"
+        raise ModelError(message) from error
+    token = _folders.set(_folders.get() | {path})
+    try:
+        with _locked(path):
+            for draft in path.glob(f".{FILE_NAME}.*.tmp"):  # of a training that was killed
+                draft.unlink(missing_ok=True)
+            yield
+            (path / FILE_NAME).unlink(missing_ok=True)
+    finally:
+        _folders.reset(token)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raise a ModelError where another process, or thread, is in such a block for `folder`."""
+    if sys.platform == "win32":  # locks no folders
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # of a file system without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ModelError(
+                    f"another training uses the checkpoint_dir {folder}. Give each its own, or "
+                    "wait until the other has ended"
+                ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of a message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -216,34 +330,33 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            memoryview(content) as view,
+        ):
+            if hashlib.sha256(view[:-_N_DIGEST]).digest() != view[-_N_DIGEST:]:
+                raise ValueError("it was changed after it was written")
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if saved["format"] != _FORMAT:
             raise ValueError(f"its format is {saved['format']!r}, not {_FORMAT}")
+        _check_kinds(saved, _PARTS)
     except _UNREADABLE as error:
         raise ModelError(
-            f"{path} cannot be read as a checkpoint of this version of counterpoise ({error}); "
-            "delete it to start afresh"
+            f"{path} cannot be read as a checkpoint of this version of counterpoise "
+            f"({_reason(error)}); delete it to start afresh"
         ) from error
     return saved
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` make a file, and move it to `path` whole or not at all, even in a power cut."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        write(partial)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _read_history(saved: dict[str, Any]) -> History:
+    return msgspec.convert(asdict(History(**saved)), History)  # checks the types
+
+
+def _check_kinds(saved: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(saved[name], kind):
+            raise TypeError(f"{name} is a {type(saved[name]).__name__}")
 
 
 def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:

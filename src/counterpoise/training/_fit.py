@@ -71,7 +71,7 @@ def fit(
     budget: TimeBudget,
     checkpoint_dir: Path | None,
     parameters: Mapping[str, Any],
-) -> tuple[FitResult, LoadedModel, Checkpoint | None]:
+) -> tuple[FitResult, LoadedModel]:
     """Load a model and train it, from where a killed training in `checkpoint_dir` had got to.
 
     `table` has all rows, label first; `n_deficit` says how many rows to generate for each label
@@ -165,7 +165,7 @@ def fit(
             f"max_time={budget.max_time:g}; see history_ for how far it got",
             stacklevel=2,
         )
-    return result, model, checkpoint
+    return result, model
 
 
 def refines(recipe: Recipe) -> bool:

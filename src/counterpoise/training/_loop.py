@@ -202,7 +202,7 @@ def train(
         model.train()
         batches = _batches(corpus, plan, rng)
         if checkpoint is not None:
-            checkpoint.resume(state, batches)
+            checkpoint.resume(state, batches, plan.n_samples_seen)
             advance(state.n_samples_seen)
         history = state.history
         started = clock() - history.seconds
