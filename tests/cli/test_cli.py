@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -651,3 +652,55 @@ def test_real_sampler(tmp_path: Path) -> None:
     assert set(origin["condition_column"]) == {"n, c", "x"}
     assert "model: compact" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_command_without_a_draft(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It comes while the output is written."""
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
+    drafts = []
+
+    def interrupt(self: pd.DataFrame, stream: Any, **_: object) -> None:
+        drafts.append([one for one in shell.names if one.endswith(".tmp")])
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt)
+    try:
+        code, _, _ = shell("resample", table, "--target", "left", "-o", "out.csv")
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert code == 128 + number
+    assert len(drafts[0]) == 1
+    assert shell.names == ["table.csv"]
+
+
+def test_two_options_do_not_name_one_file(shell: Shell, table: str) -> None:
+    arguments = ["resample", table, "--target", "left", "--force", "-o", "out.csv"]
+    for more in (["--provenance", "./out.csv"], ["--save", "ck", "--checkpoint-dir", "ck"]):
+        code, _, err = shell(*arguments, *more)
+        assert code == 2
+        assert "are the same" in err
+    code, _, err = shell("resample", table, "--target", "left", "--force", "-o", table)
+    assert (code, shell.read(table)) == (2, TABLE)
+    assert shell.samplers == []
+
+
+def test_checkpoint_is_kept_until_the_output_is_written(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    arguments = ["resample", table, "--target", "left", "-o", "out.csv", "--checkpoint-dir", "ck"]
+    (shell.folder / "ck").mkdir()
+    (shell.folder / "ck" / "training.pt").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_csv", fail)
+        assert shell(*arguments)[0] == 1
+    assert (shell.folder / "ck" / "training.pt").exists()
+    assert shell(*arguments)[0] == 0
+    assert not (shell.folder / "ck" / "training.pt").exists()

@@ -177,3 +177,15 @@ def test_formatting_and_parsing_again_changes_no_value(cells: list[str]) -> None
         np.testing.assert_array_equal(again.to_numpy(float), column.to_numpy())
     else:
         assert [str(value) for value in again] == [str(value) for value in column]
+
+
+def test_signs_and_points_are_written_as_in_their_column() -> None:
+    assert formatted([495.0, -3.0, 0.0], "+491", "+492", "-7") == ["+495", "-3", "+0"]
+    assert formatted([5.0, 0.0], "+1", "0", "-1") == ["+5", "0"]
+    assert formatted([5.0], "+1", "2") == ["5"]
+    assert formatted([0.25, -0.5, 1.5], ".50", "-.25", "1.00") == [".25", "-.50", "1.50"]
+    assert formatted([-1.0, 0.0], "-1", "-2") == ["-1", "0"]
+
+
+def test_the_year_0_is_no_date() -> None:
+    assert parsed("0000-01-01", "2024-01-31") == ["0000-01-01", "2024-01-31"]

@@ -19,7 +19,13 @@ from counterpoise.errors import (
     TableFileError,
     TableWriteError,
 )
-from counterpoise.io import check_output, read_table, write_table
+from counterpoise.io import (
+    atomic_write,
+    check_distinct,
+    check_output,
+    read_table,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -363,3 +369,80 @@ def test_the_longest_name_can_be_written(folder: Path) -> None:
     check_output(path, overwrite=False)
     write_table(FRAME, path)
     assert path.is_file()
+
+
+# --- real rows, paths, drafts ----------------------------------------------------------------
+
+
+def test_parquet_rows_come_back_bit_for_bit_in_their_own_types(folder: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    own = pa.table(
+        {
+            "id": pa.array([2**53 + 1, None, 2**53 + 3], pa.int64()),
+            "small": pa.array([1, None, 2], pa.int8()),
+            "x": pa.array([float("nan"), 0.5, -0.0]),
+            "c": pa.array(["a", "b", "a"]).dictionary_encode(),
+            "s": pa.array(["a", None, "b"], pa.string()),
+            "t": pa.array([1, None, 3], pa.timestamp("us", "Europe/Berlin")),
+        },
+        metadata={"made by": "us"},
+    )
+    pq.write_table(own, folder / "t.parquet")
+    table = read_table(folder / "t.parquet")
+    assert table.frame["id"].dropna().tolist() == [2**53 + 1, 2**53 + 3]
+    result = table.append(table.frame.iloc[[1, 2]], as_text=False)
+    write_table(result, folder / "out.parquet", source=table, n_real=3)
+    written = pq.read_table(folder / "out.parquet")
+    assert written.schema.equals(table.arrow.schema, check_metadata=True)
+    assert repr(written.slice(0, 3).to_pylist()) == repr(own.to_pylist())
+    assert written["id"].to_pylist()[3:] == [None, 2**53 + 3]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_a_file_whose_real_rows_differ_does_not_take_its_place(folder: Path, name: str) -> None:
+    write_table(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), folder / name)
+    table = read_table(folder / name)
+    result = table.append(table.frame.iloc[:0], as_text=name == "t.csv")
+    result.loc[1, "b"] = "x"
+    with pytest.raises(TableWriteError, match="real rows would not be as they were read, in b"):
+        write_table(result, folder / f"out{name}", source=table, n_real=2)
+    assert [entry.name for entry in folder.iterdir()] == [name]
+
+
+def test_paths_are_told_apart_by_what_they_lead_to(folder: Path) -> None:
+    (folder / "t.csv").touch()
+    (folder / "link.csv").symlink_to("t.csv")
+    (folder / "hard.csv").hardlink_to(folder / "t.csv")
+    (folder / "here").symlink_to(".")
+    (folder / "sub").mkdir()
+    for other in ("t.csv", "link.csv", "hard.csv", "here/t.csv", "sub/../t.csv"):
+        with pytest.raises(TableFileError, match="DATA and --output are the same"):
+            check_distinct([("DATA", folder / "t.csv"), ("--output", folder / other)])
+    for other in ("new.csv", "here/new.csv", "NEW.csv"):
+        with pytest.raises(TableFileError, match="--output and --report are the same"):
+            check_distinct([("--output", folder / "new.csv"), ("--report", folder / other)])
+    with pytest.raises(TableFileError, match=r"--report, .* is inside of --save"):
+        check_distinct([("--save", folder / "s"), ("--report", folder / "s" / "r.md")])
+    check_distinct([("--a", folder), ("--b", folder / "x"), ("--c", None)], may_hold="--a")
+
+
+def test_the_draft_of_a_private_file_is_private(folder: Path) -> None:
+    (folder / "t.csv").touch(mode=0o600)
+    with atomic_write(folder / "t.csv") as draft:
+        assert stat.S_IMODE(draft.stat().st_mode) == 0o600
+        draft.write_text("new", encoding="utf-8")
+    assert stat.S_IMODE((folder / "t.csv").stat().st_mode) == 0o600
+
+
+def test_standard_output_is_utf_8_in_any_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    write_table(pd.DataFrame({"a": ["Köln"]}), None)
+    assert written.getvalue() == "a\nKöln\n".encode()
+
+
+def test_halves_of_characters_are_refused(folder: Path) -> None:
+    message = refused(folder / "t.csv", "a,b\n\\ud800,1\n", encoding="unicode_escape")
+    assert "halves of characters" in message

@@ -464,3 +464,43 @@ def test_what_would_take_all_memory_or_leave_the_folder(path, value, folder):
     change(folder, path, value)
     with pytest.raises(ModelError):
         LLMOverSampler.load(folder)
+
+
+def test_overwriting_deletes_only_what_was_saved(tmp_path):
+    from counterpoise.persistence._folder import new_folder, write_manifest
+
+    def write(name, **options):
+        with new_folder(tmp_path / name, **options) as folder:
+            (folder / "sampler.json").write_text(name)
+            write_manifest(folder, "1")
+
+    write("kept", overwrite=False)
+    (tmp_path / "kept" / "notes.txt").write_text("mine")
+    (tmp_path / "kept").chmod(0o700)
+    (tmp_path / "link").symlink_to("kept")
+    write("link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "kept" / "sampler.json").read_text() == "link"
+    assert (tmp_path / "kept" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "link"]
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "manifest.json").write_text('{"name": "a web page"}')
+    with pytest.raises(ModelError, match="foreign exists"):
+        write("foreign", overwrite=True)
+
+
+def test_a_saved_folder_has_the_usual_permissions(sampler, tmp_path):
+    (tmp_path / "usual").mkdir()
+    (tmp_path / "usual" / "file").touch()
+    sampler.save(tmp_path / "kept")
+    kept, usual = tmp_path / "kept", tmp_path / "usual"
+    assert kept.stat().st_mode == usual.stat().st_mode
+    assert {path.stat().st_mode for path in kept.iterdir()} == {(usual / "file").stat().st_mode}
+
+
+def test_a_folder_that_cannot_be_saved_to_is_named(sampler, tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("x" * 260, "file/kept"):
+        with pytest.raises(ModelError, match="Cannot save a sampler"):
+            sampler.save(tmp_path / name)

@@ -259,3 +259,15 @@ def test_labels_of_two_axes_pass_through():
     onehot = np.eye(3, dtype=int)
     assert as_labels(onehot) is onehot
     assert CallerType.of(onehot).kind == "array"
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "Int8", "int64"])
+def test_an_index_at_its_end_goes_on(dtype):
+    from counterpoise.columns._frames import _continued
+
+    last = np.iinfo(dtype.lower()).max
+    index = pd.Index(pd.array(np.arange(last - 4, last, dtype="int64") + 1, dtype=dtype))
+    longer = _continued(index, 3)
+    assert longer.is_unique
+    assert len(longer) == 8 - 1
+    assert dtype == "int64" or longer.tolist()[-3:] == [last + 1, last + 2, last + 3]
