@@ -117,7 +117,9 @@ def _nearest_neighbours(
     """Return the nearest other row of each: standardised numbers, categories equal or not."""
     frame = pd.DataFrame(numbers)
     scaled = ((frame - frame.mean()) / frame.std().replace(0.0, np.nan)).fillna(0.0).to_numpy()
-    one_hot = pd.get_dummies(pd.DataFrame(codes).astype(str)).to_numpy(dtype=float)
+    one_hot = np.empty((len(codes), 0))
+    if codes.shape[1]:  # pandas refuses a frame without columns
+        one_hot = pd.get_dummies(pd.DataFrame(codes).astype(str)).to_numpy(dtype=float)
     points = np.hstack(
         [scaled, one_hot / np.sqrt(2)]
     )  # two categories that differ: a distance of 1

@@ -159,16 +159,21 @@ def find_spec(name: str, own: Mapping[str, TableSpec]) -> TableSpec:
     return TABLES[name]
 
 
+def data_folder(data_dir: Path | None) -> Path:
+    """Return the folder of tables: `data_dir`, or what the environment says."""
+    return data_dir or Path(os.environ.get(DATA_DIR_VARIABLE, "."))
+
+
 def read_rows(spec: TableSpec, data_dir: Path | None, *, allow_network: bool) -> pd.DataFrame:
     if spec.file and not spec.package:
         return read_csv(Path(spec.file), spec.numeric)
-    folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE, "."))
+    folder = data_folder(data_dir)
     path = folder / f"{spec.name}.csv"
     if path.is_file():
         return read_csv(path, spec.numeric)
     if spec.package:
         found = _package_file(spec.package, spec.file)
-        if found.suffix == ".dat":
+        if found.suffix != ".compress":
             return read_keel(found)
         frame: pd.DataFrame = pd.read_pickle(found, compression="xz")  # noqa: S301
         return frame.infer_objects()

@@ -30,7 +30,7 @@ from benchmarks.quality import parse_variant
 _RDATASETS = "https://vincentarelbundock.github.io/Rdatasets/"
 
 
-def _of_rdatasets(name: str, dataset: str, target: str, positive: str, *unused: str) -> TableSpec:
+def of_rdatasets(name: str, dataset: str, target: str, positive: str, *unused: str) -> TableSpec:
     return TableSpec(
         name,
         target,
@@ -46,9 +46,9 @@ def _of_rdatasets(name: str, dataset: str, target: str, positive: str, *unused: 
 OWN_TABLES = {
     spec.name: spec
     for spec in (
-        _of_rdatasets("hmda", "AER/HMDA", "deny", "yes"),
-        _of_rdatasets("headinjury", "DAAG/headInjury", "clinically.important.brain.injury", "1"),
-        _of_rdatasets("spam", "openintro/email", "spam", "1", "time"),
+        of_rdatasets("hmda", "AER/HMDA", "deny", "yes"),
+        of_rdatasets("headinjury", "DAAG/headInjury", "clinically.important.brain.injury", "1"),
+        of_rdatasets("spam", "openintro/email", "spam", "1", "time"),
     )
 }
 """Tables that other benchmarks do not have."""

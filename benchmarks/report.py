@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks import (
+    distillation,
     entropy,
     matrix_rate,
     realism,
@@ -28,6 +29,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     "entropy": entropy,
     "recipe-search": recipe_search,
     "realism": realism,
+    "distillation": distillation,
     "relations": relations,
 }
 """Commands that measure run after run: ``measure`` fills a result folder, ``render`` reads it."""

@@ -97,3 +97,12 @@ def test_munge_needs_a_neighbour():
     X = pd.DataFrame({"a": [1.0, 2.0]})
     with pytest.raises(ValueError, match="class 'few' has 1"):
         munge(X, np.array(["few", "many"]), "few", 2, np.random.default_rng(0), categorical=[])
+
+
+def test_munge_of_numbers_alone():
+    X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) ** 2})
+    rows = munge(
+        X, np.array(["few", "many"] * 10), "few", 15, np.random.default_rng(0), categorical=[]
+    )
+    assert rows.shape == (15, 2)
+    assert rows.notna().all(axis=None)
