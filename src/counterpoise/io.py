@@ -512,6 +512,11 @@ def first_invalid_date(cells: pd.Series[Any], *, missing: Collection[str] = ()) 
     return None if invalid.empty else str(invalid.iloc[0])
 
 
+def without_missing(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text with the words for missing cells, such as NA, as NaN."""
+    return cells.mask(_is_missing_word(cells), np.nan)
+
+
 def format_like(values: pd.Series[Any], column: pd.Series[Any], cells: pd.Series[Any]) -> list[str]:
     """Return `values` as cells in the form of a column, given its parsed values and its cells.
 

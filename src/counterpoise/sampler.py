@@ -46,6 +46,7 @@ from counterpoise.training._fit import fit
 from counterpoise.training._rows import (
     check_class_size,
     warn_about_identifiers,
+    warn_about_notations,
     warn_about_unseen,
 )
 from counterpoise.training._runtime import TimeBudget
@@ -89,7 +90,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ``"ordered"``, ``"boolean"``, ``"integer"``, ``"decimal"``, ``"scientific"`` (numbers over
         many magnitudes), ``"datetime"``, ``"duration"`` or ``"text"``. Numbers and times that have
         few distinct values for their rows keep exactly these; one whose type is declared can have
-        any value in its range.
+        any value in its range. Numbers and dates in text are read as such where there are many, in
+        one notation, and synthetic ones are written in it. ``"decimal:1.234,5"`` (1234.5 as the
+        column writes it) and ``"datetime:%d/%m/%Y"`` say in which; it is the `notation` of a
+        column in `schema_`.
     id_columns : "auto", list or None, default="auto"
         Columns of identifiers, which are not learned: synthetic rows get new ones of the same
         form, that no real row has. By default, they are found by their values and names.
@@ -668,6 +672,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         codes = {class_: prepared.table.schema[0].code_of(class_) for class_ in n_rows}
         warn_about_identifiers(prepared.observed)
+        warn_about_notations(X, self.schema_, self._column_types(X))
         prepared.check(codes)
         for class_, label in codes.items():
             warn_about_unseen(prepared.table, label, class_)

@@ -106,7 +106,7 @@ def test_objects_come_back_as_the_same_objects() -> None:
     [
         [datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1)],
         [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)],
-        ["2020-01-01"],
+        ["2020-01-01", "2020-1-32"],
     ],
 )
 def test_other_objects_are_rejected(cells: list[Any]) -> None:

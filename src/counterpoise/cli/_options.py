@@ -296,6 +296,18 @@ table_options = grouped(
         "Columns of categories that look like numbers.",
     ),
     repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="The decimal mark of numbers in DATA. [default: per column, as its cells show]",
+    ),
+    repeatable(
+        "--date-format",
+        "date_formats",
+        "FORMAT",
+        "How dates in DATA are written, such as %d/%m/%Y: in each column where all cells are so. "
+        "[default: per column, as its cells show]",
+    ),
 )
 device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")
 _further_sampler_options = grouped(
@@ -490,7 +502,9 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
     missing, categorical = options.pop("missing"), options.pop("categorical")
     pairs = options.pop("column_types")
     types = dict(pairs)
-    as_text = {name for name, type_ in types.items() if type_ in ("categorical", "text")}
+    as_text = {
+        name for name, type_ in types.items() if type_ in ("categorical", "text") or ":" in type_
+    }
     table = read_table(
         data,
         missing=missing,
@@ -511,6 +525,15 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
             raise SchemaError(f"{name!r} is the target, which has no type", column=name)
         if table.cells is not None:
             _check_times(table.cells[name], type_, missing)
+    decimal, date_formats = options.pop("decimal"), options.pop("date_formats")
+    if table.cells is not None:
+        for name in table.frame.columns.drop(target):
+            values, type_ = _written(
+                table.frame[name], table.cells[name], types.get(name, ""), decimal, date_formats
+            )
+            table.frame[name] = values
+            if type_:
+                types[name] = type_
     y = table.frame[target]
     if n_missing := int(y.isna().sum()):
         raise SchemaError(
@@ -552,9 +575,46 @@ def check_column(name: str, columns: Sequence[str], role: str) -> None:
     raise SchemaError(f"The table has no column {name!r} (the {role}). {hint}", column=name)
 
 
+def _written(
+    values: pd.Series[Any],
+    cells: pd.Series[Any],
+    type_: str,
+    decimal: str | None,
+    date_formats: Sequence[str],
+) -> tuple[pd.Series[Any], str]:
+    """Return a column of a text file, and its type, where it holds numbers or dates as text."""
+    from counterpoise.columns._written import DateNotation, NumberNotation, texts_of, written_values
+    from counterpoise.io import without_missing
+
+    if type_.partition(":")[0] in ("categorical", "ordered", "text"):
+        return values, type_
+    is_number = values.dtype.kind == "f" and cells.str.contains(".", regex=False).any()
+    if not (values.dtype.kind == "O" or (is_number and decimal == "," and not type_)):
+        return values, type_
+    text = without_missing(cells.mask(values.isna()))
+    if type_:
+        return (text, type_) if values.dtype.kind == "O" else (values, type_)
+    texts = texts_of(text)
+    for form in date_formats:
+        try:
+            notation = DateNotation.parse(form).padded_as(texts)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--date-format") from error
+        if notation is not None and texts:
+            return text, f"datetime:{notation}"
+    many = written_values(text)
+    if decimal is not None:
+        for one in NumberNotation.found(many):
+            if one.decimal == decimal or (not one.decimal and one.thousands != decimal):
+                return text, f"{'decimal' if one.decimal else 'integer'}:{one}"
+    is_written = DateNotation.found(many) or NumberNotation.found(many)
+    return (text if is_written else values), ""
+
+
 def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) -> None:
     """Raise if a column of a text file holds times that are not read from such files."""
-    from counterpoise.io import first_invalid_date
+    from counterpoise.columns._written import DateNotation, texts_of
+    from counterpoise.io import first_invalid_date, without_missing
 
     if type_ == "duration":
         raise SchemaError(
@@ -563,10 +623,11 @@ def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) ->
             column=cells.name,
         )
     invalid = first_invalid_date(cells, missing=missing) if type_ == "datetime" else None
-    if invalid is not None:
+    texts = texts_of(without_missing(cells.mask(cells.isin(list(missing)))))
+    if invalid is not None and not DateNotation.found(texts):
         raise SchemaError(
-            f"Column {cells.name!r} holds {invalid!r}: only ISO dates are read from text files, "
-            "such as 2024-01-31, 2024-01-31 23:59 or 2024-01-31T23:59:59, in one form per column. "
-            "Rewrite them, or give the table as .parquet.",
+            f"Column {cells.name!r} holds {invalid!r}: dates are read in one form per column, "
+            "such as 2024-01-31, 31.01.2024 23:59 or Jan 31, 2024. Rewrite them, or say how they "
+            f"are written, as in --type {cells.name}=datetime:%d.%m.%Y.",
             column=cells.name,
         )

@@ -57,6 +57,15 @@ def is_string(dtype: Dtype) -> bool:
     )
 
 
+def marker_of(series: pd.Series[Any]) -> str:
+    """Name the marker of missing cells in an object column."""
+    missing = series.isna().to_numpy()
+    if not (is_object(series.dtype) and missing.any()):
+        return "nan"
+    first = series.iloc[int(missing.argmax())]
+    return next((name for name, marker in MARKERS.items() if marker is first), "nan")
+
+
 def present_types(series: pd.Series[Any]) -> dict[type, npt.NDArray[np.intp]]:
     """Rows of the cells that are not missing in an object column, by exact Python type."""
     rows = np.flatnonzero(series.notna().to_numpy())
@@ -329,10 +338,7 @@ class Column(ABC):
         """Make the column of `series`, with `values` for the fields that a subclass adds."""
         missing = series.isna().to_numpy()
         values = {"has_missing": bool(missing.any())} | values
-        if is_object(series.dtype) and missing.any():
-            first = series.iloc[int(missing.argmax())]
-            found = [name for name, marker in MARKERS.items() if marker is first]
-            values["marker"] = (*found, "nan")[0]
+        values.setdefault("marker", marker_of(series))
         return cls(name=series.name, kind=kind, dtype=series.dtype, **values)
 
     def _error(self, problem: str, value: Any = None) -> SchemaError:

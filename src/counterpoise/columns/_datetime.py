@@ -23,12 +23,20 @@ from counterpoise.columns._base import (
     Column,
     Mask,
     column_error,
+    distinct,
     is_object,
+    is_string,
+    marker_of,
     present_types,
     register_column_type,
 )
 from counterpoise.columns._json import Dtype
 from counterpoise.columns._ranged import RangedColumn, are_few, shared
+from counterpoise.columns._written import (
+    DateNotation,
+    kind_and_notation,
+    written_values,
+)
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, expand, framed
 from counterpoise.grammar import _ranges as ranges
@@ -60,7 +68,7 @@ class TimeColumn(RangedColumn):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self._can_be(self.dtype):
+        if not self._has_possible_dtype:
             raise self._wrong_dtype(self.name, self.dtype)
         if self.unit not in NANOSECONDS or self._factor < 1 or self._usual_unit is None:
             raise self._error(f"has dtype {self.dtype}, which has no unit {self.unit!r}.")
@@ -69,6 +77,10 @@ class TimeColumn(RangedColumn):
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         return cls._can_be(series.dtype)
+
+    @property
+    def _has_possible_dtype(self) -> bool:
+        return self._can_be(self.dtype)
 
     @classmethod
     def _can_be(cls, dtype: Dtype) -> bool:
@@ -251,7 +263,8 @@ class DatetimeColumn(TimeColumn):
     """A column of instants, with or without a time zone.
 
     An object column holds `datetime.date` where the unit is "D", and naive `datetime.datetime`
-    where it is finer.
+    where it is finer, unless it holds strings in a `notation`. So can columns of strings, and of
+    numbers such as 20240131.
     """
 
     kinds = ("datetime",)
@@ -261,9 +274,27 @@ class DatetimeColumn(TimeColumn):
 
     is_local: bool = field(default=False, kw_only=True)
     """Whether codes count in the column's zone, by whose clocks the values are whole units."""
+    notation: str = field(default="", kw_only=True)
+    """How cells that are text, or numbers made of a date's digits, write it: see `DateNotation`."""
+
+    @property
+    def _has_possible_dtype(self) -> bool:
+        if not self.notation:
+            return super()._has_possible_dtype
+        try:
+            DateNotation.parse(self.notation)
+        except ValueError as error:
+            raise self._error(f"has a notation that cannot be read: {error}.") from error
+        return _holds_text(self.dtype) and not self.is_local
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
+        kind, form = kind_and_notation(kind)
+        types = set(present_types(series)) if is_object(series.dtype) else {str}
+        if _holds_text(series.dtype) and types == {str}:
+            return cls._infer_written(series, kind, form)
+        if form:
+            raise cls._wrong_dtype(series.name, series.dtype)
         column = super().infer(series, kind)
         zone = _zone(series.dtype)
         if zone is None or not column.has_ordinary:
@@ -279,13 +310,63 @@ class DatetimeColumn(TimeColumn):
                     return replace(naive, dtype=series.dtype, is_local=True)
         return column
 
+    @classmethod
+    def _infer_written(cls, series: pd.Series[Any], kind: str | None, form: str) -> Self:
+        _, texts = _texts(series)
+        try:
+            declared = DateNotation.parse(form).padded_as(texts) if form else None
+        except ValueError as error:
+            raise column_error(series.name, f"is declared with a notation: {error}.") from error
+        found = [declared] if form else DateNotation.found(texts)
+        if not found or found[0] is None:
+            if not form and getattr(series.dtype, "kind", "O") in "iuf":
+                raise cls._wrong_dtype(series.name, series.dtype)
+            raise column_error(
+                series.name,
+                f"is declared datetime, but its values, such as {texts[0]!r}, are not all "
+                f"{f'written as {form}' if form else 'dates in one notation that is known'}. Say "
+                "which it is, as in 'datetime:%d.%m.%Y', or convert it with `pandas.to_datetime`.",
+                texts[0],
+            )
+        notation = found[0]
+        column = super().infer(_times(series, notation), kind)
+        if notation.has_only_months and column.has_ordinary:
+            first, last = np.array(column.code_range, f"M8[{column.unit}]").astype("M8[M]")
+            months = np.arange(first, last + 1).astype(f"M8[{column.unit}]").astype(np.int64)
+            column = replace(column, low=1, high=0, step=1, atoms=tuple(months.tolist()))
+        return replace(column, dtype=series.dtype, marker=marker_of(series), notation=str(notation))
+
     @cached_property
     def _naive(self) -> Self:
-        """The column of what clocks in the zone show."""
+        """The column of what clocks in the zone show, or of what the text says."""
         dtype = np.dtype(f"M8[{self._resolution}]")
-        return replace(self, dtype=dtype, is_local=False)
+        return replace(self, dtype=dtype, is_local=False, notation="")
+
+    @cached_property
+    def _notation(self) -> DateNotation:
+        return DateNotation(self.notation)
+
+    @property
+    def _resolution(self) -> str:
+        return self._notation.resolution if self.notation else super()._resolution
+
+    def _limits(self) -> tuple[int, int]:
+        if not self.notation:
+            return super()._limits()
+        low, high = np.array(self._notation.ends, f"M8[{self.unit}]").astype(np.int64).tolist()
+        return low, high
 
     def encode(self, series: pd.Series[Any]) -> Codes:
+        if self.notation:
+            self.check_dtype(series)
+            times = _times(series, self._notation)
+            is_other = times.isna().to_numpy() & series.notna().to_numpy()
+            if is_other.any():
+                value = series.iloc[int(is_other.argmax())]
+                raise self._error(
+                    f"holds {value!r}, which is no date or time written as {self.notation}.", value
+                )
+            return self._naive.encode(times)
         zone = _zone(self.dtype)
         if not self.is_local or zone is None:
             return super().encode(series)
@@ -298,20 +379,35 @@ class DatetimeColumn(TimeColumn):
         return self._placed(series, codes, is_missing, is_off)
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
+        if self.notation:
+            return self._as_written(codes)
         zone = _zone(self.dtype)
         if not self.is_local or zone is None:
             return super().decode(codes)
         local = pd.DatetimeIndex(self._naive.decode(codes))
         return pd.Series(_in_zone(local, zone), name=self.name).astype(self.dtype)
 
+    def _as_written(self, codes: Codes) -> pd.Series[Any]:
+        found, positions = np.unique(codes, return_inverse=True)
+        times = self._naive.decode(found)
+        is_text = is_object(self.dtype) or is_string(self.dtype)
+        marker = MARKERS[self.marker] if is_object(self.dtype) else None
+        cells = np.full(len(found), marker, dtype=object)
+        for at, time in enumerate(times.to_numpy().astype("M8[us]").tolist()):
+            if time is not None:
+                text = self._notation.write(time)
+                cells[at] = text if is_text else int(text)
+        return pd.Series(cells[positions], name=self.name, dtype=object).astype(self.dtype)
+
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         if not is_object(series.dtype):
-            return super().recognizes(series)
+            is_time = super().recognizes(series)
+            return is_time or bool(DateNotation.found(written_values(series)))
         types = set(present_types(series))
         if types == {datetime.datetime}:
             return all(moment.tzinfo is None for moment in series.dropna())
-        return types == {datetime.date}
+        return types == {datetime.date} or bool(DateNotation.found(written_values(series)))
 
     @classmethod
     def _can_be(cls, dtype: Dtype) -> bool:
@@ -342,11 +438,20 @@ class DatetimeColumn(TimeColumn):
     def code_of(self, value: Any) -> int:
         if pd.isna(value) is True:
             return super().code_of(value)
+        if self.notation:
+            return self._naive.code_of(self._meant(value))
         try:
             moment = self._in_own_zone(pd.Timestamp(value))
         except (TypeError, ValueError) as error:
             raise ValueError(f"column {self.name!r} has no {value!r} ({error})") from error
         return super().code_of(moment)
+
+    def _meant(self, value: Any) -> Any:
+        """Return what a cell or another value of the user's stands for."""
+        if not self.notation:
+            return value
+        is_number = isinstance(value, int | float | np.number)
+        return self._notation.read(str(int(value)) if is_number else str(value)) or value
 
     def _in_own_zone(self, moment: pd.Timestamp) -> pd.Timestamp:
         """Return a moment without a zone as clocks in the column's zone show it."""
@@ -356,7 +461,7 @@ class DatetimeColumn(TimeColumn):
         return _in_zone(pd.DatetimeIndex([moment]), zone)[0]
 
     def _time(self, bound: Any) -> pd.Timestamp:
-        moment = self._in_own_zone(pd.Timestamp(bound))
+        moment = self._in_own_zone(pd.Timestamp(self._meant(bound)))
         zone = _zone(self.dtype)
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
@@ -366,10 +471,22 @@ class DatetimeColumn(TimeColumn):
     def _clock(self) -> datetime.tzinfo | str | None:
         return _zone(self.dtype) if self.is_local else None
 
+    @property
+    def measure(self) -> Hashable:
+        if self.notation and not self._notation.has_date:
+            return "time of day"
+        return super().measure
+
     def _parsed(self, series: pd.Series[Any]) -> Any:
-        return pd.to_datetime(series, errors="coerce", utc=True)
+        if not self.notation:
+            return pd.to_datetime(series, errors="coerce", utc=True)
+        if getattr(series.dtype, "kind", "O") == "M":
+            return series
+        return _times(series, self._notation)
 
     def label(self, number: float) -> str:
+        if self.notation:
+            return self._notation.write(pd.Timestamp(number, unit="us").to_pydatetime())
         return f"{pd.Timestamp(number, unit='us'):%Y-%m-%d}"
 
 
@@ -430,3 +547,23 @@ def _in_zone(local: pd.DatetimeIndex, zone: datetime.tzinfo | str) -> pd.Datetim
     """Return the instants at which clocks show `local`: the first of two, the next if none does."""
     is_first = np.ones(len(local), dtype=bool)
     return local.tz_localize(zone, ambiguous=is_first, nonexistent="shift_forward")
+
+
+def _holds_text(dtype: Dtype) -> bool:
+    """Whether cells can write dates: strings, or numbers made of a date's digits."""
+    return is_object(dtype) or is_string(dtype) or getattr(dtype, "kind", "O") in "iuf"
+
+
+def _texts(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return which text each cell is (-1 if missing), and these; a number is its digits."""
+    positions, values = distinct(series)
+    is_whole = [isinstance(value, int | float) and value % 1 == 0 for value in values]
+    pairs = zip(values, is_whole, strict=True)
+    return positions, [str(int(value) if whole else value) for value, whole in pairs]  # type: ignore[call-overload]
+
+
+def _times(series: pd.Series[Any], notation: DateNotation) -> pd.Series[Any]:
+    """Return what cells stand for; NaT unless they are written exactly so."""
+    positions, texts = _texts(series)
+    times = np.append(notation.moments(texts), np.datetime64("NaT"))
+    return pd.Series(times[positions], name=series.name)

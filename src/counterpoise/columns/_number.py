@@ -31,6 +31,13 @@ from counterpoise.columns._base import (
 )
 from counterpoise.columns._json import Dtype
 from counterpoise.columns._ranged import RangedColumn, are_few, coarsen, shared
+from counterpoise.columns._written import (
+    NumberNotation,
+    kind_and_notation,
+    n_decimals,
+    texts_of,
+    written_values,
+)
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, framed
 from counterpoise.grammar import _ranges as ranges
@@ -103,8 +110,8 @@ class NumberColumn(RangedColumn):
 class NumericColumn(NumberColumn):
     """A column of numbers on a decimal grid.
 
-    An object column of kind integer holds Python ints, one of kind decimal Python floats; a string
-    column holds numerals with `decimals` decimals; a float column can be of kind integer.
+    An object column of kind integer holds Python ints, one of kind decimal Python floats, unless it
+    holds strings in a `notation`; a float column can be of kind integer.
     """
 
     kinds = ("integer", "decimal")
@@ -113,6 +120,8 @@ class NumericColumn(NumberColumn):
     decimals: int  # a code is a multiple of 10**-decimals; 0 for kind integer
     is_single: bool = field(default=False, kw_only=True)
     """Whether the cells are float64, and the numbers in them came from float32."""
+    notation: str = field(default="", kw_only=True)
+    """1234 as the cells write it, if they are strings: see `NumberNotation`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,6 +131,8 @@ class NumericColumn(NumberColumn):
                 f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
             )
         is_integer = self.kind == "integer" or (native is not None and native.kind != "f")
+        if self.is_written:
+            self._check_notation()
         self._check_range()
         if not (
             0 <= self.decimals <= (0 if is_integer else MAX_DECIMALS)
@@ -137,16 +148,22 @@ class NumericColumn(NumberColumn):
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         if is_object(series.dtype):
             types = present_types(series)
-            return bool not in types and all(issubclass(kind, Number) for kind in types)
+            if str not in types:
+                return bool not in types and all(issubclass(kind, Number) for kind in types)
+        if is_object(series.dtype) or is_string(series.dtype):
+            return bool(NumberNotation.found(written_values(series)))
         return getattr(series.dtype, "kind", "O") in "iuf"
 
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Make the column that describes `series`; digits write any number if it was declared."""
-        if is_string(series.dtype):
-            decimals = len(str(distinct(series)[1][0]).partition(".")[2])
-            codes, missing = _read_numerals(series, decimals)
+        kind, like = kind_and_notation(kind)
+        if is_string(series.dtype) or texts_of(series):
+            notation = _notation_of(series, like)
+            decimals = n_decimals(notation, texts_of(series))
+            codes, missing = _read_written(series, notation, decimals)
             grid = _grid(codes[~missing], decimals, kind is None)
+            grid["notation"] = str(notation)
             is_whole = not decimals
         else:
             values, missing = read_numbers(series)
@@ -162,8 +179,8 @@ class NumericColumn(NumberColumn):
 
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
-        if is_string(self.dtype):
-            codes, missing = _read_numerals(series, self.decimals)
+        if self.is_written:
+            codes, missing = _read_written(series, self._notation, self.decimals)
             low, high = self.code_range
             outside = (codes < low) | (codes > high)
         else:
@@ -172,12 +189,42 @@ class NumericColumn(NumberColumn):
         return self._placed(series, codes, missing, outside)
 
     @property
+    def is_written(self) -> bool:
+        """Whether cells are strings."""
+        return bool(self.notation) or is_string(self.dtype)
+
+    @cached_property
+    def _notation(self) -> NumberNotation:
+        return NumberNotation.parse(self.notation or _plain_notation(self.decimals))
+
+    def _check_notation(self) -> None:
+        try:
+            fewest, is_fixed = self._notation.fewest_decimals, self._notation.is_fixed
+        except ValueError as error:
+            raise self._error(f"has a notation that cannot be read: {error}.") from error
+        holds_strings = is_object(self.dtype) or is_string(self.dtype)
+        has_mark = bool(self._notation.decimal) or not self.decimals
+        if (
+            not holds_strings
+            or not has_mark
+            or not (fewest == self.decimals if is_fixed else fewest < self.decimals)
+        ):
+            raise self._error(
+                f"(dtype {self.dtype}) cannot be written as {self.notation} with {self.decimals} "
+                "decimals."
+            )
+
+    @property
     def _float_type(self) -> Any:
         """The dtype of numpy that the floats in the cells came from."""
         native = number_dtype(self.dtype)
         return np.float32 if self.is_single else np.float64 if native is None else native.type
 
     def code_of(self, value: Any) -> int:
+        if self.is_written and not isinstance(value, str) and not pd.isna(value):
+            units = self._units(value)
+            if units % 1 == 0 and bool(self.contains(np.array([int(units)]))[0]):
+                return int(units)
         # 1.8 is meant where 1.7999999523162842 is held
         return super().code_of(float(np.float32(value)) if self.is_single else value)
 
@@ -208,9 +255,11 @@ class NumericColumn(NumberColumn):
         missing = codes == MISSING
         codes = np.where(missing, 0, codes)
         cells: Any
-        if is_string(self.dtype):
-            cells = np.array([ranges.plain_text(code, self.decimals) for code in codes.tolist()])
-            cells = np.where(missing, None, cells)
+        if self.is_written:
+            texts = [self._notation.write(code, self.decimals) for code in codes.tolist()]
+            marker = MARKERS[self.marker] if is_object(self.dtype) else None
+            cells = np.array([*texts, marker], dtype=object)[:-1]
+            cells[missing] = marker
         elif is_object(self.dtype):
             values = codes if self.kind == "integer" else self._restored(codes)
             cells = np.where(missing, MARKERS[self.marker], values.astype(object))
@@ -236,14 +285,23 @@ class NumericColumn(NumberColumn):
             text += f", or {n_own} other value{'s' * (n_own > 1)}" if n_own else ""
         return text
 
+    def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        if not self.is_written:
+            return super().to_floats(series)
+        return series.map(self._notation.number).to_numpy(dtype=float, na_value=np.nan)
+
     @property
     def min_rows_of_identifier(self) -> int | None:
         return 100 if self.kind == "integer" else None
 
     def _limits(self) -> tuple[int, int]:
+        if self.is_written:
+            return ABSENT + 1, _INT64_MAX
         return _code_limits(self.dtype, self.decimals, self.kind == "integer")
 
     def _units(self, bound: Any) -> Decimal:
+        if self.is_written and isinstance(bound, str) and (read := self._notation.read(bound)):
+            return Decimal(read[0]).scaleb(self.decimals - read[1])
         return grid_units(bound, self.decimals)
 
     def _ordinary_automaton(self) -> Automaton:
@@ -304,7 +362,7 @@ def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]
     if native is not None and native.kind != "f":
         limits = np.iinfo(native)
         return max(int(limits.min), ABSENT + 1), min(int(limits.max), _INT64_MAX)
-    if is_string(dtype) or (is_object(dtype) and is_whole):
+    if is_object(dtype) and is_whole:
         return ABSENT + 1, _INT64_MAX
     largest = np.finfo(native or np.dtype(np.float64)).max
     limit = min(_FLOAT_LIMIT, int(float(largest)) * 10**decimals)
@@ -375,21 +433,47 @@ def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
     )
 
 
-# Numbers kept as strings: a string column that is declared to be numeric
+# Numbers kept as strings
 
 
-def _read_numerals(series: pd.Series[Any], decimals: int) -> tuple[Codes, Mask]:
-    """Codes of a string column's numerals, 0 where missing, and which cells are missing."""
+def _plain_notation(decimals: int) -> str:
+    return f"1234.{'0' * decimals}" if decimals else "1234"
+
+
+def _notation_of(series: pd.Series[Any], like: str) -> NumberNotation:
+    """Return the notation of a column that was declared to be numeric."""
+    texts = texts_of(series)
+    try:
+        found = NumberNotation.found(texts, is_declared=True, like=like)
+    except ValueError as error:
+        raise column_error(series.name, f"is declared with a notation: {error}.") from error
+    if found:
+        return found[0]
+    known = (
+        [NumberNotation.parse(like)] if like else NumberNotation.found(texts[:1], is_declared=True)
+    )
+    other = next((text for text in texts if not known or not known[0].writes(text)), texts[0])
+    raise column_error(
+        series.name,
+        f"is numeric, but not all of its strings are numbers in one notation, such as {other!r}. "
+        "Convert it with `pandas.to_numeric`, or declare it categorical.",
+        other,
+    )
+
+
+def _read_written(
+    series: pd.Series[Any], notation: NumberNotation, decimals: int
+) -> tuple[Codes, Mask]:
+    """Codes of a column's strings, 0 where missing, and which cells are missing."""
     positions, texts = distinct(series)
     codes = [0] * (len(texts) + 1)  # the position of a missing cell is -1
-    for position, text in enumerate(map(str, texts)):
-        digits = text.replace(".", "")
-        code = int(digits) if digits.removeprefix("-").isdecimal() else 0
-        if ranges.plain_text(code, decimals) != text:
+    for position, text in enumerate(texts):
+        code = notation.code(text, decimals) if isinstance(text, str) else None
+        if code is None:
             raise column_error(
                 series.name,
-                f"is numeric, but {text!r} is not a number written with {decimals} decimals. "
-                "Convert it with `pandas.to_numeric`, or declare it categorical.",
+                f"is numeric, but {text!r} is not written like {notation} with {decimals} "
+                "decimals. Convert it with `pandas.to_numeric`, or declare it categorical.",
                 text,
             )
         if not ABSENT < code <= _INT64_MAX:

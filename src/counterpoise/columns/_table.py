@@ -19,8 +19,11 @@ from counterpoise.columns._base import (
     column_type,
     recognized_type,
 )
+from counterpoise.columns._datetime import DatetimeColumn
 from counterpoise.columns._empty import EmptyColumn
+from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._text import TextColumn
+from counterpoise.columns._written import kind_and_notation
 from counterpoise.errors import SchemaError
 
 
@@ -137,12 +140,16 @@ def _infer_column(
         raise column_error(series.name, "is sparse. Convert it with `series.sparse.to_dense()`.")
     if series.isna().all():
         if kind is not None:
-            column_type(kind, series.name)  # an error if there is none
+            column_type(kind_and_notation(kind)[0] or "", series.name)  # an error if there is none
         return EmptyColumn.infer(series)
     if kind is None and categories is None:
         found = recognized_type(series)
     else:
-        found = column_type(kind or "categorical", series.name)
+        found = column_type(kind_and_notation(kind)[0] or "categorical", series.name)
+    if kind is not None and ":" in kind and not issubclass(found, NumericColumn | DatetimeColumn):
+        raise column_error(
+            series.name, f"is declared {kind!r}: only numbers and dates are written."
+        )
     column = found.infer(series, kind)
     if categories is not None:
         column = column.with_categories(categories)

@@ -182,6 +182,8 @@ def _scale(column: Column) -> str:
     if isinstance(column, NumericColumn):
         return "number"
     if isinstance(column, DatetimeColumn):
+        if column.measure == "time of day":
+            return "time without a date"
         return "date" if getattr(column.dtype, "tz", None) is None else "zoned date"
     return "duration" if isinstance(column, DurationColumn) else ""
 

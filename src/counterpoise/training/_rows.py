@@ -6,14 +6,16 @@ Steps 1 and 2 of the paper, and what a table makes impossible or cannot promise.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.over_sampling import SMOTE, SMOTENC
 
-from counterpoise.columns import ABSENT, Table
+from counterpoise.columns import ABSENT, Schema, Table
+from counterpoise.columns._written import doubt
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes import Recipe
@@ -189,6 +191,14 @@ def warn_about_identifiers(features: Table) -> None:
                 "id_columns",
                 stacklevel=2,
             )
+
+
+def warn_about_notations(X: pd.DataFrame, schema: Schema, declared: Container[Hashable]) -> None:
+    """Warn of columns whose numbers or dates can be read in two ways, or in none for one cell."""
+    for at, column in enumerate(schema):
+        problem = doubt(X.iloc[:, at], getattr(column, "notation", ""))
+        if problem is not None and column.name not in declared:
+            warnings.warn(f"column {column.name!r} {problem}", stacklevel=2)
 
 
 def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
