@@ -672,7 +672,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         codes = {class_: prepared.table.schema[0].code_of(class_) for class_ in n_rows}
         warn_about_identifiers(prepared.observed)
-        warn_about_notations(X, self.schema_, self._column_types(X))
+        warn_about_notations(X, self.schema_, self.column_types or {})
         prepared.check(codes)
         for class_, label in codes.items():
             warn_about_unseen(prepared.table, label, class_)

@@ -298,6 +298,7 @@ table_options = grouped(
     repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
     click.option(
         "--decimal",
+        cls=RareOption,
         type=click.Choice([".", ","]),
         help="The decimal mark of numbers in DATA. [default: per column, as its cells show]",
     ),
@@ -307,6 +308,7 @@ table_options = grouped(
         "FORMAT",
         "How dates in DATA are written, such as %d/%m/%Y: in each column where all cells are so. "
         "[default: per column, as its cells show]",
+        cls=RareOption,
     ),
 )
 device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")

@@ -66,7 +66,7 @@ def misfit(
 
 def doubt(series: pd.Series[Any], known: str) -> str | None:
     """Say what is not certain of the notation of a column: `known`, or none if that is empty."""
-    texts = written_values(series)
+    texts = written_values(series) or (texts_of(series) if known else [])
     for kind, notation in (("datetime", DateNotation), ("decimal", NumberNotation)):
         found = [str(one) for one in notation.found(texts)]
         if known in found and len(found) > 1:

@@ -6,7 +6,7 @@ Steps 1 and 2 of the paper, and what a table makes impossible or cannot promise.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,11 +193,13 @@ def warn_about_identifiers(features: Table) -> None:
             )
 
 
-def warn_about_notations(X: pd.DataFrame, schema: Schema, declared: Container[Hashable]) -> None:
+def warn_about_notations(X: pd.DataFrame, schema: Schema, types: Mapping[Hashable, str]) -> None:
     """Warn of columns whose numbers or dates can be read in two ways, or in none for one cell."""
     for at, column in enumerate(schema):
-        problem = doubt(X.iloc[:, at], getattr(column, "notation", ""))
-        if problem is not None and column.name not in declared:
+        type_ = types.get(column.name, "")
+        is_declared = ":" in type_ or type_ in ("categorical", "ordered", "text")
+        problem = None if is_declared else doubt(X.iloc[:, at], getattr(column, "notation", ""))
+        if problem is not None:
             warnings.warn(f"column {column.name!r} {problem}", stacklevel=2)
 
 
