@@ -460,7 +460,7 @@ def test_unknown_column(name: str, hint: str) -> None:
         ),
         (["table.csv", "--target", "left", "--encoding", "x"], "no encoding"),
         (["table.csv", "--target", "left", "--encoding", "hex"], "no encoding 'hex' of text"),
-        (["dates.csv", "--target", "y", "--type", "d=datetime:%d.%m.%Y"], "as %d.%m.%Y"),
+        (["dates.csv", "--target", "y", "--type", "d=datetime:%d.%m.%Y"], "written as %d.%m.%Y"),
         (["dates.csv", "--target", "y", "--type", "d=duration"], "as a number"),
         (["table.csv", "--target", "left", "--bogus"], "No such option"),
         (["table.csv", "--target", "left", "--range", "fee=3"], "COLUMN=LOW..HIGH"),

@@ -615,6 +615,9 @@ def _written(
 
 def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) -> None:
     """Raise if a column of a text file holds times that are not read from such files."""
+    import pandas as pd
+
+    from counterpoise.columns import DatetimeColumn
     from counterpoise.columns._written import DateNotation, texts_of
     from counterpoise.io import first_invalid_date, without_missing
 
@@ -626,6 +629,8 @@ def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) ->
         )
     invalid = first_invalid_date(cells, missing=missing) if type_ == "datetime" else None
     texts = texts_of(without_missing(cells.mask(cells.isin(list(missing)))))
+    if type_.startswith("datetime:"):
+        DatetimeColumn.infer(pd.Series(texts, name=cells.name, dtype=object), type_)  # or an error
     if invalid is not None and not DateNotation.found(texts):
         raise SchemaError(
             f"Column {cells.name!r} holds {invalid!r}: dates are read in one form per column, "
