@@ -60,7 +60,6 @@ def german(text: str) -> str:
         (NUMBERS, lambda v: f"{v:.1f}%", "1234.0%"),
         (NUMBERS, lambda v: f"{v:.0f} %", "1234 %"),
         (NUMBERS, lambda v: f"{v:g} kg", "1234.5 kg"),
-        (NUMBERS, lambda v: f"+49{v * 100 + 10**9:.0f}", "+1234"),
         (SIGNED, lambda v: f"{v:.2f}", "1234.00"),
         (SIGNED, lambda v: f"{v:+,.2f}", "+1,234.00"),
         (SIGNED, lambda v: f"${v:,.2f}".replace("$-", "-$"), "$1,234.00"),
@@ -80,8 +79,7 @@ def test_numbers_are_read_and_written_as_their_column_writes_them(
     assert str(NumberNotation.parse(notation)) == notation
     values = column.to_floats(series)
     expected = [float(f"{number:g}") for number in numbers] if "kg" in notation else numbers
-    if "49" not in cells[0]:
-        np.testing.assert_allclose(values, expected, atol=0.5 if "." not in cells[0] else 0.051)
+    np.testing.assert_allclose(values, expected, atol=0.5)
     low, high = column.code_range
     between = column.nearest(np.linspace(low, high, 50))
     made = column.decode(between)
@@ -159,6 +157,7 @@ def test_missing_cells_and_the_dtype_come_back(dtype: Any) -> None:
         [f"{number:.0f}" for number in NUMBERS * 10],
         [f"{number:05.0f}" for number in NUMBERS],
         [f"#{number:.0f}" for number in NUMBERS],
+        [f"+49{number * 100 + 10**9:.0f}" for number in NUMBERS],
         [f"{number:.2f} €" if number < 500 else f"{number:.2f} $" for number in NUMBERS],
         ["99:00", *(f"{moment:%H:%M}" for moment in MOMENTS)],
         [f"{moment:%d.%m.%Y}" for moment in MOMENTS[:40]] * 5,

@@ -455,7 +455,7 @@ def _notation_of(series: pd.Series[Any], like: str) -> NumberNotation:
     other = next((text for text in texts if not known or not known[0].writes(text)), texts[0])
     raise column_error(
         series.name,
-        f"is numeric, but not all of its strings are numbers in one notation, such as {other!r}. "
+        f"is numeric, but {other!r} is not a number, or is not written like the others. "
         "Convert it with `pandas.to_numeric`, or declare it categorical.",
         other,
     )

@@ -173,7 +173,7 @@ class NumberNotation:
             numbers.append(match[2])
         if not numbers or not (is_declared or _is_usual(*plain)) or _splits_number(*plain):
             return []
-        positive = by_sign.get(1) or by_sign.get(0) or plain.pop()
+        positive = by_sign.get(1) or by_sign.get(0) or next(iter(plain))
         usual = _usual(positive)
         others = by_sign.get(-1, usual[1]), by_sign.get(0, usual[2])
         wanted = cls.parse(like) if like else None
@@ -189,7 +189,9 @@ class NumberNotation:
             notation = cls(*marks, min(lengths), len(lengths) == 1, positive, *others)
             if (longest <= _MOST_DIGITS or is_declared) and all(map(notation.writes, texts)):
                 known[notation] = None
-        return [one for one in known if is_declared or str(one) != "1234"]
+        # digits alone, and after a plus that no minus is beside, are codes or telephone numbers
+        is_code = plain == {("", "")} and (not positive[0] or -1 not in by_sign)
+        return [n for n in known if is_declared or n.thousands or n.decimal or not is_code]
 
     def write(self, code: int, decimals: int) -> str:
         """Write a number in units of ``10**-decimals``."""

@@ -195,15 +195,12 @@ def warn_about_identifiers(features: Table) -> None:
 
 def warn_about_notations(X: pd.DataFrame, schema: Schema, types: Mapping[Hashable, str]) -> None:
     """Warn of columns whose numbers or dates can be read in two ways, or in none for one cell."""
-    names = X.columns.tolist()
+    series: dict[Hashable, Any] = dict(X.items())
     for column in schema:
         type_ = types.get(column.name, "")
-        is_declared = ":" in type_ or type_ in ("categorical", "ordered", "text")
-        problem = (
-            None
-            if is_declared
-            else doubt(X.iloc[:, names.index(column.name)], getattr(column, "notation", ""))
-        )
+        if ":" in type_ or type_ in ("categorical", "ordered", "text"):
+            continue
+        problem = doubt(series[column.name], getattr(column, "notation", ""))
         if problem is not None:
             warnings.warn(f"column {column.name!r} {problem}", stacklevel=2)
 
