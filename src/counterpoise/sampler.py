@@ -45,7 +45,7 @@ from counterpoise.training._checkpoint import checkpoint_folder
 from counterpoise.training._fit import fit
 from counterpoise.training._rows import (
     check_class_size,
-    warn_about_identifiers,
+    warn_about_columns,
     warn_about_notations,
     warn_about_unseen,
 )
@@ -671,7 +671,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         for class_ in n_rows:
             check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         codes = {class_: prepared.table.schema[0].code_of(class_) for class_ in n_rows}
-        warn_about_identifiers(prepared.observed)
+        warn_about_columns(prepared.observed)
         warn_about_notations(X, self.schema_, self.column_types or {})
         prepared.check(codes)
         for class_, label in codes.items():

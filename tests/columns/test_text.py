@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from counterpoise.columns import ABSENT, MISSING, TextColumn
+from counterpoise.columns._text import MAX_LENGTH
 from counterpoise.errors import SchemaError
 
 
@@ -47,3 +48,13 @@ def test_only_codes_of_the_domain_decode() -> None:
     assert not column.contains(np.array([0])).any()
     with pytest.raises(AssertionError):
         column.decode(np.array([1]), ("ab",))
+
+
+def test_long_texts_are_cut_at_the_bound() -> None:
+    series = pd.Series(["a " * 3000, "b"], name="x")
+    column = TextColumn.infer(series)
+    assert column.max_length == MAX_LENGTH
+    codes, texts = column.encode_texts(series)
+    assert texts == ("a " * (MAX_LENGTH // 2), "b")
+    assert column.contains(codes, texts).all()
+    assert not column.can_be("a " * 3000)

@@ -53,5 +53,31 @@ def test_a_word_that_tells_the_class_is_learned_from_few_rows():
     fitted = make_sampler()
     assert fitted.get_params()["recipe"].train_on == "all"
     made = fitted.fit_resample(X[["size", "note"]], Y)[0].iloc[N:]
-    # even if only 9 in 10 came out right, fewer than 225 of 280 would in 1 of 200,000 seeds
+    # even if only 9 in 10 came out right, fewer than 225 of 280 would in 1 of 2 million seeds
     assert made["note"].str.startswith("rare").mean() > 0.8
+
+
+def prose(n, seed=0):
+    r = np.random.default_rng(seed)
+    words = ["".join(r.choice(list("abcdefg"), 2 + i % 7)) for i in range(200)]
+    return [" ".join(r.choice(words, r.integers(3, 9))) for _ in range(n)]
+
+
+def test_free_text_is_warned_of_once_and_shaped_text_is_not():
+    frame = X.assign(prose=prose(N)).drop(columns="phone")
+    with pytest.warns(UserWarning, match="free text") as warned:
+        make_sampler(max_samples_seen=64).fit_resample(frame, Y)
+    about = [str(one.message) for one in warned if "free text" in str(one.message)]
+    assert len(about) == 1
+    assert about[0].startswith("column 'prose' is free text without a regular shape")
+    assert "Drop the column" in about[0]
+
+
+def test_a_long_text_is_warned_of_and_bounds_what_is_generated():
+    texts = prose(N)
+    texts[5] = "ab " * 2000
+    frame = X[["size"]].assign(note=texts)
+    with pytest.warns(UserWarning, match="column 'note' has texts of 500 characters or more"):
+        both, _ = make_sampler(max_samples_seen=64).fit_resample(frame, Y)
+    assert both["note"].tolist()[:N] == texts
+    assert both["note"].iloc[N:].str.len().max() <= 500

@@ -143,7 +143,8 @@ def _describe(error: Exception) -> tuple[int, str]:
         return 2, message
     if isinstance(error, CounterpoiseError):
         return 1, message
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    is_out_of_memory = isinstance(error, MemoryError) or "DefaultCPUAllocator" in message
+    if is_out_of_memory or type(error).__name__ == "OutOfMemoryError":
         return 1, (
             "Out of memory. Try --set model.batch_size=8 and --set model.generation_batch_size=64, "
             "or --model compact."

@@ -425,9 +425,12 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
 
 
 def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
+    # thousands of digits would be no message, and Python refuses to write more than 4,300
+    size = math.log10(abs(value))
+    shown = f"a number of {int(size) + 1:,} digits" if size > 40 else value
     return column_error(
         series.name,
-        f"holds {value}, which is outside -2**63 + 2 to 2**63 - 1. Convert the column with "
+        f"holds {shown}, which is outside -2**63 + 2 to 2**63 - 1. Convert the column with "
         "`astype(str)` if it is an identifier, with `astype(float)` if it is a quantity.",
         value,
     )

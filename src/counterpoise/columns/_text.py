@@ -32,10 +32,19 @@ MIN_DISTINCT: Final = 50  # free text has more different strings than this,
 DISTINCT_SHARE: Final = 0.5  # more than this share of the cells that are present, and either
 MIN_LENGTH: Final = 20.0  # more characters than this on average,
 MIN_SPACES: Final = 3.0  # at least so many white-space characters on average,
+MAX_LENGTH: Final = 500
+"""Characters of a text that are learned and generated: memory grows with their square."""
 IDENTIFIER_DISTINCT_SHARE: Final = 0.9  # or more different strings than this share of the cells
 
 
 @register_column_type
+
+
+def _longest(shape: Shape) -> int:
+    """Return how many characters a string of a shape has at most."""
+    return sum(max(map(len, field), default=0) for field in shape)
+
+
 @dataclass(frozen=True)
 class TextColumn(Column):
     """A column whose cells each hold a string of their own.
@@ -48,7 +57,7 @@ class TextColumn(Column):
     is_text = True
     generated_values = "new texts, made of the parts of the real ones"
 
-    max_length: int  # characters of the longest observed string
+    max_length: int  # characters of the longest string, observed or of one of the shapes
     shapes: tuple[Shape, ...] = ()  # that strings have; see `_shapes`
     has_others: bool = True  # whether there are strings that have none of these
 
@@ -61,8 +70,7 @@ class TextColumn(Column):
         if self.max_length < 0:
             raise self._error(f"has a negative length, {self.max_length}.")
         for shape in self.shapes:
-            n_most = sum(max(map(len, field), default=0) for field in shape)
-            if n_most > self.max_length or len(shape) > MAX_FIELDS or not all(map(any, shape)):
+            if _longest(shape) > self.max_length or len(shape) > MAX_FIELDS or not all(map(any, shape)):
                 raise self._error("has a shape that its texts cannot have.")
 
     @classmethod
@@ -91,7 +99,7 @@ class TextColumn(Column):
         return cls.describing(
             series,
             kind or "text",
-            max_length=max(map(len, texts)),
+            max_length=max([*map(len, texts), *map(_longest, shapes)]),
             shapes=shapes,
             has_others=any(split(text, shapes) is None for text in texts),
         )
@@ -162,7 +170,7 @@ class TextColumn(Column):
 
 
 def _strings(values: Sequence[Hashable], name: Hashable) -> tuple[str, ...]:
-    """Return the values, all of which must be strings."""
+    """Return the values, all of which must be strings, up to `MAX_LENGTH` characters of each."""
     for value in values:
         if type(value) is not str:
             raise column_error(
@@ -171,4 +179,4 @@ def _strings(values: Sequence[Hashable], name: Hashable) -> tuple[str, ...]:
                 "Convert it with `astype(str)`, or declare the column categorical.",
                 value,
             )
-    return tuple(str(value) for value in values)
+    return tuple(str(value)[:MAX_LENGTH] for value in values)

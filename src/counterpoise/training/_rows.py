@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE, SMOTENC
 
-from counterpoise.columns import ABSENT, Schema, Table
+from counterpoise.columns import ABSENT, Schema, Table, TextColumn
+from counterpoise.columns._text import MAX_LENGTH
 from counterpoise.columns._written import doubt
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
@@ -174,17 +175,31 @@ def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
     )
 
 
-def warn_about_identifiers(features: Table) -> None:
-    """Warn of columns with another value in every row, and say what happens to them."""
+def warn_about_columns(features: Table) -> None:
+    """Warn of identifiers, of free text and of long texts, and say what happens to them."""
     for position, column in enumerate(features.schema):
-        fewest = column.min_rows_of_identifier
-        if fewest is None or len(features) < fewest:
-            continue
         texts = features.texts.get(position)
+        if isinstance(column, TextColumn) and column.max_length >= MAX_LENGTH:
+            warnings.warn(
+                f"column {column.name!r} has texts of {MAX_LENGTH} characters or more: the first "
+                f"{MAX_LENGTH} of each are learned, and generated texts have no more; real rows "
+                "stay as they are. Drop the column before resampling, or shorten its texts",
+                stacklevel=2,
+            )
         values = features.codes[:, position].tolist() if texts is None else texts
-        if texts is not None and any(" " in text for text in texts):
-            continue  # no identifiers, but words
-        if len(set(values)) == len(features):
+        fewest = column.min_rows_of_identifier
+        is_identifier = fewest is not None and len(features) >= fewest
+        is_identifier &= len(set(values)) == len(features)
+        if isinstance(column, TextColumn):
+            is_identifier &= not any(" " in text for text in texts or ())  # but words
+            if not column.shapes and not is_identifier:
+                warnings.warn(
+                    f"column {column.name!r} is free text without a regular shape: generated "
+                    "texts are put together from pieces of the real ones, and mean nothing. Drop "
+                    "the column before resampling, or replace it by columns of what it tells",
+                    stacklevel=2,
+                )
+        if is_identifier:
             warnings.warn(
                 f"column {column.name!r} has another value in every row, like an identifier; "
                 f"generated rows get {column.generated_values}. If it means nothing, name it in "

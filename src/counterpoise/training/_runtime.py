@@ -21,6 +21,7 @@ from torch import Tensor
 from counterpoise._progress import Progress, Stage
 from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._backbone import COMPACT, SMOLLM2, AutoModel, Backbone, LoadedModel
 from counterpoise.models._language_model import Device, global_generator
@@ -89,8 +90,8 @@ class TimeBudget:
         if n_free is not None and estimate.n_bytes > n_free:
             warnings.warn(
                 f"training takes about {estimate.n_bytes / 2**30:.1f} GiB of memory, and "
-                f"{n_free / 2**30:.1f} are free. A smaller batch_size, n_layers or lora_rank with "
-                "a pre-trained model, or model='compact' reduce it",
+                f"{n_free / 2**30:.1f} are free. A smaller batch_size, shorter texts, n_layers or "
+                "lora_rank with a pre-trained model, or model='compact' reduce it",
                 stacklevel=2,
             )
         if self.max_time is None:
@@ -141,7 +142,9 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     rng = np.random.default_rng(0)
     scorer = Scorer(model, generator.serializer.grammar, device)
     state = initial_state(model, replace(plan, learning_rate=0.0), rng)
-    rows = rng.integers(len(corpus), size=plan.batch_size)
+    drawn = rng.integers(len(corpus), size=plan.batch_size)
+    # what is kept is most in a batch with the longest row, to which all others are padded
+    longest = corpus.lengths(corpus.segments).sum(axis=1).argmax()
     kept: dict[int, int] = {}  # bytes, by where they lie
 
     def keep(tensor: Tensor) -> Tensor:
@@ -149,7 +152,7 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    def step() -> float:
+    def step(rows: IntArray) -> float:
         started = clock()
         orders = draw_orders(len(rows), corpus.segments.shape[1], plan.permutation, rng)
         take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
@@ -160,8 +163,8 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     with global_generator(0) if model.is_random else nullcontext():
         model.train()
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            first = step()
-        seconds = [step() for _ in range(1 if first > _QUICK_S else 3)]
+            first = step(np.append(drawn[1:], longest))
+        seconds = [step(drawn) for _ in range(1 if first > _QUICK_S else 3)]
     return min(seconds) / plan.batch_size, sum(kept.values())
 
 
