@@ -37,14 +37,12 @@ MAX_LENGTH: Final = 500
 IDENTIFIER_DISTINCT_SHARE: Final = 0.9  # or more different strings than this share of the cells
 
 
-@register_column_type
-
-
 def _longest(shape: Shape) -> int:
     """Return how many characters a string of a shape has at most."""
     return sum(max(map(len, field), default=0) for field in shape)
 
 
+@register_column_type
 @dataclass(frozen=True)
 class TextColumn(Column):
     """A column whose cells each hold a string of their own.
@@ -70,7 +68,8 @@ class TextColumn(Column):
         if self.max_length < 0:
             raise self._error(f"has a negative length, {self.max_length}.")
         for shape in self.shapes:
-            if _longest(shape) > self.max_length or len(shape) > MAX_FIELDS or not all(map(any, shape)):
+            is_short = _longest(shape) <= self.max_length and len(shape) <= MAX_FIELDS
+            if not is_short or not all(map(any, shape)):
                 raise self._error("has a shape that its texts cannot have.")
 
     @classmethod
