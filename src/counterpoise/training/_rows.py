@@ -186,10 +186,11 @@ def warn_about_columns(features: Table) -> None:
                 "stay as they are. Drop the column before resampling, or shorten its texts",
                 stacklevel=2,
             )
-        values = features.codes[:, position].tolist() if texts is None else texts
         fewest = column.min_rows_of_identifier
         is_identifier = fewest is not None and len(features) >= fewest
-        is_identifier &= len(set(values)) == len(features)
+        if is_identifier:
+            values = features.codes[:, position].tolist() if texts is None else texts
+            is_identifier = len(set(values)) == len(features)
         if isinstance(column, TextColumn):
             is_identifier &= not any(" " in text for text in texts or ())  # but words
             if not column.shapes and not is_identifier:
