@@ -117,7 +117,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         of the paper only in a list, ``["auto", Drop(["branch", "city"])]``.
     max_time : float, default=None
         Seconds for training and generation together. Training stops where it would leave too
-        little for generating the rows, with a warning; every row asked for is still generated.
+        little for generating the rows, with a warning; every row asked for is still generated. The
+        default classifier that selects rows gets at most a quarter of the time (one of your own is
+        trained in full), and when the time is up, the best rows drawn so far are taken.
         Which rows they are then depends on how fast the machine was. No time is set aside for
         generation where training takes fewer than 50 steps.
     checkpoint_dir : str or path, default=None
@@ -756,11 +758,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         assert real_rows is not None
         real, n_copies = RealRows.of(real_rows), 0
         frames, origins = [], []
+        budget = TimeBudget(self.max_time, self._started, self._clock)
         self.rejection_stats_: dict[Any, RejectionStats] = {}
         started, generated, n_in_all = time.perf_counter(), [], sum(n_rows.values())
         with self._drawing(n_in_all) as drawing:
             for class_, n in n_rows.items():
-                rows, stats_of_class = self._sample(n, class_, {}, self._rng, drawing)
+                rows, stats_of_class = self._sample(n, class_, {}, self._rng, drawing, budget)
                 generated.append(rows)
                 self.rejection_stats_[class_] = stats_of_class
         seconds = time.perf_counter() - started
@@ -791,6 +794,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         fixed: Mapping[int, int],
         rng: np.random.Generator,
         drawing: Drawing,
+        budget: TimeBudget | None = None,
     ) -> tuple[GeneratedRows, RejectionStats]:
         recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
         return self.generator_.sample(
@@ -801,6 +805,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             rng=rng,
             drawing=drawing,
             fixed=fixed,
+            is_late=lambda: budget is not None and budget.is_over,
         )
 
     def _check_acceptance(self) -> None:

@@ -140,3 +140,9 @@ def test_a_forged_length_of_text_does_not_hang(tmp_path):
     resealed(tmp_path / "saved")
     with pytest.raises(ModelError, match="parts of free text"):
         LLMOverSampler.load(tmp_path / "saved")
+
+
+def test_numbers_between_two_floats_stay_in_their_range():
+    values = 1e15 + np.random.default_rng(0).integers(1, 8, N) / 8
+    whole = fitted(pd.DataFrame({"a": values}))[1]
+    assert whole["a"].between(values.min(), values.max()).all()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import pickle
-import random
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -21,7 +17,7 @@ from sklearn.svm import SVC
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.errors import ModelError
-from counterpoise.persistence._folder import MANIFEST, to_json, write_manifest
+from counterpoise.persistence._folder import MANIFEST, write_manifest
 from tests.small_models import mixed_frame, save_gpt2
 
 FILES = (
@@ -207,31 +203,6 @@ def test_what_cannot_be_stored_is_named(sampler, tmp_path):
         sampler.set_params(verbose=False)
 
 
-# mutated folders
-
-CANARY = "counterpoise-was-here"
-BAD = [None, True, -1, 3.5, 10**30, "x", "../../../etc/passwd", [], ["x"], {}, {"a": "b"}]
-
-
-class Bomb:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def paths(document):
-    found = [()]
-    for path in found:
-        value = at(document, path)
-        if isinstance(value, dict):
-            found += [(*path, key) for key in value]
-        elif isinstance(value, list):
-            found += [(*path, index) for index in range(min(len(value), 3))]
-    return found[1:]
-
-
 def at(document, path):
     for key in path:
         document = document[key]
@@ -243,163 +214,10 @@ def resealed(folder: Path) -> None:
     write_manifest(folder, "0")
 
 
-def damage_bytes(folder: Path, chance: random.Random) -> str:
-    """Change a file without its checksum."""
-    name = chance.choice(FILES)
-    content = bytearray((folder / name).read_bytes())
-    how = chance.choice(["flip", "flip", "flip", "cut", "empty", "longer", "missing", "folder"])
-    if how == "flip":
-        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-    elif how == "cut":
-        del content[chance.randrange(len(content)) :]
-    elif how == "empty":
-        content.clear()
-    elif how == "longer":
-        content += b" "
-    (folder / name).unlink()
-    if how == "folder":
-        (folder / name).mkdir()
-    elif how != "missing":
-        (folder / name).write_bytes(content)
-    return f"{how} {name}"
-
-
-LIMIT = ("model", "shape", "max_length")
-"""A number is as possible there as null, and changes nothing as long as rows are shorter."""
-
-
-def json_type(value) -> type:
-    return float if type(value) is int else type(value)
-
-
-def damage_json(folder: Path, chance: random.Random) -> str:
-    """Give a value of the JSON another type, drop it or add one, with the right checksum."""
-    document = json.loads((folder / "sampler.json").read_text())
-    path = chance.choice([path for path in paths(document) if path != LIMIT])
-    holder, value = at(document, path[:-1]), at(document, path)
-    other = [bad for bad in BAD if json_type(bad) is not json_type(value)]
-    how = chance.choice(["other", "other", "other", "drop", "add"])
-    is_parameter = path[0] == "parameters" and len(path) == 2  # an older version has fewer
-    if how == "drop" and isinstance(holder, dict) and not is_parameter:
-        del holder[path[-1]]
-    elif how == "add" and isinstance(value, dict):
-        value["unknown"] = chance.choice(BAD)
-    else:
-        how, holder[path[-1]] = "other", chance.choice(other)
-    (folder / "sampler.json").write_text(json.dumps(document))
-    resealed(folder)
-    return f"{how} {path}: {value!r:.60}"
-
-
-def damage_tensors(folder: Path, chance: random.Random) -> str:
-    """Change tensors, with the right checksum."""
-    path = folder / chance.choice([name for name in FILES if name.endswith(".safetensors")])
-    tensors = load_file(path)
-    name = chance.choice(sorted(tensors))
-    tensor = tensors[name]
-    how = chance.choice(["shape", "dtype", "gone", "more", "name", "low"])
-    if how == "shape":
-        tensors[name] = tensor[:-1].clone()
-    elif how == "dtype":
-        others = {torch.float32: torch.float64, torch.float64: torch.float32}
-        tensors[name] = tensor.to(others.get(tensor.dtype, torch.int32))
-    elif how == "gone":
-        del tensors[name]
-    elif how == "more":
-        tensors["../more"] = torch.zeros(2)
-    elif how == "name":
-        tensors[f"../{name}"] = tensors.pop(name)
-    else:
-        tensors[name] = tensor[None]
-    save_file(tensors, path)
-    resealed(folder)
-    return f"{how} {path.name} {name}"
-
-
-def damage_format(folder: Path, chance: random.Random) -> str:
-    """Put something else altogether in place of a file, or other names in the manifest."""
-    name = chance.choice(FILES[1:])
-    how = chance.choice(["pickle", "torch", "manifest names", "version", "deep", "swapped"])
-    if how in ("pickle", "torch"):
-        bomb = Bomb(folder.parent / CANARY)
-        write = pickle.dump if how == "pickle" else torch.save
-        with (folder / name).open("wb") as file:
-            write(bomb, file)
-        resealed(folder)
-    elif how == "deep":
-        (folder / "sampler.json").write_text("[" * 100_000)
-        resealed(folder)
-    elif how == "swapped":
-        other = next(file for file in FILES[1:] if file != name)
-        one, two = (folder / name).read_bytes(), (folder / other).read_bytes()
-        (folder / name).write_bytes(two)
-        (folder / other).write_bytes(one)
-        resealed(folder)
-    else:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        if how == "version":
-            manifest["format"] = chance.choice([0, 1, "1", None, True, 1.0])
-        else:
-            new = chance.choice(["../sampler.json", "/etc/passwd", "a/../b", "", "\x00", "c:\\x"])
-            manifest["files"][new] = manifest["files"].pop(name)
-        unsealed = to_json({**manifest, "sha256": ""})
-        manifest["sha256"] = hashlib.sha256(unsealed).hexdigest()
-        (folder / MANIFEST).write_bytes(to_json(manifest))
-    return f"{how} {name}"
-
-
-def outcome(folder: Path, expected: pd.DataFrame) -> str:
-    """ "refused", or "equal" where what was changed makes no difference."""
-    try:
-        loaded = LLMOverSampler.load(folder)
-    except ModelError:
-        return "refused"
-    finally:
-        assert not (folder.parent / CANARY).exists(), "nothing was executed"
-    X, y = loaded.sample(3, random_state=1)
-    pd.testing.assert_frame_equal(X.assign(churn=y), expected)
-    return "equal"
-
-
-def mutations(original, tmp_path, damages, n, seed, expected):
-    """What came of `n` folders, each damaged in one way."""
-    chance = random.Random(seed)
-    outcomes = []
-    for number in range(n):
-        folder = Path(shutil.copytree(original, tmp_path / str(number)))
-        what = damages[number % len(damages)](folder, chance)
-        try:
-            outcomes.append((outcome(folder, expected), what))
-        except Exception as error:
-            raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
-        shutil.rmtree(folder)
-    return outcomes
-
-
 @pytest.fixture(scope="module")
 def expected(sampler) -> pd.DataFrame:
     X, y = sampler.sample(3, random_state=1)
     return X.assign(churn=y)
-
-
-@pytest.mark.parametrize(
-    ("damages", "n"), [([damage_bytes, damage_format], 160), ([damage_json, damage_tensors], 60)]
-)
-def test_a_damaged_folder_is_refused(damages, n, original, tmp_path, expected):
-    assert_refused(mutations(original, tmp_path, damages, n, 0, expected), n)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_many_damaged_folders_are_refused(seed, original, tmp_path, expected):
-    damages = [damage_bytes, damage_format, damage_json, damage_json, damage_tensors]
-    assert_refused(mutations(original, tmp_path, damages, 200, seed, expected), 200)
-
-
-def assert_refused(outcomes, n):
-    assert len(outcomes) == n
-    harmless = [what for result, what in outcomes if result != "refused"]
-    assert not harmless, "\n".join(harmless)
 
 
 def test_a_rewritten_folder_that_says_the_same_is_read(folder, expected):
@@ -408,7 +226,8 @@ def test_a_rewritten_folder_that_says_the_same_is_read(folder, expected):
     for path in folder.glob("*.safetensors"):
         save_file(load_file(path), path)
     resealed(folder)
-    assert outcome(folder, expected) == "equal"
+    X, y = LLMOverSampler.load(folder).sample(3, random_state=1)
+    pd.testing.assert_frame_equal(X.assign(churn=y), expected)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

@@ -48,6 +48,7 @@ _FLOAT_LIMIT: Final = 2**62  # codes of floats stay below, so that none is round
 _INT64_MAX: Final = int(np.iinfo(np.int64).max)
 
 _SIGNIFICANT_DIGITS: Final = 6  # kept, from the first digit of the largest number, if nothing fits
+_MAX_OFF_GRID: Final = 64  # numbers that are kept exactly where no grid has a point among them
 _NOISE_EPSILONS: Final = 4  # rounding errors, in units of the column's largest number, are noise
 _NOISE_SHARE: Final = 0.01  # up to this share of a grid unit; finer grids must fit exactly
 _BOUND_NOISE: Final = Decimal("1e-15")  # relative error of a computed bound, such as 0.1 + 0.2
@@ -549,6 +550,9 @@ def _off_grid(series: pd.Series[Any], present: Floats, may_be_few: bool) -> dict
     step, low, high = 1, 1, 0
     if not is_few:
         decimals, low, high = _range_within(series, others, decimals, is_exact)
+        if low > high:  # no point of the finest grid lies between them: keep exactly these
+            is_few, is_atom[:] = True, True
+            decimals, is_exact = fit_decimals(values)
     atoms = values[is_atom].astype(np.float64)
     # An atom needs a code of its own, which an ordinary value on an exact grid does not have.
     for _ in range(MAX_DECIMALS):
@@ -579,7 +583,8 @@ def _range_within(
 ) -> tuple[int, int, int]:
     """Return decimals, lowest and highest code of a grid within the range of numbers.
 
-    It has more decimals if it has no point between them.
+    It has more decimals if it has no point between them. The lowest code is above the highest one
+    if the finest grid has none between the few numbers that there are.
     """
     while True:
         _check_size(series, present, decimals, is_exact)
@@ -590,7 +595,9 @@ def _range_within(
         next_codes = float(np.abs(present).max()) * 10.0 ** (decimals + 1)
         is_finest = decimals >= MAX_DECIMALS or next_codes > 2**53  # beyond, float64 skips some
         if low > high and is_finest:
-            # All numbers lie between two neighbours of the finest grid: take the nearest one.
+            # All numbers lie between two neighbours of the finest grid: of many, take the nearest.
+            if 1 < len(np.unique(present)) <= _MAX_OFF_GRID:
+                return decimals, 1, 0
             low = high = int(to_codes(present[:1], decimals)[0])
         if low <= high:
             return decimals, low, high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,11 +112,12 @@ class RowGenerator:
         rng: np.random.Generator,
         drawing: Drawing,
         fixed: Mapping[int, int] | None = None,
+        is_late: Callable[[], bool] = lambda: False,
     ) -> tuple[GeneratedRows, RejectionStats]:
         """Generate exactly `n_rows` rows of a class that satisfy the constraints.
 
-        `fixed` are codes that all rows have, by position in the user's table. A DecodingError says
-        that too many rows are rejected.
+        `fixed` are codes that all rows have, by position in the user's table. Selection ends where
+        it `is_late`. A DecodingError says that too many rows are rejected.
         """
         label = self.serializer.schema[0].code_of(class_)
         layout, counts = constraints.layout, self.value_counts
@@ -163,6 +164,7 @@ class RowGenerator:
             drawing=drawing,
             class_=class_,
             max_draws_per_row=DRAWS_PER_LABELLED_ROW if accept else DRAWS_PER_ROW,
+            is_late=is_late,
             advice="; ".join([*advice, *constraints.advice(label)]),
         )
 

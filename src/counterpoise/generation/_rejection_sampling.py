@@ -123,13 +123,15 @@ def draw_accepted(
     drawing: Drawing | None = None,
     class_: Any = None,
     max_draws_per_row: int = DRAWS_PER_ROW,
+    is_late: Callable[[], bool] = lambda: False,
     advice: str = "ask for fewer rows, or relax what rejects them",
 ) -> tuple[GeneratedRows, RejectionStats]:
     """Return exactly `n_rows` accepted rows; DecodingError where too few of the draws are accepted.
 
     `accept` are the tests of a row, by the reason for rejecting it. `select` chooses among those
-    that are accepted, for `selection_draws_per_row` draws per row; then the best of the others are
-    taken. `drawing` is what shows progress; `class_` and `advice` are for the message of an error.
+    that are accepted, for `selection_draws_per_row` draws per row, or until it `is_late`; then the
+    best of the others are taken. `drawing` is what shows progress; `class_` and `advice` are for
+    the message of an error.
     """
     drawing = drawing or Drawing()
     if not accept and select is None:
@@ -164,7 +166,8 @@ def draw_accepted(
         kept.append(rows.take(np.arange(min(len(rows), n_rows - n_kept))))
         n_kept += len(kept[-1])
         # 3. fallback: the best of those that the classifier rejected
-        if select is not None and n_kept < n_rows and n_drawn >= selection_bound:
+        is_over = n_drawn >= selection_bound or is_late()
+        if select is not None and n_kept < n_rows and is_over:
             best = np.argsort(-np.concatenate(preferences), kind="stable")[: n_rows - n_kept]
             kept.append(GeneratedRows.concat(not_selected).take(best))
             select, n_fallback = None, len(best)

@@ -9,7 +9,11 @@ ones as there are among the real rows.
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,9 @@ from counterpoise.models._language_model import single_thread
 
 N_STRATA = 10  # of equally many real rows, by how far their own class leads
 N_CLASSIFIERS = 3  # copies where one classifier is given; each leaves out another third of the rows
+# of gradient boosting: trees, one per class and step, about; steps
+_MAX_TREES = 1000
+_MIN_STEPS, _MAX_STEPS = 10, 100
 TIE = 1e-9  # probabilities closer than this are equal: classifiers without a clue select every row
 
 
@@ -42,11 +49,18 @@ class SelectionClassifier:
 
     @classmethod
     def fit(
-        cls, table: Table, rng: np.random.Generator, selection: Any = "classifier"
+        cls,
+        table: Table,
+        rng: np.random.Generator,
+        selection: Any = "classifier",
+        *,
+        until: float = math.inf,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> SelectionClassifier | None:
         """Train on `table`, label first; None where there is nothing to tell classes apart by.
 
-        ``"classifier"`` is histogram gradient boosting. A single classifier is trained three times,
+        ``"classifier"`` is histogram gradient boosting, which stops early where it would not end
+        `until` then on the `clock`. A single classifier is trained three times,
         each of several once; none of them sees a third of the rows.
         """
         columns = classifier_columns(table.schema)
@@ -60,11 +74,15 @@ class SelectionClassifier:
         left_out = _thirds(classes, rng)
         fitted = []
         margins = np.full((len(given), len(table)), np.nan)  # of rows new to a classifier
+        started = clock()
         with single_thread():
             for which, (classifier, seed) in enumerate(zip(given, seeds, strict=True)):
                 is_unseen = left_out == which % 3
                 seen = np.flatnonzero(~is_unseen)
-                fitted.append(_fit(classifier, X[seen], classes[seen], int(seed)))
+                # a classifier takes its share of the time, and what those before it left
+                own_end = started + (until - started) * (which + 1) / len(given)
+                in_time = partial(_fit_in_time, until=own_end, clock=clock)
+                fitted.append(_fit(classifier, X[seen], classes[seen], int(seed), in_time))
                 if is_unseen.any():
                     likely = _probabilities(fitted[-1], X[is_unseen])
                     margins[which, is_unseen] = _margin(likely, classes[is_unseen])
@@ -183,16 +201,27 @@ def _thirds(classes: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
     return thirds
 
 
-def _fit(classifier: Any, X: FloatArray, classes: IntArray, seed: int) -> Any:
-    """Return a copy of `classifier` fitted with balanced classes, where it can be told to."""
+def _fit(
+    classifier: Any, X: FloatArray, classes: IntArray, seed: int, in_time: Callable[..., Any]
+) -> Any:
+    """Return a copy of `classifier` fitted with balanced classes, where it can be told to.
+
+    The one by default is fitted by `in_time`. Of many classes, it takes fewer and longer steps, so
+    that its trees, one per class and step, are about as many as for ten.
+    """
     from sklearn.base import clone
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.utils.class_weight import compute_sample_weight
 
-    if isinstance(classifier, str):
-        classifier = HistGradientBoostingClassifier(early_stopping=False)
+    is_default = isinstance(classifier, str)
+    if is_default:
+        n_steps = int(np.clip(_MAX_TREES // len(np.unique(classes)), _MIN_STEPS, _MAX_STEPS))
+        rate = min(0.1 * _MAX_STEPS / n_steps, 0.3)
+        classifier = HistGradientBoostingClassifier(
+            early_stopping=False, max_iter=n_steps, learning_rate=rate
+        )
     own = clone(classifier)
     unset = [name for name, value in own.get_params().items() if value is None]
     own.set_params(**{n: seed for n in unset if n.rpartition("__")[2] == "random_state"})
@@ -202,7 +231,25 @@ def _fit(classifier: Any, X: FloatArray, classes: IntArray, seed: int) -> Any:
         weight_name = weight_name and f"{own.steps[-1][0]}__{weight_name}"
     weights = {weight_name: compute_sample_weight("balanced", classes)} if weight_name else {}
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin an empty column
-    return own.fit(X, classes, **weights)
+    return in_time(own, X, classes, **weights) if is_default else own.fit(X, classes, **weights)
+
+
+def _fit_in_time(
+    classifier: Any, X: FloatArray, classes: IntArray, *, until: float, clock: Any, **weights: Any
+) -> Any:
+    """Fit gradient boosting, with so many steps only that it is done `until` then."""
+    if until == math.inf:
+        return classifier.fit(X, classes, **weights)
+    n_steps = classifier.max_iter
+    classifier.set_params(warm_start=True, max_iter=1)
+    while True:
+        before = clock()
+        classifier.fit(X, classes, **weights)
+        now = clock()
+        # twice as many steps take about twice as long as the last ones
+        if classifier.max_iter == n_steps or now + 2 * (now - before) > until:
+            return classifier.set_params(warm_start=False)
+        classifier.set_params(max_iter=min(2 * classifier.max_iter, n_steps))
 
 
 def _sample_weight_name(classifier: Any) -> str:

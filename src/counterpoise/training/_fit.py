@@ -122,7 +122,10 @@ def fit(
         # 1. the selection classifier, before the time that is left is shared out: on a large table
         # it takes a good part of it
         if recipe.selection is not None:
-            classifier = SelectionClassifier.fit(table, rng, recipe.selection)
+            until = budget.selection_deadline()
+            classifier = SelectionClassifier.fit(
+                table, rng, recipe.selection, until=until, clock=budget.clock
+            )
             generator = replace(generator, selection_classifier=classifier)
         deadline = budget.deadline(prepared, n_deficit, progress)
         # 2. training with held-out rows

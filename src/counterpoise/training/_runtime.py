@@ -34,6 +34,7 @@ from counterpoise.training._loop import PreparedTraining, initial_state, prepare
 AUTO_BUDGET_S = 60.0  # that a fit with model="auto" may take, unless `max_time` says otherwise
 _LEAST_BUDGET_S = 20.0  # with less, not even loading SmolLM2 and timing it pays
 _SHARE_OF_BUDGET = 0.7  # what a measured fit may take of it: a machine is not always as fast
+_SHARE_OF_SELECTION = 0.25  # of the time limit, that the selection classifier may have taken
 _QUICK_S = 0.2  # a step that takes longer is timed once, a shorter one three times
 _FEW_STEPS = 50  # a shorter training is not estimated: it is over as soon as the estimate
 _MARGIN = 1.3  # generation gets this much of the time that it is estimated to take
@@ -68,6 +69,15 @@ class TimeBudget:
     max_time: float | None
     started: float
     clock: Clock = time.perf_counter
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self.max_time is not None and self.clock() - self.started >= self.max_time
+
+    def selection_deadline(self) -> float:
+        """Return when the selection classifier has to be trained."""
+        return self.started + _SHARE_OF_SELECTION * (self.max_time or math.inf)
 
     def deadline(
         self, prepared: PreparedTraining, n_deficit: Mapping[int, int], progress: Progress
@@ -126,9 +136,7 @@ def estimate_runtime(
         p.numel() * p.element_size() * (1 + n_copies + 3 * p.requires_grad)
         for p in model.parameters()
     )
-    generation_s = sum(
-        _generation_s(prepared, label, n, clock) for label, n in n_deficit.items() if n > 0
-    )
+    generation_s = _generation_s(prepared, n_deficit, clock)
     model.train(was_training)
     training_s = s_per_sample * prepared.plan.n_samples_seen
     return RuntimeEstimate(training_s, generation_s, n_bytes, s_per_sample)
@@ -168,11 +176,13 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     return min(seconds) / plan.batch_size, sum(kept.values())
 
 
-def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Clock) -> float:
+def _generation_s(prepared: PreparedTraining, n_deficit: Mapping[int, int], clock: Clock) -> float:
     generator, sampling = prepared.row_generator, prepared.sampling
-    if generator.recipe.labelled_by == "xgboost":
-        return 0.0  # it has not been trained yet, and rows are not whole without it
+    n_rows = {label: n for label, n in n_deficit.items() if n > 0}
+    if not n_rows or generator.recipe.labelled_by == "xgboost":
+        return 0.0  # XGBoost has not been trained yet, and rows are not whole without it
     few, more = _SOME_ROWS
+    label = max(n_rows, key=lambda one: n_rows[one])  # rows of all classes take about as long
 
     def time_rows(n: int) -> float:
         started, rng = clock(), np.random.default_rng(0)
@@ -186,8 +196,9 @@ def _generation_s(prepared: PreparedTraining, label: int, n_rows: int, clock: Cl
         seconds[more] = time_rows(more)
     each = max(0.0, seconds[more] - seconds[few]) / (more - few)
     fixed = max(0.0, seconds[few] - few * each)
-    n_draws = n_rows * (1 if generator.recipe.selection is None else _SELECTION_DRAWS)
-    return math.ceil(n_draws / sampling.batch_size) * fixed + n_draws * each
+    per_row = 1 if generator.recipe.selection is None else _SELECTION_DRAWS
+    n_draws = [n * per_row for n in n_rows.values()]
+    return sum(math.ceil(n / sampling.batch_size) * fixed + n * each for n in n_draws)
 
 
 def free_memory(device: Device) -> int | None:

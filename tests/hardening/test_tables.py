@@ -1,23 +1,24 @@
-"""Any table gives a valid result of exactly the right shape and types, or a documented error."""
+"""Any table gives a valid result of exactly the right shape and types, or a documented error.
+
+How many tables the slow test draws is ``COUNTERPOISE_FUZZ``; they are independent of each other and
+of the number of processes: ``COUNTERPOISE_FUZZ=10000 pytest tests/hardening -m slow -n auto``.
+"""
 
 import datetime as dt
-import os
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, seed, settings
 
 from benchmarks._samplers import make_sampler
 from counterpoise.errors import DecodingError, SchemaError
+from tests.hardening.amount import CHUNK, chunks
 from tests.small_models import QUICK
 from tests.tables import AnyTable, any_tables
 
 pytestmark = pytest.mark.usefixtures("small_compact")
-
-N_TABLES = int(os.environ.get("COUNTERPOISE_TABLES", "2000"))
-"""How many tables the slow test draws."""
 
 PROFILE = settings(
     deadline=None,
@@ -40,10 +41,15 @@ def test_any_table(table):
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@settings(PROFILE, max_examples=N_TABLES, phases=[Phase.generate], database=None)
-@given(table=any_tables())
-def test_thousands_of_tables(table):
-    check(table)
+@pytest.mark.parametrize("number", chunks(2000))
+def test_thousands_of_tables(number):
+    @seed(number)
+    @settings(PROFILE, max_examples=CHUNK, phases=[Phase.generate], database=None)
+    @given(table=any_tables())
+    def check_some(table):
+        check(table)
+
+    check_some()
 
 
 def check(table: AnyTable) -> None:
