@@ -18,9 +18,6 @@ from counterpoise.training._checkpoint import FILE_NAME, Checkpoint, read_checkp
 from tests.hardening.amount import CHUNK, chunks
 from tests.interrupted import fitted, stop_at_step
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(checkpoint, "_N_DIGEST"), reason="checkpoints have no checksum yet"
-)
 BAD = [None, True, -1, 0, 10**9, 3.5, float("nan"), "x", [], ["x"], {}, {"a": 1}, torch.zeros(2)]
 
 
