@@ -187,6 +187,9 @@ class Checkpoint:
         device = _device(state.model)
         with self._refuse_malformed():
             load_tensors(state.model, saved["model"])
+            own = state.schedule.state_dict()
+            _check_optimizer(saved["optimizer"], state.optimizer)
+            _check_kinds(saved["schedule"], {name: type(value) for name, value in own.items()})
             state.optimizer.load_state_dict(saved["optimizer"])
             state.schedule.load_state_dict(saved["schedule"])
             state.history = _read_history(saved["history"])
@@ -195,7 +198,9 @@ class Checkpoint:
                 setattr(state, name, saved[name])
             if not 0 <= state.n_batches <= state.n_samples_seen <= n_samples:
                 raise ValueError(f"{state.n_batches} batches of {n_samples} training samples")
-            state.losses = [loss.to(device) for loss in state.losses]
+            if state.best_weights is not None:
+                check_tensors(state.model, state.best_weights)
+            state.losses = [loss.reshape(()).to(device) for loss in state.losses]
             for _ in range(state.n_batches):
                 next(batches)
         if state.rng.bit_generator.state != saved["rng"]:
@@ -353,6 +358,19 @@ def _read_history(saved: dict[str, Any]) -> History:
     return msgspec.convert(asdict(History(**saved)), History)  # checks the types
 
 
+def _check_optimizer(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Raise unless the saved state is of an optimizer with such settings and weights."""
+    group, own = saved["param_groups"][0], optimizer.state_dict()["param_groups"][0]
+    settings = {name: own[name] for name in own if name != "lr"}
+    if {name: group[name] for name in group if name != "lr"} != settings or not group["lr"] >= 0:
+        raise ValueError(f"other settings of the optimizer: {group}")
+    for at, weight in enumerate(optimizer.param_groups[0]["params"]):
+        state = saved["state"].get(at)  # of a weight that has had a gradient
+        shapes = {"step": (), "exp_avg": weight.shape, "exp_avg_sq": weight.shape}
+        if state is not None and {name: tensor.shape for name, tensor in state.items()} != shapes:
+            raise ValueError(f"another state of the optimizer for weight {at}")
+
+
 def _check_kinds(saved: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     for name, kind in kinds.items():
         if not isinstance(saved[name], kind):
@@ -370,13 +388,11 @@ def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:
     return distinct
 
 
-@torch.no_grad()
-def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy `tensors` into the weights of `module`, which must have these names and shapes."""
-    own = distinct_tensors(module)
+def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Raise a ModelError unless `tensors` are the weights of such a module by name."""
     expected, found = (
         {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in weights.items()}
-        for weights in (own, tensors)
+        for weights in (distinct_tensors(module), tensors)
     )
     for name in sorted({*expected, *found}):
         if expected.get(name) != found.get(name):
@@ -384,6 +400,13 @@ def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
                 f"the weights do not fit the model: {name} is {found.get(name)}, and should be "
                 f"{expected.get(name)}"
             )
+
+
+@torch.no_grad()
+def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy `tensors` into the weights of `module`, which must have these names and shapes."""
+    check_tensors(module, tensors)
+    own = distinct_tensors(module)
     for name, tensor in tensors.items():
         own[name].copy_(tensor)
 
