@@ -460,6 +460,10 @@ def _write_parquet(frame: pd.DataFrame, path: Path, source: Table | None) -> Non
             for f in table.schema
         ]
         table = table.cast(pa.schema(fields, own.metadata))
+    elif source is None:  # a column without a value has one type in all parts of a data set
+        kinds = (pa.string() if pa.types.is_null(f.type) else f.type for f in table.schema)
+        fields = [f.with_type(kind) for f, kind in zip(table.schema, kinds, strict=True)]
+        table = table.cast(pa.schema(fields, table.schema.metadata))
     pq.write_table(table, path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from os import PathLike
@@ -50,6 +50,8 @@ from counterpoise.training._rows import (
     warn_about_unseen,
 )
 from counterpoise.training._runtime import TimeBudget
+
+_BLOCK_SIZE = 1000  # rows of one stream of random numbers, where several machines share the work
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -368,6 +370,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         class_: Any = None,
         condition: Mapping[Any, Any] | None = None,
         random_state: Any = None,
+        shard: tuple[int, int] | None = None,
     ) -> tuple[Any, Any]:
         """Generate further rows without training again.
 
@@ -386,20 +389,38 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             Seed of these rows; None continues the stream of the fit, so that repeated calls
             generate different rows. Only calls with a seed give identifiers again that other
             calls gave, but none of the fit.
+        shard : (int, int), default=None
+            ``(3, 64)`` generates the fourth of 64 shards of the `n_samples` rows, so that machines
+            share the work without knowing of each other; they count from 0. The rows come in
+            blocks of 1,000, each with a stream of random numbers of its own. So all shards
+            together, in their order, are the same rows, identifiers included, for the same
+            saved sampler, `n_samples`, `class_`, `condition` and `random_state` (an integer; None
+            is 0 here), whatever the number of shards, and whatever ran where and when. They are
+            not the rows of a call without `shard`. Shards beyond the number of blocks have no
+            rows.
 
         Returns
         -------
         X, y
-            Of the types of the fit, of `n_samples` rows.
+            Of the types of the fit, of `n_samples` rows, or those of the shard.
 
         Raises
         ------
         ValueError
-            If the class was not trained on, or the condition names an unknown column or a value
-            outside the column's domain.
+            If the class was not trained on, the condition names an unknown column or a value
+            outside the column's domain, or there is no such shard.
         NotFittedError
             Before `fit` or `fit_resample`.
         """
+        if shard is not None:
+            label, fixed = self._check_sample(n_samples, class_, condition)
+            streams = _block_streams(n_samples, random_state, shard)
+            self._take_identifiers(self.n_synthetic_, n_samples)
+            streams = [(self.n_synthetic_ + at, n, rng) for at, n, rng in streams]
+            parts = list(self._frames(streams, sum(n for _, n, _ in streams), label, fixed))
+            X = pd.concat([features for features, _ in parts], ignore_index=True)
+            y = pd.concat([labels for _, labels in parts], ignore_index=True)
+            return self._X_type.restore(X), self._y_type.restore(y)
         chunk_size = max(n_samples, 1) if _is_count(n_samples) else 1
         chunks = self.sample_chunks(
             n_samples,
@@ -436,21 +457,16 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         X, y
             As :meth:`sample` returns, of at most `chunk_size` rows.
         """
-        check_is_fitted(self, "generator_")
-        if not _is_count(n_samples):
-            raise ValueError(
-                f"n_samples must be a whole number of rows, 0 or more; got {n_samples!r}"
-            )
+        label, fixed = self._check_sample(n_samples, class_, condition)
         if not _is_count(chunk_size) or chunk_size == 0:
             raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
         rng = self._rng if random_state is None else _generator_of(random_state)
-        fixed = read_fixed_values(self._constraint_set.layout, condition or {})
-        self._constraint_set.check_fixed(fixed)
-        self._check_acceptance()
-        label = self._trained_class(class_)
         first = self._n_new if random_state is None else self.n_synthetic_
-        self._n_new = max(self._n_new, first + n_samples)
-        return self._chunks(n_samples, chunk_size, label, fixed, rng, first)
+        self._take_identifiers(first, n_samples)
+        starts = range(0, max(n_samples, 1), chunk_size)
+        streams = ((first + at, min(chunk_size, n_samples - at), rng) for at in starts)
+        frames = self._frames(streams, n_samples, label, fixed)
+        return ((self._X_type.restore(X), self._y_type.restore(y)) for X, y in frames)
 
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return the log-likelihood of each row under the trained model, given its class.
@@ -815,22 +831,40 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         for constraint in self.constraints_:
             constraint.accepts(empty)
 
-    def _chunks(
+    def _check_sample(
+        self, n_samples: int, class_: Any, condition: Mapping[Any, Any] | None
+    ) -> tuple[Any, Mapping[int, int]]:
+        """Return the class and the fixed codes of rows to be generated, or raise."""
+        check_is_fitted(self, "generator_")
+        if not _is_count(n_samples):
+            raise ValueError(
+                f"n_samples must be a whole number of rows, 0 or more; got {n_samples!r}"
+            )
+        fixed = read_fixed_values(self._constraint_set.layout, condition or {})
+        self._constraint_set.check_fixed(fixed)
+        self._check_acceptance()
+        return self._trained_class(class_), fixed
+
+    def _take_identifiers(self, n_taken: int, n: int) -> None:
+        """Leave the identifiers behind those of `n_taken` rows to `n` more, or raise."""
+        for column in self.unlearned_columns_:
+            column.cells(n_taken + max(n, 1) - 1, 1)  # has the column room for the last one?
+        self._n_new = max(self._n_new, n_taken + n)
+
+    def _frames(
         self,
-        n_samples: int,
-        chunk_size: int,
+        streams: Iterable[tuple[int, int, np.random.Generator]],
+        n_rows: int,
         class_: Any,
         fixed: Mapping[int, int],
-        rng: np.random.Generator,
-        first: int,
-    ) -> Iterator[tuple[Any, Any]]:
-        with self._drawing(n_samples) as drawing:
-            for at in range(0, max(n_samples, 1), chunk_size):
-                n_rows = min(chunk_size, n_samples - at)
-                rows, _ = self._sample(n_rows, class_, fixed, rng, drawing)
+    ) -> Iterator[tuple[pd.DataFrame, pd.Series[Any]]]:
+        """Yield features and labels for each stream: identifiers taken, rows, random numbers."""
+        with self._drawing(n_rows) as drawing:
+            for n_taken, n, rng in streams:
+                rows, _ = self._sample(n, class_, fixed, rng, drawing)
                 frame = self._constraint_set.layout.split(rows.table).to_frame()
-                X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, first + at)
-                yield self._X_type.restore(X), self._y_type.restore(frame.iloc[:, 0])
+                X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, n_taken)
+                yield X, frame.iloc[:, 0]
 
     @contextmanager
     def _drawing(self, n_rows: int) -> Iterator[Drawing]:
@@ -864,6 +898,30 @@ def _check_counts(n_rows: Mapping[Any, Any]) -> None:
 
 def _is_count(n: object) -> bool:
     return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
+
+
+def _block_streams(
+    n_samples: int, random_state: Any, shard: Any
+) -> list[tuple[int, int, np.random.Generator]]:
+    """Return the rows before each block of a shard, its own, and random numbers; at least one."""
+    if not (isinstance(shard, tuple | list) and len(shard) == 2 and all(map(_is_count, shard))):
+        raise ValueError(f"shard is two whole numbers, such as (3, 64); got {shard!r}")
+    which, n_shards = map(int, shard)
+    if which >= n_shards:
+        raise ValueError(
+            f"there is no shard {which} of {n_shards}: they count from 0 to {n_shards - 1}"
+        )
+    seed = 0 if random_state is None else random_state
+    if not _is_count(seed):
+        raise ValueError(f"with shard, random_state is an integer, 0 or more; got {seed!r}")
+    n_blocks = -(-n_samples // _BLOCK_SIZE)
+    first, end = (-(-n_blocks * at // n_shards) for at in (which, which + 1))
+
+    def stream(block: int) -> tuple[int, int, np.random.Generator]:
+        at, seeds = block * _BLOCK_SIZE, np.random.SeedSequence(int(seed), spawn_key=(block,))
+        return at, min(_BLOCK_SIZE, n_samples - at), np.random.default_rng(seeds)
+
+    return [stream(block) for block in range(first, end)] or [(0, 0, np.random.default_rng(0))]
 
 
 def _generator_of(random_state: Any) -> np.random.Generator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,90 @@ def test_condition_that_cannot_be_is_one_line(
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert message in said.err
+
+
+@pytest.fixture
+def write_shard(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Run the command for one shard of ten rows in blocks of three."""
+    monkeypatch.setattr("counterpoise.sampler._BLOCK_SIZE", 3)
+
+    def write(shard: str, *options: str, kept: Path = folder, output: str = "out") -> int:
+        command = ["sample", str(kept), "-n", "10", "--class", "yes", "--shard", shard]
+        return main([*command, "-o", str(tmp_path / output), *options])
+
+    return write
+
+
+@pytest.mark.parametrize("part_format", ["parquet", "csv"])
+def test_parts_of_all_shards_are_the_same_rows(write_shard, tmp_path: Path, part_format: str):
+    read = {"parquet": pd.read_parquet, "csv": partial(pd.read_csv, dtype=str)}[part_format]
+    unions = {}
+    for n_shards in (1, 2, 7):
+        for which in reversed(range(n_shards)):
+            options = ["--part-format", part_format, "-q"]
+            assert write_shard(f"{which}/{n_shards}", *options, output=f"{n_shards}") == 0
+        parts = sorted((tmp_path / str(n_shards)).glob("part-*"))
+        assert [path.name for path in parts] == [
+            f"part-{which:05}-of-{n_shards:05}.{part_format}" for which in range(n_shards)
+        ]
+        frames = [one for one in map(read, parts) if len(one)]
+        unions[n_shards] = pd.concat(frames, ignore_index=True)
+        pd.testing.assert_frame_equal(unions[n_shards], unions[1])
+    assert len(unions[1]) == 10
+    if part_format == "parquet":  # one schema, also of the parts without rows
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "7"), unions[1])
+
+
+@pytest.mark.parametrize("place", ["counterpoise.io._write_parquet", "pathlib.Path.replace"])
+def test_an_interrupted_part_is_written_again_and_a_finished_one_is_skipped(
+    write_shard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, capsys
+):
+    assert write_shard("0/2", output="whole") == write_shard("1/2", output="whole") == 0
+    assert write_shard("0/2") == 0
+    out, name = tmp_path / "out", "part-00001-of-00002.parquet"
+
+    def interrupted(*arguments: object) -> None:
+        drafts = [one for one in arguments if isinstance(one, Path)]
+        drafts[0].write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, interrupted)
+        assert write_shard("1/2") == 130
+    assert sorted(path.name for path in out.iterdir()) == [
+        "_shards.json",
+        "part-00000-of-00002.parquet",
+    ]
+    (out / f".{name}.0123abcd.tmp").write_bytes(b"half")  # of a process that was killed
+    before = (out / "part-00000-of-00002.parquet").stat()
+    assert write_shard("0/2") == write_shard("1/2") == 0
+    assert "is there already" in capsys.readouterr().err
+    assert (out / "part-00000-of-00002.parquet").stat() == before
+    for path in (tmp_path / "whole").iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes()
+    assert len(list(out.iterdir())) == 3
+
+
+def test_a_folder_has_parts_of_the_same_rows_only(write_shard, tmp_path: Path, capsys):
+    assert write_shard("0/2") == 0
+    before = (tmp_path / "out" / "part-00000-of-00002.parquet").read_bytes()
+    for options, what in ((["--seed", "1"], "seed"), (["-n", "11"], "rows")):
+        assert write_shard("1/2", "--force", *options) == 2
+        assert f"not of the same {what}." in capsys.readouterr().err
+    assert write_shard("0/2", "--seed", "0", "--force") == 0  # 0 is the default
+    assert (tmp_path / "out" / "part-00000-of-00002.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("shard", ["2/2", "0/0", "-1/2", "1", "1/2/3", "a/2"])
+def test_bad_shards_are_refused(write_shard, tmp_path: Path, shard: str) -> None:
+    assert write_shard(shard) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_shard_is_written_to_a_folder(write_shard, folder: Path, tmp_path: Path, capsys):
+    (tmp_path / "file").write_text("")
+    assert write_shard("0/2", output="file") == 2
+    assert main(["sample", str(folder), "-n", "3", "--shard", "0/2"]) == 2
+    assert "name a folder" in capsys.readouterr().err
+    assert write_shard("0/2", kept=tmp_path / "nowhere") == 2
+    assert not (tmp_path / "out").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -234,6 +236,21 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     "--condition", "conditions", "COLUMN=VALUE", "A value that all the rows have in a column."
 )
 @shared.output_option
+@click.option(
+    "--shard",
+    type=shared.parse_shard,
+    metavar="SHARD/SHARDS",
+    help="Generate one of so many shards of the rows, counted from 0, such as 3/64. --output is "
+    "then a folder, in which a part that is there already is left as it is.",
+)
+@click.option(
+    "--part-format",
+    cls=shared.RareOption,
+    type=click.Choice(["parquet", "csv"]),
+    default="parquet",
+    show_default=True,
+    help="Of the file that --shard writes.",
+)
 @shared.force_option
 @shared.device_option
 @shared.seed_option
@@ -245,6 +262,8 @@ def sample(
     class_: str | None,
     conditions: tuple[str, ...],
     output: Path | None,
+    shard: tuple[int, int] | None,
+    part_format: str,
     force: bool,
     device: str,
     random_state: int | None,
@@ -254,12 +273,27 @@ def sample(
 
     FOLDER was written by resample --save; the table is not needed. The option --condition can be
     given several times.
+
+    With --shard, machines share the work, without knowing of each other: each runs the command
+    with a shard of its own, and all parts together are the same rows, whatever their number and
+    whatever ran where.
     """
     import pandas as pd
 
     from counterpoise.io import check_output, write_table
     from counterpoise.sampler import LLMOverSampler
 
+    if shard is not None:
+        if output is None:
+            raise click.BadParameter("with --shard, name a folder", param_hint="--output")
+        rows = {"rows": n_samples, "seed": random_state or 0, "class": class_}
+        _check_parts(output, folder, {**rows, "conditions": sorted(conditions)})
+        output /= f"part-{shard[0]:05}-of-{shard[1]:05}.{part_format}"
+        if output.exists() and not force:
+            (say if verbose else _ignore)(f"{output} is there already")
+            return
+        for draft in output.parent.glob(f".{output.name}.*.tmp"):  # of a run that was killed
+            draft.unlink(missing_ok=True)
     if output is not None:
         check_output(output, overwrite=force)
     sampler = LLMOverSampler.load(folder, device=device)
@@ -272,7 +306,9 @@ def sample(
         if name in condition:
             raise click.BadParameter(f"{name!r} is named twice", param_hint="--condition")
         condition[name] = value
-    X, y = sampler.sample(n_samples, class_=class_, condition=condition, random_state=random_state)
+    X, y = sampler.sample(
+        n_samples, class_=class_, condition=condition, random_state=random_state, shard=shard
+    )
     if not isinstance(X, pd.DataFrame):
         raise ModelError(
             f"the sampler in {folder} was fitted on arrays, which have no columns to write; "
@@ -282,6 +318,33 @@ def sample(
     write_table(X, output)
     if verbose and output is not None:
         say(f"wrote {len(X):,} rows to {output}")
+
+
+def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
+    """Make the folder of the parts, which says whose they are; raise if it is of other rows."""
+    from counterpoise import __version__
+    from counterpoise.io import atomic_write
+    from counterpoise.persistence._folder import MANIFEST
+
+    note = folder / "_shards.json"  # what reads the parts as one table leaves such a name out
+    try:
+        manifest = (sampler / MANIFEST).read_bytes()
+    except OSError:
+        return  # loading the sampler says what is wrong
+    rows |= {"sampler": hashlib.sha256(manifest).hexdigest(), "version": __version__}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not note.exists():
+            with atomic_write(note) as draft:
+                draft.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        found = dict(json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError) as error:
+        raise TableFileError(f"{str(folder)!r} can't be a folder of parts: {error}.") from error
+    if others := [name for name, value in rows.items() if found.get(name) != value]:
+        raise TableFileError(
+            f"{str(folder)!r} has parts of other rows: not of the same {', '.join(others)}. Name "
+            "another folder."
+        )
 
 
 @click.command()

@@ -165,6 +165,18 @@ def parse_categories(text: str) -> tuple[str, list[Any]]:
     return column, parsed
 
 
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return a shard and the number of shards.
+
+    >>> parse_shard("3/64")
+    (3, 64)
+    """
+    which, n_shards = map(int, matched(r"(\d{1,9})/(\d{1,9})", text, "SHARD/SHARDS, such as 3/64"))
+    if which >= n_shards:
+        raise click.BadParameter(f"shards count from 0, and {text!r} is none of them")
+    return which, n_shards
+
+
 def parse_inequality(text: str) -> tuple[str, str, str]:
     """Return the arguments of an Inequality.
 
