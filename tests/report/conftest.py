@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from imblearn.over_sampling import RandomOverSampler
 
 from counterpoise.columns import Schema
 from counterpoise.report._build import LabelledRows, describe_run, summarize
+from counterpoise.report._relations import RelationShares
 from counterpoise.report._summary import StrategyResult, Summary, Verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -54,6 +57,40 @@ def make_verdict() -> Verdict:
         },
         method="Five folds.",
     )
+
+
+def summary_of_long_names() -> Summary:
+    """A report of names, categories and numbers that need much room."""
+    rng = np.random.default_rng(0)
+    sentence = "The customer wanted to change the tariff because of"
+    X = pd.DataFrame(
+        {
+            "average_monthly_data_consumption_of_the_customer_over_three_years": rng.normal(
+                size=90
+            ),
+            "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenfabrikant": rng.integers(0, 5, 90),
+            "MMMMMMMMMMMMMMMMMMMM": rng.normal(0, 1e6, 90).round(2),
+            "reason": rng.choice([f"{sentence} its price", f"{sentence} its speed", "W" * 30], 90),
+            "\u5ba2\u6237" * 12: rng.choice(["\u662f" * 20, "\u5426" * 20], 90),
+        }
+    )
+    rows = LabelledRows(X, pd.Series(np.where(np.arange(90) % 3, "stays", "leaves_within_a_year")))
+    one = RelationShares(
+        " = ".join(X.columns[:2]), "formula", "nearly true", 80, 0.99, 0.98, 0.7, 2, (3, 40)
+    )
+    verdict = make_verdict()
+    ((_, results),) = verdict.results.items()
+    long = tuple(replace(result, name=f"{result.name}_with_a_long_name") for result in results)
+    found = summarize(
+        rows,
+        rows,
+        Schema.infer(X),
+        describe_run(RandomOverSampler(random_state=3), model="", model_reason="", seconds={}),
+        title="customers_of_the_telephone_company_in_the_year_2024",
+        target="churn",
+        verdict=replace(verdict, results={"trees": long}),
+    )
+    return replace(found, relations=(one,))
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,44 @@ def test_booleans_are_values_like_others() -> None:
     assert found.gap == 0.25
 
 
+@pytest.mark.parametrize("step", [1, 5, 0.1])
+def test_ranges_of_numbers_on_a_grid_hold_equally_many_values(step: float) -> None:
+    # 40 values: in ranges of 2.5, every second range would look fuller
+    X = pd.DataFrame({"age": np.repeat(np.arange(18, 58) * step, 5).round(1)})
+    (found,) = compare_columns(X, X, Schema.infer(X))
+    shares = [share.real for share in found.shares]
+    assert len(shares) > 10
+    assert shares[:-1] == pytest.approx([shares[0]] * (len(shares) - 1))
+    assert 0 < shares[-1] <= shares[0]
+    low, high = (f"{end * step:.4g}" for end in (18, 20))
+    assert found.shares[0].label == f"{low} to {high}"
+
+
+def test_ranges_of_counts_have_no_empty_ones_between() -> None:
+    X = pd.DataFrame({"visits": np.repeat(np.arange(3, 21), 3)})  # 18 values for 16 ranges
+    (found,) = compare_columns(X, X, Schema.infer(X))
+    assert min(share.real for share in found.shares) > 0
+    assert len(found.shares) == 9
+
+
+def test_nearly_unique_categories_have_no_association() -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, 150),
+            "plan": rng.choice(["a", "b"], 150),
+            "street": [f"street {at % 140}" for at in range(150)],
+        }
+    )
+    y = pd.Series(["a", "b"] * 75)
+    rows = LabelledRows(X, y)
+    schema = Schema.infer(X, kinds={"street": "categorical"})
+    found = summarize(rows, rows, schema, RUN, title="t", target="y")
+    for section in found.sections:
+        assert section.association is not None
+        assert section.association.names == ("age", "plan")
+
+
 def test_shifted_column_comes_first(summary: Summary) -> None:
     # 20 rows shifted by 0.8 standard deviations
     names = [column.name for column in summary.sections[0].columns]

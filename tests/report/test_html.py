@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 import pytest
 
 from counterpoise.report import Report
+from counterpoise.report._charts import _short
+from counterpoise.report._render import _breakable
 from counterpoise.report._summary import Summary
-from tests.report.conftest import CLOSING, HOSTILE
+from tests.report.conftest import CLOSING, HOSTILE, summary_of_long_names
 
-VOID = {"meta", "input", "br", "img", "hr", "link"}
+VOID = {"meta", "input", "br", "img", "hr", "link", "wbr"}
 
 
 class Structure(HTMLParser):
@@ -148,3 +150,41 @@ def test_what_is_not_known_is_not_drawn(summary: Summary) -> None:
     places = re.findall(r'(?:x|y|x1|x2|y1|y2|cx|cy|d|width|height)="([^"]*)"', page)
     assert len(places) > 100
     assert not [place for place in places if "nan" in place or "inf" in place]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("monthly_charges", ["monthly_", "charges"]),
+        ("monthlyCharges", ["monthly", "Charges"]),
+        ("_private_", ["_", "private_"]),
+        ("plan", ["plan"]),
+        ("a<b", ["a&lt;b"]),
+    ],
+)
+def test_names_break_between_their_words(name: str, lines: list[str]) -> None:
+    assert _breakable(name).split("<wbr>") == lines
+
+
+def test_captions_do_not_scroll_out_of_sight_with_their_tables() -> None:
+    shown = Structure(Report(summary_of_long_names()).to_html())
+    classes = [attributes.get("class") for _, attributes in shown.elements]
+    n_open, captions = classes.count("scroll"), classes.count("caption")
+    assert n_open > 4
+    assert captions == n_open - 1  # the chart of the differences has its own
+
+
+@pytest.mark.parametrize("text", ["W" * 40, "i" * 40, "\u5ba2" * 40, "measurement number 17"])
+def test_labels_without_room_are_cut_in_the_middle(text: str) -> None:
+    for room in (0, 40, 98):
+        shown = _short(text, room)
+        start, _, end = shown.partition("…")
+        assert text.startswith(start)
+        assert text.endswith(end)
+        assert len(shown) <= len(text)
+    assert _short(text, 1000) == text
+
+
+def test_labels_that_differ_at_their_end_stay_different() -> None:
+    labels = [f"The customer wanted another tariff, reason {at}" for at in range(9)]
+    assert len({_short(label, 98) for label in labels}) == 9

@@ -309,7 +309,7 @@ class Column(ABC):
 
     def label(self, number: float) -> str:
         """Write a number that `to_floats` could return as a value, for the axis of a chart."""
-        return f"{number:.4g}" if abs(number) < 1e4 or number % 1 else f"{number:.6g}"
+        return f"{number:.0f}" if 1e4 <= abs(number) < 1e9 else f"{number:.4g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the column with JSON types only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import itertools
+import math
 import platform
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,6 +53,8 @@ _MAX_ASSOCIATED = 24
 _MAX_ASSOCIATED_ROWS = 5000
 _MAX_BARS = 12
 _MAX_RANGES = 16
+_OFF_GRID = 1e-3
+"""Of a step: a number this far from every multiple of it has none."""
 _MAX_POINTS = 400
 _MAX_CATEGORIES = 50
 _MISSING = "(missing)"
@@ -259,13 +261,17 @@ def _quality(
 def _association(
     real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator
 ) -> Association | None:
-    columns = schema.columns[:_MAX_ASSOCIATED]
+    columns = [
+        column
+        for column in schema.columns
+        if column.is_numeric or not _is_nearly_unique(column, real, synthetic)
+    ][:_MAX_ASSOCIATED]
     if len(columns) < 2 or len(real) < 2 or len(synthetic) < 2:
         return None
     names = [column.name for column in columns]
     kept = [at_most(frame[names], _MAX_ASSOCIATED_ROWS, rng) for frame in (real, synthetic)]
     matrices = []
-    for rows in encode(Schema(columns), kept[:1], kept[1:]):
+    for rows in encode(Schema(tuple(columns)), kept[:1], kept[1:]):
         encoded = [column.name for column in rows.columns]
         order = [encoded.index(name) for name in names]
         matrix = associations(rows, np.arange(len(names)))[np.ix_(order, order)].round(4)
@@ -273,6 +279,11 @@ def _association(
     real_matrix, synthetic_matrix = matrices
     n_rows = len(kept[0]), len(kept[1])
     return Association(tuple(map(str, names)), real_matrix, synthetic_matrix, n_rows)
+
+
+def _is_nearly_unique(column: Column, *frames: pd.DataFrame) -> bool:
+    """Return whether values occur so seldom that their association with others is noise."""
+    return column.is_text or any(2 * f[column.name].nunique() > len(f) for f in frames)
 
 
 def _origins(class_: Hashable, provenance: pd.DataFrame) -> tuple[Origin, ...]:
@@ -360,15 +371,33 @@ def _ranges(label: Callable[[float], str], numbers: FloatArray) -> _Coded:
     if len(values) <= _MAX_RANGES:
         labels, codes = [label(value) for value in values], np.searchsorted(values, numbers)
     else:
-        # a long tail is one range at the end, or everything else would share the first
-        low, high = np.quantile(known, [0.01, 0.99])
-        edges = np.unique(np.linspace(low, high, _MAX_RANGES + 1))
-        if len(edges) < 2:
-            edges = np.linspace(values[0], values[-1], _MAX_RANGES + 1)
-        edges[0], edges[-1] = values[0], values[-1]
-        labels = [f"{label(start)} to {label(end)}" for start, end in itertools.pairwise(edges)]
+        edges, step = _edges(values, *np.quantile(known, [0.01, 0.99]))
+        ends = zip(edges[:-1] + step / 2, edges[1:] - step / 2, strict=True)
+        labels = [" to ".join(dict.fromkeys(map(label, pair))) for pair in ends]
         codes = np.searchsorted(edges[1:-1], numbers, side="right")
     return labels, np.where(np.isnan(numbers), -1, codes)
+
+
+def _edges(values: FloatArray, low: float, high: float) -> tuple[FloatArray, float]:
+    """Return the edges of ranges, and the step of the values, which is 0 where they have none.
+
+    A long tail is part of the range at the end, or everything else would share the first. Where the
+    values are multiples of a step, ranges hold equally many: some would be empty by chance else.
+    """
+    if low == high:
+        low, high = values[0], values[-1]
+    step = float(np.diff(values).min())
+    places = (values - values[0]) / step
+    if np.abs(places - places.round()).max() > _OFF_GRID:
+        step, edges = 0.0, np.linspace(low, high, _MAX_RANGES + 1)
+    else:
+        first, last = ((end - values[0]) / step for end in (low, high))
+        n_steps = math.ceil((round(last) - round(first) + 1) / _MAX_RANGES)
+        edges = (
+            values[0] + (np.arange(round(first), round(last) + n_steps + 1, n_steps) - 0.5) * step
+        )
+    edges[0], edges[-1] = values[0] - step / 2, values[-1] + step / 2
+    return edges, step
 
 
 def draw_map(

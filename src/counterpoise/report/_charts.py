@@ -8,6 +8,7 @@ with ``data-tip`` shows that text where it is pointed at or reached with the arr
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -29,7 +30,8 @@ _WIDTH = 300
 _HEIGHT = 132
 _LABELS = 104.0
 """Room for the labels of horizontal bars."""
-_MAX_LABEL = 16
+_EM = 10.5
+"""Font size of small labels, as in the style sheet."""
 _THICKNESS = {"real": 0.9, "synthetic": 0.42}
 """Of bars, as shares of the room for them."""
 
@@ -60,9 +62,10 @@ def column_chart(column: ColumnComparison) -> Markup:
             body += _rect(name, *place, data_tip=tip)
     body += _line(0, floor, _WIDTH, floor, "axis")
     if bars:  # the last share can be that of the missing cells
+        half = _WIDTH / 2 - 4
         first, last = bars[0][0].split(" to ")[0], bars[-1][0].split(" to ")[-1]
-        body += _text(0, _HEIGHT - 6, _short(first), "small")
-        body += _text(_WIDTH, _HEIGHT - 6, _short(last), "end small")
+        body += _text(0, _HEIGHT - 6, _short(first, half), "small")
+        body += _text(_WIDTH, _HEIGHT - 6, _short(last, half), "end small")
     body += _text(_WIDTH, 8, f"{longest:.0%}", "end small")
     return _svg("upright", _WIDTH, _HEIGHT, label, body)
 
@@ -84,7 +87,7 @@ def _horizontal_bars(kind: str, label: str, bars: Sequence[_Bar]) -> Markup:
     body, step, unit = Markup(), 17.0, (_WIDTH - _LABELS - 34) / _longest(bars)
     for at, (value, tip, figure, lengths) in enumerate(bars):
         y = 2.0 + at * step
-        body += _text(_LABELS - 6, y + 11, _short(value), "end small")
+        body += _text(_LABELS - 6, y + 11, _short(value, _LABELS - 6), "end small")
         for name, length in lengths.items():
             thickness = (step - 3) * _THICKNESS[name]
             place = _LABELS, y + (step - 3 - thickness) / 2, length * unit, thickness
@@ -102,7 +105,7 @@ def association_chart(association: Association, which: str) -> Markup:
     body = Markup()
     for row, name in enumerate(names):
         y = top + row * cell
-        body += _text(left - 5, y + cell * 0.75, _short(name), "end small")
+        body += _text(left - 5, y + cell * 0.75, _short(name, left - 5), "end small")
         for at, other in enumerate(names):
             value = matrix[row][at]
             tip, opacity = f"{name} and {other}: {value:.2f}", f"{abs(value):.2f}"
@@ -186,7 +189,7 @@ def forest_chart(
         if math.isfinite(number)
     ]
     reach = max([abs(end) for end in ends] + [2 * smallest_difference])
-    left, width, step = 150.0, 640.0, 26.0
+    left, width, step = 120.0, 500.0, 26.0
     scale = _scale(-reach, reach, left + 10, width - 90)
     bottom = 8 + step * len(shown)
     low, high = scale(-smallest_difference), scale(smallest_difference)
@@ -195,7 +198,7 @@ def forest_chart(
     for row, (result, difference) in enumerate(shown):
         y = 4 + step * (row + 0.5)
         tip = f"{result.name}: {difference:+.3g} in {score}"
-        body += _text(left, y + 4, result.name, "end")
+        body += _text(left, y + 4, _short(result.name, left * _EM / 12), "end")
         if result.interval is not None:
             low, high = result.interval
             tip += f", 95 % interval {low:+.3g} to {high:+.3g}"
@@ -258,5 +261,20 @@ def _number(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"
+def _short(text: str, room: float) -> str:
+    """Leave out what is too much in the middle, as many names differ at their end alone."""
+    n = len(text)
+    while n and sum(map(_width, shown := _middle_cut(text, n))) > room:
+        n -= 1
+    return shown if n else "…"
+
+
+def _middle_cut(text: str, n: int) -> str:
+    return text if n == len(text) else f"{text[: n - n // 3]}…{text[len(text) - n // 3 :]}"
+
+
+def _width(character: str) -> float:
+    """Estimate the width of a small label's character, rather too wide, as fonts differ."""
+    is_wide = character in "mwMW@%" or unicodedata.east_asian_width(character) in "WF"
+    is_narrow = character in " iljtfrI.,:;|!()[]'-"
+    return _EM * (1.0 if is_wide else 0.42 if is_narrow else 0.75 if character.isupper() else 0.64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from counterpoise.report import _charts as charts
 from counterpoise.report import _summary as wording
@@ -86,9 +87,15 @@ def _render(template: str, summary: Summary, **values: Any) -> str:
         keep_trailing_newline=is_markdown,
     )
     environment.filters |= {name: getattr(wording, name) for name in _FILTERS}
-    environment.filters["share"] = share_text
+    environment.filters |= {"share": share_text, "breakable": _breakable}
     values |= {"lead": wording.lead(summary), "findings": wording.findings(summary)}
     return environment.get_template(template).render(summary=summary, **values)
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that a line can break behind an underscore, as in ``monthly_charges``."""
+    parts = re.split(r"(?<=[_.])(?=\w)|(?<=[a-z])(?=[A-Z])", name)
+    return Markup("<wbr>").join(map(escape, parts))
 
 
 def _markdown_text(value: Any) -> str:
