@@ -56,6 +56,15 @@ class Plan:
         for name in self.tables:
             find_spec(name, self.own_tables)
 
+    def changed(self, **changes: Any) -> Plan:
+        """Return the plan with what the command line changes, for every table and model."""
+        caps = {
+            table: {name: limit for name, limit in limits.items() if name not in changes}
+            for table, limits in self.cap.items()
+        }
+        llm = {name: value for name, value in self.llm.items() if name not in changes}
+        return replace(self, cap=caps, llm=llm, **changes)
+
     @property
     def own_tables(self) -> dict[str, TableSpec]:
         return {str(given["name"]): TableSpec.from_mapping(given) for given in self.table}

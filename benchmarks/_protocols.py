@@ -148,7 +148,7 @@ def published_scores(
         from xgboost import XGBClassifier
     except ImportError as error:
         raise MissingDependencyError(
-            "The paper's protocol needs the package xgboost: pip install 'counterpoise[bench]'.",
+            "The paper's protocol needs the package xgboost: pip install '.[bench]'.",
             extra="bench",
         ) from error
     names = list(balanced[0].columns)

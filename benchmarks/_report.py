@@ -216,7 +216,7 @@ def draw_ranking(ranking: Ranking, title: str, paths: Sequence[Path]) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingDependencyError(
-            "Figures need the package matplotlib: pip install 'counterpoise[bench]'.",
+            "Figures need the package matplotlib: pip install '.[bench]'.",
             extra="bench",
         ) from error
     names, ranks = [str(name) for name in ranking.mean_ranks.index], list(ranking.mean_ranks)

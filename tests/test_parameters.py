@@ -1,5 +1,6 @@
 """Objects with parameters, as scikit-learn handles them."""
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -28,4 +29,5 @@ def test_parameters_are_read_set_and_cloned():
 def test_only_changed_parameters_are_shown_and_equal_ones_are_equal():
     assert repr(Engine()) == "Engine()"
     assert repr(Engine(7)) == "Engine(size=7)"
+    assert repr(Engine(np.int64(7), judge=[np.str_("a")])) == "Engine(size=7, judge=['a'])"
     assert Engine(7) == Engine(7) != Engine(8)

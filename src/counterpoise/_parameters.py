@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 
@@ -32,4 +34,16 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         known = inspect.signature(type(self).__init__).parameters
         changed = [name for name in known if name in given]
         changed = [name for name in changed if repr(given[name]) != repr(known[name].default)]
-        return f"{type(self).__name__}({', '.join(f'{name}={given[name]!r}' for name in changed)})"
+        arguments = ", ".join(f"{name}={shown(given[name])}" for name in changed)
+        return f"{type(self).__name__}({arguments})"
+
+
+def shown(value: object) -> str:
+    """Return the repr of a value for messages, where scalars of NumPy's look like Python's own.
+
+    >>> shown({np.str_("yes"): np.int64(324)})
+    "{'yes': 324}"
+    """
+    is_new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+    with np.printoptions(legacy="1.25") if is_new else contextlib.nullcontext():
+        return repr(value)

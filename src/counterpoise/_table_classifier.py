@@ -127,8 +127,7 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return HistGradientBoostingClassifier(**arguments, categorical_features=is_categorical)
         with needs_extra(
             "bench",
-            "The classifier xgboost needs the package of that name: "
-            "pip install 'counterpoise[bench]'.",
+            "The classifier xgboost needs the package of that name: run `pip install xgboost`.",
         ):
             from xgboost import XGBClassifier
         types = ["c"] * len(categorical) + ["q"] * n_numeric

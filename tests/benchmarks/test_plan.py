@@ -54,6 +54,20 @@ def test_settings_of_the_plan_change_the_protocol_and_the_language_models():
     assert default_plan("honest").resolved_protocol.n_splits >= 10
 
 
+def test_the_command_line_is_stronger_than_a_limit_of_a_table_or_of_every_model():
+    plan = Plan(
+        cap={"adult": {"max_samples_seen": 7, "max_train_rows": 5}},
+        llm={"model": "auto", "lora_rank": 4},
+    )
+    changed = plan.changed(max_samples_seen=99, model="compact")
+    assert changed.llm_arguments_of("adult") == {
+        "model": "compact",
+        "lora_rank": 4,
+        "max_samples_seen": 99,
+    }
+    assert changed.train_rows_of("adult") == 5
+
+
 def test_a_table_can_have_limits_of_its_own():
     plan = Plan(
         max_train_rows=500, cap={"adult": {"max_samples_seen": 7}, "bank": {"max_train_rows": 9}}

@@ -17,6 +17,7 @@ import pytest
 from counterpoise import LLMOverSampler
 from counterpoise.cli._commands import resample
 from counterpoise.cli._options import check_column, parse_relation
+from counterpoise.cli._terminal import _in_options
 from counterpoise.columns._frames import with_rows
 from counterpoise.columns._unlearned import unlearned_columns
 from counterpoise.constraints import (
@@ -295,7 +296,7 @@ def test_categories_of_a_parquet_file_keep_their_type(shell: Shell) -> None:
     frame.to_parquet("t.parquet")
     options = ["--type", "n=categorical", "--categories", "n=1,2,7"]
     assert shell("resample", "t.parquet", "--target", "y", *options)[0] == 0
-    assert shell.sampler.arguments["constraints"][1].values == [1, 2, "7"]
+    assert shell.sampler.arguments["constraints"][1].values == [1, 2, 7]
 
 
 def test_provenance_of_nothing_is_an_empty_table(shell: Shell) -> None:
@@ -340,12 +341,25 @@ def test_command_without_settings_has_help_all_too(shell: Shell) -> None:
         ("0.5", 0.5),
         (".5", 0.5),
         ('{"1": 4}', {1: 4}),
+        ("1=4", {1: 4}),
+        ("1 = 4, 0=3", {1: 4, 0: 3}),
     ],
 )
 def test_strategy(shell: Shell, text: str, expected: object) -> None:
     shell.write("t.csv", "x,y\n1,0\n2,0\n3,1\n")
     shell("resample", "t.csv", "--target", "y", "--strategy", text)
     assert shell.sampler.arguments["sampling_strategy"] == expected
+
+
+def test_messages_name_options_and_not_parameters() -> None:
+    flags = {"class_": "--class", "max_time": "--max-time", "device": "--device"}
+    assert _in_options("class_ must be 'class_' or 'a'", flags) == "--class must be 'class_' or 'a'"
+    assert _in_options("stopped by max_time=3.5;\n a device", flags) == (
+        "stopped by --max-time 3.5; a device"
+    )
+    assert _in_options("device='cuda:0' is not here", flags) == "--device cuda:0 is not here"
+    said = "Convert it with `pandas.to_numeric`, or declare it categorical."
+    assert _in_options(said, {}) == "Rewrite its cells, or declare it categorical."
 
 
 def test_strategy_matches_classes_of_text(shell: Shell, table: str) -> None:
@@ -436,11 +450,16 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "left", "--set", "recipe.epochs=many"], "epochs must be"),
         (["table.csv", "--target", "left", "--set", "model.learning_rate=x"], "learning_rate must"),
         (["table.csv", "--target", "left", "--set", "epochs=3"], "recipe.NAME=VALUE"),
-        (["table.csv", "--target", "left", "--recipe", "x"], "recipe must be one of"),
+        (["table.csv", "--target", "left", "--recipe", "x"], "there is no recipe 'x'"),
         (["table.csv", "--target", "left", "--max-time", "soon"], "'soon' is not a valid float"),
         (["table.csv", "--target", "left", "--strategy", "most"], "is not auto"),
-        (["table.csv", "--target", "left", "--strategy", "{"], "or JSON like"),
+        (["table.csv", "--target", "left", "--strategy", "{"], "rows by class, such as yes=900"),
         (["table.csv", "--target", "left", "--strategy", "true"], "is not auto"),
+        (["table.csv", "--target", "left", "--strategy", "900"], "as in CLASS=900"),
+        (["table.csv", "--target", "left", "--strategy", "0.1"], "rows per majority row already"),
+        (["table.csv", "--target", "left", "--strategy", "no=1"], "'no' has 3 rows already"),
+        (["table.csv", "--target", "id", "--strategy", "1"], "a number is for two classes"),
+        (["table.csv", "--target", "left", "--max-time", "0"], "'--max-time': 0.0 is not"),
         (
             ["table.csv", "--target", "left", "--strategy", '{"y": 3}'],
             "no class 'y'; there are",

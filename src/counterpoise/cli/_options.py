@@ -113,18 +113,29 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
 def parse_strategy(text: str) -> str | float | dict[str, int]:
     """Return a sampling strategy; the keys of a dict are still texts.
 
-    >>> parse_strategy("minority"), parse_strategy("0.5"), parse_strategy('{"yes": 900}')
-    ('minority', 0.5, {'yes': 900})
+    >>> parse_strategy("minority"), parse_strategy("0.5"), parse_strategy("yes=900,maybe=50")
+    ('minority', 0.5, {'yes': 900, 'maybe': 50})
+    >>> parse_strategy('{"yes, if": 900}')
+    {'yes, if': 900}
     """
-    strategy = parse_value(text)
     if text in _STRATEGIES:
         return text
+    strategy = parse_value(text)
     if type(strategy) in (int, float):
+        if not 0 < strategy <= 1:
+            raise click.BadParameter(
+                f"{text} is to be above 0 and at most 1: minority rows per majority row. The rows "
+                f"of a class are given by its name, as in CLASS={text}"
+            )
         return float(strategy)
     if not isinstance(strategy, dict):
-        raise click.BadParameter(
-            f'{text!r} is not {", ".join(_STRATEGIES)}, a number, or JSON like {{"yes": 900}}'
-        )
+        pairs = [re.fullmatch(r"(.+)=\s*(\d+)", part.strip()) for part in text.split(",")]
+        if not all(pairs):
+            raise click.BadParameter(
+                f"{text!r} is not {', '.join(_STRATEGIES)}, a number up to 1, or rows by class, "
+                'such as yes=900,maybe=300 or the JSON {"yes": 900}'
+            )
+        strategy = {pair[1].strip(): int(pair[2]) for pair in pairs if pair}
     for name, count in strategy.items():
         if type(count) is not int or count < 1:
             raise click.BadParameter(f"class {name!r} must get 1 row or more, not {count!r}")
@@ -229,6 +240,28 @@ def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
         message = f"there is no class {text!r}; there are {', '.join(map(repr, by_text))}"
         raise click.BadParameter(message, param_hint=flag)
     return by_text[text]
+
+
+def strategy_for(strategy: Any, y: pd.Series[Any]) -> Any:
+    """Return what `parse_strategy` gave for the classes in `y`; raise where it asks for less."""
+    counts, hint = y.value_counts(), "--strategy"
+    if isinstance(strategy, float):
+        if len(counts) != 2:
+            message = f"a number is for two classes, and there are {len(counts)}: name the rows "
+            raise click.BadParameter(f"{message}of each, such as a=900,b=300", param_hint=hint)
+        if strategy < (ratio := counts.iloc[1] / counts.iloc[0]):
+            message = f"there are {ratio:.3g} minority rows per majority row already, more than "
+            raise click.BadParameter(f"{message}{strategy:g}: no row is removed", param_hint=hint)
+    if not isinstance(strategy, dict):
+        return strategy
+    by_class = {class_named(name, counts.index, hint): n for name, n in strategy.items()}
+    for class_, n in by_class.items():
+        if n < counts[class_]:
+            message = f"class {str(class_)!r} has {counts[class_]:,} rows already, more than {n:,}"
+            raise click.BadParameter(
+                f"{message}: give the rows that it is to have in all", param_hint=hint
+            )
+    return by_class
 
 
 def _settings(owner: str, model: str) -> dict[str, Parameter]:
@@ -429,7 +462,7 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
     """Return the parameters that `sampler_options` set, whose values are taken out of `options`."""
     from counterpoise import constraints
     from counterpoise.models import get_model
-    from counterpoise.recipes import get_recipe
+    from counterpoise.recipes import get_recipe, recipe_names
 
     model_name, recipe_name = options.pop("model"), options.pop("recipe")
     changes: dict[str, dict[str, Any]] = {"recipe": {}, "model": {}}
@@ -440,10 +473,17 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
             message = f"there is no {owner}.{name}; there are {', '.join(known)}"
             raise click.BadParameter(message, param_hint="--set")
         changes[owner][name] = value
+    known_recipes = recipe_names()
+    if recipe_name not in known_recipes:
+        message = f"there is no recipe {recipe_name!r}; there are {', '.join(known_recipes)}"
+        raise click.BadParameter(message, param_hint="--recipe")
     recipe = get_recipe(recipe_name, **changes["recipe"])
     model = get_model(model_name).set_params(**changes["model"])
-    recipe.validate()
-    model.validate()
+    try:
+        recipe.validate()
+        model.validate()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--set") from error
     wanted = [
         getattr(constraints, name)(*arguments)
         for name, *_ in _CONSTRAINTS.values()
@@ -452,7 +492,11 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
     for constraint in wanted:
         if isinstance(constraint, constraints.Categories):  # a Parquet file may hold numbers
             by_text = {str(value): value for value in X.get(constraint.column, ())}
-            constraint.values = [by_text.get(value, value) for value in constraint.values]
+            is_number = constraint.column in X and X[constraint.column].dtype.kind in "iuf"
+            constraint.values = [
+                by_text.get(value, parse_value(value) if is_number else value)
+                for value in constraint.values
+            ]
     if options.pop("no_copies"):
         wanted.append(constraints.NoCopies())
     names = list(X.columns)
@@ -553,6 +597,12 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
         raise SchemaError(
             f"The target {target!r} is missing in {n_missing:,} of {len(y):,} rows. "
             "Fill in these cells or remove the rows.",
+            column=target,
+        )
+    if y.dtype.kind == "f" and (fractions := y[y % 1 != 0]).size:
+        raise SchemaError(
+            f"The target {target!r} holds numbers such as {fractions.iloc[0]:g}: it is to be a "
+            "column of classes. Put numbers into a few groups first.",
             column=target,
         )
     if y.nunique() == 1:

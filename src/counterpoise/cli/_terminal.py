@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         os.environ.setdefault(name, value)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a class name in another locale
+    flags = _flags(group.commands.get(arguments[0]) if arguments else None)
     try:
         with (
             _unwinding_on_signals(),
@@ -46,7 +49,7 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         ):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            warnings.showwarning = partial(_show_warning, flags)
             group.invoke(ctx)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -65,7 +68,7 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         if "--debug" in arguments:
             traceback.print_exc()
         code, message = _describe(error)
-        say(f"counterpoise: error: {_one_line(message)}")
+        say(f"counterpoise: error: {_in_options(message, flags)}")
         return code
     return 0
 
@@ -152,13 +155,32 @@ def _describe(error: Exception) -> tuple[int, str]:
     return 1, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
 
 
-def _show_warning(message: Warning | str, _: type[Warning], filename: str, *__: Any) -> None:
+def _flags(command: click.Command | None) -> dict[str, str]:
+    """Return the flags of a command's options, by the names of the parameters that they set."""
+    options = [] if command is None else command.params
+    return {str(one.name): one.opts[0] for one in options if isinstance(one, click.Option)}
+
+
+def _in_options(message: str, flags: Mapping[str, str]) -> str:
+    """Return a message on one line, with options in place of Python's parameters.
+
+    >>> _in_options("model='x' is no model; with Recipe(train_on='all')", {"model": "--model"})
+    '--model x is no model; with --set recipe.train_on=all'
+    """
+    text = re.sub(r"Convert it with `[^`]*`", "Rewrite its cells", " ".join(message.split()))
+    text = re.sub(r"\bRecipe\((\w+)='?(\w+)'?\)", r"--set recipe.\1=\2", text)
+    for name, flag in flags.items():
+        text = re.sub(rf"(?<!['`\w.-]){name}=('?)([\w./:-]+)\1", rf"{flag} \2", text)
+        if "_" in name:  # others are words too
+            text = re.sub(rf"(?<!['`\w.-]){name}(?!['`\w])", flag, text)
+    return text
+
+
+def _show_warning(
+    flags: Mapping[str, str], message: Warning | str, _: type[Warning], filename: str, *__: Any
+) -> None:
     if not any(package in Path(filename).parts for package in _IGNORED_PACKAGES):
-        say(f"counterpoise: warning: {_one_line(str(message))}")
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
+        say(f"counterpoise: warning: {_in_options(str(message), flags)}")
 
 
 def _discard_stdout() -> None:

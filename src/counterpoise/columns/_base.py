@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from counterpoise._parameters import shown
 from counterpoise.columns._json import Dtype, tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, expand, framed
@@ -187,11 +188,16 @@ class Column(ABC):
             cell = pd.Series([value], name=self.name).astype(self.dtype)
             code = self.encode(cell)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"column {self.name!r} has no {value!r} ({error})") from error
+            raise self._no_value(value) from error
         back = self.decode(code).iloc[0]
         if not (pd.isna(value) if pd.isna(back) else back == value):
-            raise ValueError(f"column {self.name!r} has no {value!r}")
+            raise self._no_value(value)
         return int(code[0])
+
+    def _no_value(self, value: Any) -> ValueError:
+        """Return the error of `code_of`."""
+        text = f"column {self.name!r} has no {shown(value)}: it is {self.kind}"
+        return ValueError(f"{text}, {self.domain()}" if self.domain() else text)
 
     def restrict_range(self, low: Any, high: Any) -> Column:  # noqa: ARG002
         """Return the column with another range; None leaves that end as it is."""

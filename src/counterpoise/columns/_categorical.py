@@ -152,7 +152,7 @@ class CategoricalColumn(Column):
         # the truth values of a boolean column are no numbers
         is_boolean = isinstance(value, bool | np.bool_) or pd.isna(value) is True
         if self.kind == "boolean" and not is_boolean:
-            raise ValueError(f"column {self.name!r} has no {value!r}")
+            raise self._no_value(value)
         return super().code_of(value)
 
     @property

@@ -443,7 +443,7 @@ class DatetimeColumn(TimeColumn):
         try:
             moment = self._in_own_zone(pd.Timestamp(value))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"column {self.name!r} has no {value!r} ({error})") from error
+            raise self._no_value(value) from error
         return super().code_of(moment)
 
     def _meant(self, value: Any) -> Any:

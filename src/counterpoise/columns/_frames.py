@@ -296,7 +296,7 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
     with needs_extra(
         "parquet",
         f"frames of {frame.implementation.value} pass through pyarrow, which is not "
-        "installed: pip install 'counterpoise[parquet]', or pass a DataFrame of pandas",
+        "installed: run `pip install pyarrow`, or pass a DataFrame of pandas",
     ):
         from pyarrow import ArrowException
     try:

@@ -448,14 +448,13 @@ def _notation_of(series: pd.Series[Any], like: str) -> NumberNotation:
     """Return the notation of a column that was declared to be numeric."""
     texts = texts_of(series)
     try:
+        given = [NumberNotation.parse(like)] if like else []
         found = NumberNotation.found(texts, is_declared=True, like=like)
     except ValueError as error:
         raise column_error(series.name, f"is declared with a notation: {error}.") from error
     if found:
         return found[0]
-    known = (
-        [NumberNotation.parse(like)] if like else NumberNotation.found(texts[:1], is_declared=True)
-    )
+    known = given or NumberNotation.found(texts[:1], is_declared=True)
     other = next((text for text in texts if not known or not known[0].writes(text)), texts[0])
     raise column_error(
         series.name,

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from counterpoise._parameters import shown
 from counterpoise.columns._base import ABSENT, MISSING, Codes, Column, Mask
 from counterpoise.grammar import Automaton, from_sequences
 from counterpoise.grammar._automaton import union, without
@@ -241,7 +242,7 @@ class RangedColumn(Column):
             highest = None if high is None else math.floor(self._units(high))
         except (ArithmeticError, ValueError, TypeError) as error:
             raise self._error(
-                f"was given the range {(low, high)!r}, which must be two finite numbers, two "
+                f"was given the range {shown((low, high))}, which must be two finite numbers, two "
                 "points in time or two durations."
             ) from error
         kept = [
@@ -259,8 +260,8 @@ class RangedColumn(Column):
             limited = self._between(first, last, kept)
         if limited is None:
             raise self._error(
-                f"was given the range {(low, high)!r}, in which it has no value. Give the smaller "
-                "end first."
+                f"was given the range {shown((low, high))}, in which it has no value. Give the "
+                "smaller end first."
             )
         return limited
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from counterpoise._parameters import shown
 from counterpoise.columns._base import (
     Codes,
     Column,
@@ -66,7 +67,9 @@ class Schema:
             if column.name == name:
                 return position
         names = ", ".join(repr(column.name) for column in self.columns)
-        raise SchemaError(f"There is no column {name!r}; the columns are {names}.", column=name)
+        raise SchemaError(
+            f"There is no column {shown(name)}; the columns are {names}.", column=name
+        )
 
     @classmethod
     def infer(

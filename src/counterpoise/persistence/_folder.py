@@ -134,6 +134,8 @@ def check_folder(
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}")
     path = folder / MANIFEST
+    if not path.exists():
+        raise ModelError(f"{folder} is no folder of a saved sampler: it has no {MANIFEST}")
     manifest = msgspec.convert(read_json(path), _Manifest)
     if manifest.kind != _KIND or manifest.format != FORMAT:
         raise ModelError(

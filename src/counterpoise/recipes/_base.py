@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from counterpoise._parameters import Parameters
+from counterpoise._parameters import Parameters, shown
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "train_on": ("minority", "all"),
@@ -161,13 +161,13 @@ class Recipe(Parameters):
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if not any(value is choice or value == choice for choice in choices):
-                raise ValueError(f"recipe: {name} must be one of {choices}; got {value!r}")
+                raise ValueError(f"recipe: {name} must be one of {choices}; got {shown(value)}")
         for name, (kind, holds, what, *others) in _NUMBERS.items():
             value = getattr(self, name)
             is_number = isinstance(value, kind) and not isinstance(value, bool)
             if not (is_number and holds(value)) and repr(value) not in map(repr, others):
                 either = " or ".join([what, *map(repr, others)])
-                raise ValueError(f"recipe: {name} must be {either}; got {value!r}")
+                raise ValueError(f"recipe: {name} must be {either}; got {shown(value)}")
         given, is_name = self.selection, isinstance(self.selection, str)
         several = given if isinstance(given, list | tuple) else [given]
         if given is not None and not (given == "classifier" if is_name else _can_select(several)):

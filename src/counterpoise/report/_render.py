@@ -25,11 +25,15 @@ _MAX_CHARTS = 40
 _FILTERS = ("count", "figure", "interval", "p_value", "percent", "result_row", "signed")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """What a `summary` says as HTML, Markdown or JSON. In a notebook, it shows itself."""
 
     summary: Summary
+
+    def __repr__(self) -> str:
+        text = f"{self.summary.title}: {wording.lead(self.summary)}"
+        return f"<Report of {text} See to_html, to_markdown, to_json and summary>"
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """Return the report as one HTML document, also written to `path` if given.

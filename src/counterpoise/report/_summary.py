@@ -174,7 +174,7 @@ class StrategyResult:
     seconds: float  # mean time to balance, train and tune the threshold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """What to do, and the evidence for it; `counterpoise.comparison` fills it in."""
 
@@ -187,8 +187,11 @@ class Verdict:
     results: dict[str, tuple[StrategyResult, ...]]  # by classifier; the verdict is about the first
     method: str  # how it was found: splits, tests, intervals
 
+    def __repr__(self) -> str:
+        return f"<Verdict: {self.sentence}>"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """Everything that a report says."""
 
@@ -201,6 +204,9 @@ class Summary:
     verdict: Verdict | None = None  # where strategies were compared
     notes: tuple[str, ...] = ()  # what to know before using the rows, and warnings of the run
     relations: tuple[RelationShares, ...] = ()  # declared and found; nearly true ones last
+
+    def __repr__(self) -> str:
+        return f"<Summary of {self.title}: {lead(self)}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary in JSON types only; a number that is not finite becomes None."""

@@ -165,7 +165,7 @@ def fit(
     if stopped:
         warnings.warn(
             f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
-            f"max_time={budget.max_time:g}; see history_ for how far it got",
+            f"max_time={budget.max_time:g}",
             stacklevel=2,
         )
     return result, model

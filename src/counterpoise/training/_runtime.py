@@ -23,7 +23,13 @@ from counterpoise.columns import Table
 from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import _huggingface as huggingface
-from counterpoise.models._backbone import COMPACT, SMOLLM2, AutoModel, Backbone, LoadedModel
+from counterpoise.models._backbone import (
+    COMPACT,
+    SMOLLM2_INSTRUCT,
+    AutoModel,
+    Backbone,
+    LoadedModel,
+)
 from counterpoise.models._language_model import Device, global_generator
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import serialize
@@ -235,7 +241,7 @@ def load_model(
     if seconds < _LEAST_BUDGET_S:
         return compact.load(device, f"{stated}, too little to time SmolLM2 in")
     before = budget.clock()
-    candidate = model.candidate(SMOLLM2).load(device)
+    candidate = model.candidate(SMOLLM2_INSTRUCT).load(device)
     loading_s = budget.clock() - before  # which is done once more, since timing uses it up
     rng = np.random.default_rng(0)  # the run's own is not touched
     prepared = prepare_training(table, n_deficit, candidate, recipe, rng)
@@ -248,4 +254,4 @@ def load_model(
     measured = f"up to {expected_s:.0f} s, by a few steps of it here, and {stated}"
     if expected_s > seconds * _SHARE_OF_BUDGET:
         return compact.load(device, f"SmolLM2 would take {measured}")
-    return model.candidate(SMOLLM2).load(device, f"it takes {measured}")
+    return model.candidate(SMOLLM2_INSTRUCT).load(device, f"it takes {measured}")
