@@ -3,7 +3,8 @@
 Of each split of a table, half of the rows train, half test. A teacher is trained once, each kind of
 synthetic rows is generated once; then every arm trains every student. ``--export FOLDER`` writes
 the tables as CSV files and measures nothing; such a folder is read with --data-dir. The plan is in
-docs/distillation.md. With --append, runs that are in OUTPUT are not repeated.
+docs/distillation.md. With --append, what is in OUTPUT is not repeated, and students and arms can be
+added to it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.neural_network import MLPClassifier
 
 from benchmarks._baselines import BaselineOverSampler
 from benchmarks._output import ResultFolder, markdown_table, read_json, write_json
@@ -105,12 +107,13 @@ SPECS = {
 INDEX = "tables.json"
 _MOST_ROWS = 6000
 
-STUDENTS: dict[str, tuple[str, dict[str, Any]]] = {
+STUDENTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "xgboost": ("xgboost", {}),
     "gentle-xgboost": ("xgboost", {"n_estimators": 200, "learning_rate": 0.05, "max_depth": 4}),
     "hist-gradient-boosting": ("hist-gradient-boosting", {}),
-    "random-forest": ("random-forest", {"n_estimators": 300}),
+    "random-forest": ("random-forest", {}),
     "logistic-regression": ("logistic-regression", {}),
+    "neural-network": (MLPClassifier((64,), alpha=0.01, max_iter=100, random_state=0), {}),
 }
 BOOSTED = ("xgboost", "gentle-xgboost", "hist-gradient-boosting")
 SCORES = ("pr_auc", "roc_auc", "log_loss", "brier", "f1")
@@ -130,7 +133,6 @@ ARMS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "shuffle-10n-real-kept": ("shuffle", 10, {"soften_real": 0.0}),
     "shuffle-10n-hard": ("shuffle", 10, {"hard": True}),
     "shuffle-10n-one-kind": ("shuffle", 10, {"one_kind": True}),
-    "llm-10n-hard": ("llm", 10, {"hard": True}),
 }
 """Rows, how many per real row, and what is otherwise than in `DistilledClassifier`."""
 
@@ -145,7 +147,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--splits", type=int, default=5, metavar="N", help="of each table")
     parser.add_argument("--arms", nargs="+", default=arms, choices=arms, metavar="ARM")
     parser.add_argument("--students", nargs="+", default=list(STUDENTS), choices=list(STUDENTS))
-    parser.add_argument("--max-train-rows", type=int, default=2000, metavar="N", help="0: all")
+    parser.add_argument("--max-train-rows", type=int, default=1000, metavar="N", help="0: all")
     parser.add_argument("--max-test-rows", type=int, default=4000, metavar="N", help="0: all")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="splits at a time")
     parser.add_argument("--export", type=Path, metavar="FOLDER", help="write the tables instead")
@@ -157,17 +159,22 @@ def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
         export(args.export, names, args.data_dir)
         return
     earlier = folder.runs if (folder.path / "runs.jsonl").is_file() else []
-    finished = {tuple(run[k] for k in _KEY) for run in earlier if run["status"] == "done"}
+    finished = {
+        (*(run[k] for k in _KEY), student) for run in earlier for student in run.get("scores", ())
+    }
     limits = {name: getattr(args, name) for name in _LIMITS}
     if any(run[name] != limit for run in earlier for name, limit in limits.items()):
         raise ValueError("OUTPUT holds runs with other limits of rows; take another folder")
-    tasks = [
-        (table, split, arms)
-        for split in range(args.splits)  # every table once, then every table again
-        for table in names
-        if (arms := [arm for arm in args.arms if (table, split, arm) not in finished])
-    ]
-    work = (delayed(_runs)(*task, args.students, args.data_dir, limits) for task in tasks)
+    tasks = []
+    for split in range(args.splits):  # every table once, then every table again
+        for table in names:
+            todo = {
+                arm: [s for s in args.students if (table, split, arm, s) not in finished]
+                for arm in args.arms
+            }
+            if any(todo.values()):
+                tasks.append((table, split, todo))
+    work = (delayed(_runs)(*task, args.data_dir, limits) for task in tasks)
     for runs in Parallel(n_jobs=args.jobs, return_as="generator_unordered")(work):
         for run in runs:
             folder.add(run)
@@ -361,15 +368,16 @@ class Split:
 def _runs(
     name: str,
     seed: int,
-    arms: Sequence[str],
-    students: Sequence[str],
+    todo: Mapping[str, Sequence[str]],
     data_dir: Path | None,
     limits: Mapping[str, int],
 ) -> list[dict[str, Any]]:
     split = Split(_load(name, data_dir), seed, limits)
     is_positive = (split.test[1] == split.table.positive).to_numpy()
     runs = []
-    for arm in arms:
+    for arm, students in todo.items():
+        if not students:
+            continue
         started = time.perf_counter()
         run: dict[str, Any] = {
             "table": name,
@@ -383,12 +391,12 @@ def _runs(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                run["scores"] = {}
+                found = {}
                 for student, model in split.models(arm, students):
                     at = list(model.classes_).index(split.table.positive)
                     likely = model.predict_proba(split.test[0])[:, at]
-                    run["scores"][student] = score(is_positive, likely)
-            run["status"] = "done"
+                    found[student] = score(is_positive, likely)
+            run |= {"status": "done", "scores": found}
         except Exception as error:  # noqa: BLE001 - other arms go on
             run["error"] = " ".join(f"{type(error).__name__}: {error}".split())
         runs.append(
@@ -420,14 +428,15 @@ def score(y: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]) -> dic
 def render(folder: ResultFolder) -> str:
     if not (folder.path / "runs.jsonl").is_file():
         return "No runs."
-    runs = {tuple(run[k] for k in _KEY): run for run in folder.runs}
-    done = [run for run in runs.values() if run["status"] == "done"]
+    done = [run for run in folder.runs if run["status"] == "done"]
+    finished = {tuple(run[k] for k in _KEY) for run in done}
     parts = []
     for group, tables in (("development", DEVELOPMENT), ("final", FINAL)):
         frame = _frame([run for run in done if run["table"] in tables])
         if len(frame):
             parts += [f"## {group.capitalize()} tables", *_report(frame)]
-    failed = [run for run in runs.values() if run["status"] != "done"]
+    others = {tuple(run[k] for k in _KEY): run for run in folder.runs}
+    failed = [run for key, run in others.items() if key not in finished]
     if failed:
         columns = (*_KEY, "error")
         parts += ["## Failed", markdown_table([{c: run[c] for c in columns} for run in failed])]
@@ -435,15 +444,18 @@ def render(folder: ResultFolder) -> str:
 
 
 def _frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a row per run and student; also of the mean of the boosted trees."""
-    rows = []
+    """Return a row per arm of a split and student; also of the mean of the boosted trees."""
+    by_arm: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
-        by_student = dict(run["scores"])
+        by_arm.setdefault(tuple(run[k] for k in _KEY), {}).update(run["scores"])
+    rows = []
+    for key, found in by_arm.items():
+        by_student = dict(found)
         boosted = [by_student[name] for name in BOOSTED if name in by_student]
-        if boosted:
+        if len(boosted) == len(BOOSTED):
             by_student["boosted trees"] = {s: np.mean([one[s] for one in boosted]) for s in SCORES}
-        for student, found in by_student.items():
-            rows.append({**{k: run[k] for k in _KEY}, "student": student, **found})
+        for student, scored in by_student.items():
+            rows.append({**dict(zip(_KEY, key, strict=True)), "student": student, **scored})
     return pd.DataFrame(rows)
 
 
