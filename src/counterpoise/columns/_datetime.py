@@ -432,7 +432,7 @@ class DatetimeColumn(TimeColumn):
             )
         resolution = _PYTHON_TYPES[types.pop()] if types else "us"
         cells = series.to_numpy(dtype=object, copy=True)
-        cells[missing] = np.datetime64("NaT")
+        cells[missing] = np.datetime64("NaT", "us")  # NumPy means to end NaT without a unit
         return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution
 
     def code_of(self, value: Any) -> int:
@@ -479,6 +479,8 @@ class DatetimeColumn(TimeColumn):
 
     def _parsed(self, series: pd.Series[Any]) -> Any:
         if not self.notation:
+            if super()._can_be(series.dtype):  # pandas 3.0 leaves Arrow's times as they are
+                series = pd.Series(_moments(series))
             return pd.to_datetime(series, errors="coerce", utc=True)
         if getattr(series.dtype, "kind", "O") == "M":
             return series
@@ -565,5 +567,5 @@ def _texts(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
 def _times(series: pd.Series[Any], notation: DateNotation) -> pd.Series[Any]:
     """Return what cells stand for; NaT unless they are written exactly so."""
     positions, texts = _texts(series)
-    times = np.append(notation.moments(texts), np.datetime64("NaT"))
+    times = np.append(notation.moments(texts), np.datetime64("NaT", notation.resolution))
     return pd.Series(times[positions], name=series.name)

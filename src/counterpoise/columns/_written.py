@@ -452,7 +452,7 @@ class DateNotation:
 
     def moments(self, texts: Iterable[str]) -> npt.NDArray[np.datetime64]:
         """Return what texts stand for; NaT unless they are written exactly so."""
-        found = [self.read(text) or np.datetime64("NaT") for text in texts]
+        found = [self.read(text) or np.datetime64("NaT", "us") for text in texts]
         return np.array(found, dtype="M8[us]").astype(f"M8[{self.resolution}]")
 
 
