@@ -567,5 +567,5 @@ def _texts(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
 def _times(series: pd.Series[Any], notation: DateNotation) -> pd.Series[Any]:
     """Return what cells stand for; NaT unless they are written exactly so."""
     positions, texts = _texts(series)
-    times = np.append(notation.moments(texts), np.datetime64("NaT", notation.resolution))
+    times = notation.moments([*texts, ""])  # the last is NaT, of missing cells
     return pd.Series(times[positions], name=series.name)
