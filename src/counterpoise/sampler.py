@@ -701,7 +701,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _discovers(self) -> bool:
         """Whether to search the table for relations between columns."""
         if isinstance(self.constraints, str):
-            return self.recipe_.relations
+            return get_recipe(self.recipe).relations
         return "auto" in [one for one in self.constraints or () if isinstance(one, str)]
 
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:

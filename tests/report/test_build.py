@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from counterpoise.columns import Schema
-from counterpoise.report._build import LabelledRows, compare_columns, draw_map, summarize
+from counterpoise.report._build import (
+    LabelledRows,
+    compare_columns,
+    draw_map,
+    report_rows,
+    summarize,
+)
 from counterpoise.report._summary import Run, Share, Summary
 from tests.report.conftest import HOSTILE, make_rows
 
@@ -163,3 +170,33 @@ def test_json_has_no_value_that_readers_reject(summary: Summary) -> None:
     assert record["format"] == 1
     assert record["verdict"]["decision"] == "use"
     assert len(record["facts"]) == 6
+
+
+def test_rows_of_any_generator_are_reported_without_a_sampler() -> None:
+    real, synthetic, holdout = (make_rows(n, seed) for n, seed in ((150, 0), (60, 1), (90, 2)))
+    frames = [rows.X.assign(left=rows.y) for rows in (real, synthetic, holdout)]
+    found = report_rows(frames[0], frames[1], target="left", holdout=frames[2], title="any")
+    counts = {(c.name, c.n_real, c.n_synthetic) for c in found.summary.classes}
+    assert counts == {("stays", 100, 40), ("leaves", 50, 20)}
+    assert all(section.quality is not None for section in found.summary.sections)
+    assert "How this report was made" in found.to_html()
+    together = report_rows(frames[0], frames[1][frames[0].columns[::-1]])
+    (section,) = together.summary.sections
+    assert (section.n_real, section.n_synthetic) == (150, 60)
+    assert "## Class" not in together.to_markdown()
+    assert "class" not in together.summary.to_dict()["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows.drop(columns="age"), "The rows of synthetic lack the column age"),
+        (lambda rows: rows[:0], "table is empty"),
+        (lambda rows: rows.assign(left="perhaps"), "'perhaps' of 'left' is in no real row"),
+        (lambda rows: rows.assign(left=None), "missing in 60 rows of synthetic"),
+    ],
+)
+def test_rows_that_do_not_fit_the_real_ones_are_refused(change: Any, told: str) -> None:
+    real, synthetic = (rows.X.assign(left=rows.y) for rows in (make_rows(90, 0), make_rows(60, 1)))
+    with pytest.raises(ValueError, match=told):
+        report_rows(real, change(synthetic), target="left")

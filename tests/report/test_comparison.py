@@ -165,6 +165,23 @@ def test_constraints_of_the_sampler_hold(small_compact: None) -> None:
     assert len(synthetic) == 24
     assert synthetic["b"].between(0.0, 0.5).all()
     assert (synthetic["a"] <= synthetic["d"]).all()
+    listed = {one.text: one for one in found.report.summary.relations}
+    assert listed["a <= d"].status == "declared"
+    assert (listed["a <= d"].real, listed["a <= d"].synthetic) == (1, 1)
+
+
+def test_relations_of_the_rows_are_listed_that_no_sampler_kept() -> None:
+    X, y = noise(0, n_rows=240, n_rare=72)
+    X["a"] = X["a"].round(2)
+    X["d"] = (X["a"] + 2 * X["b"].round(2)).round(2)
+    X["b"] = X["b"].round(2)
+    found = counterpoise.compare(
+        X, y, sampler=RecombiningSampler(), classifiers=GaussianNB(), n_folds=2, n_repeats=1
+    )
+    (relation,) = [one for one in found.report.summary.relations if one.kind == "formula"]
+    assert (relation.status, relation.real) == ("not kept", 1)
+    assert relation.synthetic is not None
+    assert relation.synthetic < 0.5
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 import click
 
 from counterpoise import __version__
-from counterpoise.cli._commands import compare, resample, sample
+from counterpoise.cli._commands import compare, report, resample, sample
 from counterpoise.cli._terminal import run
 
 __all__ = ["main"]
 
 
 @click.group(
-    commands=[resample, sample, compare],
+    commands=[resample, sample, compare, report],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")

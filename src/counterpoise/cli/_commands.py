@@ -1,4 +1,8 @@
-"""The commands: `resample` fills small classes, `sample` draws further rows, `compare` compares."""
+"""The commands.
+
+`resample` fills small classes, `sample` draws further rows, `compare` compares strategies, and
+`report` looks at the rows of any generator.
+"""
 
 from __future__ import annotations
 
@@ -110,6 +114,7 @@ def resample(
             f"the table already has a column {mark_synthetic!r}", param_hint="--mark-synthetic"
         )
     X, y = table.frame.drop(columns=target), table.frame[target]
+    shared.check_classes(y)
     options["sampling_strategy"] = shared.strategy_for(options["sampling_strategy"], y)
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
@@ -142,9 +147,9 @@ def resample(
             sampler.save(save, include_rows=save_rows)
             note(f"saved the sampler to {save}")
         if reports:
-            from counterpoise.report import report
+            from counterpoise.report import report as report_of
 
-            _write_reports(report(sampler, title=data.stem), reports, note)
+            _write_reports(report_of(sampler, title=data.stem), reports, note)
 
 
 def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
@@ -407,6 +412,7 @@ def compare(
     _check_reports(reports, overwrite=force)
     table, types = shared.read_source(data, target, options)
     X, y = table.frame.drop(columns=target), table.frame[target]
+    shared.check_classes(y)
     if (name := options["positive"]) is not None:
         options["positive"] = shared.class_named(name, y.unique().tolist(), "--positive")
     options["classifiers"] = list(options["classifiers"])
@@ -421,6 +427,75 @@ def compare(
     )
     click.echo(printable(_as_text(comparison.verdict)))
     _write_reports(comparison.report, reports, say if options["verbose"] else _ignore)
+
+
+@click.command()
+@click.option("--real", type=shared.PATH, required=True, help="The rows that were learned from.")
+@click.option("--synthetic", type=shared.PATH, required=True, help="The generated rows.")
+@click.option(
+    "--holdout", type=shared.PATH, help="Real rows that the generator has not seen, for leakage."
+)
+@click.option("--target", metavar="COLUMN", help="The column of the classes, shown one by one.")
+@shared.repeatable("--drop", "dropped", "COLUMN,...", "Columns to leave out, of all the files.")
+@click.option(
+    "--output",
+    "-o",
+    "reports",
+    type=shared.PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Write the report: .html (a single file), .md or .json.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write it to stdout as JSON.")
+@shared.file_options
+@shared.force_option
+@shared.verbosity_options
+def report(
+    *,
+    real: Path,
+    synthetic: Path,
+    holdout: Path | None,
+    target: str | None,
+    dropped: tuple[str, ...],
+    reports: tuple[Path, ...],
+    as_json: bool,
+    force: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Report on synthetic rows, whoever generated them, beside the real ones.
+
+    Each file is .csv, .tsv or .parquet, with the same columns. What is found is summarized on
+    stdout: in which rows the relations of the real ones hold, how well a classifier tells synthetic
+    rows from real ones, and signs of leakage.
+    """
+    from counterpoise.io import check_distinct
+    from counterpoise.report import report_rows
+    from counterpoise.report._summary import findings, lead
+
+    named = [("--real", real), ("--synthetic", synthetic), ("--holdout", holdout)]
+    check_distinct([*named, *(("--output", path) for path in reports)])
+    _check_reports(reports, overwrite=force)
+    table, types = shared.read_source(real, target, {**options})
+    left_out = shared.known_columns(dropped, table, "--drop")
+    made = shared.read_like(synthetic, table, target, types, {**options})
+    held = None
+    if holdout is not None:
+        held = shared.read_like(holdout, table, target, types, {**options})
+    found = report_rows(
+        table.frame.drop(columns=left_out),
+        made.drop(columns=left_out),
+        holdout=None if held is None else held.drop(columns=left_out),
+        target=target,
+        column_types={name: type_ for name, type_ in types.items() if name not in left_out},
+        title=synthetic.stem,
+    )
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+    else:
+        lines = [lead(found.summary), *(" ".join(one) for one in findings(found.summary))]
+        click.echo(printable("\n".join(lines)))
+    _write_reports(found, reports, say if verbose else _ignore)
 
 
 def _as_text(verdict: Verdict) -> str:

@@ -316,15 +316,13 @@ _CONSTRAINTS: dict[
     "--inequality": ("Inequality", "'COLUMN <= COLUMN'", parse_inequality),
 }
 
-table_options = grouped(
-    click.argument("data", type=PATH),
-    click.option("--target", required=True, metavar="COLUMN", help="The column of the classes."),
+file_options = grouped(
     repeatable("--missing", "missing", "TEXT", "A cell that means missing, as the empty one does."),
     click.option(
         "--delimiter",
         cls=RareOption,
         metavar="CHARACTER",
-        help="What separates the cells of DATA, if not a comma in .csv and a tab in .tsv.",
+        help="What separates the cells of a text file, if not a comma in .csv and a tab in .tsv.",
     ),
     click.option(
         "--encoding",
@@ -332,7 +330,7 @@ table_options = grouped(
         default="utf-8",
         metavar="NAME",
         show_default=True,
-        help="Encoding of DATA; output is UTF-8.",
+        help="Encoding of text files that are read; output is UTF-8.",
     ),
     repeatable(
         "--categorical",
@@ -345,16 +343,21 @@ table_options = grouped(
         "--decimal",
         cls=RareOption,
         type=click.Choice([".", ","]),
-        help="The decimal mark of numbers in DATA. [default: per column, as its cells show]",
+        help="The decimal mark of numbers. [default: per column, as its cells show]",
     ),
     repeatable(
         "--date-format",
         "date_formats",
         "FORMAT",
-        "How dates in DATA are written, such as %d/%m/%Y: in each column where all cells are so. "
+        "How dates are written, such as %d/%m/%Y: in each column where all cells are so. "
         "[default: per column, as its cells show]",
         cls=RareOption,
     ),
+)
+table_options = grouped(
+    click.argument("data", type=PATH),
+    click.option("--target", required=True, metavar="COLUMN", help="The column of the classes."),
+    file_options,
 )
 device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")
 _further_sampler_options = grouped(
@@ -550,10 +553,12 @@ def _relation(cls: Any, arguments: tuple[str, ...], columns: Sequence[str]) -> A
     return made
 
 
-def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table, dict[str, str]]:
+def read_source(
+    data: Path, target: str | None, options: dict[str, Any]
+) -> tuple[Table, dict[str, str]]:
     """Return a table and the types of columns that were named, once they have been checked.
 
-    The other values of `table_options` are taken out of `options`.
+    The other values of `file_options` are taken out of `options`.
     """
     from counterpoise.io import read_table
 
@@ -571,9 +576,10 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
         encoding=options.pop("encoding"),
     )
     columns = list(table.frame.columns)
-    check_column(target, columns, "target")
-    if len(columns) == 1:
-        raise SchemaError(f"The table has the target {target!r} and no other column.")
+    if target is not None:
+        check_column(target, columns, "target")
+        if len(columns) == 1:
+            raise SchemaError(f"The table has the target {target!r} and no other column.")
     pairs += tuple((name, "categorical") for name in _split_names(categorical, columns))
     for name, type_ in pairs:
         check_column(name, columns, "column of --type or --categorical")
@@ -583,34 +589,89 @@ def read_source(data: Path, target: str, options: dict[str, Any]) -> tuple[Table
             raise SchemaError(f"{name!r} is the target, which has no type", column=name)
         if table.cells is not None:
             _check_times(table.cells[name], type_, missing)
-    decimal, date_formats = options.pop("decimal"), options.pop("date_formats")
-    if table.cells is not None:
-        for name in table.frame.columns.drop(target):
-            values, type_ = _written(
-                table.frame[name], table.cells[name], types.get(name, ""), decimal, date_formats
-            )
-            table.frame[name] = values
-            if type_:
-                types[name] = type_
-    y = table.frame[target]
-    if n_missing := int(y.isna().sum()):
+    types |= _read_notations(table, target, types, options)
+    if target is not None and (n_missing := int(table.frame[target].isna().sum())):
         raise SchemaError(
-            f"The target {target!r} is missing in {n_missing:,} of {len(y):,} rows. "
+            f"The target {target!r} is missing in {n_missing:,} of {len(table.frame):,} rows. "
             "Fill in these cells or remove the rows.",
             column=target,
         )
+    return table, types
+
+
+def check_classes(y: pd.Series[Any]) -> None:
+    """Raise if there is a single class, or what is no class."""
     if y.dtype.kind == "f" and (fractions := y[y % 1 != 0]).size:
         raise SchemaError(
-            f"The target {target!r} holds numbers such as {fractions.iloc[0]:g}: it is to be a "
+            f"The target {y.name!r} holds numbers such as {fractions.iloc[0]:g}: it is to be a "
             "column of classes. Put numbers into a few groups first.",
-            column=target,
+            column=y.name,
         )
     if y.nunique() == 1:
         raise SchemaError(
-            f"The target {target!r} is {y.iloc[0]!r} in every row: there is nothing to balance.",
-            column=target,
+            f"The target {y.name!r} is {y.iloc[0]!r} in every row: there is nothing to balance.",
+            column=y.name,
         )
-    return table, types
+
+
+def read_like(
+    path: Path, real: Table, target: str | None, types: dict[str, str], options: dict[str, Any]
+) -> pd.DataFrame:
+    """Return another table with the columns of `real`, whose cells are read as those of `real`.
+
+    `types` are those that `read_source` returned, `options` those that it was given.
+    """
+    import pandas as pd
+
+    from counterpoise.io import parse_cells, read_table
+    from counterpoise.report._build import check_same_columns
+
+    known = real.frame
+    as_text = [str(name) for name in known if known[name].dtype.kind == "O"]
+    table = read_table(
+        path,
+        missing=options["missing"],
+        as_text=as_text,
+        delimiter=options["delimiter"],
+        encoding=options["encoding"],
+    )
+    frame = table.frame
+    check_same_columns(list(known), list(frame), f"The rows of {str(path)!r}")
+    _read_notations(table, target, types, options)
+    for name in known:
+        kind, own = known[name].dtype.kind, frame[name].dtype.kind
+        if table.cells is not None and own == "O" and kind in "iufM" and frame[name].notna().any():
+            cells = table.cells[name][frame[name].notna()]
+            is_wrong = cells.map(lambda cell: parse_cells(pd.Series([cell])).dtype.kind == "O")
+            at = int(is_wrong.to_numpy().argmax())
+            raise SchemaError(
+                f"{str(path)!r}: column {name!r} holds {cells.iloc[at]!r} in row "
+                f"{cells.index[at] + 1}, and {'dates' if kind == 'M' else 'numbers'} in the real "
+                "rows.",
+                column=name,
+            )
+        if (table.cells is None) != (real.cells is None) and kind not in "iufM":
+            for one in (known, frame):  # a Parquet file has other types of the same values
+                one[name] = one[name].astype(object).map(str, na_action="ignore")
+    return frame
+
+
+def _read_notations(
+    table: Table, target: str | None, types: dict[str, str], options: dict[str, Any]
+) -> dict[str, str]:
+    """Replace numbers and dates that a text file holds as text; return the types of these."""
+    decimal, date_formats = options.pop("decimal"), options.pop("date_formats")
+    found: dict[str, str] = {}
+    if table.cells is None:
+        return found
+    for name in table.frame.columns.difference([target], sort=False):
+        values, type_ = _written(
+            table.frame[name], table.cells[name], types.get(name, ""), decimal, date_formats
+        )
+        table.frame[name] = values
+        if type_:
+            found[name] = type_
+    return found
 
 
 def _split_names(texts: Sequence[str], columns: Collection[str]) -> list[str]:
@@ -622,6 +683,15 @@ def _split_names(texts: Sequence[str], columns: Collection[str]) -> list[str]:
     names: list[str] = []
     for text in texts:
         names += [text] if text in columns else [name.strip() for name in text.split(",")]
+    return names
+
+
+def known_columns(texts: Sequence[str], table: Table, flag: str) -> list[str]:
+    """Return the columns that an option names, all of which the table has."""
+    columns = list(table.frame.columns)
+    names = _split_names(texts, columns)
+    for name in names:
+        check_column(name, columns, f"column of {flag}")
     return names
 
 

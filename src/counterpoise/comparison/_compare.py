@@ -26,9 +26,11 @@ from counterpoise.comparison._cross_validation import (
 )
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._verdict import choose_score, reach_verdict
-from counterpoise.constraints._set import apply_constraints, constraint_list
+from counterpoise.constraints import Relation
+from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
+from counterpoise.report._relations import found_relations
 from counterpoise.report._summary import Verdict
 
 
@@ -236,6 +238,7 @@ def compare(
         title=title,
         target="class" if labels.name is None else str(labels.name),
         holdout=holdout,
+        relations=_relations(tried[shown], real, schema) if shown in cv.examples else (),
         verdict=verdict,
         notes=notes,
         unlearned=found,
@@ -297,16 +300,33 @@ def _sampler_to_show(names: Collection[str], with_rows: Collection[str], to_use:
 
 def _check_constraints(sampler: Any, X: pd.DataFrame, y: pd.Series[Any]) -> None:
     """Raise what is wrong with declared constraints once, instead of failing in every split."""
-    declared = constraint_list(getattr(sampler, "constraints", None))
-    if not declared:
+    if not constraint_list(getattr(sampler, "constraints", None)):
         return
-    types = sampler._column_types(X)
-    constrained = apply_constraints(
-        X, y.to_numpy(), y.name, is_named=True, column_types=types, constraints=declared
-    )
+    constrained = _constrained(sampler, X, y)
     n_rows = check_sampling_strategy(sampler.sampling_strategy, y, "over-sampling")
     label = constrained.table.schema[0]
     constrained.check({class_: label.code_of(class_) for class_, n in n_rows.items() if n > 0})
+
+
+def _relations(sampler: Any, real: LabelledRows, schema: Schema) -> list[Relation]:
+    """Return the relations of an `LLMOverSampler`, those in the rows of another over-sampler."""
+    if not hasattr(sampler, "passthrough_columns"):
+        return found_relations(real.X, schema)
+    return list(_constrained(sampler, real.X, real.y, discovers=sampler._discovers()).relations)
+
+
+def _constrained(
+    sampler: Any, X: pd.DataFrame, y: pd.Series[Any], *, discovers: bool = False
+) -> ConstrainedTable:
+    return apply_constraints(
+        X,
+        y.to_numpy(),
+        y.name,
+        is_named=True,
+        column_types=sampler._column_types(X),
+        constraints=constraint_list(sampler.constraints),
+        discovers=discovers,
+    )
 
 
 def _by_name(classifiers: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Reports on synthetic rows: first a plain summary object, then HTML, Markdown or JSON.
 
-Start with `report`, in ``_build``.
+Start with `report`, and `report_rows` for the rows of any generator, in ``_build``.
 
 - ``_summary``: what a report says, as plain values and sentences; the outcome of a comparison too
 - ``_relations``: in which rows the relations between columns hold
@@ -8,8 +8,8 @@ Start with `report`, in ``_build``.
 - ``_render`` (with ``templates/``): HTML, Markdown and JSON; ``_charts``: SVG
 """
 
-from counterpoise.report._build import report
+from counterpoise.report._build import report, report_rows
 from counterpoise.report._render import Report
 from counterpoise.report._summary import StrategyResult, Summary, Verdict
 
-__all__ = ["Report", "StrategyResult", "Summary", "Verdict", "report"]
+__all__ = ["Report", "StrategyResult", "Summary", "Verdict", "report", "report_rows"]

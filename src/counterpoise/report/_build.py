@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import platform
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, TypeAlias
@@ -21,15 +21,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from counterpoise.columns import Column, Schema
 from counterpoise.columns._frames import as_frame, as_labels
-from counterpoise.columns._unlearned import UnlearnedColumn, without
+from counterpoise.columns._unlearned import UnlearnedColumn, unlearned_columns, without
 from counterpoise.constraints import Relation
+from counterpoise.errors import SchemaError
 from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
 from counterpoise.recipes import get_recipe
-from counterpoise.report._relations import compare_relations
+from counterpoise.report._relations import compare_relations, found_relations
 from counterpoise.report._render import Report
 from counterpoise.report._summary import (
+    ALL_ROWS,
     NOTES,
     UNTESTED,
     Association,
@@ -136,6 +138,107 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
     return Report(summary)
 
 
+def report_rows(
+    real: Any,
+    synthetic: Any,
+    *,
+    target: Hashable = None,
+    holdout: Any = None,
+    column_types: Mapping[Hashable, str] | None = None,
+    title: str = "Table",
+    random_state: int = 0,
+) -> Report:
+    """Show synthetic rows beside real ones, whoever generated them.
+
+    Parameters
+    ----------
+    real : DataFrame
+        The rows that the generator was trained on.
+    synthetic : DataFrame
+        Generated rows, with the same columns in any order.
+    target : str, default=None
+        The column of the classes, each of which is then looked at by itself.
+    holdout : DataFrame, default=None
+        Real rows that the generator has not seen. Leakage can only be measured with them.
+    column_types : mapping, default=None
+        As for `LLMOverSampler`. Identifiers, unless their type is given, are left out.
+    title : str, default="Table"
+        Name of the table.
+    random_state : int, default=0
+        Seed of what is drawn where there is too much.
+
+    Raises
+    ------
+    ValueError
+        If a table has other columns than `real`, no rows, a class that is not in `real`, or a cell
+        that is none of its column.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> rows = pd.DataFrame({"age": rng.integers(18, 80, 90), "plan": rng.choice(["a", "b"], 90)})
+    >>> found = report_rows(rows[:60], rows[60:])
+    >>> [section.n_synthetic for section in found.summary.sections]
+    [30]
+    """
+    frames = {"real": as_frame(real), "synthetic": as_frame(synthetic)}
+    if holdout is not None:
+        frames["holdout"] = as_frame(holdout)
+    columns = list(frames["real"].columns)
+    if target is not None and target not in columns:
+        raise SchemaError(f"There is no target {target!r} among the columns.", column=target)
+    for name, frame in frames.items():
+        check_same_columns(columns, frame.columns, f"The rows of {name}")
+    rows = {name: _labelled(frame[columns], target, name) for name, frame in frames.items()}
+    known = set(rows["real"].y)
+    for class_ in rows["synthetic"].y.unique():
+        if class_ not in known:
+            raise SchemaError(
+                f"The class {class_!r} of {target!r} is in no real row.", column=target
+            )
+    X = rows["real"].X
+    unlearned = unlearned_columns(X, id_columns="auto", described=column_types or {})
+    learned = {name: LabelledRows(without(one.X, unlearned), one.y) for name, one in rows.items()}
+    schema = Schema.infer(learned["real"].X, kinds=column_types)
+    return Report(
+        summarize(
+            learned["real"],
+            learned["synthetic"],
+            schema,
+            _run(),
+            title=title,
+            target="" if target is None else str(target),
+            holdout=learned.get("holdout"),
+            relations=found_relations(learned["real"].X, schema),
+            unlearned=unlearned,
+            random_state=random_state,
+        )
+    )
+
+
+def check_same_columns(known: Collection[Hashable], names: Collection[Hashable], of: str) -> None:
+    """Raise unless the columns that a table has are the known ones."""
+    for lacking, more, verb in ((known, names, "lack"), (names, known, "have")):
+        if found := [str(name) for name in lacking if name not in more]:
+            others = "" if verb == "lack" else " that the real rows do not have"
+            noun = "column" if len(found) == 1 else "columns"
+            raise SchemaError(
+                f"{of} {verb} the {noun} {', '.join(found)}{others}.", column=found[0]
+            )
+
+
+def _labelled(frame: pd.DataFrame, target: Hashable, name: str) -> LabelledRows:
+    if target is None:
+        return LabelledRows(frame, pd.Series([ALL_ROWS] * len(frame)))
+    labels = pd.Series(np.asarray(as_labels(frame[target])))
+    if labels.isna().any():
+        raise SchemaError(
+            f"The target {target!r} is missing in {int(labels.isna().sum()):,} rows of {name}.",
+            column=target,
+        )
+    return LabelledRows(frame.drop(columns=[target]), labels)
+
+
 def summarize(
     real: LabelledRows,
     synthetic: LabelledRows,
@@ -155,9 +258,9 @@ def summarize(
     """Compute everything that a report says.
 
     `real` are the rows that the generator was trained on, `holdout` real rows that it has not seen,
-    `target` is the name of the balanced column, `provenance` and `relations` are those of
-    `LLMOverSampler`, `unlearned` are columns that are in no row here, and `random_state` draws what
-    is shown where there is too much.
+    `target` is the name of the balanced column (``""`` where rows are not told apart), `provenance`
+    and `relations` are those of `LLMOverSampler`, `unlearned` are columns that are in no row here,
+    and `random_state` draws what is shown where there is too much.
     """
     counts, made = (rows.y.value_counts() for rows in (real, synthetic))
     rng = np.random.default_rng(random_state)
@@ -190,7 +293,11 @@ def summarize(
         sections=tuple(sections),
         run=run,
         verdict=verdict,
-        notes=(*notes, *([UNTESTED] if verdict is None else []), *NOTES),
+        notes=(
+            *notes,
+            *([UNTESTED] if verdict is None and target else []),
+            *NOTES[0 if target else 2 :],
+        ),
         relations=compare_relations(
             relations,
             real.X,
@@ -211,16 +318,24 @@ def describe_run(
         for known, of in ((parameters, recipe), (defaults, get_recipe(named))):
             known |= {f"recipe.{name}": value for name, value in of.get_params(deep=False).items()}
     changed = {name: value for name, value in parameters.items() if value != defaults.get(name)}
-    versions = {"counterpoise": _version("counterpoise"), "python": platform.python_version()}
-    return Run(
+    return _run(
         model=model,
         model_reason=model_reason,
         parameters={
             name: repr(value) + ("" if name in changed else " (default)")
             for name, value in {**changed, **parameters}.items()
         },
-        versions=versions | {name: _version(name) for name in _PACKAGES},
         seconds=dict(seconds),
+    )
+
+
+def _run(**known: Any) -> Run:
+    """Describe a run of which nothing may be known but when and where it is reported."""
+    versions = {"counterpoise": _version("counterpoise"), "python": platform.python_version()}
+    unknown = {"model": "", "model_reason": "", "parameters": {}, "seconds": {}}
+    return Run(
+        **{**unknown, **known},
+        versions=versions | {name: _version(name) for name in _PACKAGES},
         made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
 
-from counterpoise.columns import Schema
-from counterpoise.constraints import Relation, relation_shares
+from counterpoise.columns import Schema, Table
+from counterpoise.constraints import Relation, discover, relation_shares
 
 MAX_NAMED: Final = 3
 """Relations that the summary names, of those that do not hold in every row."""
@@ -35,6 +35,11 @@ class RelationShares:
     def is_kept(self) -> bool:
         """Return whether synthetic rows were held to it."""
         return self.status in ("kept", "declared")
+
+
+def found_relations(real: pd.DataFrame, schema: Schema) -> list[Relation]:
+    """Find relations in real rows; nothing keeps them in synthetic ones."""
+    return [replace(one, is_kept=False) for one in discover(Table.from_frame(real, schema))]
 
 
 def compare_relations(

@@ -19,6 +19,8 @@ FORMAT: Final = 1
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
+ALL_ROWS = "all rows"
+"""Name of the one class where the rows are not told apart."""
 UNTESTED = "Nothing here says that balancing helps: use counterpoise compare to find out."
 NOTES = (
     "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
@@ -196,7 +198,7 @@ class Summary:
     """Everything that a report says."""
 
     title: str  # name of the table
-    target: str  # name of the column that was balanced
+    target: str  # name of the column that was balanced; "" where rows are not told apart
     classes: tuple[ClassCount, ...]  # all classes, the largest first
     facts: tuple[ColumnFacts, ...]
     sections: tuple[ClassSection, ...]  # one for each class with synthetic rows
@@ -266,6 +268,9 @@ def lead(summary: Summary) -> str:
     """Say in one or two sentences what the report is about."""
     n_real = sum(class_.n_real for class_ in summary.classes)
     balanced = [class_ for class_ in summary.classes if class_.n_synthetic]
+    if not summary.target:
+        n_made = sum(class_.n_synthetic for class_ in summary.classes)
+        return f"{count(n_real)} real rows and {count(n_made)} synthetic rows."
     table = f"{count(n_real)} real rows in {len(summary.classes)} classes of {summary.target!r}."
     if not balanced:
         return f"{table} No synthetic rows."
@@ -314,7 +319,7 @@ def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
 
 def _fidelity(detection: Measure) -> str:
     anchors = (
-        ("real rows of the same class reach", detection.real_anchor),
+        ("other real rows reach", detection.real_anchor),
         ("rows with each column shuffled", detection.shuffled_anchor),
     )
     text = (
