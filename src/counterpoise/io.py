@@ -23,13 +23,19 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_integer_dtype,
+    is_numeric_dtype,
+)
 
 from counterpoise.errors import TableFileError, TableWriteError, needs_extra
 
@@ -50,6 +56,22 @@ _LARGEST_EXACT_FLOAT = 2**53
 _DELIMITER_LINE = re.compile(
     r"""["']?sep=([^"'\w\r\n])["']?[ ,;\t]*(?:\r\n|\r|\n)""", re.IGNORECASE
 )
+
+_FORMULA = re.compile(r"\s*[=+@\uff1d\uff0b\uff0d\uff20-]|[\t\r\n]")
+_SIGNED = re.compile(r"\s*[+-][\d\s.,'%]*(?:[eE][+-]?\d+)?")  # a number, which is no formula
+
+_BEGINNINGS = {  # of files that are often named as tables of text, and what to do with them
+    b"\x1f\x8b": "It is compressed by gzip: unpack it.",
+    b"PK\x03\x04": "It is a spreadsheet or a zip archive: save it as CSV, or unpack it.",
+    b"\xd0\xcf\x11\xe0": "It is a spreadsheet: save it as CSV.",
+    b"BZh": "It is compressed by bzip2: unpack it.",
+    b"\xfd7zXZ": "It is compressed by xz: unpack it.",
+    b"\x28\xb5\x2f\xfd": "It is compressed by zstd: unpack it.",
+    b"PAR1": "It is a Parquet file: name it .parquet.",
+    b"\xff\xfe": "Give its encoding, --encoding utf-16.",
+    b"\xfe\xff": "Give its encoding, --encoding utf-16.",
+}
+_LONGEST_INTEGER = 20  # characters of an int64, with its sign
 
 _DAY = r"(?!0000)\d{4}-\d\d-\d\d"  # there is no year 0
 _DATE_FORMATS = {  # pattern -> format of the ISO dates that are understood
@@ -87,13 +109,52 @@ class Table:
                 dtypes[name] = rows[name].dtype
         rows = rows.astype(dtypes)
         if as_text or self.arrow is None:
-            return pd.concat([self.frame, rows], ignore_index=True)
+            whole = pd.concat([self.frame, rows], ignore_index=True)
+            for name, column in self._decimals():
+                decimals = [*column.to_pylist(), *_arrow_like(column, rows[name]).to_pylist()]
+                whole[name] = [None if cell is None else f"{cell:f}" for cell in decimals]
+            return whole
         import pyarrow as pa
 
         columns = [_arrow_like(self.arrow[name], rows[name]) for name in rows]
-        whole = pa.concat_tables([self.arrow, pa.table(columns, schema=self.arrow.schema)])
-        frame: pd.DataFrame = whole.unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
+        tables = [self.arrow, pa.table(columns, schema=self.arrow.schema)]
+        frame: pd.DataFrame = (
+            pa.concat_tables(tables).unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
+        )
         return frame
+
+    def _decimals(self) -> list[tuple[str, pa.ChunkedArray]]:
+        """Return the columns that are decimal in a Parquet file, by name."""
+        if self.arrow is None:
+            return []
+        import pyarrow as pa
+
+        columns = zip(self.arrow.column_names, self.arrow.columns, strict=True)
+        return [(name, column) for name, column in columns if pa.types.is_decimal(column.type)]
+
+    def check_as_text(self) -> None:
+        """Raise if a column of a Parquet file has no form in a text file, warn if one says less."""
+        if self.arrow is None:
+            return
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for field in self.arrow.schema:
+            kind, column = field.type, self.arrow[field.name]
+            if pa.types.is_dictionary(kind):
+                kind, column = kind.value_type, column.cast(kind.value_type)
+            if pa.types.is_nested(kind) or "binary" in str(kind):
+                raise TableFileError(
+                    f"Column {field.name!r} holds {kind}, which a text file cannot. Write .parquet."
+                )
+            texts = column.cast(pa.large_string()) if "string" in str(kind) else None
+            if texts is not None and texts.null_count and pc.any(pc.equal(texts, "")).as_py():
+                warnings.warn(
+                    f"Column {field.name!r} holds empty text and missing cells, which are the same "
+                    "in a text file. Write .parquet to tell them apart.",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
 
 def read_table(
@@ -126,12 +187,22 @@ def write_table(
     delimiter: str | None = None,
     source: Table | None = None,
     n_real: int = 0,
+    escape_formulas: bool = False,
 ) -> None:
     """Write a table without its index: to a file, whole or not at all, or to stdout as CSV.
 
     Columns of `source` keep the types that they have in its file. The first `n_real` rows are its
-    own: they are read again, and compared with it, before the file takes its place.
+    own: they are read again, and compared with it, before the file takes its place. With
+    `escape_formulas`, text and names that a spreadsheet would compute get an apostrophe in front,
+    in a text file.
     """
+    if escape_formulas and (path is None or _known_suffix(path) in DELIMITERS):
+        frame = _escaped(frame)
+        source = source and replace(
+            source,
+            frame=_escaped(source.frame),
+            cells=None if source.cells is None else _escaped(source.cells),
+        )
     if path is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file, in any locale
@@ -154,22 +225,63 @@ def write_table(
 
 
 def _check_real_rows(draft: Path, delimiter: str | None, source: Table, n_real: int) -> None:
-    """Raise unless a file begins with the rows of `source`, where that is a file of its kind."""
+    """Raise unless a file begins with the rows of `source`: its cells, or else its values."""
     names = list(source.frame.columns)
-    if delimiter is None and source.arrow is not None:
+    if delimiter is None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         written = pq.ParquetFile(draft).read(names)
-        own = source.arrow
+        own = source.arrow or pa.Table.from_pandas(source.frame, preserve_index=False)
         wrong = [name for name in names if not _is_same(own[name], written[name][:n_real])]
-    elif delimiter is not None and source.cells is not None:
-        cells = _read_cells(draft, delimiter, delimiter, "utf-8")[0].iloc[:n_real]
-        same = [cells.iloc[:, at].equals(source.cells[name]) for at, name in enumerate(names)]
-        wrong = [name for name, is_same in zip(names, same, strict=True) if not is_same]
     else:
-        return
+        cells = _read_cells(draft, delimiter, delimiter, "utf-8")[0].iloc[:n_real]
+        wrong = [
+            name
+            for at, name in enumerate(names)
+            if not (
+                cells.iloc[:, at].equals(source.cells[name])
+                if source.cells is not None
+                else _stands_for(cells.iloc[:, at], source.frame[name])
+            )
+        ]
     if wrong:
         raise OSError(f"real rows would not be as they were read, in {', '.join(wrong)}")
+
+
+def _stands_for(cells: pd.Series[Any], values: pd.Series[Any]) -> bool:
+    """Return whether the cells of a text file are read as `values`; the missing are empty."""
+    is_present = values.notna().to_numpy()
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object).infer_objects()
+    texts, present = cells[is_present].tolist(), values[is_present]
+    if (cells[~is_present] != "").any():
+        return False
+    if is_datetime64_any_dtype(present):
+        read = pd.Series(texts, index=present.index, dtype=object).astype(present.dtype)
+        return bool((read == present).all())
+    if is_numeric_dtype(present) and not is_bool_dtype(present):
+        parse = int if is_integer_dtype(present) else present.dtype.type
+        return list(map(parse, texts)) == present.tolist()
+    return texts == [f"{one:f}" if isinstance(one, Decimal) else str(one) for one in present]
+
+
+def _escaped(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text or name begins as a formula of a spreadsheet does."""
+    columns = {
+        _without_formula(name): column
+        if is_numeric_dtype(column) or is_datetime64_any_dtype(column)
+        else pd.Series(list(map(_without_formula, column)), index=frame.index, dtype=object)
+        for name, column in frame.items()
+    }
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _without_formula(value: Any) -> Any:
+    is_text = isinstance(value, str)
+    return (
+        f"'{value}" if is_text and _FORMULA.match(value) and not _SIGNED.fullmatch(value) else value
+    )
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -346,20 +458,27 @@ def _decode(path: Path, encoding: str) -> str:
         raise TableFileError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        advice = _advice(content) or "Give its encoding, such as --encoding cp1252."
         raise TableFileError(
             f"{str(path)!r} is not {encoding}: line {line} holds the byte "
-            f"0x{content[error.start]:02x}. Give its encoding, such as --encoding cp1252."
+            f"0x{content[error.start]:02x}. {advice}"
         ) from error
     except (LookupError, ValueError) as error:  # none of text, such as hex
         raise TableFileError(f"There is no encoding {encoding!r} of text.") from error
     if re.search("[\ud800-\udfff]", text):
         raise TableFileError(f"{str(path)!r} holds halves of characters: it is not {encoding}.")
     if "\0" in text:
+        advice = "If it is text, give its encoding, such as --encoding utf-16."
         raise TableFileError(
-            f"{str(path)!r} holds NUL characters: it is not text in {encoding}. If it is text, "
-            "give its encoding, such as --encoding utf-16."
+            f"{str(path)!r} holds NUL characters: it is not text in {encoding}. "
+            f"{_advice(content) or advice}"
         )
     return text
+
+
+def _advice(content: bytes) -> str:
+    """Return what to do with a file that is of another kind, by how it begins; "" if unknown."""
+    return next((text for start, text in _BEGINNINGS.items() if content.startswith(start)), "")
 
 
 def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> None:
@@ -394,10 +513,10 @@ def _read_parquet(path: Path) -> Table:
             metadata = {k: v for k, v in table.schema.metadata.items() if k != b"pandas"}
             table = table.drop_columns(index).replace_schema_metadata(metadata)
         _check_shape(table.column_names, table.num_rows, path)
-        columns = {
-            name: table[name].to_pandas(types_mapper=_nullable if table[name].null_count else None)
-            for name in table.column_names
-        }
+        columns = {}
+        for name in table.column_names:
+            column = _without_decimals(table[name])
+            columns[name] = column.to_pandas(types_mapper=_nullable if column.null_count else None)
     except TableFileError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -410,6 +529,25 @@ def _read_parquet(path: Path) -> Table:
             stacklevel=3,
         )
     return Table(pd.DataFrame(columns), arrow=table)
+
+
+def _without_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return decimals as int64 or float64 where these are equal; no other numbers are learned."""
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(column.type):
+        return column
+    cells = column.to_pylist()
+    to_number, kind = (float, pa.float64()) if column.type.scale > 0 else (int, pa.int64())
+    numbers = [None if cell is None else to_number(cell) for cell in cells]
+    is_exact = all(
+        cell == (number if number is None else Decimal(str(number)))
+        for cell, number in zip(cells, numbers, strict=True)
+    )
+    try:
+        return pa.chunked_array([pa.array(numbers, kind)]) if is_exact else column
+    except (OverflowError, pa.ArrowInvalid):  # of more than 64 bits
+        return column
 
 
 def _nullable(kind: pa.DataType) -> Any:
@@ -428,6 +566,9 @@ def _arrow_like(column: pa.ChunkedArray, values: pd.Series[Any]) -> pa.Array:
     if pa.types.is_dictionary(kind):
         plain = pa.array(values.astype(object), kind.value_type, from_pandas=True)
         return plain.dictionary_encode().cast(kind)
+    if pa.types.is_decimal(kind):
+        cells = [None if pd.isna(cell) else Decimal(str(cell)) for cell in values]
+        return pa.array(cells, kind)
     has_nulls = column.null_count > 0 or not pa.types.is_floating(kind)
     return pa.array(values, kind, from_pandas=has_nulls)
 
@@ -549,6 +690,8 @@ def _numbers(cells: pd.Series[Any], missing: pd.Series[bool]) -> pd.Series[Any] 
         return None
     if not present.str.fullmatch(_INTEGER).all():
         return cells.mask(missing, "nan").astype(float)
+    if present.str.strip().str.len().max() > _LONGEST_INTEGER:
+        return None
     integers = [int(cell) for cell in present]
     largest = max(map(abs, integers))
     if not missing.any():

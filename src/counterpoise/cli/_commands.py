@@ -57,6 +57,7 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
     is_flag=True,
     help="Save the rows of the table with the sampler, as --no-copies needs.",
 )
+@shared.escape_option
 @shared.force_option
 @shared.parameter_option(
     shared.SAMPLER["sampling_strategy"],
@@ -88,6 +89,7 @@ def resample(
     provenance: Path | None,
     save: Path | None,
     save_rows: bool,
+    escape_formulas: bool,
     force: bool,
     **options: Any,
 ) -> None:
@@ -97,6 +99,8 @@ def resample(
     synthetic rows. Options that name columns, settings or reports can be given several times.
     """
     from counterpoise.io import DELIMITERS, check_distinct, check_output, write_table
+    from counterpoise.persistence._sampler import check_can_be_saved
+    from counterpoise.recipes import get_recipe
     from counterpoise.sampler import LLMOverSampler
     from counterpoise.training._checkpoint import checkpoint_folder
 
@@ -113,17 +117,20 @@ def resample(
         raise click.BadParameter(
             f"the table already has a column {mark_synthetic!r}", param_hint="--mark-synthetic"
         )
+    suffix = ".csv" if output is None else output.suffix.lower()
+    if suffix in DELIMITERS:
+        table.check_as_text()
     X, y = table.frame.drop(columns=target), table.frame[target]
     shared.check_classes(y)
     options["sampling_strategy"] = shared.strategy_for(options["sampling_strategy"], y)
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
+    if save is not None:
+        check_can_be_saved(get_recipe(parameters["recipe"]))
     with checkpoint_folder(checkpoint_dir):  # until all is written
         X_resampled, y_resampled = sampler.fit_resample(X, y)
         synthetic = X_resampled.iloc[len(y) :].copy()
         synthetic[target] = y_resampled.iloc[len(y) :].array
-
-        suffix = ".csv" if output is None else output.suffix.lower()
         result = table.append(synthetic, as_text=suffix in DELIMITERS)
         if mark_synthetic is not None:
             result[mark_synthetic] = result.index >= len(y)
@@ -135,13 +142,14 @@ def resample(
             delimiter=table.delimiter if suffix == data.suffix.lower() else None,
             source=table,
             n_real=0 if only_synthetic else len(y),
+            escape_formulas=escape_formulas,
         )
         note = say if options["verbose"] else _ignore
         note(_summary(y, synthetic[target], sampler))
         if output is not None:
             note(f"wrote {len(result):,} rows to {output}")
         if provenance is not None:
-            write_table(_provenance(sampler), provenance)
+            write_table(_provenance(sampler), provenance, escape_formulas=escape_formulas)
             note(f"wrote the provenance of the synthetic rows to {provenance}")
         if save is not None:
             sampler.save(save, include_rows=save_rows)
@@ -258,6 +266,7 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     show_default=True,
     help="Of the file that --shard writes.",
 )
+@shared.escape_option
 @shared.force_option
 @shared.device_option
 @shared.seed_option
@@ -271,6 +280,7 @@ def sample(
     output: Path | None,
     shard: tuple[int, int] | None,
     part_format: str,
+    escape_formulas: bool,
     force: bool,
     device: str,
     random_state: int | None,
@@ -294,6 +304,7 @@ def sample(
         if output is None:
             raise click.BadParameter("with --shard, name a folder", param_hint="--output")
         rows = {"rows": n_samples, "seed": random_state or 0, "class": class_}
+        rows |= {"escape_formulas": True} if escape_formulas else {}
         _check_parts(output, folder, {**rows, "conditions": sorted(conditions)})
         output /= f"part-{shard[0]:05}-of-{shard[1]:05}.{part_format}"
         if output.exists() and not force:
@@ -322,7 +333,7 @@ def sample(
             "load it in Python"
         )
     X[str(getattr(y, "name", None) or "class")] = y
-    write_table(X, output)
+    write_table(X, output, escape_formulas=escape_formulas)
     if verbose and output is not None:
         say(f"wrote {len(X):,} rows to {output}")
 

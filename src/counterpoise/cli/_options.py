@@ -432,6 +432,13 @@ output_option = click.option(
 report_option = repeatable(
     "--report", "reports", "FILE", "Write a report: .html (a single file), .md or .json.", PATH
 )
+escape_option = click.option(
+    "--escape-formulas",
+    cls=RareOption,
+    is_flag=True,
+    help="In .csv and .tsv, put an apostrophe before text that a spreadsheet would compute, as it "
+    "begins with =, +, - or @; in real rows too.",
+)
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 seed_option = parameter_option(
     SAMPLER["random_state"], "--seed", type=click.IntRange(min=0), metavar="INTEGER"

@@ -30,6 +30,8 @@ _ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
+_MAX_PART = 1000  # characters at the beginning, and at the end, of a long message
+
 # a user of ours could not act on the warnings of these packages
 _IGNORED_PACKAGES = ("accelerate", "gguf", "huggingface_hub", "peft", "torch", "transformers")
 
@@ -162,7 +164,7 @@ def _flags(command: click.Command | None) -> dict[str, str]:
 
 
 def _in_options(message: str, flags: Mapping[str, str]) -> str:
-    """Return a message on one line, with options in place of Python's parameters.
+    """Return a message on one line, not too long, with options in place of Python's parameters.
 
     >>> _in_options("model='x' is no model; with Recipe(train_on='all')", {"model": "--model"})
     '--model x is no model; with --set recipe.train_on=all'
@@ -173,6 +175,8 @@ def _in_options(message: str, flags: Mapping[str, str]) -> str:
         text = re.sub(rf"(?<!['`\w.-]){name}=('?)([\w./:-]+)\1", rf"{flag} \2", text)
         if "_" in name:  # others are words too
             text = re.sub(rf"(?<!['`\w.-]){name}(?!['`\w])", flag, text)
+    if len(text) > 3 * _MAX_PART:  # of a very long cell
+        text = f"{text[:_MAX_PART]} ... {text[-_MAX_PART:]}"
     return text
 
 
