@@ -206,8 +206,14 @@ def write_table(
     if path is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file, in any locale
-        _write_delimited(frame, sys.stdout, delimiter or ",")
-        sys.stdout.flush()
+        try:
+            _write_delimited(frame, sys.stdout, delimiter or ",")
+            sys.stdout.flush()
+        except BrokenPipeError:  # what reads it has seen enough
+            raise
+        except OSError as error:
+            message = f"Cannot write to standard output: {error.strerror or error}."
+            raise TableWriteError(message) from error
         return
     suffix = _known_suffix(path)
     delimiter = delimiter or DELIMITERS.get(suffix)
@@ -284,8 +290,12 @@ def _without_formula(value: Any) -> Any:
     )
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
-    """Raise unless a table can be written to `path`, before any long work."""
+def check_output(path: Path | None, *, overwrite: bool) -> None:
+    """Raise unless a table can be written to `path`, or to stdout, before any long work."""
+    if path is None:
+        if sys.stdout is None:  # closed, as by >&-
+            raise TableFileError("The standard output is closed. Name a file with --output.")
+        return
     suffix = _known_suffix(path)
     check_destination(path, overwrite=overwrite)
     if suffix in _PARQUET:

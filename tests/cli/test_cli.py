@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from counterpoise import LLMOverSampler
 from counterpoise.cli._commands import resample
 from counterpoise.cli._options import check_column, parse_relation
-from counterpoise.cli._terminal import _in_options
+from counterpoise.cli._terminal import _in_options, _keep_numbers_of_streams
 from counterpoise.columns._frames import with_rows
 from counterpoise.columns._unlearned import unlearned_columns
 from counterpoise.constraints import (
@@ -494,6 +495,14 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "left", "--provenance", "a.txt"], "a.txt"),
         (["table.csv", "--target", "left", "--save", "new", "--no-copies"], "--save-rows"),
         (["table.csv", "--target", "left", "--save-rows"], "there is no --save"),
+        (["table.csv", "--target", "left", "--save", "new", "--recipe", "taptap"], "XGBoost"),
+        (
+            [
+                *("table.csv", "--target", "left", "--save", "new", "--recipe", "great"),
+                *("--set", "recipe.serialization=text", "--set", "recipe.decoding=free"),
+            ],
+            "without a grammar",
+        ),
         (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
     ],
 )
@@ -562,6 +571,60 @@ def test_interrupt_is_code_130_and_leaves_nothing(
     code, out, err = shell("resample", table, "--target", "left", "-o", "out.csv")
     assert (code, out, err) == (130, "", "counterpoise: interrupted\n")
     assert shell.names == ["table.csv"]
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [Full(), None])
+def test_what_cannot_be_said_ends_no_work(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None
+) -> None:
+    def warn(self: CopyingSampler, X: pd.DataFrame, y: pd.Series[Any]) -> Any:
+        warnings.warn("a class is small", UserWarning, stacklevel=1)
+        return fit_resample(self, X, y)
+
+    fit_resample = CopyingSampler.fit_resample
+    monkeypatch.setattr(CopyingSampler, "fit_resample", warn)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert shell("resample", table, "--target", "left", "-o", "out.csv")[0] == 0
+    assert "out.csv" in shell.names
+    assert shell("resample", table, "--target", "nowhere")[0] == 2
+
+
+def test_output_to_nowhere_is_refused_before_training(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)  # as after >&-
+        code, _, err = shell("resample", table, "--target", "left")
+    assert (code, shell.samplers) == (2, [])
+    assert "The standard output is closed" in err
+    monkeypatch.setattr(sys, "stdout", Full())
+    code, _, err = shell("resample", table, "--target", "left")
+    assert code == 1
+    assert "Cannot write to standard output: No space left on device." in err
+
+
+def test_very_long_messages_are_cut(shell: Shell, table: str) -> None:
+    _, _, err = shell("resample", table, "--target", "left", "--type", f"{'x' * 10_000}=text")
+    assert err.startswith("counterpoise: error: The table has no column 'xxx")
+    assert len(err) < 3000
+
+
+def test_a_closed_stream_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def stat_of(number: int) -> None:
+        if number == 2:
+            raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(os, "fstat", stat_of)
+    monkeypatch.setattr(os, "open", lambda path, _: opened.append(path))
+    _keep_numbers_of_streams()
+    assert opened == [os.devnull]
 
 
 def test_warnings_are_one_line_and_chatter_is_dropped(

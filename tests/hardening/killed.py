@@ -24,6 +24,9 @@ EVENTS = "events"
 """A file of a command that was not killed: its events, and those until there was a checkpoint."""
 
 
+ERRORS = "stderr"
+
+
 def count_events(event: Callable[[], None]) -> None:
     """Have `event` called at each step of any stage, and around each file that is written."""
     called, stage, write = _progress.Stage.__call__, _progress.Progress.stage, io.atomic_write
@@ -54,6 +57,15 @@ def count_events(event: Callable[[], None]) -> None:
     io.atomic_write = checkpoint.atomic_write = write_and_tell
 
 
+def run_on_full_disk(folder: Path, n_bytes: int) -> None:
+    """Run the command where no file can have more than `n_bytes`."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, most))
+    run(folder, None, 0, 0)
+
+
 def run(folder: Path, number: int | None, at: int, n_calls: int) -> None:
     """Run the command in a folder; send signal `number` `n_calls` calls after event `at`."""
     os.chdir(folder)
@@ -80,7 +92,7 @@ def run(folder: Path, number: int | None, at: int, n_calls: int) -> None:
             sys.setprofile(called)
 
     count_events(event)
-    with warnings.catch_warnings(), Path(os.devnull).open("w") as sys.stderr:
+    with warnings.catch_warnings(), Path(folder, ERRORS).open("w") as sys.stderr:
         code = main(COMMAND.split())
     sys.setprofile(None)
     if number is None:

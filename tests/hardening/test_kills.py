@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,13 @@ _MAX_CALLS = 20_000
 
 def run(folder: Path, number: int | None = None, at: int = 0, n_calls: int = 0) -> int:
     """Run the command in a process of its own, and return its exit code."""
+    return exit_code(killed.run, folder, number, at, n_calls)
+
+
+def exit_code(target: Callable[..., None], *arguments: object) -> int:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.hardening.killed", "counterpoise.sampler"])
-    process = context.Process(target=killed.run, args=(folder, number, at, n_calls))
+    process = context.Process(target=target, args=arguments)
     process.start()
     process.join()
     assert process.exitcode is not None
@@ -44,11 +49,14 @@ def whole(tmp_path_factory) -> Path:
     X, y = mixed_frame(60)
     X.assign(churn=y).to_csv(folder / "t.csv", index=False)
     assert run(folder) == 0
+    (folder / killed.ERRORS).unlink()
     return folder
 
 
 def names(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {
+        killed.ERRORS
+    }
 
 
 def events(whole: Path) -> tuple[int, int]:
@@ -92,6 +100,20 @@ def moment(whole: Path, chance: random.Random) -> tuple[int, int]:
 def test_a_killed_command_is_resumed(name, whole, tmp_path):
     at, n_calls = moment(whole, random.Random(name))
     kill_and_resume(whole, tmp_path, getattr(signal, name), at, n_calls)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1000, 2500, 20_000])
+def test_a_full_disk_loses_nothing(n_bytes, whole, tmp_path):
+    """Between the sizes of what is written: nothing, the table, the provenance, the weights."""
+    shutil.copy(whole / "t.csv", tmp_path)
+    assert exit_code(killed.run_on_full_disk, tmp_path, n_bytes) == 1
+    found = names(tmp_path)
+    assert found <= names(whole)
+    assert_same(tmp_path, whole, {"t.csv"} | (found & WRITTEN))
+    assert not (tmp_path / "saved").exists()
+    error = (tmp_path / killed.ERRORS).read_text()
+    assert len(error) >= n_bytes or "counterpoise: error: Cannot" in error  # else it is full too
+    assert "Error:" not in error
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import click
 from counterpoise.cli import _options as shared
 from counterpoise.cli._declared import declared_parameters
 from counterpoise.cli._terminal import aligned, printable, say
-from counterpoise.errors import ModelError, TableFileError
+from counterpoise.errors import ModelError, TableFileError, TableWriteError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,8 +108,9 @@ def resample(
     named = [("DATA", data), ("--output", output), ("--provenance", provenance), ("--save", save)]
     named += [("--report", path) for path in reports]
     check_distinct([*named, ("--checkpoint-dir", checkpoint_dir)], may_hold="--checkpoint-dir")
-    for path in filter(None, (output, provenance)):
-        check_output(path, overwrite=force)
+    check_output(output, overwrite=force)
+    if provenance is not None:
+        check_output(provenance, overwrite=force)
     _check_reports(reports, overwrite=force)
     _check_save(save, save_rows, no_copies=options["no_copies"])
     table, types = shared.read_source(data, target, options)
@@ -312,8 +313,7 @@ def sample(
             return
         for draft in output.parent.glob(f".{output.name}.*.tmp"):  # of a run that was killed
             draft.unlink(missing_ok=True)
-    if output is not None:
-        check_output(output, overwrite=force)
+    check_output(output, overwrite=force)
     sampler = LLMOverSampler.load(folder, device=device)
     sampler.set_params(verbose=verbose)
     if class_ is not None:
@@ -539,8 +539,12 @@ def _write_reports(report: Report, paths: Sequence[Path], note: Callable[[str], 
     from counterpoise.io import atomic_write
 
     for path in paths:
-        with atomic_write(path) as draft:
-            getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
+        try:
+            with atomic_write(path) as draft:
+                getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
+        except OSError as error:
+            message = f"Cannot write {str(path)!r}: {error.strerror or error}."
+            raise TableWriteError(message) from error
         note(f"wrote a report to {path}")
 
 

@@ -40,6 +40,7 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; a failure is one line on stderr."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    _keep_numbers_of_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a class name in another locale
     flags = _flags(group.commands.get(arguments[0]) if arguments else None)
@@ -73,6 +74,15 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         say(f"counterpoise: error: {_in_options(message, flags)}")
         return code
     return 0
+
+
+def _keep_numbers_of_streams() -> None:
+    """Open nothing in the place of a closed stream, or what is meant for it goes to our files."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 class _Ended(BaseException):
@@ -110,9 +120,10 @@ def _unwinding_on_signals() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Write a line for people, to stderr."""
-    sys.stderr.write(f"{printable(text)}\n")
-    sys.stderr.flush()
+    """Write a line for people, to stderr; one that cannot be shown ends no work."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, or none at all
+        sys.stderr.write(f"{printable(text)}\n")
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:
@@ -148,6 +159,8 @@ def _describe(error: Exception) -> tuple[int, str]:
         return 2, message
     if isinstance(error, CounterpoiseError):
         return 1, message
+    if isinstance(error, OSError) and error.strerror:
+        return 1, f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
     is_out_of_memory = isinstance(error, MemoryError) or "DefaultCPUAllocator" in message
     if is_out_of_memory or type(error).__name__ == "OutOfMemoryError":
         return 1, (
