@@ -621,9 +621,10 @@ def test_a_closed_stream_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> No
         if number == 2:
             raise OSError(9, "Bad file descriptor")
 
-    monkeypatch.setattr(os, "fstat", stat_of)
-    monkeypatch.setattr(os, "open", lambda path, _: opened.append(path))
-    _keep_numbers_of_streams()
+    with monkeypatch.context() as patch:
+        patch.setattr("counterpoise.cli._terminal.os.fstat", stat_of)
+        patch.setattr("counterpoise.cli._terminal.os.open", lambda path, _: opened.append(path))
+        _keep_numbers_of_streams()
     assert opened == [os.devnull]
 
 

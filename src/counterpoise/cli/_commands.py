@@ -125,9 +125,9 @@ def resample(
     shared.check_classes(y)
     options["sampling_strategy"] = shared.strategy_for(options["sampling_strategy"], y)
     parameters = shared.sampler_parameters(options, X)
-    sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     if save is not None:
         check_can_be_saved(get_recipe(parameters["recipe"]))
+    sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     with checkpoint_folder(checkpoint_dir):  # until all is written
         X_resampled, y_resampled = sampler.fit_resample(X, y)
         synthetic = X_resampled.iloc[len(y) :].copy()
