@@ -36,6 +36,12 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
 @shared.table_options
 @shared.output_option
 @click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
+@click.option(
+    "--teacher-probability",
+    metavar="COLUMN",
+    help="Add a column: the probability of the smaller of two classes (of more, of the row's own) "
+    "by a teacher, an ensemble of classifiers; of real rows out of fold.",
+)
 @click.option("--only-synthetic", is_flag=True, help="Write the synthetic rows only.")
 @shared.report_option
 @click.option(
@@ -84,6 +90,7 @@ def resample(
     target: str,
     output: Path | None,
     mark_synthetic: str | None,
+    teacher_probability: str | None,
     only_synthetic: bool,
     reports: tuple[Path, ...],
     provenance: Path | None,
@@ -98,6 +105,8 @@ def resample(
     DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
     synthetic rows. Options that name columns, settings or reports can be given several times.
     """
+    from counterpoise.columns._unlearned import without
+    from counterpoise.distillation import Teacher, probability_by
     from counterpoise.io import DELIMITERS, check_distinct, check_output, write_table
     from counterpoise.persistence._sampler import check_can_be_saved
     from counterpoise.recipes import get_recipe
@@ -114,10 +123,14 @@ def resample(
     _check_reports(reports, overwrite=force)
     _check_save(save, save_rows, no_copies=options["no_copies"])
     table, types = shared.read_source(data, target, options)
-    if mark_synthetic in table.frame.columns:
-        raise click.BadParameter(
-            f"the table already has a column {mark_synthetic!r}", param_hint="--mark-synthetic"
-        )
+    taken = list(table.frame.columns)
+    for flag, added in (
+        ("--mark-synthetic", mark_synthetic),
+        ("--teacher-probability", teacher_probability),
+    ):
+        if added in taken:
+            raise click.BadParameter(f"there is already a column {added!r}", param_hint=flag)
+        taken.append(added)
     suffix = ".csv" if output is None else output.suffix.lower()
     if suffix in DELIMITERS:
         table.check_as_text()
@@ -135,6 +148,12 @@ def resample(
         result = table.append(synthetic, as_text=suffix in DELIMITERS)
         if mark_synthetic is not None:
             result[mark_synthetic] = result.index >= len(y)
+        if teacher_probability is not None:
+            learned = without(X_resampled, getattr(sampler, "unlearned_columns_", ()))
+            teacher = Teacher(id_columns=None, random_state=options["random_state"])
+            result[teacher_probability] = probability_by(
+                teacher, learned, y_resampled, n_real=len(y)
+            )
         if only_synthetic:
             result = result.iloc[len(y) :]
         write_table(
@@ -374,6 +393,7 @@ def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
     default=[_COMPARE["classifiers"].default],
     metavar="NAME",
 )
+@click.option("--no-teacher", is_flag=True, help="Leave out what needs a teacher, to save time.")
 @shared.parameter_option(_COMPARE["positive"], "--positive", metavar="CLASS")
 @shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
 @shared.parameter_option(
@@ -404,10 +424,11 @@ def compare(
 ) -> None:
     """Find out whether balancing a table helps, and how.
 
-    DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC and
-    the language model (with --recipe, or both of our own recipes) are compared on the same splits,
-    each with a threshold tuned out of fold. The verdict goes to stdout. Options that name columns,
-    settings, classifiers or reports can be given several times.
+    DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC,
+    the best of several kinds of classifiers, the probabilities of a teacher that averages these,
+    the teacher itself, and the language model (with --recipe, or both of our own recipes) are
+    compared on the same splits, each with a threshold tuned out of fold. The verdict goes to
+    stdout. Options that name columns, settings, classifiers or reports can be given several times.
     """
     from counterpoise._table_classifier import CLASSIFIERS
     from counterpoise.comparison._compare import compare as compare_strategies
@@ -427,6 +448,7 @@ def compare(
     if (name := options["positive"]) is not None:
         options["positive"] = shared.class_named(name, y.unique().tolist(), "--positive")
     options["classifiers"] = list(options["classifiers"])
+    options["teacher"] = None if options.pop("no_teacher") else "auto"
     samplers, given, rest = {}, options["recipe"], options
     for recipe in OWN_RECIPES if given is None else [given]:
         rest = {**options, "recipe": recipe}
