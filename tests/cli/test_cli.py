@@ -88,6 +88,31 @@ def test_synthetic_rows_can_be_marked(shell: Shell, table: str) -> None:
     assert marks == ["made up", *["False"] * 4, *["True"] * 2]
 
 
+def test_teacher_probability_is_a_column_by_the_columns_that_are_learned(shell: Shell) -> None:
+    rows = [f"{i},{i % 7},{'yes' if i % 7 > 4 else 'no'}" for i in range(60)]
+    table = shell.write("t.csv", "\n".join(["row,fee,left", *rows]) + "\n")
+    command = ["resample", table, "--target", "left", "--seed", "0", "-o"]
+    assert shell(*command, "both.csv", "--teacher-probability", "p", "--quiet")[0] == 0
+    both = pd.read_csv(shell.folder / "both.csv")
+    assert list(both) == ["row", "fee", "left", "p"]
+    is_yes = (both["left"] == "yes").to_numpy()
+    assert both["p"].between(0, 1).all()
+    assert both["p"][is_yes].min() > both["p"][~is_yes].max(), "fee tells them apart"
+    only = [*command, "some.csv", "--teacher-probability", "p", "--only-synthetic", "--quiet"]
+    assert shell(*only)[0] == 0
+    some = pd.read_csv(shell.folder / "some.csv")
+    assert some["p"].tolist() == both["p"].iloc[60:].tolist()
+
+
+def test_a_column_of_probabilities_needs_a_name_of_its_own(shell: Shell) -> None:
+    table = shell.write("t.csv", "x,y\n1,no\n2,no\n3,yes\n")
+    command = ["resample", table, "--target", "y", "--teacher-probability"]
+    for more in (["x"], ["y"], ["p", "--mark-synthetic", "p"]):
+        code, _, err = shell(*command, *more)
+        assert (code, "already has a column" in err) == (2, True)
+    assert shell.samplers == []
+
+
 def test_synthetic_rows_alone(shell: Shell, table: str) -> None:
     _, out, _ = shell("resample", table, "--target", "left", "--only-synthetic")
     assert out == "id,plan,fee,left\n4,b,,yes\n4,b,,yes\n"

@@ -93,7 +93,7 @@ def test_a_teacher_sees_the_rows_only_that_its_classifier_is_trained_on() -> Non
 
     strategies = [Strategy("nothing"), *(Strategy(name, learn=learn) for name in "ab")]
     two = {"one": GaussianNB(), "other": GaussianNB(var_smoothing=0.1)}
-    teacher = Teacher(Pipeline([("spy", KindSpy())]), n_folds=2)
+    teacher = Teacher(Pipeline([("spy", KindSpy())]), id_columns=None, n_folds=2)
     cv = cross_validate(X, y, strategies, two, **SETTINGS, teacher=teacher)
     assert not cv.failures
     n_splits, n_parts = 6, 3

@@ -38,6 +38,7 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
 @click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
 @click.option(
     "--teacher-probability",
+    cls=shared.RareOption,
     metavar="COLUMN",
     help="Add a column: the probability of the smaller of two classes (of more, of the row's own) "
     "by a teacher, an ensemble of classifiers; of real rows out of fold.",
@@ -128,8 +129,8 @@ def resample(
         ("--mark-synthetic", mark_synthetic),
         ("--teacher-probability", teacher_probability),
     ):
-        if added in taken:
-            raise click.BadParameter(f"there is already a column {added!r}", param_hint=flag)
+        if added is not None and added in taken:
+            raise click.BadParameter(f"the table already has a column {added!r}", param_hint=flag)
         taken.append(added)
     suffix = ".csv" if output is None else output.suffix.lower()
     if suffix in DELIMITERS:
@@ -393,7 +394,12 @@ def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
     default=[_COMPARE["classifiers"].default],
     metavar="NAME",
 )
-@click.option("--no-teacher", is_flag=True, help="Leave out what needs a teacher, to save time.")
+@click.option(
+    "--no-teacher",
+    cls=shared.RareOption,
+    is_flag=True,
+    help="Leave out what needs a teacher, to save time.",
+)
 @shared.parameter_option(_COMPARE["positive"], "--positive", metavar="CLASS")
 @shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
 @shared.parameter_option(
