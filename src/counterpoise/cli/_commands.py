@@ -124,7 +124,7 @@ def resample(
     _check_reports(reports, overwrite=force)
     _check_save(save, save_rows, no_copies=options["no_copies"])
     table, types = shared.read_source(data, target, options)
-    taken = list(table.frame.columns)
+    taken: list[Any] = list(table.frame.columns)
     for flag, added in (
         ("--mark-synthetic", mark_synthetic),
         ("--teacher-probability", teacher_probability),

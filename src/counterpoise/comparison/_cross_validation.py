@@ -121,7 +121,7 @@ def _train_best_kind(_: TableClassifier, teacher: Teacher, rows: XY, seed: int) 
     return seeded(_best_kind(teacher), seed).fit(*rows)
 
 
-def _best_kind(teacher: Teacher) -> Any:
+def _best_kind(teacher: Any) -> Any:
     return teacher.kinds_[int(teacher.scores_.argmax())]
 
 
