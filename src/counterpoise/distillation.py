@@ -307,7 +307,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             weights = {name: weight[rows] * probability[rows, classes]}
         else:
             warnings.warn(
-                f"{type(self.classifier_).__name__} takes no sample_weight: each row gets one "
+                f"{kind_name(self.classifier_)} takes no sample_weight: each row gets one "
                 "class, drawn by the teacher's probability, which loses much of what it tells",
                 UserWarning,
                 stacklevel=3,
@@ -479,12 +479,12 @@ def probability_by(teacher: Any, X: Any, y: Any, *, n_real: int) -> FloatArray:
 
 
 def kind_name(kind: Any) -> str:
-    """Return the name of a kind of a teacher, as users know it.
+    """Return the name of a classifier, or of a kind of a teacher, as users know it.
 
     >>> [kind_name(kind) for kind in _kinds("auto")[1:3]]
     ['random-forest', 'ExtraTreesClassifier']
     """
-    given = kind.classifier
+    given = kind.classifier if isinstance(kind, TableClassifier) else kind
     while isinstance(given, Pipeline):
         given = given.steps[-1][1]
     return given if isinstance(given, str) else type(given).__name__

@@ -52,7 +52,7 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     assert all(len(repr(one)) < 500 for one in (comparison, *parts))  # as notebooks show them
     assert comparison.verdict.sentence in repr(comparison)
     assert "24 of the class 'rare'" in repr(comparison.report)
-    assert "SMOTENC, counterpoise with GaussianNB on 2 splits" in repr(comparison.cross_validation)
+    assert "teacher, counterpoise with GaussianNB on 2 splits" in repr(comparison.cross_validation)
     assert set(comparison.verdict.results) == {"GaussianNB"}
     assert [result.name for result in comparison.verdict.results["GaussianNB"]] == [
         "nothing",
@@ -194,7 +194,13 @@ def test_relations_of_the_rows_are_listed_that_no_sampler_kept() -> None:
     X["d"] = (X["a"] + 2 * X["b"].round(2)).round(2)
     X["b"] = X["b"].round(2)
     found = counterpoise.compare(
-        X, y, sampler=RecombiningSampler(), classifiers=GaussianNB(), n_folds=2, n_repeats=1
+        X,
+        y,
+        sampler=RecombiningSampler(),
+        classifiers=GaussianNB(),
+        teacher=None,
+        n_folds=2,
+        n_repeats=1,
     )
     (relation,) = [one for one in found.report.summary.relations if one.kind == "formula"]
     assert (relation.status, relation.real) == ("not kept", 1)
