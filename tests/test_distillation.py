@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from benchmarks._samplers import make_sampler
-from counterpoise.distillation import DistilledClassifier, Teacher
+from counterpoise.distillation import DistilledClassifier, Teacher, probability_by
 from tests.small_models import QUICK, mixed_frame
 
 NOT_EXACT = dict.fromkeys(
@@ -216,3 +216,67 @@ def test_mistakes_are_refused(options: dict[str, Any], message: str) -> None:
     X, y = logistic_rows(50, 0)
     with pytest.raises((ValueError, TypeError), match=message):
         quick(**options).fit(X, y)
+
+
+def test_identifiers_are_ignored_with_a_warning() -> None:
+    X, y = logistic_rows(200, 0)
+    order = np.argsort(y, kind="stable")  # so that the identifier tells the classes apart
+    X, y = X.iloc[order].reset_index(drop=True), y[order]
+    with_id = X.assign(customer_id=range(200))
+    with pytest.warns(UserWarning, match="columns of identifiers are ignored: 'customer_id'"):
+        model = quick().fit(with_id, y)
+    assert model.ignored_columns_ == ["customer_id"]
+    assert model.n_features_in_ == 7
+    expected = quick().fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(with_id), expected.predict_proba(X))
+    kept = quick(id_columns=None).fit(with_id, y)
+    assert kept.ignored_columns_ == []
+    assert kept.classifier_.feature_names_in_.tolist() == list(with_id)
+    with pytest.warns(UserWarning, match="'customer_id'"):
+        teacher = Teacher(LogisticRegression(), random_state=0).fit(with_id, y)
+    assert teacher.ignored_columns_ == ["customer_id"]
+    np.testing.assert_array_equal(
+        teacher.predict_proba(with_id),
+        Teacher(LogisticRegression(), random_state=0).fit(X, y).predict_proba(X),
+    )
+
+
+def test_identifiers_of_other_frames_and_arrays_can_be_named() -> None:
+    pl = pytest.importorskip("polars")
+    X, y = logistic_rows(200, 0)
+    expected = quick().fit(X, y).predict_proba(X)
+    frame = pl.from_pandas(X.assign(key=[f"k{number}" for number in range(200)]))
+    model = quick(id_columns=["key"]).fit(frame, y)
+    np.testing.assert_allclose(model.predict_proba(frame), expected)
+    cells = X.assign(number=range(200)).to_numpy()
+    model = quick(id_columns=[6]).fit(cells, y)
+    np.testing.assert_allclose(model.predict_proba(cells), expected)
+
+
+def test_a_classifier_without_weights_knows_every_class() -> None:
+    X, _ = logistic_rows(100, 0)
+    y = np.array(["a"] * 70 + ["b"] * 29 + ["c"])  # the teacher cannot know c, and draws none
+    with pytest.warns(UserWarning, match="takes no sample_weight"):
+        model = quick(KNeighborsClassifier(3), n_synthetic=0).fit(X, y)
+    assert model.predict_proba(X).shape == (100, 3)
+
+
+def test_probability_by_a_teacher_of_real_and_synthetic_rows() -> None:
+    X, y = logistic_rows(300, 0)
+    X_more, y_more = RandomOverSampler(random_state=0).fit_resample(X, y)
+    teacher = Teacher(LogisticRegression(), random_state=0)
+    found = probability_by(teacher, X_more, y_more, n_real=300)
+    fitted = clone(teacher).fit(X, y)
+    np.testing.assert_array_equal(found[:300], fitted.out_of_fold_[:, 1])
+    np.testing.assert_array_equal(found[300:], fitted.predict_proba(X_more[300:])[:, 1])
+    three = np.where(X["d"] > 0.8, "maybe", y)
+    own = probability_by(teacher, X, three, n_real=300)
+    fitted = clone(teacher).fit(X, three)
+    which = np.searchsorted(fitted.classes_, three)
+    np.testing.assert_array_equal(own, fitted.out_of_fold_[np.arange(300), which])
+
+
+def test_a_class_of_two_with_a_single_row_is_refused_by_name() -> None:
+    X, _ = logistic_rows(50, 0)
+    with pytest.raises(ValueError, match="class 'rare' has a single row; a teacher needs two"):
+        quick().fit(X, np.array(["usual"] * 49 + ["rare"]))

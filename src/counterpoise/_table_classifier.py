@@ -152,6 +152,14 @@ def weight_argument(classifier: Any) -> str | None:
     return "sample_weight" if has_fit_parameter(classifier, "sample_weight") else None
 
 
+def seeded(classifier: Any, seed: int) -> Any:
+    """Return a clone of `classifier`, in which every `random_state` that is not set is `seed`."""
+    own = clone(classifier)
+    unset = [name for name, value in own.get_params().items() if value is None]
+    names = [name for name in unset if name.rpartition("__")[2] == "random_state"]
+    return own.set_params(**dict.fromkeys(names, seed))
+
+
 def check_classifier(classifier: Any) -> None:
     """Refuse what `TableClassifier` cannot train."""
     is_named = isinstance(classifier, str)

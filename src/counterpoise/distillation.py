@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -26,6 +27,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -33,8 +35,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 from sklearn_compat.utils.validation import validate_data
 
-from counterpoise._table_classifier import TableClassifier, weight_argument
+from counterpoise._table_classifier import TableClassifier, seeded, weight_argument
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
+from counterpoise.columns._unlearned import unlearned_columns
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -61,6 +64,8 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ``"auto"``: histogram gradient boosting that learns slowly, a random forest, extra trees
         and logistic regression. A `Pipeline` gets the table as it is, any other classifier
         one-hot categories and scaled numbers.
+    id_columns : "auto", list or None, default="auto"
+        Columns that are ignored, with a warning; as for `LLMOverSampler`.
     n_folds : int, default=5
         Fewer where a class has fewer rows, 2 at least.
     random_state : int, RandomState instance or None, default=None
@@ -70,6 +75,9 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : ndarray of shape (n_classes,)
     weights_ : ndarray of shape (n_kinds,)
         Of the kinds, in their order; they sum to 1.
+    kinds_ : list of classifiers
+        Not fitted.
+    ignored_columns_ : list
     out_of_fold_ : ndarray of shape (n_rows, n_classes)
         Probabilities of the rows of the fit, by classifiers that were not trained on them.
     score_ : float
@@ -79,16 +87,27 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, classifiers: Any = "auto", *, n_folds: int = 5, random_state: Any = None
+        self,
+        classifiers: Any = "auto",
+        *,
+        id_columns: Any = "auto",
+        n_folds: int = 5,
+        random_state: Any = None,
     ) -> None:
         self.classifiers = classifiers
+        self.id_columns = id_columns
         self.n_folds = n_folds
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Teacher:
         """Train every kind on every fold; `X` is any table, `y` of shape (n_rows,)."""
-        frame, labels = as_frame(X).reset_index(drop=True), np.asarray(as_labels(y))
+        self.ignored_columns_ = _identifiers(X, self.id_columns)
+        frame = as_frame(X).reset_index(drop=True).drop(columns=self.ignored_columns_)
+        labels = np.asarray(as_labels(y))
         self.classes_, codes, n_rows = np.unique(labels, return_inverse=True, return_counts=True)
+        if len(n_rows) == 2 and n_rows.min() == 1:
+            alone = self.classes_.tolist()[n_rows.argmin()]
+            raise ValueError(f"class {alone!r} has a single row; a teacher needs two or more")
         weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, float)
         rng = check_random_state(self.random_state)
         n_folds = max(2, min(self.n_folds, int(n_rows.min())))
@@ -96,13 +115,13 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with warnings.catch_warnings():  # of a class with a single row
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             splits = list(folds.split(frame, codes))
-        kinds = _kinds(self.classifiers)
+        self.kinds_ = kinds = _kinds(self.classifiers)
         found = np.zeros((len(kinds), len(codes), len(self.classes_)))
         trained: list[tuple[int, Any]] = []
         for which, kind in enumerate(kinds):
             for train, held_out in splits:
                 part = {} if sample_weight is None else {"sample_weight": weight[train]}
-                model = _seeded(kind, rng.randint(2**31))
+                model = seeded(kind, rng.randint(2**31))
                 model.fit(frame.iloc[train], codes[train], **part)
                 found[which, held_out] = self._probability(model, frame.iloc[held_out])
                 trained.append((which, model))
@@ -116,7 +135,7 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> FloatArray:
         """Return probabilities, shape (n_rows, n_classes), columns as in `classes_`."""
         check_is_fitted(self, "models_")
-        frame = as_frame(X)
+        frame = as_frame(X).drop(columns=self.ignored_columns_, errors="ignore")
         each = [weight * self._probability(model, frame) for weight, model in self.models_]
         return _normalised(np.sum(each, axis=0))
 
@@ -149,9 +168,9 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         What `Teacher` takes, or one with parameters of its own. It is trained on several folds.
     sampler : None, "shuffle" or over-sampler, default=None
         What generates the synthetic rows of every class. None is ``"shuffle"``: each column drawn
-        by itself from the rows of the class, which takes no time and ranks as well as any model
-        that was tried. Or an over-sampler of imbalanced-learn's kind, such as
-        ``LLMOverSampler(recipe="counterpoise-no-selection")``, trained as a clone.
+        by itself from the rows of the class, which takes no time. Or an over-sampler of
+        imbalanced-learn's kind, such as ``LLMOverSampler(recipe="counterpoise-no-selection")``,
+        trained as a clone.
     n_synthetic : "auto", int or mapping of classes to int, default="auto"
         Number of synthetic rows, in all or of each class. ``"auto"``: 10 per real row with
         ``"shuffle"``, at most 30,000; else 3, at most 10,000. 0 is for soft labels of the real
@@ -159,6 +178,9 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     soften_real : float, default=1.0
         How far the labels of real rows give way to the teacher's probabilities, in [0, 1]: 0 keeps
         the labels as they are.
+    id_columns : "auto", list or None, default="auto"
+        Columns of identifiers, which neither the classifier nor the teacher gets, with a warning;
+        as for `LLMOverSampler`. None leaves every column in.
     random_state : int, RandomState instance or None, default=None
         Seed of the teacher, of the synthetic rows and, unless it has one, of the sampler.
 
@@ -174,6 +196,8 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     sampler_ : over-sampler or None
         None if there was none to train.
     n_synthetic_ : int
+    ignored_columns_ : list
+        The identifiers.
 
     Examples
     --------
@@ -195,6 +219,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         "sampler": [None, StrOptions({"shuffle"}), HasMethods(["fit_resample", "set_params"])],
         "n_synthetic": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), Mapping],
         "soften_real": [Interval(Real, 0, 1, closed="both")],
+        "id_columns": ["array-like", StrOptions({"auto"}), None],
         "random_state": ["random_state"],
     }
 
@@ -208,6 +233,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         sampler: Any = None,
         n_synthetic: Any = "auto",
         soften_real: float = 1.0,
+        id_columns: Any = "auto",
         random_state: Any = None,
     ) -> None:
         self.classifier = classifier
@@ -215,6 +241,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         self.sampler = sampler
         self.n_synthetic = n_synthetic
         self.soften_real = soften_real
+        self.id_columns = id_columns
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DistilledClassifier:
@@ -253,7 +280,9 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         seeds = check_random_state(self.random_state).randint(2**31, size=3)
         if teacher is None:
             given = self.teacher
-            teacher = clone(given) if isinstance(given, Teacher) else Teacher(given)
+            teacher = (
+                clone(given) if isinstance(given, Teacher) else Teacher(given, id_columns=None)
+            )
             if teacher.random_state is None:
                 teacher.random_state = int(seeds[0])
             teacher.fit(frame, labels, None if sample_weight is None else weight)
@@ -278,7 +307,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             weights = {name: weight[rows] * probability[rows, classes]}
         else:
             warnings.warn(
-                f"{type(self.classifier_).__name__} takes no sample_weight: each row gets one "
+                f"{kind_name(self.classifier_)} takes no sample_weight: each row gets one "
                 "class, drawn by the teacher's probability, which loses much of what it tells",
                 UserWarning,
                 stacklevel=3,
@@ -289,7 +318,10 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
                 rows = rng.choice(rows, len(rows), p=weight / weight.sum())
             below = probability[rows].cumsum(axis=1)[:, :-1] <= rng.random((len(rows), 1))
             classes = below.sum(axis=1)
-        X_train = CallerType.of(X).restore(whole.iloc[rows].reset_index(drop=True))
+            unseen = sorted(set(range(n_classes)).difference(classes.tolist()))  # it must know all
+            rows = np.append(rows, own[:, unseen].argmax(axis=0))
+            classes = np.append(classes, np.array(unseen, dtype=classes.dtype))
+        X_train = CallerType.of(self._learned(X)).restore(whole.iloc[rows].reset_index(drop=True))
         self.classifier_.fit(X_train, self.classes_[classes], **weights)
         return self
 
@@ -307,6 +339,8 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         weight = _check_sample_weight(sample_weight, frame, dtype=np.float64)
         if (weight < 0).any():
             raise ValueError(f"sample_weight must be 0 or more; got {weight.min()}")
+        self.ignored_columns_ = _identifiers(X, self.id_columns)
+        frame = frame.drop(columns=self.ignored_columns_)
         frame, labels, weight = frame[weight > 0], labels[weight > 0], weight[weight > 0]
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
@@ -376,8 +410,18 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     def _delegate(self, method: str, X: Any) -> npt.NDArray[Any]:
         check_is_fitted(self, "classifier_")
         self._checked_frame(X, reset=False)
-        found: npt.NDArray[Any] = getattr(self.classifier_, method)(X)
+        found: npt.NDArray[Any] = getattr(self.classifier_, method)(self._learned(X))
         return found
+
+    def _learned(self, X: Any) -> Any:
+        """Return `X`, of any type, without the columns that are ignored."""
+        if not self.ignored_columns_:
+            return X
+        if CallerType.of(X).kind in ("array", "list"):
+            return as_frame(X).drop(columns=self.ignored_columns_).to_numpy()
+        if isinstance(X, pd.DataFrame):
+            return X.drop(columns=self.ignored_columns_)
+        return nw.from_native(X).drop(self.ignored_columns_).to_native()
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import get_tags  # since scikit-learn 1.6, which alone calls this
@@ -386,6 +430,80 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         tags.input_tags, tags.classifier_tags = own.input_tags, own.classifier_tags
         tags.input_tags.sparse = False
         return tags
+
+
+def probability_by(teacher: Any, X: Any, y: Any, *, n_real: int) -> FloatArray:
+    """Return a teacher's probability of each row, for tools that take weights or soft labels.
+
+    Parameters
+    ----------
+    teacher : "auto", classifier, sequence of classifiers or Teacher
+        As for `DistilledClassifier`. It is fitted on the real rows.
+    X : DataFrame, array or list of shape (n_rows, n_features)
+        What `fit_resample` returned: the real rows, then the synthetic ones.
+    y : Series, array or list of shape (n_rows,)
+    n_real : int
+        Number of real rows.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Of two classes, the probability of the one with fewer real rows; of more, that of the class
+        that the row has. That of a real row is by classifiers that were not trained on it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from imblearn.over_sampling import RandomOverSampler
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = pd.DataFrame({"a": range(30)}), pd.Series(["no"] * 22 + ["yes"] * 8)
+    >>> X_balanced, y_balanced = RandomOverSampler(random_state=0).fit_resample(X, y)
+    >>> teacher = Teacher(LogisticRegression(), random_state=0)
+    >>> p = probability_by(teacher, X_balanced, y_balanced, n_real=len(y))
+    >>> p.shape, bool(p[:10].max() < 0.1), bool(p[30:].mean() > 0.5)
+    ((44,), True, True)
+    """
+    frame, labels = as_frame(X), np.asarray(as_labels(y))
+    teacher = clone(teacher) if isinstance(teacher, Teacher) else Teacher(teacher)
+    if CallerType.of(X).kind in ("array", "list") and isinstance(teacher.id_columns, str):
+        teacher.id_columns = None
+    teacher.fit(frame.iloc[:n_real], labels[:n_real])
+    probability = teacher.out_of_fold_
+    if len(frame) > n_real:
+        probability = np.concatenate([probability, teacher.predict_proba(frame.iloc[n_real:])])
+    counts = [(labels[:n_real] == class_).sum() for class_ in teacher.classes_]
+    own = np.searchsorted(teacher.classes_, labels)
+    which = own if len(counts) > 2 else np.full(len(labels), np.argmin(counts))
+    result: FloatArray = probability[np.arange(len(labels)), which]
+    return result
+
+
+def kind_name(kind: Any) -> str:
+    """Return the name of a classifier, or of a kind of a teacher, as users know it.
+
+    >>> [kind_name(kind) for kind in _kinds("auto")[1:3]]
+    ['random-forest', 'ExtraTreesClassifier']
+    """
+    given = kind.classifier if isinstance(kind, TableClassifier) else kind
+    while isinstance(given, Pipeline):
+        given = given.steps[-1][1]
+    return given if isinstance(given, str) else type(given).__name__
+
+
+def _identifiers(X: Any, id_columns: Any) -> list[Any]:
+    """Return the names of columns that are not learned from, with a warning if they were found."""
+    is_auto = isinstance(id_columns, str)
+    if id_columns is None or (is_auto and CallerType.of(X).kind in ("array", "list")):
+        return []
+    names = [column.name for column in unlearned_columns(as_frame(X), id_columns=id_columns)]
+    if is_auto and names:
+        warnings.warn(
+            f"columns of identifiers are ignored: {', '.join(map(repr, names))}; id_columns=None "
+            "leaves them in",
+            UserWarning,
+            stacklevel=3,
+        )
+    return names
 
 
 def _kinds(given: Any) -> list[Any]:
@@ -403,11 +521,6 @@ def _kinds(given: Any) -> list[Any]:
     if not several or not all(hasattr(one, "predict_proba") for one in several):
         raise ValueError(f"teacher must be 'auto' or classifiers with predict_proba; got {given!r}")
     return [one if isinstance(one, TableClassifier) else TableClassifier(one) for one in several]
-
-
-def _seeded(classifier: Any, seed: int) -> Any:
-    names = [name for name in classifier.get_params() if name.split("__")[-1] == "random_state"]
-    return clone(classifier).set_params(**dict.fromkeys(names, seed))
 
 
 def _select(own: FloatArray, weight: FloatArray) -> FloatArray:

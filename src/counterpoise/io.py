@@ -1,4 +1,4 @@
-"""Tables in files, by suffix: CSV, TSV and other text, Parquet, and Excel to read.
+"""Tables in files, by suffix: CSV, TSV and Parquet.
 
 A real cell of a text file is written as it was read, and a generated one in the form of its column:
 ``007`` is a code and stays text, ``1.50`` keeps its zero, and ``NA`` is missing in a column of
@@ -12,7 +12,6 @@ import codecs
 import contextlib
 import csv
 import difflib
-import gzip
 import io
 import os
 import re
@@ -21,29 +20,30 @@ import sys
 import unicodedata
 import uuid
 import warnings
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_integer_dtype,
+    is_numeric_dtype,
+)
 
 from counterpoise.errors import TableFileError, TableWriteError, needs_extra
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-STDIN = Path("-")
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
-_EXCEL = (".xlsx",)
-_COMPRESSED = (".gz", ".zst")  # text files that are read
 
 # in lower case; missing in a column of numbers or dates
 _MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "?")
@@ -56,6 +56,22 @@ _LARGEST_EXACT_FLOAT = 2**53
 _DELIMITER_LINE = re.compile(
     r"""["']?sep=([^"'\w\r\n])["']?[ ,;\t]*(?:\r\n|\r|\n)""", re.IGNORECASE
 )
+
+_FORMULA = re.compile(r"\s*[=+@\uff1d\uff0b\uff0d\uff20-]|[\t\r\n]")
+_SIGNED = re.compile(r"\s*[+-][\d\s.,'%]*(?:[eE][+-]?\d+)?")  # a number, which is no formula
+
+_BEGINNINGS = {  # of files that are often named as tables of text, and what to do with them
+    b"\x1f\x8b": "It is compressed by gzip: unpack it.",
+    b"PK\x03\x04": "It is a spreadsheet or a zip archive: save it as CSV, or unpack it.",
+    b"\xd0\xcf\x11\xe0": "It is a spreadsheet: save it as CSV.",
+    b"BZh": "It is compressed by bzip2: unpack it.",
+    b"\xfd7zXZ": "It is compressed by xz: unpack it.",
+    b"\x28\xb5\x2f\xfd": "It is compressed by zstd: unpack it.",
+    b"PAR1": "It is a Parquet file: name it .parquet.",
+    b"\xff\xfe": "Give its encoding, --encoding utf-16.",
+    b"\xfe\xff": "Give its encoding, --encoding utf-16.",
+}
+_LONGEST_INTEGER = 20  # characters of an int64, with its sign
 
 _DAY = r"(?!0000)\d{4}-\d\d-\d\d"  # there is no year 0
 _DATE_FORMATS = {  # pattern -> format of the ISO dates that are understood
@@ -93,13 +109,52 @@ class Table:
                 dtypes[name] = rows[name].dtype
         rows = rows.astype(dtypes)
         if as_text or self.arrow is None:
-            return pd.concat([self.frame, rows], ignore_index=True)
+            whole = pd.concat([self.frame, rows], ignore_index=True)
+            for name, column in self._decimals():
+                decimals = [*column.to_pylist(), *_arrow_like(column, rows[name]).to_pylist()]
+                whole[name] = [None if cell is None else f"{cell:f}" for cell in decimals]
+            return whole
         import pyarrow as pa
 
         columns = [_arrow_like(self.arrow[name], rows[name]) for name in rows]
-        whole = pa.concat_tables([self.arrow, pa.table(columns, schema=self.arrow.schema)])
-        frame: pd.DataFrame = whole.unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
+        tables = [self.arrow, pa.table(columns, schema=self.arrow.schema)]
+        frame: pd.DataFrame = (
+            pa.concat_tables(tables).unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
+        )
         return frame
+
+    def _decimals(self) -> list[tuple[str, pa.ChunkedArray]]:
+        """Return the columns that are decimal in a Parquet file, by name."""
+        if self.arrow is None:
+            return []
+        import pyarrow as pa
+
+        columns = zip(self.arrow.column_names, self.arrow.columns, strict=True)
+        return [(name, column) for name, column in columns if pa.types.is_decimal(column.type)]
+
+    def check_as_text(self) -> None:
+        """Raise if a column of a Parquet file has no form in a text file, warn if one says less."""
+        if self.arrow is None:
+            return
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for field in self.arrow.schema:
+            kind, column = field.type, self.arrow[field.name]
+            if pa.types.is_dictionary(kind):
+                kind, column = kind.value_type, column.cast(kind.value_type)
+            if pa.types.is_nested(kind) or "binary" in str(kind):
+                raise TableFileError(
+                    f"Column {field.name!r} holds {kind}, which a text file cannot. Write .parquet."
+                )
+            texts = column.cast(pa.large_string()) if "string" in str(kind) else None
+            if texts is not None and texts.null_count and pc.any(pc.equal(texts, "")).as_py():
+                warnings.warn(
+                    f"Column {field.name!r} holds empty text and missing cells, which are the same "
+                    "in a text file. Write .parquet to tell them apart.",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
 
 def read_table(
@@ -111,19 +166,14 @@ def read_table(
     encoding: str = "utf-8",
 ) -> Table:
     """Read a table; the options are for text files, `as_text` names columns; see `parse_cells`."""
-    suffix = table_suffix(path)
-    if path == STDIN:
-        path = Path("stdin")
-    elif not path.exists():
+    suffix = _known_suffix(path)
+    if not path.exists():
         raise TableFileError(f"There is no file {str(path)!r}.{_similar_file(path)}")
     if path.is_dir():
         raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
     if suffix in _PARQUET:
         return _read_parquet(path)
-    if suffix in _EXCEL:
-        return _read_excel(path, missing, as_text)
-    usual = None if suffix == ".txt" else DELIMITERS[suffix]
-    cells, delimiter = _read_cells(path, delimiter, usual, encoding)
+    cells, delimiter = _read_cells(path, delimiter, DELIMITERS[suffix], encoding)
     columns = {
         name: parse_cells(cells[name], missing=missing, as_text=name in as_text) for name in cells
     }
@@ -137,19 +187,36 @@ def write_table(
     delimiter: str | None = None,
     source: Table | None = None,
     n_real: int = 0,
+    escape_formulas: bool = False,
 ) -> None:
     """Write a table without its index: to a file, whole or not at all, or to stdout as CSV.
 
     Columns of `source` keep the types that they have in its file. The first `n_real` rows are its
-    own: they are read again, and compared with it, before the file takes its place.
+    own: they are read again, and compared with it, before the file takes its place. With
+    `escape_formulas`, text and names that a spreadsheet would compute get an apostrophe in front,
+    in a text file.
     """
+    if escape_formulas and (path is None or _known_suffix(path) in DELIMITERS):
+        frame = _escaped(frame)
+        source = source and replace(
+            source,
+            frame=_escaped(source.frame),
+            cells=None if source.cells is None else _escaped(source.cells),
+        )
     if path is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file, in any locale
-        _write_delimited(frame, sys.stdout, delimiter or ",")
-        sys.stdout.flush()
+        try:
+            _write_delimited(frame, sys.stdout, delimiter or ",")
+            sys.stdout.flush()
+        except BrokenPipeError:  # what reads it has seen enough
+            raise
+        except OSError as error:
+            message = f"Cannot write to standard output: {error.strerror or error}."
+            raise TableWriteError(message) from error
         return
-    delimiter = delimiter or DELIMITERS.get(table_suffix(path))
+    suffix = _known_suffix(path)
+    delimiter = delimiter or DELIMITERS.get(suffix)
     try:
         with atomic_write(path) as draft:
             if delimiter is None:
@@ -164,31 +231,72 @@ def write_table(
 
 
 def _check_real_rows(draft: Path, delimiter: str | None, source: Table, n_real: int) -> None:
-    """Raise unless a file begins with the rows of `source`, where that is a file of its kind."""
+    """Raise unless a file begins with the rows of `source`: its cells, or else its values."""
     names = list(source.frame.columns)
-    if delimiter is None and source.arrow is not None:
+    if delimiter is None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         written = pq.ParquetFile(draft).read(names)
-        own = source.arrow
+        own = source.arrow or pa.Table.from_pandas(source.frame, preserve_index=False)
         wrong = [name for name in names if not _is_same(own[name], written[name][:n_real])]
-    elif delimiter is not None and source.cells is not None:
-        cells = _read_cells(draft, delimiter, delimiter, "utf-8")[0].iloc[:n_real]
-        same = [cells.iloc[:, at].equals(source.cells[name]) for at, name in enumerate(names)]
-        wrong = [name for name, is_same in zip(names, same, strict=True) if not is_same]
     else:
-        return
+        cells = _read_cells(draft, delimiter, delimiter, "utf-8")[0].iloc[:n_real]
+        wrong = [
+            name
+            for at, name in enumerate(names)
+            if not (
+                cells.iloc[:, at].equals(source.cells[name])
+                if source.cells is not None
+                else _stands_for(cells.iloc[:, at], source.frame[name])
+            )
+        ]
     if wrong:
         raise OSError(f"real rows would not be as they were read, in {', '.join(wrong)}")
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
-    """Raise unless a table can be written to `path`, before any long work."""
-    suffix = table_suffix(path)
-    if suffix in _EXCEL or path.suffix.lower() in _COMPRESSED:
-        raise TableFileError(
-            f"{path.suffix} files are read, not written: name {str(path)!r} .csv, .tsv or .parquet."
-        )
+def _stands_for(cells: pd.Series[Any], values: pd.Series[Any]) -> bool:
+    """Return whether the cells of a text file are read as `values`; the missing are empty."""
+    is_present = values.notna().to_numpy()
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object).infer_objects()
+    texts, present = cells[is_present].tolist(), values[is_present]
+    if (cells[~is_present] != "").any():
+        return False
+    if is_datetime64_any_dtype(present):
+        read = pd.Series(texts, index=present.index, dtype=object).astype(present.dtype)
+        return bool((read == present).all())
+    if is_numeric_dtype(present) and not is_bool_dtype(present):
+        parse = int if is_integer_dtype(present) else present.dtype.type
+        return list(map(parse, texts)) == present.tolist()
+    return texts == [f"{one:f}" if isinstance(one, Decimal) else str(one) for one in present]
+
+
+def _escaped(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text or name begins as a formula of a spreadsheet does."""
+    columns = {
+        _without_formula(name): column
+        if is_numeric_dtype(column) or is_datetime64_any_dtype(column)
+        else pd.Series(list(map(_without_formula, column)), index=frame.index, dtype=object)
+        for name, column in frame.items()
+    }
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _without_formula(value: Any) -> Any:
+    is_text = isinstance(value, str)
+    return (
+        f"'{value}" if is_text and _FORMULA.match(value) and not _SIGNED.fullmatch(value) else value
+    )
+
+
+def check_output(path: Path | None, *, overwrite: bool) -> None:
+    """Raise unless a table can be written to `path`, or to stdout, before any long work."""
+    if path is None:
+        if sys.stdout is None:  # closed, as by >&-
+            raise TableFileError("The standard output is closed. Name a file with --output.")
+        return
+    suffix = _known_suffix(path)
     check_destination(path, overwrite=overwrite)
     if suffix in _PARQUET:
         _require_pyarrow(path)
@@ -286,27 +394,13 @@ def _draft_of(target: Path) -> Path:
     return target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.tmp")
 
 
-def table_suffix(path: Path) -> str:
-    """Return the suffix that says how a table is written; what comes from stdin is CSV."""
-    suffix = ".csv" if path == STDIN else _without_compression(path).suffix.lower()
-    known = (*DELIMITERS, *_PARQUET, *_EXCEL)
-    if path.suffix.lower() in _COMPRESSED and suffix not in DELIMITERS:
-        raise TableFileError(
-            f"{str(path)!r}: what is compressed is to be text, such as .csv{path.suffix}."
-        )
+def _known_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    known = (*DELIMITERS, *_PARQUET)
     if suffix not in known:
         given = f"unknown suffix {path.suffix!r}" if suffix else "no suffix"
         raise TableFileError(f"{str(path)!r} has {given}; known are {', '.join(known)}.")
     return suffix
-
-
-def table_name(path: Path) -> str:
-    """Return the name of a table in a file, for titles."""
-    return "Table" if path == STDIN else _without_compression(path).stem
-
-
-def _without_compression(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED else path
 
 
 def _similar_file(path: Path) -> str:
@@ -319,12 +413,11 @@ def _similar_file(path: Path) -> str:
 
 
 def _read_cells(
-    path: Path, delimiter: str | None, usual: str | None, encoding: str
+    path: Path, delimiter: str | None, usual: str, encoding: str
 ) -> tuple[pd.DataFrame, str]:
     """Return every cell of a delimited text file as it stands there, and the delimiter.
 
-    Without a given delimiter, it is that of a first line ``sep=;``, as Excel writes and hides it,
-    or what is in the header most often if there is no `usual` one.
+    Without a given delimiter, it is that of a first line ``sep=;``, as Excel writes and hides it.
     """
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise TableFileError(f"A delimiter is one character, not {delimiter!r}.")
@@ -332,9 +425,9 @@ def _read_cells(
     if declared := _DELIMITER_LINE.match(content):
         delimiter = delimiter or declared[1]
         content, n_skipped = content[declared.end() :], 1
+    delimiter = delimiter or usual
     if not content.strip():
         raise TableFileError(f"{str(path)!r} is empty.")
-    delimiter = delimiter or usual or max("\t;,|", key=content.splitlines()[0].count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     try:
@@ -365,46 +458,37 @@ def _check_delimiter(header: list[str], delimiter: str, path: Path) -> None:
             )
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Return the content of a file, decompressed, or of stdin."""
-    if path == Path("stdin"):
-        return sys.stdin.buffer.read()
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        return gzip.decompress(path.read_bytes())
-    if suffix == ".zst":
-        with needs_extra("parquet", f"{str(path)!r} needs pyarrow: pip install pyarrow."):
-            import pyarrow as pa
-        with pa.input_stream(path, compression="zstd") as stream:
-            return bytes(stream.read())
-    return path.read_bytes()
-
-
 def _decode(path: Path, encoding: str) -> str:
     try:
-        content = _read_bytes(path)
+        content = path.read_bytes()
         codec = codecs.lookup(encoding).name
         # a byte order mark is dropped
         text = content.decode("utf-8-sig" if codec == "utf-8" else codec)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TableFileError(f"Cannot read {str(path)!r}: {reason}.") from error
+    except OSError as error:
+        raise TableFileError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        advice = _advice(content) or "Give its encoding, such as --encoding cp1252."
         raise TableFileError(
             f"{str(path)!r} is not {encoding}: line {line} holds the byte "
-            f"0x{content[error.start]:02x}. Give its encoding, such as --encoding cp1252."
+            f"0x{content[error.start]:02x}. {advice}"
         ) from error
     except (LookupError, ValueError) as error:  # none of text, such as hex
         raise TableFileError(f"There is no encoding {encoding!r} of text.") from error
     if re.search("[\ud800-\udfff]", text):
         raise TableFileError(f"{str(path)!r} holds halves of characters: it is not {encoding}.")
     if "\0" in text:
+        advice = "If it is text, give its encoding, such as --encoding utf-16."
         raise TableFileError(
-            f"{str(path)!r} holds NUL characters: it is not text in {encoding}. If it is text, "
-            "give its encoding, such as --encoding utf-16."
+            f"{str(path)!r} holds NUL characters: it is not text in {encoding}. "
+            f"{_advice(content) or advice}"
         )
     return text
+
+
+def _advice(content: bytes) -> str:
+    """Return what to do with a file that is of another kind, by how it begins; "" if unknown."""
+    return next((text for start, text in _BEGINNINGS.items() if content.startswith(start)), "")
 
 
 def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> None:
@@ -419,34 +503,6 @@ def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> Non
         lineterminator="\n",
         quoting=csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL,
     )
-
-
-def _read_excel(path: Path, missing: Collection[str], as_text: Collection[str]) -> Table:
-    """Read the first sheet."""
-    with needs_extra("excel", f"{str(path)!r} is an Excel file: pip install openpyxl."):
-        import openpyxl  # noqa: F401
-    try:
-        with pd.ExcelFile(path, engine="openpyxl") as file:
-            n_sheets = len(file.sheet_names)
-            frame = pd.read_excel(
-                file, header=None, keep_default_na=False, na_values=["", *missing]
-            )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TableFileError(f"{str(path)!r} cannot be read as Excel: {error}.") from error
-    if frame.empty:
-        raise TableFileError(f"{str(path)!r} is empty.")
-    names = ["" if pd.isna(name) else str(name) for name in frame.iloc[0]]
-    _check_shape(names, len(frame) - 1, path)
-    if n_sheets > 1:
-        warnings.warn(
-            f"only the first of the {n_sheets} sheets of {str(path)!r} is read",
-            UserWarning,
-            stacklevel=3,
-        )
-    frame = frame.iloc[1:].set_axis(names, axis=1).reset_index(drop=True).infer_objects()
-    for name in frame.columns[frame.columns.isin(list(as_text))]:
-        frame[name] = frame[name].astype(object).map(str, na_action="ignore")
-    return Table(frame)
 
 
 def _require_pyarrow(path: Path) -> None:
@@ -467,10 +523,10 @@ def _read_parquet(path: Path) -> Table:
             metadata = {k: v for k, v in table.schema.metadata.items() if k != b"pandas"}
             table = table.drop_columns(index).replace_schema_metadata(metadata)
         _check_shape(table.column_names, table.num_rows, path)
-        columns = {
-            name: table[name].to_pandas(types_mapper=_nullable if table[name].null_count else None)
-            for name in table.column_names
-        }
+        columns = {}
+        for name in table.column_names:
+            column = _without_decimals(table[name])
+            columns[name] = column.to_pandas(types_mapper=_nullable if column.null_count else None)
     except TableFileError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -483,6 +539,25 @@ def _read_parquet(path: Path) -> Table:
             stacklevel=3,
         )
     return Table(pd.DataFrame(columns), arrow=table)
+
+
+def _without_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return decimals as int64 or float64 where these are equal; no other numbers are learned."""
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(column.type):
+        return column
+    cells = column.to_pylist()
+    to_number, kind = (float, pa.float64()) if column.type.scale > 0 else (int, pa.int64())
+    numbers = [None if cell is None else to_number(cell) for cell in cells]
+    is_exact = all(
+        cell == (number if number is None else Decimal(str(number)))
+        for cell, number in zip(cells, numbers, strict=True)
+    )
+    try:
+        return pa.chunked_array([pa.array(numbers, kind)]) if is_exact else column
+    except (OverflowError, pa.ArrowInvalid):  # of more than 64 bits
+        return column
 
 
 def _nullable(kind: pa.DataType) -> Any:
@@ -501,6 +576,9 @@ def _arrow_like(column: pa.ChunkedArray, values: pd.Series[Any]) -> pa.Array:
     if pa.types.is_dictionary(kind):
         plain = pa.array(values.astype(object), kind.value_type, from_pandas=True)
         return plain.dictionary_encode().cast(kind)
+    if pa.types.is_decimal(kind):
+        cells = [None if pd.isna(cell) else Decimal(str(cell)) for cell in values]
+        return pa.array(cells, kind)
     has_nulls = column.null_count > 0 or not pa.types.is_floating(kind)
     return pa.array(values, kind, from_pandas=has_nulls)
 
@@ -622,6 +700,8 @@ def _numbers(cells: pd.Series[Any], missing: pd.Series[bool]) -> pd.Series[Any] 
         return None
     if not present.str.fullmatch(_INTEGER).all():
         return cells.mask(missing, "nan").astype(float)
+    if present.str.strip().str.len().max() > _LONGEST_INTEGER:
+        return None
     integers = [int(cell) for cell in present]
     largest = max(map(abs, integers))
     if not missing.any():

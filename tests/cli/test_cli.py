@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import json
+import io
 import os
 import signal
 import subprocess
@@ -18,8 +18,7 @@ import pytest
 from counterpoise import LLMOverSampler
 from counterpoise.cli._commands import resample
 from counterpoise.cli._options import check_column, parse_relation
-from counterpoise.cli._terminal import _in_options
-from counterpoise.columns import Schema
+from counterpoise.cli._terminal import _in_options, _keep_numbers_of_streams
 from counterpoise.columns._frames import with_rows
 from counterpoise.columns._unlearned import unlearned_columns
 from counterpoise.constraints import (
@@ -70,42 +69,6 @@ def test_sums_up_on_standard_error(shell: Shell, table: str) -> None:
     ]
 
 
-def test_summary_fits_a_screen(shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "a_column_with_a_name_that_is_as_long_as_those_of_some_surveys"
-    found = [
-        Relation(Formula(name, "a + b"), "formula", (name, "a", "b"), 90, -9, at, (1,), not at)
-        for at in (0, 2)
-        for _ in range(20)
-    ]
-    ids = unlearned_columns(
-        pd.DataFrame({f"{name}_{at}": range(9) for at in range(10)}),
-        id_columns=[f"{name}_{at}" for at in range(9)],
-    )
-    monkeypatch.setattr(CopyingSampler, "relations_", found, raising=False)
-    monkeypatch.setattr(CopyingSampler, "unlearned_columns_", ids, raising=False)
-    _, _, err = shell("resample", table, "--target", "left", "-o", "out.csv")
-    lines = err.splitlines()
-    assert len(lines) <= 24
-    assert max(map(len, lines)) <= 80
-
-
-def test_json_says_what_was_done(shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    schema = Schema.infer(pd.DataFrame({"fee": [1.5, 2.0]}))
-    monkeypatch.setattr(CopyingSampler, "schema_", schema, raising=False)
-    monkeypatch.setattr(CopyingSampler, "unlearned_columns_", [], raising=False)
-    code, out, _ = shell("resample", table, "--target", "left", "-o", "out.csv", "--json")
-    record = json.loads(out)
-    assert code == 0
-    assert record["classes"] == [
-        {"name": "no", "n_real": 3, "n_synthetic": 0},
-        {"name": "yes", "n_real": 1, "n_synthetic": 2},
-    ]
-    assert record["timings"]["training_s"] == 1.5
-    code, out, err = shell("resample", table, "--target", "left", "--json")
-    assert (code, out) == (2, "")
-    assert "--output" in err
-
-
 def test_quiet_says_nothing(shell: Shell, table: str) -> None:
     code, _, err = shell("resample", table, "--target", "left", "-o", "out.csv", "--quiet")
     assert (code, err) == (0, "")
@@ -123,6 +86,31 @@ def test_synthetic_rows_can_be_marked(shell: Shell, table: str) -> None:
     _, out, _ = shell("resample", table, "--target", "left", "--mark-synthetic", "made up")
     marks = [line.rsplit(",")[-1] for line in out.splitlines()]
     assert marks == ["made up", *["False"] * 4, *["True"] * 2]
+
+
+def test_teacher_probability_is_a_column_by_the_columns_that_are_learned(shell: Shell) -> None:
+    rows = [f"{i},{i % 7},{'yes' if i % 7 > 4 else 'no'}" for i in range(60)]
+    table = shell.write("t.csv", "\n".join(["row,fee,left", *rows]) + "\n")
+    command = ["resample", table, "--target", "left", "--seed", "0", "-o"]
+    assert shell(*command, "both.csv", "--teacher-probability", "p", "--quiet")[0] == 0
+    both = pd.read_csv(shell.folder / "both.csv")
+    assert list(both) == ["row", "fee", "left", "p"]
+    is_yes = (both["left"] == "yes").to_numpy()
+    assert both["p"].between(0, 1).all()
+    assert both["p"][is_yes].min() > both["p"][~is_yes].max(), "fee tells them apart"
+    only = [*command, "some.csv", "--teacher-probability", "p", "--only-synthetic", "--quiet"]
+    assert shell(*only)[0] == 0
+    some = pd.read_csv(shell.folder / "some.csv")
+    assert some["p"].tolist() == both["p"].iloc[60:].tolist()
+
+
+def test_a_column_of_probabilities_needs_a_name_of_its_own(shell: Shell) -> None:
+    table = shell.write("t.csv", "x,y\n1,no\n2,no\n3,yes\n")
+    command = ["resample", table, "--target", "y", "--teacher-probability"]
+    for more in (["x"], ["y"], ["p", "--mark-synthetic", "p"]):
+        code, _, err = shell(*command, *more)
+        assert (code, "already has a column" in err) == (2, True)
+    assert shell.samplers == []
 
 
 def test_synthetic_rows_alone(shell: Shell, table: str) -> None:
@@ -300,7 +288,7 @@ def test_relation_of_columns_with_odd_names(shell: Shell) -> None:
     ]
 
 
-def test_summary_has_a_line_for_each_of_few_relations(
+def test_summary_has_a_line_for_each_relation_up_to_ten(
     shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def relation(at: int, **values: Any) -> Relation:
@@ -320,9 +308,9 @@ def test_summary_has_a_line_for_each_of_few_relations(
         "  x0 = a + b (90 rows)",
         "  x1 = a + b (90 rows)",
     ]
-    assert lines[5:] == [
-        "  x4 = a + b (90 rows)",
-        "  and 7 more; --report shows all",
+    assert lines[10:] == [
+        "  x9 = a + b (90 rows)",
+        "  and 2 more; --report shows all",
         "relations that nearly all real rows satisfy, not kept (rows count from 0):",
         "  x12 = a + b, but for 2 of 92 rows (rows 4, 17)",
         "  x13 = a + b, but for 5 of 95 rows (rows 1, 2, 3, ...)",
@@ -360,7 +348,7 @@ def test_help_shows_what_most_need_and_help_all_every_option(shell: Shell) -> No
     options = resample.params[1:]
     assert all(every.intersection(option.opts) for option in options)
     n_shown = sum(bool(some.intersection(option.opts)) for option in options)
-    assert 20 <= n_shown <= 26
+    assert 20 <= n_shown <= 25
     assert some & {"--target", "--model", "--help-all"} == {"--target", "--model", "--help-all"}
     assert not some & {"--delimiter", "--debug", "--checkpoint-dir"}
 
@@ -480,7 +468,7 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "Left"], "Did you mean 'left'?"),
         (["table.csv", "--target", "left", "-o", "folder/out.csv"], "There is no folder"),
         (["table.csv", "--target", "left", "-o", "there.csv"], "--force"),
-        (["table.csv", "--target", "left", "-o", "out.xlsx"], "files are read, not written"),
+        (["table.csv", "--target", "left", "-o", "out.xlsx"], "unknown suffix"),
         (["table.csv", "--target", "fee"], "missing in 1 of 4 rows"),
         (["same.csv", "--target", "y"], "nothing to balance"),
         (["alone.csv", "--target", "y"], "no other column"),
@@ -529,9 +517,17 @@ def test_unknown_column(name: str, hint: str) -> None:
         (["table.csv", "--target", "left", "--drop-relation", "plam"], "Did you mean 'plan'?"),
         (["table.csv", "--target", "left", "--relations", "on"], "'auto', 'off'"),
         (["table.csv", "--target", "left", "--provenance", "there.csv"], "exists already"),
-        (["table.csv", "--target", "left", "--provenance", "a.doc"], "a.doc"),
+        (["table.csv", "--target", "left", "--provenance", "a.txt"], "a.txt"),
         (["table.csv", "--target", "left", "--save", "new", "--no-copies"], "--save-rows"),
         (["table.csv", "--target", "left", "--save-rows"], "there is no --save"),
+        (["table.csv", "--target", "left", "--save", "new", "--recipe", "taptap"], "XGBoost"),
+        (
+            [
+                *("table.csv", "--target", "left", "--save", "new", "--recipe", "great"),
+                *("--set", "recipe.serialization=text", "--set", "recipe.decoding=free"),
+            ],
+            "without a grammar",
+        ),
         (["table.csv", "table.csv", "--target", "left"], "unexpected extra argument"),
     ],
 )
@@ -600,6 +596,61 @@ def test_interrupt_is_code_130_and_leaves_nothing(
     code, out, err = shell("resample", table, "--target", "left", "-o", "out.csv")
     assert (code, out, err) == (130, "", "counterpoise: interrupted\n")
     assert shell.names == ["table.csv"]
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [Full(), None])
+def test_what_cannot_be_said_ends_no_work(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None
+) -> None:
+    def warn(self: CopyingSampler, X: pd.DataFrame, y: pd.Series[Any]) -> Any:
+        warnings.warn("a class is small", UserWarning, stacklevel=1)
+        return fit_resample(self, X, y)
+
+    fit_resample = CopyingSampler.fit_resample
+    monkeypatch.setattr(CopyingSampler, "fit_resample", warn)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert shell("resample", table, "--target", "left", "-o", "out.csv")[0] == 0
+    assert "out.csv" in shell.names
+    assert shell("resample", table, "--target", "nowhere")[0] == 2
+
+
+def test_output_to_nowhere_is_refused_before_training(
+    shell: Shell, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)  # as after >&-
+        code, _, err = shell("resample", table, "--target", "left")
+    assert (code, shell.samplers) == (2, [])
+    assert "The standard output is closed" in err
+    monkeypatch.setattr(sys, "stdout", Full())
+    code, _, err = shell("resample", table, "--target", "left")
+    assert code == 1
+    assert "Cannot write to standard output: No space left on device." in err
+
+
+def test_very_long_messages_are_cut(shell: Shell, table: str) -> None:
+    _, _, err = shell("resample", table, "--target", "left", "--type", f"{'x' * 10_000}=text")
+    assert err.startswith("counterpoise: error: The table has no column 'xxx")
+    assert len(err) < 3000
+
+
+def test_a_closed_stream_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def stat_of(number: int) -> None:
+        if number == 2:
+            raise OSError(9, "Bad file descriptor")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("counterpoise.cli._terminal.os.fstat", stat_of)
+        patch.setattr("counterpoise.cli._terminal.os.open", lambda path, _: opened.append(path))
+        _keep_numbers_of_streams()
+    assert opened == [os.devnull]
 
 
 def test_warnings_are_one_line_and_chatter_is_dropped(

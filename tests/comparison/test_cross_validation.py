@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline
 
 from benchmarks._samplers import make_sampler
 from counterpoise import compare
-from counterpoise.comparison._cross_validation import Strategy, cross_validate, resample_with
+from counterpoise.comparison._cross_validation import (
+    BEST_KIND,
+    DISTILLED,
+    SOFT_LABELS,
+    TEACHER,
+    Strategy,
+    cross_validate,
+    default_strategies,
+    resample_with,
+)
+from counterpoise.distillation import Teacher
 from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
 from tests.small_models import QUICK
@@ -49,6 +62,71 @@ def test_over_sampling_sees_training_rows_only_and_a_seed_of_its_own() -> None:
     assert len({seed for _, seed in spy.calls}) == len(spy.calls)
     assert cv.n_splits == n_splits
     assert cv.test_to_train == pytest.approx(0.5)
+
+
+class KindSpy(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A kind of a teacher that remembers the rows of each of its trainings."""
+
+    trained: ClassVar[list[frozenset[int]]] = []
+
+    def fit(self, X: pd.DataFrame, y: Any) -> KindSpy:
+        self.rows_ = frozenset(X["row"])
+        self.trained.append(self.rows_)
+        self.model_ = GaussianNB().fit(X[["a", "b"]], y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> Any:
+        return self.model_.predict_proba(X[["a", "b"]])
+
+
+def test_a_teacher_sees_the_rows_only_that_its_classifier_is_trained_on() -> None:
+    X, y = noise(0)
+    X["row"] = np.arange(len(X))
+    KindSpy.trained.clear()
+    parts: list[frozenset[int]] = []
+
+    def learn(model: Any, teacher: Teacher, rows: Any, seed: int) -> Any:
+        parts.append(frozenset(rows[0]["row"]))
+        assert len(teacher.out_of_fold_) == len(rows[1])
+        return model.fit(*rows)
+
+    strategies = [Strategy("nothing"), *(Strategy(name, learn=learn) for name in "ab")]
+    two = {"one": GaussianNB(), "other": GaussianNB(var_smoothing=0.1)}
+    teacher = Teacher(Pipeline([("spy", KindSpy())]), id_columns=None, n_folds=2)
+    cv = cross_validate(X, y, strategies, two, **SETTINGS, teacher=teacher)
+    assert not cv.failures
+    n_splits, n_parts = 6, 3
+    assert len(KindSpy.trained) == n_splits * n_parts * 2, "one teacher for all strategies"
+    fitted_on = [one | other for one, other in zip(*[iter(KindSpy.trained)] * 2, strict=True)]
+    assert len(parts) == n_splits * n_parts * 4
+    for at in range(n_splits):
+        own = fitted_on[n_parts * at : n_parts * (at + 1)]
+        assert own[0] == own[1] | own[2], "the inner folds are of the training rows"
+        assert {*parts[12 * at : 12 * (at + 1)]} == {*own}
+
+
+def test_strategies_of_a_teacher_and_the_best_of_its_kinds() -> None:
+    X, y = noise(0)
+    teacher = Teacher([GaussianNB(), LogisticRegression()], n_folds=2)
+    strategies = default_strategies({}, teacher)
+    assert [one.name for one in strategies[4:]] == [BEST_KIND, SOFT_LABELS, DISTILLED, TEACHER]
+    assert BEST_KIND not in [one.name for one in default_strategies({}, Teacher(GaussianNB()))]
+    one, other = (
+        cross_validate(X, y, strategies, BAYES, **SETTINGS, teacher=teacher) for _ in "12"
+    )
+    assert not one.failures
+    pd.testing.assert_frame_equal(
+        one.runs.drop(columns="seconds"), other.runs.drop(columns="seconds")
+    )
+    assert sum(one.best_kinds.values()) == 6
+    assert set(one.best_kinds) <= {"GaussianNB", "LogisticRegression"}
+    plain = one.table("bayes", "mean_probability")
+    # none of them changes the shares of the classes: 20 % are rare
+    assert plain[[BEST_KIND, SOFT_LABELS, DISTILLED, TEACHER]].mean().to_numpy() == pytest.approx(
+        np.full(4, 0.2), abs=0.05
+    )
+    assert set(one.examples) == {"random over-sampling", "SMOTENC"}, "they add no row to the table"
 
 
 def test_rows_are_balanced_once_for_all_classifiers() -> None:
@@ -142,7 +220,7 @@ def test_doing_nothing_comes_first_and_must_work() -> None:
 def test_columns_without_a_value_in_a_fold_or_anywhere() -> None:
     X, y = noise(0)
     X = X.assign(once=[5.0] + [np.nan] * (len(X) - 1), never=np.nan, nothing=None)
-    found = compare(X, y, sampler=make_sampler(**QUICK), n_folds=2, n_repeats=1)
+    found = compare(X, y, sampler=make_sampler(**QUICK), teacher=None, n_folds=2, n_repeats=1)
     cv = found.cross_validation
     assert cv.runs["pr_auc"].notna().all()
     assert not [warning for warning in cv.warnings if "fail" in warning]

@@ -12,8 +12,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from counterpoise.comparison._cross_validation import (
+    BEST_KIND,
+    DISTILLED,
+    SOFT_LABELS,
+    TEACHER,
     CrossValidation,
     Strategy,
     cross_validate,
@@ -22,6 +27,7 @@ from counterpoise.comparison._cross_validation import (
 )
 from counterpoise.comparison._scores import Costs, corrected_interval, corrected_p_value
 from counterpoise.comparison._verdict import decide, reach_verdict
+from counterpoise.distillation import Teacher
 from counterpoise.report._summary import StrategyResult
 from tests.comparison.known_truths import missing_variety, noise
 from tests.doubles import RecombiningSampler
@@ -233,3 +239,74 @@ def test_multiclass_is_one_class_against_the_rest() -> None:
     cv = cross_validate(X, y, strategies, {"bayes": GaussianNB()}, **settings)
     assert (cv.positive, cv.n_positive) == ("c", 30)
     assert "class 'c' against the rest" in reach_verdict(cv).method
+
+
+def with_a_teacher(X: Any, y: Any, teacher: Any, classifier: Any) -> CrossValidation:
+    teacher = Teacher(teacher, n_folds=3)
+    strategies = [one for one in default_strategies({}, teacher) if one.name != "class weights"]
+    settings = {"n_folds": 5, "n_repeats": 1, "n_inner_folds": 2, "teacher": teacher}
+    return cross_validate(X, pd.Series(y), strategies, {"own": classifier}, **settings)
+
+
+def rows_of(truth: Any, n_rows: int = 600) -> tuple[pd.DataFrame, Any]:
+    """Rows whose class is rare, and drawn with the log-odds that `truth` gives."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 4)), columns=list("abcd"))
+    likely = rng.random(n_rows) < 1 / (1 + np.exp(-truth(X)))
+    return X, np.where(likely, "rare", "usual")
+
+
+def test_another_kind_of_classifier_is_the_verdict_where_it_gains_most() -> None:
+    # no line tells the classes apart, and a tree does
+    X, y = rows_of(lambda X: np.where((X["a"] > 0.3) == (X["b"] > 0.3), -4, 1))
+    kinds = [RandomForestClassifier(30, min_samples_leaf=3, random_state=0), GaussianNB()]
+    verdict = reach_verdict(with_a_teacher(X, y, kinds, LogisticRegression()))
+    assert (verdict.decision, verdict.strategy) == ("use", BEST_KIND)
+    assert verdict.sentence.startswith(
+        "Use another kind of classifier, RandomForestClassifier, which gains more than any "
+        "resampling: PR-AUC of 0."
+    )
+    (said,) = [reason for reason in verdict.reasons if reason.startswith("Of the kinds")]
+    assert "RandomForestClassifier ranks best in 5 of 5 splits" in said
+    assert "the best resampling, " in said
+
+
+def test_soft_labels_are_the_verdict_where_the_classifier_can_learn_from_them() -> None:
+    # the truth is logistic: a tree by itself learns single rows by heart
+    X, y = rows_of(lambda X: 1.5 * X["a"] - X["b"] + X["c"] - 2)
+    tree = DecisionTreeClassifier(random_state=0)
+    cv = with_a_teacher(X, y, LogisticRegression(), tree)
+    verdict = reach_verdict(cv)
+    assert verdict.decision == "use"
+    assert verdict.strategy in (SOFT_LABELS, DISTILLED, TEACHER)
+    gains = {result.name: result.difference or 0.0 for result in verdict.results["own"]}
+    assert gains[SOFT_LABELS] > 0.1
+    assert gains[TEACHER] > 0.1
+    assert max(gains["random over-sampling"], gains["SMOTENC"]) < 0.5 * gains[TEACHER]
+
+
+def test_noise_is_not_worth_a_teacher() -> None:
+    X, y = noise(1)
+    kinds = [DecisionTreeClassifier(max_depth=3), GaussianNB()]
+    assert reach_verdict(with_a_teacher(X, y, kinds, GaussianNB())).decision != "use"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        (SOFT_LABELS, "Use soft labels, counterpoise.DistilledClassifier(classifier, n_synth"),
+        (DISTILLED, "Use distilled, counterpoise.DistilledClassifier(classifier): PR-AUC"),
+        (TEACHER, "Use the teacher itself, counterpoise.distillation.Teacher(): PR-AUC"),
+    ],
+)
+def test_the_sentence_says_what_to_fit(strategy: str, said: str) -> None:
+    X, y = rows_of(lambda X: 1.5 * X["a"] - X["b"] + X["c"] - 2)
+    teacher = Teacher(LogisticRegression(), n_folds=2)
+    own = {one.name: one for one in default_strategies({}, teacher)}
+    settings = {"n_folds": 5, "n_repeats": 1, "n_inner_folds": 2, "teacher": teacher}
+    tree = {"tree": DecisionTreeClassifier(random_state=0)}
+    strategies = [Strategy("nothing"), own[strategy]]
+    verdict = reach_verdict(cross_validate(X, pd.Series(y), strategies, tree, **settings))
+    assert verdict.sentence.startswith(said)
+    (told,) = [text for text in verdict.reasons if text.startswith("Probabilities:")]
+    assert "RecalibratedClassifier" not in told, "there is no sampler to wrap"

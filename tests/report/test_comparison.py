@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
 
 import counterpoise
 from counterpoise.cli import main
@@ -32,7 +34,13 @@ from tests.doubles import RecombiningSampler
 def comparison() -> Comparison:
     X, y = noise(0, n_rows=120, n_rare=36)
     return counterpoise.compare(
-        X, y, sampler=RecombiningSampler(), classifiers=GaussianNB(), n_folds=2, n_repeats=1
+        X,
+        y,
+        sampler=RecombiningSampler(),
+        classifiers=GaussianNB(),
+        teacher=[GaussianNB(), LogisticRegression()],
+        n_folds=2,
+        n_repeats=1,
     )
 
 
@@ -44,13 +52,17 @@ def test_report_shows_the_verdict_and_the_rows_of_the_first_split(comparison: Co
     assert all(len(repr(one)) < 500 for one in (comparison, *parts))  # as notebooks show them
     assert comparison.verdict.sentence in repr(comparison)
     assert "24 of the class 'rare'" in repr(comparison.report)
-    assert "SMOTENC, counterpoise with GaussianNB on 2 splits" in repr(comparison.cross_validation)
+    assert "teacher, counterpoise with GaussianNB on 2 splits" in repr(comparison.cross_validation)
     assert set(comparison.verdict.results) == {"GaussianNB"}
     assert [result.name for result in comparison.verdict.results["GaussianNB"]] == [
         "nothing",
         "class weights",
         "random over-sampling",
         "SMOTENC",
+        "best single kind",
+        "soft labels",
+        "distilled",
+        "teacher",
         "counterpoise",
     ]
     (section,) = summary.sections
@@ -89,7 +101,7 @@ def test_both_recipes_are_tried_by_default(made: list[dict[str, Any]]) -> None:
     X, y = noise(0, n_rows=120, n_rare=36)
     types = {"c": "categorical"}
     found = counterpoise.compare(
-        X, y, column_types=types, classifiers=GaussianNB(), n_folds=2, n_repeats=1
+        X, y, column_types=types, classifiers=GaussianNB(), teacher=None, n_folds=2, n_repeats=1
     )
     assert [(asked["recipe"], asked["column_types"]) for asked in made] == [
         ("counterpoise", types),
@@ -130,7 +142,7 @@ def test_report_shows_the_rows_of_a_sampler_that_generated_some() -> None:
     X, y = noise(0, n_rows=120, n_rare=36)
     samplers = {"broken": FailingSampler(), "mixed": RecombiningSampler()}
     found = counterpoise.compare(
-        X, y, sampler=samplers, classifiers=GaussianNB(), n_folds=2, n_repeats=1
+        X, y, sampler=samplers, classifiers=GaussianNB(), teacher=None, n_folds=2, n_repeats=1
     )
     assert "those of mixed in the first" in found.report.summary.notes[0]
     assert "broken is left out because it failed: RuntimeError: no luck" in found.verdict.reasons
@@ -158,7 +170,13 @@ def test_constraints_of_the_sampler_hold(small_compact: None) -> None:
         constraints=[Range("b", 0.0, 0.5), Inequality("a", "<=", "d")],
     )
     found = counterpoise.compare(
-        X, y, sampler=sampler, classifiers="logistic-regression", n_folds=2, n_repeats=1
+        X,
+        y,
+        sampler=sampler,
+        classifiers="logistic-regression",
+        teacher=None,
+        n_folds=2,
+        n_repeats=1,
     )
     assert found.cross_validation.failures == {}
     _, (synthetic, _), _ = found.cross_validation.examples["counterpoise"]
@@ -176,7 +194,13 @@ def test_relations_of_the_rows_are_listed_that_no_sampler_kept() -> None:
     X["d"] = (X["a"] + 2 * X["b"].round(2)).round(2)
     X["b"] = X["b"].round(2)
     found = counterpoise.compare(
-        X, y, sampler=RecombiningSampler(), classifiers=GaussianNB(), n_folds=2, n_repeats=1
+        X,
+        y,
+        sampler=RecombiningSampler(),
+        classifiers=GaussianNB(),
+        teacher=None,
+        n_folds=2,
+        n_repeats=1,
     )
     (relation,) = [one for one in found.report.summary.relations if one.kind == "formula"]
     assert (relation.status, relation.real) == ("not kept", 1)
@@ -205,6 +229,7 @@ def test_constraints_that_cannot_be_met_are_refused_before_any_training(
         ({"classifiers": "forest"}, "classifier must be one of .*got 'forest'"),
         ({"classifiers": [GaussianNB(), GaussianNB()]}, "are called GaussianNB: give a mapping"),
         ({"classifiers": []}, "at least one classifier"),
+        ({"teacher": "forest"}, "teacher must be 'auto' or classifiers"),
         ({"score": "cost"}, "needs costs"),
         ({"score": "accuracy"}, "score must be one of"),
         ({"cost_fn": 3.0}, "give both cost_fn and cost_fp"),
@@ -233,7 +258,17 @@ def test_command_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[s
     X.assign(kind=y).to_csv(table, index=False)
     page, record = tmp_path / "page.html", tmp_path / "record.json"
     command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
-    command += ["--folds", "2", "--repeats", "1", "--cost-fn", "20", "--cost-fp", "1"]
+    command += [
+        "--no-teacher",
+        "--folds",
+        "2",
+        "--repeats",
+        "1",
+        "--cost-fn",
+        "20",
+        "--cost-fp",
+        "1",
+    ]
     assert main([*command, "--report", str(page), "--report", str(record)]) == 0
     said = capsys.readouterr()
     found = json.loads(record.read_text(encoding="utf-8"))
@@ -254,7 +289,16 @@ def test_command_passes_settings_and_constraints_to_both_recipes_or_the_one_name
     table = tmp_path / "noise.csv"
     X.assign(kind=y).to_csv(table, index=False)
     command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
-    command += ["--folds", "2", "--repeats", "1", "--quiet", "--set", "recipe.temperature=0.7"]
+    command += [
+        "--no-teacher",
+        "--folds",
+        "2",
+        "--repeats",
+        "1",
+        "--quiet",
+        "--set",
+        "recipe.temperature=0.7",
+    ]
     command += ["--range", "b=0..0.5", "--relations", "off"]
     assert main(command) == 0
     assert [asked["recipe"] for asked in made] == [
@@ -269,6 +313,7 @@ def test_command_passes_settings_and_constraints_to_both_recipes_or_the_one_name
     said = capsys.readouterr().out
     assert "\nranking (clear cases) " in said
     assert "\ncounterpoise" not in said
+    assert "\nteacher " not in said
 
 
 def test_command_refuses_before_any_training(
@@ -302,17 +347,18 @@ def test_no_strategy_and_no_classifier_gets_identifiers() -> None:
     X, y = noise(0, n_rows=120, n_rare=36)
     order = y.sort_values().index
     X, y = X.loc[order].reset_index(drop=True), y.loc[order].reset_index(drop=True)
+    options: dict[str, Any] = {
+        "classifiers": "logistic-regression",
+        "teacher": DecisionTreeClassifier(),
+    }
+    options |= {"n_folds": 2, "n_repeats": 1}
     found = counterpoise.compare(
         X.assign(row=range(120)),  # tells the classes apart
         y,
         sampler=ColumnSpy(),
-        classifiers="random-forest",
-        n_folds=2,
-        n_repeats=1,
+        **options,
     )
-    expected = counterpoise.compare(
-        X, y, sampler=RecombiningSampler(), classifiers="random-forest", n_folds=2, n_repeats=1
-    )
+    expected = counterpoise.compare(X, y, sampler=RecombiningSampler(), **options)
     assert ColumnSpy.seen == {tuple(X)}
     pd.testing.assert_frame_equal(
         found.cross_validation.runs.drop(columns="seconds"),

@@ -322,7 +322,7 @@ file_options = grouped(
         "--delimiter",
         cls=RareOption,
         metavar="CHARACTER",
-        help="What separates the cells of a text file. [default: a comma in .csv, a tab in .tsv]",
+        help="What separates the cells of a text file, if not a comma in .csv and a tab in .tsv.",
     ),
     click.option(
         "--encoding",
@@ -431,6 +431,13 @@ output_option = click.option(
 )
 report_option = repeatable(
     "--report", "reports", "FILE", "Write a report: .html (a single file), .md or .json.", PATH
+)
+escape_option = click.option(
+    "--escape-formulas",
+    cls=RareOption,
+    is_flag=True,
+    help="In .csv and .tsv, put an apostrophe before text that a spreadsheet would compute, as it "
+    "begins with =, +, - or @; in real rows too.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 seed_option = parameter_option(

@@ -30,6 +30,8 @@ _ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
+_MAX_PART = 1000  # characters at the beginning, and at the end, of a long message
+
 # a user of ours could not act on the warnings of these packages
 _IGNORED_PACKAGES = ("accelerate", "gguf", "huggingface_hub", "peft", "torch", "transformers")
 
@@ -38,6 +40,7 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; a failure is one line on stderr."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    _keep_numbers_of_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a class name in another locale
     flags = _flags(group.commands.get(arguments[0]) if arguments else None)
@@ -71,6 +74,15 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         say(f"counterpoise: error: {_in_options(message, flags)}")
         return code
     return 0
+
+
+def _keep_numbers_of_streams() -> None:
+    """Open nothing in the place of a closed stream, or what is meant for it goes to our files."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 class _Ended(BaseException):
@@ -108,9 +120,10 @@ def _unwinding_on_signals() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Write a line for people, to stderr."""
-    sys.stderr.write(f"{printable(text)}\n")
-    sys.stderr.flush()
+    """Write a line for people, to stderr; one that cannot be shown ends no work."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, or none at all
+        sys.stderr.write(f"{printable(text)}\n")
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:
@@ -146,6 +159,8 @@ def _describe(error: Exception) -> tuple[int, str]:
         return 2, message
     if isinstance(error, CounterpoiseError):
         return 1, message
+    if isinstance(error, OSError) and error.strerror:
+        return 1, f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
     is_out_of_memory = isinstance(error, MemoryError) or "DefaultCPUAllocator" in message
     if is_out_of_memory or type(error).__name__ == "OutOfMemoryError":
         return 1, (
@@ -162,7 +177,7 @@ def _flags(command: click.Command | None) -> dict[str, str]:
 
 
 def _in_options(message: str, flags: Mapping[str, str]) -> str:
-    """Return a message on one line, with options in place of Python's parameters.
+    """Return a message on one line, not too long, with options in place of Python's parameters.
 
     >>> _in_options("model='x' is no model; with Recipe(train_on='all')", {"model": "--model"})
     '--model x is no model; with --set recipe.train_on=all'
@@ -173,6 +188,8 @@ def _in_options(message: str, flags: Mapping[str, str]) -> str:
         text = re.sub(rf"(?<!['`\w.-]){name}=('?)([\w./:-]+)\1", rf"{flag} \2", text)
         if "_" in name:  # others are words too
             text = re.sub(rf"(?<!['`\w.-]){name}(?!['`\w])", flag, text)
+    if len(text) > 3 * _MAX_PART:  # of a very long cell
+        text = f"{text[:_MAX_PART]} ... {text[-_MAX_PART:]}"
     return text
 
 

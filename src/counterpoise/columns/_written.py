@@ -106,6 +106,7 @@ _EXAMPLE = re.compile(r"(\D*)1(\D?)234(?:([.,])(0*)([0-9]*))?(\D*)")
 _LONGEST_CURRENCY: Final = 4  # characters before a number, as in CA$
 _LONGEST_UNIT: Final = 12  # characters after it
 _MOST_DIGITS: Final = 18
+_MOST_READ: Final = 1000  # digits; Python itself reads 4,300 at most
 
 Affixes = tuple[str, str]
 """What stands before and after the digits of a number."""
@@ -210,7 +211,12 @@ class NumberNotation:
                 continue
             digits = digits.replace(self.thousands, "") if self.thousands else digits
             whole, _, fraction = digits.partition(self.decimal or ".")
-            if (whole + fraction).isdecimal() and (whole + fraction).isascii():
+            n_digits = len(whole) + len(fraction)
+            if (
+                n_digits <= _MOST_READ
+                and (whole + fraction).isdecimal()
+                and (whole + fraction).isascii()
+            ):
                 return sign * int(whole + fraction), len(fraction)
         return None
 

@@ -28,6 +28,7 @@ from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.constraints import Relation
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
+from counterpoise.distillation import Teacher, _kinds
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, summarize
 from counterpoise.report._relations import found_relations
@@ -69,6 +70,7 @@ def compare(
     *,
     sampler: Any = None,
     classifiers: str | Any | Sequence[str] | Mapping[str, Any] = "hist-gradient-boosting",
+    teacher: Any = "auto",
     positive: Any = None,
     n_folds: int = 5,
     n_repeats: int = 2,
@@ -84,9 +86,9 @@ def compare(
 ) -> Comparison:
     """Find out whether balancing a table helps, and by which strategy.
 
-    Doing nothing, class weights, random over-sampling, SMOTENC and the language model with both
-    recipes of our own are scored on the same splits of repeated stratified cross-validation. For
-    each, the threshold is tuned out of fold.
+    Doing nothing, class weights, random over-sampling, SMOTENC, the probabilities of a teacher (see
+    `teacher`) and the language model with both recipes of our own are scored on the same splits of
+    repeated stratified cross-validation. For each, the threshold is tuned out of fold.
 
     Parameters
     ----------
@@ -106,6 +108,13 @@ def compare(
         ``"xgboost"``.
 
         Or any scikit-learn classifier, several of these, or a mapping of names to these.
+    teacher : "auto", classifier, sequence of classifiers, Teacher or None, default="auto"
+        As for `DistilledClassifier`; fitted in every training fold. With it, four more strategies
+        are scored: ``"best single kind"``, the one of its kinds of classifiers that ranks best out
+        of fold, instead of your classifier; ``"soft labels"``, your classifier on the real rows
+        with the teacher's probabilities, and ``"distilled"``, on synthetic rows besides, as
+        `DistilledClassifier` trains it; and the ``"teacher"`` itself. None leaves them out. A
+        teacher is fitted in seconds on a few thousand rows, and in minutes on many.
     positive : object, default=None
         The class that is scored against the rest; the smallest by default.
     n_folds : int, default=5
@@ -162,7 +171,7 @@ def compare(
     >>> X = pd.DataFrame({"a": rng.normal(size=80), "b": rng.choice(["x", "y"], 80)})
     >>> y = pd.Series(["stays"] * 60 + ["leaves"] * 20)
     >>> found = compare(
-    ...     X, y, sampler=RandomOverSampler(), classifiers="logistic-regression", n_folds=2
+    ...     X, y, sampler=RandomOverSampler(), classifiers="logistic-regression", teacher=None
     ... )
     >>> found.verdict.decision  # the features are noise
     "can't tell"
@@ -189,6 +198,11 @@ def compare(
         )
     costs = None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp)
     choose_score(score, has_costs=costs is not None)  # raises before the long work
+    if teacher is not None and not isinstance(teacher, Teacher):
+        teacher = Teacher(teacher)
+    if teacher is not None:  # the columns to leave out are left out already
+        teacher = clone(teacher).set_params(id_columns=None)
+        _kinds(teacher.classifiers)  # raises before the long work
     for name, number, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
         if number % 1 or number < least:
             raise ValueError(f"{name} must be a whole number, {least} or more; got {number!r}")
@@ -198,11 +212,12 @@ def compare(
     cv = cross_validate(
         frame,
         labels,
-        default_strategies(tried),
+        default_strategies(tried, teacher),
         _by_name(classifiers),
         positive=positive,
         n_folds=n_folds,
         n_repeats=n_repeats,
+        teacher=teacher,
         costs=costs,
         max_time=max_time,
         random_state=random_state,

@@ -1,17 +1,19 @@
 """The strategies, and their repeated stratified cross-validation on the same splits of one table.
 
-Over-samplers, encoders and thresholds see training rows only. For every strategy alike, the
-threshold is tuned out of fold: the training part of every inner fold is over-sampled by itself, so
-no synthetic row comes from a row that it helps to score. There is no cheaper way that is right for
-a generator that was trained on all rows.
+Over-samplers, teachers, encoders and thresholds see training rows only. For every strategy alike,
+the threshold is tuned out of fold: the training part of every inner fold is over-sampled by itself,
+so no synthetic row comes from a row that it helps to score. There is no cheaper way that is right
+for a generator, or a teacher, that was trained on all rows.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,16 +27,25 @@ from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
 from counterpoise._progress import Progress
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, seeded
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._scores import Costs, best_threshold, scores
 from counterpoise.comparison._smotenc import TableSMOTENC
+from counterpoise.distillation import DistilledClassifier, Teacher, kind_name
 
 NOTHING = "nothing"
 """Name of the strategy that the others are compared with."""
 
 CLASS_WEIGHTS = "class weights"
 """Name of the strategy that changes weights and no rows."""
+
+BEST_KIND = "best single kind"
+SOFT_LABELS = "soft labels"
+DISTILLED = "distilled"
+TEACHER = "teacher"
+"""Names of the strategies that need a teacher: the kind of classifier that ranks best out of fold;
+the classifier on real rows with the teacher's probabilities, and on synthetic rows besides; and the
+teacher itself."""
 
 XY = tuple[pd.DataFrame, "pd.Series[Any]"]
 """Features and labels."""
@@ -53,25 +64,39 @@ _LEAST_PROBABILITY = 1e-4  # log-odds are finite
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """One way to treat class imbalance: over-sampled training rows, or class weights."""
+    """One way to treat class imbalance: over-sampled rows, class weights, or a teacher."""
 
     name: str
     resample: Resample | None = None
     class_weight: str | None = None
+    # takes a classifier, a teacher of the real rows, these and a seed; returns what it trained
+    learn: Callable[[TableClassifier, Teacher, XY, int], Any] | None = None
 
 
-def default_strategies(samplers: Mapping[str, Any]) -> tuple[Strategy, ...]:
+def default_strategies(
+    samplers: Mapping[str, Any], teacher: Teacher | None = None
+) -> tuple[Strategy, ...]:
     """Return the strategies, simplest first: of equally good ones, the verdict takes the first.
 
-    `samplers` are over-samplers by name. Tuning the threshold is not a strategy: it is done for
-    all.
+    `samplers` are over-samplers by name. Without a `teacher`, the strategies that need one are left
+    out. Tuning the threshold is not a strategy: it is done for all.
     """
-    simple = (
+    simple: tuple[Strategy, ...] = (
         Strategy(NOTHING),
         Strategy(CLASS_WEIGHTS, class_weight="balanced"),
         Strategy("random over-sampling", resample_with(RandomOverSampler())),
         Strategy("SMOTENC", resample_with(TableSMOTENC())),
     )
+    if teacher is not None:
+        several = (
+            isinstance(teacher.classifiers, str) or len(np.atleast_1d(teacher.classifiers)) > 1
+        )
+        simple += (
+            *([Strategy(BEST_KIND, learn=_train_best_kind)] if several else []),
+            Strategy(SOFT_LABELS, learn=_distill(n_synthetic=0)),
+            Strategy(DISTILLED, learn=_distill()),
+            Strategy(TEACHER, learn=lambda _, teacher, *__: teacher),
+        )
     taken = [strategy.name for strategy in simple if strategy.name in samplers]
     if taken:
         raise ValueError(f"sampler: {taken[0]!r} is the name of another strategy; give a new one")
@@ -92,13 +117,32 @@ def resample_with(sampler: Any) -> Resample:
     return resample
 
 
+def _train_best_kind(_: TableClassifier, teacher: Teacher, rows: XY, seed: int) -> Any:
+    return seeded(_best_kind(teacher), seed).fit(*rows)
+
+
+def _best_kind(teacher: Any) -> Any:
+    return teacher.kinds_[int(teacher.scores_.argmax())]
+
+
+def _distill(**options: Any) -> Any:
+    """Return what trains a classifier on the probabilities of a teacher."""
+
+    def learn(model: TableClassifier, teacher: Teacher, rows: XY, seed: int) -> Any:
+        distilled = DistilledClassifier(model, id_columns=None, random_state=seed, **options)
+        return distilled.distill(teacher, *rows)
+
+    return learn
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """An inner fold: the over-sampled rows to train on, and the positions of the held-out rows."""
+    """The rows to train on, over-sampled or not, and the positions of those held out."""
 
     X: pd.DataFrame
     y: pd.Series[Any]
     held_out: npt.NDArray[np.int64]
+    teacher: Teacher | None = None  # fitted on these rows
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -123,6 +167,9 @@ class CrossValidation:
     # strategy -> training rows of the first split, the rows that it added to them, and test rows,
     # for a report; without strategies that failed or add no rows
     examples: Mapping[str, tuple[XY, XY, XY]]
+    # kinds of classifiers of the teacher, the one first that was the best in most splits -> in how
+    # many; without a teacher, empty
+    best_kinds: Mapping[str, int]
 
     def __repr__(self) -> str:
         strategies, classifiers = (
@@ -147,6 +194,7 @@ def cross_validate(
     n_folds: int = 5,
     n_repeats: int = 2,
     n_inner_folds: int = N_INNER_FOLDS,
+    teacher: Teacher | None = None,
     costs: Costs | None = None,
     max_time: float | None = None,
     random_state: int = 0,
@@ -154,7 +202,8 @@ def cross_validate(
 ) -> CrossValidation:
     """Score every strategy with every classifier (whatever `TableClassifier` takes) on every split.
 
-    The parameters are those of `compare`; there are at most half as many folds as the positive
+    The parameters are those of `compare`; `teacher` is cloned, and needed by strategies that
+    `learn`; there are at most half as many folds as the positive
     class has rows. A strategy that raises an error in a split is left out there, and named in
     ``failures``. An error of the first strategy, which must be `NOTHING`, is raised.
     """
@@ -171,6 +220,7 @@ def cross_validate(
     runs: list[dict[str, Any]] = []
     failures: dict[str, str] = {}
     examples: dict[str, tuple[XY, XY, XY]] = {}
+    best_kinds: Counter[str] = Counter()
     n_splits, started = 0, time.perf_counter()
     with (
         warnings.catch_warnings(record=True) as caught,
@@ -182,20 +232,33 @@ def cross_validate(
             if max_time is not None and n_splits and expected_s > max_time:
                 break
             train, test = take_rows(X, y, train_at), take_rows(X, y, test_at)
+            taught: list[Fold] = []  # which all strategies with a teacher share
+            taught_s = 0.0
             for strategy in strategies:
                 try:
                     begun = time.perf_counter()
-                    rows = train if strategy.resample is None else strategy.resample(*train, seed)
-                    folds = resample_folds(
-                        *train, strategy.resample, n_folds=n_inner_folds, random_state=seed
-                    )
+                    if strategy.learn is not None and taught:
+                        (whole, *folds), begun = taught, begun - taught_s
+                    else:
+                        balance = strategy.resample
+                        rows = train if balance is None else balance(*train, seed)
+                        whole = Fold(*rows, test_at)
+                        folds = resample_folds(
+                            *train, balance, n_folds=n_inner_folds, random_state=seed
+                        )
+                    if strategy.learn is not None and not taught:
+                        taught = [_taught(fold, teacher, seed) for fold in (whole, *folds)]
+                        whole, *folds = taught
+                        taught_s = time.perf_counter() - begun
+                        best_kinds[kind_name(_best_kind(whole.teacher))] += 1
                     balance_s = time.perf_counter() - begun
                     for name, classifier in classifiers.items():
                         begun = time.perf_counter()
                         model = TableClassifier(
                             classifier, class_weight=strategy.class_weight, random_state=seed
                         )
-                        run = _score(model, rows, folds, train, test, positive, costs)
+                        fit = partial(_train, strategy, model, seed)
+                        run = _score(model, fit, whole, folds, train, test, positive, costs)
                         runs.append(
                             {"classifier": name, "strategy": strategy.name, "split": n_splits}
                             | run
@@ -206,9 +269,9 @@ def cross_validate(
                         raise  # there is nothing to compare with: the classifier is at fault
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
-                    n_real, n_rows = len(train[1]), len(rows[1])
+                    n_real, n_rows = len(train[1]), len(whole.y)
                     if n_splits == 0 and n_rows > n_real:
-                        added = take_rows(*rows, slice(n_real, n_rows))
+                        added = take_rows(whole.X, whole.y, slice(n_real, n_rows))
                         examples[strategy.name] = train, added, test
                 advance()
             n_splits += 1
@@ -226,7 +289,22 @@ def cross_validate(
             dict.fromkeys(str(w.message) for w in caught if "counterpoise" in w.filename)
         ),
         examples=examples,
+        best_kinds=dict(best_kinds.most_common()),
     )
+
+
+def _taught(fold: Fold, teacher: Teacher | None, seed: int) -> Fold:
+    if teacher is None:
+        raise ValueError("the strategy needs a teacher")
+    return replace(fold, teacher=seeded(teacher, seed).fit(fold.X, fold.y))
+
+
+def _train(strategy: Strategy, model: TableClassifier, seed: int, fold: Fold) -> Any:
+    """Return what a strategy trains on the rows of a fold."""
+    if strategy.learn is None:
+        return clone(model).fit(fold.X, fold.y)
+    assert fold.teacher is not None
+    return strategy.learn(clone(model), fold.teacher, (fold.X, fold.y), seed)
 
 
 def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
@@ -251,20 +329,21 @@ def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
 
 def _score(
     model: TableClassifier,
-    rows: XY,
+    fit: Callable[[Fold], Any],
+    whole: Fold,
     folds: list[Fold],
     train: XY,
     test: XY,
     positive: Any,
     costs: Costs | None,
 ) -> dict[str, float]:
-    """Train on `rows`, which a strategy made of the training rows, and score the test rows."""
+    """Train on `whole`, which a strategy made of the training rows, and score the test rows."""
     (X_test, y_test), y_train = test, train[1]
-    out_of_fold = predict_folds(model, folds, train[0], positive=positive)
-    probability = model.fit(*rows).probability_of(X_test, positive)
+    out_of_fold = predict_folds(model, folds, train[0], positive=positive, fit=fit)
+    probability = _probability_of(fit(whole), X_test, positive)
     threshold = best_threshold(y_train, out_of_fold, positive=positive)
     tuned = scores(y_test, probability, threshold, positive=positive)
-    true_share, share = ((labels == positive).mean() for labels in (y_train, rows[1]))
+    true_share, share = ((labels == positive).mean() for labels in (y_train, whole.y))
     if model.class_weight == "balanced":  # as if all classes had as many rows
         share = 1 / y_train.nunique()
     both = np.column_stack([1 - probability, probability])
@@ -330,14 +409,27 @@ def resample_folds(
 
 
 def predict_folds(
-    classifier: TableClassifier, folds: list[Fold], X: pd.DataFrame, *, positive: Any
+    classifier: TableClassifier,
+    folds: list[Fold],
+    X: pd.DataFrame,
+    *,
+    positive: Any,
+    fit: Callable[[Fold], Any] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Return each row's probability of `positive` by a classifier that was not trained on it."""
+    """Return each row's probability of `positive` by a classifier that was not trained on it.
+
+    `fit` trains on a fold; by default, a clone of the classifier on its rows.
+    """
     probability = np.full(len(X), np.nan)
     for fold in folds:
-        fitted = clone(classifier).fit(fold.X, fold.y)
-        probability[fold.held_out] = fitted.probability_of(X.iloc[fold.held_out], positive)
+        fitted = clone(classifier).fit(fold.X, fold.y) if fit is None else fit(fold)
+        probability[fold.held_out] = _probability_of(fitted, X.iloc[fold.held_out], positive)
     return probability
+
+
+def _probability_of(fitted: Any, X: pd.DataFrame, positive: Any) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = fitted.predict_proba(X)
+    return found[:, fitted.classes_.tolist().index(positive)]
 
 
 def take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> XY:

@@ -8,14 +8,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterpoise.comparison._cross_validation import (
+    BEST_KIND,
     CLASS_WEIGHTS,
+    DISTILLED,
     N_INNER_FOLDS,
     NOTHING,
     OWN_RECIPES,
+    SOFT_LABELS,
+    TEACHER,
     CrossValidation,
 )
 from counterpoise.comparison._scores import corrected_interval, corrected_p_value, holm
 from counterpoise.report._summary import StrategyResult, Verdict, figure, interval
+
+_TRAINED: Final = {
+    BEST_KIND: "classifier",
+    SOFT_LABELS: "counterpoise.DistilledClassifier(classifier, n_synthetic=0)",
+    DISTILLED: "counterpoise.DistilledClassifier(classifier)",
+    TEACHER: "counterpoise.distillation.Teacher()",
+}
+"""Strategy with a teacher -> what to fit instead of the classifier."""
 
 LEVEL: Final = 0.05
 """Chance of calling any strategy better that is not, over all strategies and classifiers."""
@@ -104,8 +116,8 @@ def reach_verdict(
         method=(
             f"Repeated stratified cross-validation ({cv.plan} planned), {cv.n_splits} splits done"
             f"{'' if cv.is_complete else ', as the time given was not enough for all'}; class "
-            f"{cv.positive!r} against the rest. Over-samplers, encoders and thresholds saw "
-            "training rows only; for every strategy, the threshold was tuned out of fold "
+            f"{cv.positive!r} against the rest. Over-samplers, teachers, encoders and thresholds "
+            "saw training rows only; for every strategy, the threshold was tuned out of fold "
             f"({N_INNER_FOLDS} inner folds, each over-sampled by itself). Differences are "
             "paired by split. Intervals and p-values allow for the training rows that splits share "
             "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
@@ -193,7 +205,7 @@ def _words(
             beside_nothing += f" ({score.interval(shown.interval)})"
     n = f"{cv.n_positive:,} rows of the class {cv.positive!r}"
     if chosen is not None:
-        yield f"Use {chosen.name}: {beside_nothing}."
+        yield f"Use {_what_to_use(cv, chosen, results)}: {beside_nothing}."
     elif decision == "don't":
         yield (
             f"Don't resample: tune the threshold instead. No strategy improves {score.title} over "
@@ -228,6 +240,8 @@ def _words(
                 f"{', '.join(as_good)} did as well, or better by less than is relevant; "
                 f"{chosen.name} is the simplest of them that is shown to help."
             )
+    if cv.best_kinds:
+        yield from _on_kinds(cv, score, classifier, results)
     if {result.name for result in results}.issuperset(OWN_RECIPES.values()):
         yield (
             "Of the two recipes, counterpoise generates true rows, which people and tools can look "
@@ -256,6 +270,49 @@ def _words(
         yield f"{name} is left out because it failed: {error}"
 
 
+def _what_to_use(
+    cv: CrossValidation, chosen: StrategyResult, results: Sequence[StrategyResult]
+) -> str:
+    """Return the strategy in words that say what to do."""
+    if chosen.name == TEACHER:
+        return f"the teacher itself, {_TRAINED[TEACHER]}"
+    if chosen.name != BEST_KIND:
+        own = _TRAINED.get(chosen.name)
+        return chosen.name if own is None else f"{chosen.name}, {own}"
+    best = _best_resampling(results)
+    is_more = best is None or (chosen.difference or 0.0) > (best.difference or 0.0)
+    return (
+        f"another kind of classifier, {next(iter(cv.best_kinds))}"
+        f"{', which gains more than any resampling' if is_more else ''}"
+    )
+
+
+def _best_resampling(results: Sequence[StrategyResult]) -> StrategyResult | None:
+    """Return the best of the strategies that change rows or their weights, and no label."""
+    tried = [one for one in results[1:] if one.name not in _TRAINED and one.difference is not None]
+    return max(tried, key=lambda one: one.difference or 0.0, default=None)
+
+
+def _on_kinds(
+    cv: CrossValidation, score: Score, classifier: str, results: Sequence[StrategyResult]
+) -> Iterator[str]:
+    """Say which kind of classifier ranks best, and what that brings beside resampling."""
+    kind, n_best = next(iter(cv.best_kinds.items()))
+    best, own = _best_resampling(results), {result.name: result for result in results}
+    if BEST_KIND not in own or best is None:
+        return
+    table = score.sign * cv.table(classifier, score.column)
+    apart = (table[BEST_KIND] - table[best.name]).dropna()
+    ends = corrected_interval(apart, cv.test_to_train)
+    yield (
+        f"Of the kinds of classifiers in the teacher, {kind} ranks best in {n_best} of "
+        f"{sum(cv.best_kinds.values())} splits. The best kind of each split, found on its training "
+        f"rows, has {score.title} of {figure(own[BEST_KIND].value)}; the best resampling, "
+        f"{best.name}, {figure(best.value)}"
+        f"{'' if math.isnan(ends[0]) else f' ({score.interval(ends)})'}."
+    )
+
+
 def _on_probabilities(cv: CrossValidation, classifier: str, chosen: str | None) -> str:
     """Say what balancing does to probabilities, and which recalibration improves them, if any.
 
@@ -269,7 +326,7 @@ def _on_probabilities(cv: CrossValidation, classifier: str, chosen: str | None) 
         brier = cv.table(classifier, f"brier{method}")[strategy].mean()
         return f"{mean:.0%} on average (Brier score {figure(brier)})"
 
-    has_sampler = strategy != CLASS_WEIGHTS
+    has_sampler = strategy != CLASS_WEIGHTS and strategy not in _TRAINED
     methods = {m: how for m, how in _RECALIBRATIONS.items() if has_sampler or m != "prior"}
     improved = {
         method: gain.mean()
@@ -280,8 +337,11 @@ def _on_probabilities(cv: CrossValidation, classifier: str, chosen: str | None) 
         )[0]
         > 0
     }
+    subject = f"trained with {strategy}, the classifier"
+    if strategy in (BEST_KIND, TEACHER):
+        subject = f"the {strategy}"
     found = (
-        f"Probabilities: trained with {strategy}, the classifier gives {told('')} where "
+        f"Probabilities: {subject} gives {told('')} where "
         f"{cv.n_positive / cv.n_rows:.0%} are {cv.positive!r}; without balancing, the Brier score "
         f"is {figure(plain[NOTHING].mean())}. "
     )
@@ -291,7 +351,8 @@ def _on_probabilities(cv: CrossValidation, classifier: str, chosen: str | None) 
     best = max(improved, key=lambda method: improved[method])
     wrapper = f"counterpoise.RecalibratedClassifier(classifier, sampler, method={best!r})"
     if not has_sampler:
-        wrapper = "sklearn.calibration.CalibratedClassifierCV(classifier, ensemble=False)"
+        own = _TRAINED.get(strategy, "classifier")
+        wrapper = f"sklearn.calibration.CalibratedClassifierCV({own}, ensemble=False)"
     return (
         f"{found}{methods[best].capitalize()}, it gives {told(f'_{best}')}. If you use "
         f"probabilities and not only decisions, wrap the classifier: {wrapper}."

@@ -209,11 +209,12 @@ def _fit(
     The one by default is fitted by `in_time`. Of many classes, it takes fewer and longer steps, so
     that its trees, one per class and step, are about as many as for ten.
     """
-    from sklearn.base import clone
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.utils.class_weight import compute_sample_weight
+
+    from counterpoise._table_classifier import seeded, weight_argument
 
     is_default = isinstance(classifier, str)
     if is_default:
@@ -222,13 +223,10 @@ def _fit(
         classifier = HistGradientBoostingClassifier(
             early_stopping=False, max_iter=n_steps, learning_rate=rate
         )
-    own = clone(classifier)
-    unset = [name for name, value in own.get_params().items() if value is None]
-    own.set_params(**{n: seed for n in unset if n.rpartition("__")[2] == "random_state"})
-    weight_name = _sample_weight_name(own)
+    own = seeded(classifier, seed)
     if not _takes_missing(own):
         own = make_pipeline(SimpleImputer(keep_empty_features=True), own)
-        weight_name = weight_name and f"{own.steps[-1][0]}__{weight_name}"
+    weight_name = weight_argument(own)
     weights = {weight_name: compute_sample_weight("balanced", classes)} if weight_name else {}
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin an empty column
     return in_time(own, X, classes, **weights) if is_default else own.fit(X, classes, **weights)
@@ -250,17 +248,6 @@ def _fit_in_time(
         if classifier.max_iter == n_steps or now + 2 * (now - before) > until:
             return classifier.set_params(warm_start=False)
         classifier.set_params(max_iter=min(2 * classifier.max_iter, n_steps))
-
-
-def _sample_weight_name(classifier: Any) -> str:
-    """Return the name of the argument of `fit` that takes sample weights; "" without one."""
-    from sklearn.utils.validation import has_fit_parameter
-
-    name, last = "", classifier
-    while hasattr(last, "steps"):  # a pipeline
-        step, last = last.steps[-1]
-        name += f"{step}__"
-    return f"{name}sample_weight" if has_fit_parameter(last, "sample_weight") else ""
 
 
 def _takes_missing(classifier: Any) -> bool:

@@ -6,6 +6,7 @@ whoever changes files on purpose can write a new manifest, so what is read is ch
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -67,6 +68,8 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
             _replace(path, unfinished, replaced)
         else:
             unfinished.rename(path)
+    except SafetensorError as error:
+        raise OSError(errno.EIO, f"Cannot save a sampler ({error})", str(path)) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -113,16 +113,7 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
     from counterpoise import __version__
 
     generator: RowGenerator = sampler.generator_
-    if generator.labeller is not None:
-        raise ModelError(
-            "a sampler whose rows are labelled by XGBoost cannot be saved: a file of XGBoost "
-            "can't be checked; use a recipe whose prompt holds the label"
-        )
-    if generator.parser is not None:
-        raise ModelError(
-            "a sampler that generates without a grammar cannot be saved: it replaces unparsable "
-            "cells from real rows; use decoding='grammar'"
-        )
+    check_can_be_saved(sampler.recipe_)
     record = _describe(sampler)
     real_rows = sampler._constraint_set.real_rows
     weights = distinct_tensors(generator.model)
@@ -148,6 +139,20 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
         write_manifest(unfinished, __version__)
         if sum(tensor.numel() for tensor in weights.values()) < _LARGE_MODEL:
             load_sampler(type(sampler), unfinished, None)  # what can't be loaded is not saved
+
+
+def check_can_be_saved(recipe: Recipe) -> None:
+    """Raise a ModelError if no sampler with such a recipe can be saved."""
+    if recipe.labelled_by == "xgboost":
+        raise ModelError(
+            "a sampler whose rows are labelled by XGBoost cannot be saved: a file of XGBoost "
+            "can't be checked; use a recipe whose prompt holds the label"
+        )
+    if recipe.decoding == "free":
+        raise ModelError(
+            "a sampler that generates without a grammar cannot be saved: it replaces unparsable "
+            "cells from real rows; use decoding='grammar'"
+        )
 
 
 def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:

@@ -283,7 +283,7 @@ def checkpoint_folder(folder: str | os.PathLike[str] | None) -> Iterator[None]:
 
     Of nested blocks the outermost counts: a command keeps a checkpoint until its rows are written.
     """
-    if folder is None or (path := Path(folder).resolve()) in _folders.get():
+    if folder is None or (path := Path(os.path.realpath(folder))) in _folders.get():
         yield
         return
     try:
