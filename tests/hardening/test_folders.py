@@ -19,9 +19,11 @@ from safetensors.torch import load_file, save_file
 
 from counterpoise import LLMOverSampler
 from counterpoise.errors import CounterpoiseError, ModelError
+from counterpoise.models import get_model
 from counterpoise.persistence._folder import MANIFEST, to_json
 from tests.hardening.amount import CHUNK, chunks
 from tests.persistence.test_saved import FILES, at, fitted, resealed
+from tests.small_models import save_gpt2
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +262,29 @@ def test_a_damaged_folder_is_refused(original, tmp_path, expected):
 
 def test_a_forged_folder_is_refused_or_works(original, tmp_path):
     mutations(original, tmp_path, OF_VALUES, 60, 0, use)
+
+
+@pytest.mark.parametrize("kind", ["weights", "code", "both"])
+def test_a_model_of_transformers_runs_no_code(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder, canary = save_gpt2(tmp_path / "model"), tmp_path / CANARY
+    if kind != "code":
+        (folder / "model.safetensors").unlink()
+        with (folder / "pytorch_model.bin").open("wb") as file:
+            pickle.dump(Bomb(canary), file)
+    if kind != "weights":
+        code = f"import pathlib\npathlib.Path({str(canary)!r}).touch()\nclass Model: pass\n"
+        (folder / "modeling_own.py").write_text(code)
+        config = json.loads((folder / "config.json").read_text())
+        config["auto_map"] = {"AutoModelForCausalLM": "modeling_own.Model"}
+        (folder / "config.json").write_text(json.dumps(config))
+    try:
+        get_model(str(folder)).load("cpu")
+    except ModelError:
+        pass
+    else:
+        assert kind == "code", "it is GPT-2 by its type"
+    assert not canary.exists()
 
 
 @pytest.mark.slow

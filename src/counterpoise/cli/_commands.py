@@ -325,7 +325,7 @@ def sample(
         if output is None:
             raise click.BadParameter("with --shard, name a folder", param_hint="--output")
         rows = {"rows": n_samples, "seed": random_state or 0, "class": class_}
-        rows |= {"escape_formulas": True} if escape_formulas else {}
+        rows["escape_formulas"] = escape_formulas
         _check_parts(output, folder, {**rows, "conditions": sorted(conditions)})
         output /= f"part-{shard[0]:05}-of-{shard[1]:05}.{part_format}"
         if output.exists() and not force:

@@ -89,7 +89,7 @@ def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         network = AutoModelForCausalLM.from_pretrained(
-            source, dtype=torch.float32, trust_remote_code=False
+            source, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = next(iter(str(error).strip().splitlines()), repr(error))
