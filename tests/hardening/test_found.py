@@ -146,3 +146,31 @@ def test_numbers_between_two_floats_stay_in_their_range():
     values = 1e15 + np.random.default_rng(0).integers(1, 8, N) / 8
     whole = fitted(pd.DataFrame({"a": values}))[1]
     assert whole["a"].between(values.min(), values.max()).all()
+
+
+CODES = [f"K{i:03d}" for i in range(N - 1)]
+
+
+@pytest.mark.parametrize("texts", [["", *CODES], ["n\ud800x", *CODES], ["", "?", *CODES[1:]]])
+def test_codes_with_another_text_among_them(texts):
+    X = pd.DataFrame({"code": pd.Series(texts * 2, dtype=object), "a": range(2 * N)})
+    made = fitted(X, np.tile(Y, 2), column_types={"code": "text"}, id_columns=None)[1]["code"]
+    assert all(text in texts or text.startswith("K") for text in made)
+    X["code"] = [f"{text}{at}" for at, text in enumerate(texts * 2)]
+    fitted(X, np.tile(Y, 2))  # identifiers are looked for
+
+
+def test_identifiers_that_are_objects_of_numpy():
+    X = NUMBERS.assign(key=pd.Series([np.int64(i) for i in range(N)], dtype=object))
+    whole = fitted(X, id_columns=["key"])[1]
+    assert whole["key"].tolist() == list(range(len(whole)))
+
+
+def test_columns_that_are_carried_along_can_be_missing_or_are_refused_before_training():
+    X = NUMBERS.assign(key=pd.arrays.SparseArray(range(N)))
+    whole = fitted(X, passthrough_columns=["key"])[1]
+    assert whole["key"].isna().sum() == len(whole) - N
+    assert whole["key"][:N].tolist() == list(range(N))
+    X["key"] = pd.interval_range(0, N)
+    with pytest.raises(SchemaError, match="in which no cell can be missing"):
+        fitted(X, passthrough_columns=["key"])

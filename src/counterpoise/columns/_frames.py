@@ -79,7 +79,12 @@ class CallerType:
             return cells.tolist() if self.kind == "list" else cells
         if isinstance(rows, pd.DataFrame):
             if isinstance(self.dtype, Mapping):
-                rows = rows.astype({rows.columns[at]: kind for at, kind in self.dtype.items()})
+                kinds = {
+                    rows.columns[at]: kind
+                    for at, kind in self.dtype.items()
+                    if kind.kind not in "iub" or rows.iloc[:, at].notna().all()
+                }
+                rows = rows.astype(kinds)
             return rows if self.columns is None else rows.set_axis(self.columns, axis=1)
         return (rows if self.dtype is None else rows.astype(self.dtype)).rename(self.name)
 

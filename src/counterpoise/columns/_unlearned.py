@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any, Final, Self
 
 import numpy as np
@@ -108,7 +109,7 @@ def _counts_up(numbers: Sequence[int]) -> bool:
 
 
 def _are_dates(texts: Sequence[str]) -> bool:
-    some = pd.Series(texts[:_MIN_ROWS])
+    some = pd.Series(texts[:_MIN_ROWS], dtype=object)  # halves of characters are no text of Arrow
     with warnings.catch_warnings(action="ignore"):
         return bool(pd.to_datetime(some, errors="coerce", format="mixed").notna().all())
 
@@ -181,7 +182,7 @@ class UnlearnedColumn:
         if not len(present):
             return cls.passthrough(series, position)
         if not is_bool_dtype(series.dtype) and all(
-            isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
+            isinstance(value, Real) and not isinstance(value, bool) and value % 1 == 0
             for value in values
         ):
             return cls(*known, **_free_integers(list(map(int, values)), series.dtype))
@@ -221,7 +222,14 @@ class UnlearnedColumn:
         """
         if self.kind == "passthrough":
             empty = pd.Series([None] * n, name=self.name, dtype=object)
-            return empty.astype(self.dtype)
+            try:
+                return empty.astype(self.dtype)
+            except (TypeError, ValueError) as error:
+                raise column_error(
+                    self.name,
+                    f"has dtype {self.dtype}, in which no cell can be missing, as those of "
+                    "synthetic rows would be. Convert it with `astype(object)`.",
+                ) from error
         numbers = [self._number(at) for at in range(start, start + n)]
         values = list(map(self._text, numbers)) if self.is_text else [self.low + k for k in numbers]
         try:

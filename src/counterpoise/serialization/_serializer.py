@@ -151,7 +151,7 @@ def _text_cell(
     ways = [expand(shape_automaton(shape), lambda word: (fields[word],)) for shape in shapes]
     tokens = {text: encoder.token(("part", text), text, pieces) for text, pieces in texts.parts}
     lengths: dict[Hashable, int] = {token: len(part) for part, token in tokens.items()}
-    if lengths or not shapes:
+    if lengths or column.has_others or not shapes:  # without parts, it is the empty text
         ways.append(repeat(lengths, end, texts.shortest, texts.longest))
     longest = max(lengths.values(), default=0)
     encode = partial(_encode_parts, encoder.tokenizer, tokens, longest, end)
