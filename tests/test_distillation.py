@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from benchmarks._samplers import make_sampler
+from counterpoise._table_classifier import TableClassifier
 from counterpoise.distillation import DistilledClassifier, Teacher, probability_by
 from tests.small_models import QUICK, mixed_frame
 
@@ -180,6 +181,20 @@ def test_three_classes_one_of_them_with_a_single_row() -> None:
         model = quick(sampler=sampler).fit(X, y)
         assert model.classes_.tolist() == ["a", "b", "c"]
         assert model.predict_proba(X).shape == (100, 3)
+
+
+@pytest.mark.parametrize("y", [["a", "b"], ["a", *"bbbb"]])
+def test_two_classes_need_two_rows_each(y: list[str]) -> None:
+    X = pd.DataFrame({"a": range(len(y))})
+    with pytest.raises(ValueError, match="at least two classes need 2 rows or more"):
+        DistilledClassifier(GaussianNB(), random_state=0).fit(X, y)
+
+
+def test_halves_of_characters_are_categories_like_others() -> None:
+    X = pd.DataFrame({"c": pd.Series(["x\ud800", "y"] * 20, dtype=object)})
+    y = np.array(["no", "yes"] * 20)
+    classifier = TableClassifier("logistic-regression")
+    assert (classifier.fit(X, y).predict(X) == y).all()
 
 
 def test_grid_search_pipeline_copy_and_pickle() -> None:

@@ -194,7 +194,7 @@ def _encoder(X: pd.DataFrame, categorical: list[Any], *, one_hot: bool) -> Colum
 
 def _as_text(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
     """Return categories as text, so that they can be sorted; NaN for what is missing."""
-    text = frame.astype(object).map(str).to_numpy(dtype=object)
+    text = np.vectorize(str, otypes=[object])(frame.astype(object).to_numpy(dtype=object))
     return np.where(frame.isna().to_numpy(), np.nan, text)
 
 

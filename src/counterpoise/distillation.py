@@ -110,6 +110,11 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"class {alone!r} has a single row; a teacher needs two or more")
         weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, float)
         rng = check_random_state(self.random_state)
+        if (n_rows > 1).sum() < 2:
+            raise ValueError(
+                "the teacher labels rows that it was not trained on: at least two classes need 2 "
+                f"rows or more; of {self.classes_.tolist()} there are {n_rows.tolist()}"
+            )
         n_folds = max(2, min(self.n_folds, int(n_rows.min())))
         folds = StratifiedKFold(n_folds, shuffle=True, random_state=rng.randint(2**31))
         with warnings.catch_warnings():  # of a class with a single row

@@ -155,9 +155,10 @@ CODES = [f"K{i:03d}" for i in range(N - 1)]
 def test_codes_with_another_text_among_them(texts):
     X = pd.DataFrame({"code": pd.Series(texts * 2, dtype=object), "a": range(2 * N)})
     made = fitted(X, np.tile(Y, 2), column_types={"code": "text"}, id_columns=None)[1]["code"]
-    assert all(text in texts or text.startswith("K") for text in made)
-    X["code"] = [f"{text}{at}" for at, text in enumerate(texts * 2)]
-    fitted(X, np.tile(Y, 2))  # identifiers are looked for
+    assert set("".join(made)) <= set("".join(texts))
+    assert made.str.len().max() <= 4
+    keys = [f"{text}{at}" for at, text in enumerate(texts * 2)]
+    fitted(X.assign(code=pd.Series(keys, dtype=object)), np.tile(Y, 2))  # are they identifiers?
 
 
 def test_identifiers_that_are_objects_of_numpy():
