@@ -183,10 +183,10 @@ def test_three_classes_one_of_them_with_a_single_row() -> None:
         assert model.predict_proba(X).shape == (100, 3)
 
 
-@pytest.mark.parametrize("y", [["a", "b"], ["a", *"bbbb"]])
+@pytest.mark.parametrize("y", [["a", "b"], ["a", *"bbbb"], ["a", "c", *"bbbb"]])
 def test_two_classes_need_two_rows_each(y: list[str]) -> None:
     X = pd.DataFrame({"a": range(len(y))})
-    with pytest.raises(ValueError, match="at least two classes need 2 rows or more"):
+    with pytest.raises(ValueError, match="class 'a' has a single row"):
         DistilledClassifier(GaussianNB(), random_state=0).fit(X, y)
 
 

@@ -105,16 +105,11 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         frame = as_frame(X).reset_index(drop=True).drop(columns=self.ignored_columns_)
         labels = np.asarray(as_labels(y))
         self.classes_, codes, n_rows = np.unique(labels, return_inverse=True, return_counts=True)
-        if len(n_rows) == 2 and n_rows.min() == 1:
+        if len(n_rows) > 1 and (n_rows > 1).sum() < 2:
             alone = self.classes_.tolist()[n_rows.argmin()]
             raise ValueError(f"class {alone!r} has a single row; a teacher needs two or more")
         weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, float)
         rng = check_random_state(self.random_state)
-        if (n_rows > 1).sum() < 2:
-            raise ValueError(
-                "the teacher labels rows that it was not trained on: at least two classes need 2 "
-                f"rows or more; of {self.classes_.tolist()} there are {n_rows.tolist()}"
-            )
         n_folds = max(2, min(self.n_folds, int(n_rows.min())))
         folds = StratifiedKFold(n_folds, shuffle=True, random_state=rng.randint(2**31))
         with warnings.catch_warnings():  # of a class with a single row

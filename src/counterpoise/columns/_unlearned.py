@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from typing import Any, Final, Self
 
 import numpy as np
@@ -182,7 +181,9 @@ class UnlearnedColumn:
         if not len(present):
             return cls.passthrough(series, position)
         if not is_bool_dtype(series.dtype) and all(
-            isinstance(value, Real) and not isinstance(value, bool) and value % 1 == 0
+            isinstance(value, int | float | np.number)
+            and not isinstance(value, bool)
+            and value % 1 == 0
             for value in values
         ):
             return cls(*known, **_free_integers(list(map(int, values)), series.dtype))
