@@ -181,7 +181,7 @@ class UnlearnedColumn:
         if not len(present):
             return cls.passthrough(series, position)
         if not is_bool_dtype(series.dtype) and all(
-            isinstance(value, int | float | np.number)
+            isinstance(value, int | float | np.integer | np.floating)
             and not isinstance(value, bool)
             and value % 1 == 0
             for value in values
