@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(STAMP)  ## Balance a churn table and compare: about a minute, offline
+demo: $(STAMP)  ## Balance a churn table and compare: about two minutes, offline
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/demo.py
 
 test: lint  ## Lint, check types, and run the quick tests

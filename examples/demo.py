@@ -1,6 +1,6 @@
 """Balance a table of customers who leave, look at the rows, and find out whether it helps.
 
-``make demo`` runs this: about a minute on two idle cores, offline, which is why it takes a
+``make demo`` runs this: about two minutes on two idle cores, offline, which is why it takes a
 part of the table and a short comparison. It prints real and synthetic rows side by side, the
 relations between columns that were found and kept, how well a classifier tells the rows from real
 ones, and the verdict of a comparison. It writes the balanced table to ``churn-balanced.csv`` and
