@@ -1,4 +1,4 @@
-"""Tables in files, by suffix: CSV, TSV and Parquet.
+"""Tables in files, by suffix: CSV, TSV and other text, Parquet, and Excel to read.
 
 A real cell of a text file is written as it was read, and a generated one in the form of its column:
 ``007`` is a code and stays text, ``1.50`` keeps its zero, and ``NA`` is missing in a column of
@@ -12,6 +12,7 @@ import codecs
 import contextlib
 import csv
 import difflib
+import gzip
 import io
 import os
 import re
@@ -20,6 +21,8 @@ import sys
 import unicodedata
 import uuid
 import warnings
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,8 +45,11 @@ from counterpoise.errors import TableFileError, TableWriteError, needs_extra
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+STDIN = Path("-")
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _PARQUET = (".parquet", ".pq")
+_EXCEL = (".xlsx",)
+_COMPRESSED = (".gz", ".zst")  # text files that are read
 
 # in lower case; missing in a column of numbers or dates
 _MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "?")
@@ -61,12 +67,12 @@ _FORMULA = re.compile(r"\s*[=+@\uff1d\uff0b\uff0d\uff20-]|[\t\r\n]")
 _SIGNED = re.compile(r"\s*[+-][\d\s.,'%]*(?:[eE][+-]?\d+)?")  # a number, which is no formula
 
 _BEGINNINGS = {  # of files that are often named as tables of text, and what to do with them
-    b"\x1f\x8b": "It is compressed by gzip: unpack it.",
-    b"PK\x03\x04": "It is a spreadsheet or a zip archive: save it as CSV, or unpack it.",
+    b"\x1f\x8b": "It is compressed by gzip: name it .csv.gz, or unpack it.",
+    b"PK\x03\x04": "It is a spreadsheet or a zip archive: name it .xlsx, or unpack it.",
     b"\xd0\xcf\x11\xe0": "It is a spreadsheet: save it as CSV.",
     b"BZh": "It is compressed by bzip2: unpack it.",
     b"\xfd7zXZ": "It is compressed by xz: unpack it.",
-    b"\x28\xb5\x2f\xfd": "It is compressed by zstd: unpack it.",
+    b"\x28\xb5\x2f\xfd": "It is compressed by zstd: name it .csv.zst, or unpack it.",
     b"PAR1": "It is a Parquet file: name it .parquet.",
     b"\xff\xfe": "Give its encoding, --encoding utf-16.",
     b"\xfe\xff": "Give its encoding, --encoding utf-16.",
@@ -166,14 +172,19 @@ def read_table(
     encoding: str = "utf-8",
 ) -> Table:
     """Read a table; the options are for text files, `as_text` names columns; see `parse_cells`."""
-    suffix = _known_suffix(path)
-    if not path.exists():
+    suffix = table_suffix(path)
+    if path == STDIN:
+        path = Path("stdin")
+    elif not path.exists():
         raise TableFileError(f"There is no file {str(path)!r}.{_similar_file(path)}")
     if path.is_dir():
         raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
     if suffix in _PARQUET:
         return _read_parquet(path)
-    cells, delimiter = _read_cells(path, delimiter, DELIMITERS[suffix], encoding)
+    if suffix in _EXCEL:
+        return _read_excel(path, missing, as_text)
+    usual = None if suffix == ".txt" else DELIMITERS[suffix]
+    cells, delimiter = _read_cells(path, delimiter, usual, encoding)
     columns = {
         name: parse_cells(cells[name], missing=missing, as_text=name in as_text) for name in cells
     }
@@ -196,7 +207,7 @@ def write_table(
     `escape_formulas`, text and names that a spreadsheet would compute get an apostrophe in front,
     in a text file.
     """
-    if escape_formulas and (path is None or _known_suffix(path) in DELIMITERS):
+    if escape_formulas and (path is None or table_suffix(path) in DELIMITERS):
         frame = _escaped(frame)
         source = source and replace(
             source,
@@ -215,8 +226,7 @@ def write_table(
             message = f"Cannot write to standard output: {error.strerror or error}."
             raise TableWriteError(message) from error
         return
-    suffix = _known_suffix(path)
-    delimiter = delimiter or DELIMITERS.get(suffix)
+    delimiter = delimiter or DELIMITERS.get(table_suffix(path))
     try:
         with atomic_write(path) as draft:
             if delimiter is None:
@@ -296,7 +306,11 @@ def check_output(path: Path | None, *, overwrite: bool) -> None:
         if sys.stdout is None:  # closed, as by >&-
             raise TableFileError("The standard output is closed. Name a file with --output.")
         return
-    suffix = _known_suffix(path)
+    suffix = table_suffix(path)
+    if suffix in _EXCEL or path.suffix.lower() in _COMPRESSED:
+        raise TableFileError(
+            f"{path.suffix} files are read, not written: name {str(path)!r} .csv, .tsv or .parquet."
+        )
     check_destination(path, overwrite=overwrite)
     if suffix in _PARQUET:
         _require_pyarrow(path)
@@ -394,13 +408,27 @@ def _draft_of(target: Path) -> Path:
     return target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.tmp")
 
 
-def _known_suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    known = (*DELIMITERS, *_PARQUET)
+def table_suffix(path: Path) -> str:
+    """Return the suffix that says how a table is written; what comes from stdin is CSV."""
+    suffix = ".csv" if path == STDIN else _without_compression(path).suffix.lower()
+    known = (*DELIMITERS, *_PARQUET, *_EXCEL)
+    if path.suffix.lower() in _COMPRESSED and suffix not in DELIMITERS:
+        raise TableFileError(
+            f"{str(path)!r}: what is compressed is to be text, such as .csv{path.suffix}."
+        )
     if suffix not in known:
         given = f"unknown suffix {path.suffix!r}" if suffix else "no suffix"
         raise TableFileError(f"{str(path)!r} has {given}; known are {', '.join(known)}.")
     return suffix
+
+
+def table_name(path: Path) -> str:
+    """Return the name of a table in a file, for titles."""
+    return "Table" if path == STDIN else _without_compression(path).stem
+
+
+def _without_compression(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED else path
 
 
 def _similar_file(path: Path) -> str:
@@ -413,11 +441,12 @@ def _similar_file(path: Path) -> str:
 
 
 def _read_cells(
-    path: Path, delimiter: str | None, usual: str, encoding: str
+    path: Path, delimiter: str | None, usual: str | None, encoding: str
 ) -> tuple[pd.DataFrame, str]:
     """Return every cell of a delimited text file as it stands there, and the delimiter.
 
-    Without a given delimiter, it is that of a first line ``sep=;``, as Excel writes and hides it.
+    Without a given delimiter, it is that of a first line ``sep=;``, as Excel writes and hides it,
+    or what is in the header most often if there is no `usual` one.
     """
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise TableFileError(f"A delimiter is one character, not {delimiter!r}.")
@@ -425,9 +454,9 @@ def _read_cells(
     if declared := _DELIMITER_LINE.match(content):
         delimiter = delimiter or declared[1]
         content, n_skipped = content[declared.end() :], 1
-    delimiter = delimiter or usual
     if not content.strip():
         raise TableFileError(f"{str(path)!r} is empty.")
+    delimiter = delimiter or usual or max("\t;,|", key=content.splitlines()[0].count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     try:
@@ -458,14 +487,30 @@ def _check_delimiter(header: list[str], delimiter: str, path: Path) -> None:
             )
 
 
+def _read_bytes(path: Path) -> bytes:
+    """Return the content of a file, decompressed, or of stdin."""
+    if path == Path("stdin"):
+        return sys.stdin.buffer.read()
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if suffix == ".zst":
+        with needs_extra("parquet", f"{str(path)!r} needs pyarrow: pip install pyarrow."):
+            import pyarrow as pa
+        with pa.input_stream(path, compression="zstd") as stream:
+            return bytes(stream.read())
+    return path.read_bytes()
+
+
 def _decode(path: Path, encoding: str) -> str:
     try:
-        content = path.read_bytes()
+        content = _read_bytes(path)
         codec = codecs.lookup(encoding).name
         # a byte order mark is dropped
         text = content.decode("utf-8-sig" if codec == "utf-8" else codec)
-    except OSError as error:
-        raise TableFileError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TableFileError(f"Cannot read {str(path)!r}: {reason}.") from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         advice = _advice(content) or "Give its encoding, such as --encoding cp1252."
@@ -503,6 +548,34 @@ def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> Non
         lineterminator="\n",
         quoting=csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL,
     )
+
+
+def _read_excel(path: Path, missing: Collection[str], as_text: Collection[str]) -> Table:
+    """Read the first sheet."""
+    with needs_extra("excel", f"{str(path)!r} is an Excel file: pip install openpyxl."):
+        import openpyxl  # noqa: F401
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as file:
+            n_sheets = len(file.sheet_names)
+            frame = pd.read_excel(
+                file, header=None, keep_default_na=False, na_values=["", *missing]
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TableFileError(f"{str(path)!r} cannot be read as Excel: {error}.") from error
+    if frame.empty:
+        raise TableFileError(f"{str(path)!r} is empty.")
+    names = ["" if pd.isna(name) else str(name) for name in frame.iloc[0]]
+    _check_shape(names, len(frame) - 1, path)
+    if n_sheets > 1:
+        warnings.warn(
+            f"only the first of the {n_sheets} sheets of {str(path)!r} is read",
+            UserWarning,
+            stacklevel=3,
+        )
+    frame = frame.iloc[1:].set_axis(names, axis=1).reset_index(drop=True).infer_objects()
+    for name in frame.columns[frame.columns.isin(list(as_text))]:
+        frame[name] = frame[name].astype(object).map(str, na_action="ignore")
+    return Table(frame)
 
 
 def _require_pyarrow(path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.utils import check_target_type
+from imblearn.utils import check_sampling_strategy, check_target_type
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -44,13 +44,19 @@ from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.training._checkpoint import checkpoint_folder
 from counterpoise.training._fit import fit
+from counterpoise.training._loop import prepare_training
 from counterpoise.training._rows import (
     check_class_size,
     warn_about_columns,
     warn_about_notations,
     warn_about_unseen,
 )
-from counterpoise.training._runtime import TimeBudget
+from counterpoise.training._runtime import (
+    RuntimeEstimate,
+    TimeBudget,
+    estimate_runtime,
+    load_model,
+)
 
 _BLOCK_SIZE = 1000  # rows of one stream of random numbers, where several machines share the work
 
@@ -324,6 +330,37 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
+
+    def _dry_run(self, X: Any, y: Any) -> RuntimeEstimate | None:
+        """Do all of `fit_resample` that is before training, and estimate the rest.
+
+        None where there is nothing to generate. The sampler is not fitted by it.
+        """
+        self._validate_params()
+        with self._fitting(X, y) as (frame, labels):
+            self.sampling_strategy_ = check_sampling_strategy(
+                self.sampling_strategy, labels, self._sampling_type
+            )
+            self._make_counts_whole()
+            n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
+            prepared, n_deficit = self._prepare(frame, np.asarray(labels), n_rows)
+        if not n_rows:
+            return None
+        rng = _generator_of(self.random_state)
+        budget = TimeBudget(self.max_time, self._started, self._clock)
+        model = load_model(
+            get_model(self.model),
+            prepared.table,
+            n_deficit,
+            self.recipe_,
+            self.device,
+            budget,
+            None if self.checkpoint_dir is None else Path(self.checkpoint_dir),
+        )
+        self.model_name_, self.model_reason_ = model.name, model.reason
+        with model.device.threads():
+            training = prepare_training(prepared.table, n_deficit, model, self.recipe_, rng)
+            return estimate_runtime(training, n_deficit, self._clock)
 
     def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:
         """Return an array that follows the rows of X, such as sample weights, for `X_resampled`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -20,6 +22,7 @@ from counterpoise.errors import (
     TableWriteError,
 )
 from counterpoise.io import (
+    Table,
     atomic_write,
     check_distinct,
     check_output,
@@ -100,10 +103,10 @@ def test_cell_keeps_line_ends_and_separators(folder: Path) -> None:
     assert read_table(path).frame["a"].tolist() == ["x\r\ny\u2028z\x0c"]
 
 
-@pytest.mark.parametrize("name", ["t.xlsx", "t", "t.csv.gz"])
+@pytest.mark.parametrize("name", ["t.xls", "t", "t.csv.bz2"])
 def test_unknown_suffix(folder: Path, name: str) -> None:
     message = refused(folder / name)
-    assert "known are .csv, .tsv, .parquet" in message
+    assert "known are .csv, .tsv, .txt, .parquet, .pq, .xlsx" in message
 
 
 def test_missing_file_and_its_likeness(folder: Path) -> None:
@@ -352,7 +355,7 @@ def test_output_is_checked_beforehand(folder: Path, monkeypatch: pytest.MonkeyPa
     assert "exists already; give --force" in message("there.csv")
     assert "is a folder" in message("folder.csv")
     assert "There is no folder" in message("nowhere/t.csv")
-    assert "unknown suffix '.xlsx'" in message("t.xlsx")
+    assert "unknown suffix '.doc'" in message("t.doc")
     assert "Cannot write" in message("x" * 260 + ".csv")
     (folder / "circle.csv").symlink_to("circle.csv")
     assert "Cannot write" in message("circle.csv")
@@ -446,3 +449,95 @@ def test_standard_output_is_utf_8_in_any_locale(monkeypatch: pytest.MonkeyPatch)
 def test_halves_of_characters_are_refused(folder: Path) -> None:
     message = refused(folder / "t.csv", "a,b\n\\ud800,1\n", encoding="unicode_escape")
     assert "halves of characters" in message
+
+
+# --- compressed, from stdin, .txt and Excel ----------------------------------------------------
+
+ROWS = "zip;fee;since\n00123;1.50;2024-01-31\n04567;;2024-02-01\n"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Table:
+    (tmp_path / "t.csv").write_text(ROWS.replace(";", ","), encoding="utf-8")
+    return read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ",", "|"])
+def test_delimiter_of_txt_is_read_from_its_header(
+    tmp_path: Path, plain: Table, delimiter: str
+) -> None:
+    (tmp_path / "t.txt").write_text(ROWS.replace(";", delimiter), encoding="utf-8")
+    table = read_table(tmp_path / "t.txt")
+    assert table.delimiter == delimiter
+    pd.testing.assert_frame_equal(table.frame, plain.frame)
+
+
+def test_compressed_text_is_the_same_table(tmp_path: Path, plain: Table) -> None:
+    content = (tmp_path / "t.csv").read_bytes()
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content))
+    pa = pytest.importorskip("pyarrow")
+    with pa.output_stream(tmp_path / "t.csv.zst", compression="zstd") as stream:
+        stream.write(content)
+    for name in ("t.csv.gz", "t.csv.zst"):
+        pd.testing.assert_frame_equal(read_table(tmp_path / name).frame, plain.frame)
+
+
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"a,b\n1,2\n")[:-9]])
+def test_broken_compression_names_the_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(content)
+    with pytest.raises(TableFileError, match=r"Cannot read .*t\.csv\.gz"):
+        read_table(tmp_path / "t.csv.gz")
+
+
+@pytest.mark.parametrize("name", ["t.parquet.gz", "t.gz"])
+def test_only_text_is_read_compressed(name: str) -> None:
+    with pytest.raises(TableFileError, match=re.escape(name)):
+        read_table(Path(name))
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.xlsx"])
+def test_what_is_only_read_is_refused_as_output(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TableFileError, match="read, not written"):
+        check_output(tmp_path / name, overwrite=False)
+
+
+def test_csv_comes_from_stdin(
+    tmp_path: Path, plain: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (tmp_path / "t.csv").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    pd.testing.assert_frame_equal(read_table(Path("-")).frame, plain.frame)
+
+
+def test_excel_keeps_the_types_of_its_cells(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    frame = pd.DataFrame(
+        {
+            "zip": ["00123", "NA", "04567"],
+            "months": [1, 2, 3],
+            "fee": [1.5, None, 2.0],
+            "since": pd.to_datetime(["2024-01-31", "2024-02-01", None]),
+        }
+    )
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as book:
+        frame.to_excel(book, sheet_name="rows", index=False)
+        frame.to_excel(book, sheet_name="notes", index=False)
+    with pytest.warns(UserWarning, match="first of the 2 sheets"):
+        table = read_table(tmp_path / "t.xlsx")
+    assert table.frame["zip"].tolist() == ["00123", "NA", "04567"]
+    assert [table.frame[name].dtype.kind for name in table.frame] == ["O", "i", "f", "M"]
+    pd.testing.assert_frame_equal(
+        table.frame, frame, check_dtype=False, check_index_type=False, check_column_type=False
+    )
+
+
+def test_excel_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openpyxl")
+    (tmp_path / "t.xlsx").write_bytes(b"no book")
+    with pytest.raises(TableFileError, match=r"t\.xlsx.* cannot be read as Excel"):
+        read_table(tmp_path / "t.xlsx")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(MissingDependencyError, match="pip install openpyxl"):
+        read_table(tmp_path / "t.xlsx")

@@ -10,10 +10,12 @@ Data goes to a file or to stdout, everything for people to stderr. The exit code
 1 for a failure, 2 for a mistake in the arguments, 130 for Ctrl-C. Start with ``_commands``.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import get_completion_class, shell_complete
 
 from counterpoise import __version__
 from counterpoise.cli._commands import compare, report, resample, sample
@@ -22,8 +24,24 @@ from counterpoise.cli._terminal import run
 __all__ = ["main"]
 
 
+_COMPLETE = "_COUNTERPOISE_COMPLETE"
+"""Environment variable by which a shell asks for completions."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script by which a shell completes commands and options.
+
+    For bash, put eval "$(counterpoise completion bash)" into ~/.bashrc.
+    """
+    known = get_completion_class(shell)
+    assert known is not None
+    click.echo(known(_commands, {}, "counterpoise", _COMPLETE).source())
+
+
 @click.group(
-    commands=[resample, sample, compare, report],
+    commands=[resample, sample, compare, report, completion],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
@@ -33,4 +51,6 @@ def _commands() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, with ``sys.argv[1:]`` by default, and return its exit code."""
+    if asked := os.environ.get(_COMPLETE):
+        return shell_complete(_commands, {}, "counterpoise", _COMPLETE, asked)
     return run(_commands, sys.argv[1:] if arguments is None else arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 
     from counterpoise.constraints import Relation
     from counterpoise.report import Report, Verdict
+    from counterpoise.training._runtime import RuntimeEstimate
 
 _COMPARE = declared_parameters("comparison", "compare")
-_MAX_RELATIONS = 10
+_MAX_CLASSES = 8
+_MAX_UNLEARNED = 3
+_MAX_RELATIONS = {True: 5, False: 2}
+"""Relations that a summary has a line for, by whether they are kept: it is to fit a screen."""
+_WIDTH = 80
 _N_SHOWN = 3
 _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
@@ -65,6 +70,18 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
     help="Save the rows of the table with the sampler, as --no-copies needs.",
 )
 @shared.escape_option
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say how the table is understood and what a run would take; train and write nothing.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    cls=shared.RareOption,
+    is_flag=True,
+    help="Write the summary to stdout as JSON.",
+)
 @shared.force_option
 @shared.parameter_option(
     shared.SAMPLER["sampling_strategy"],
@@ -98,17 +115,27 @@ def resample(
     save: Path | None,
     save_rows: bool,
     escape_formulas: bool,
+    dry_run: bool,
+    as_json: bool,
     force: bool,
     **options: Any,
 ) -> None:
     """Fill the small classes of a table with synthetic rows.
 
-    DATA is a .csv, .tsv or .parquet file. The output is the table as it is, followed by the
-    synthetic rows. Options that name columns, settings or reports can be given several times.
+    DATA is a .csv, .tsv, .txt, .parquet or .xlsx file, a text file with .gz or .zst behind that, or
+    - for CSV from stdin. The output is the table as it is, followed by the synthetic rows. Options
+    that name columns, settings or reports can be given several times.
     """
     from counterpoise.columns._unlearned import without
     from counterpoise.distillation import Teacher, probability_by
-    from counterpoise.io import DELIMITERS, check_distinct, check_output, write_table
+    from counterpoise.io import (
+        DELIMITERS,
+        check_distinct,
+        check_output,
+        table_name,
+        table_suffix,
+        write_table,
+    )
     from counterpoise.persistence._sampler import check_can_be_saved
     from counterpoise.recipes import get_recipe
     from counterpoise.sampler import LLMOverSampler
@@ -121,6 +148,10 @@ def resample(
     check_output(output, overwrite=force)
     if provenance is not None:
         check_output(provenance, overwrite=force)
+    if as_json and output is None and not dry_run:
+        raise click.BadParameter(
+            "stdout has the rows: name a file for --output", param_hint="--json"
+        )
     _check_reports(reports, overwrite=force)
     _check_save(save, save_rows, no_copies=options["no_copies"])
     table, types = shared.read_source(data, target, options)
@@ -142,6 +173,12 @@ def resample(
     if save is not None:
         check_can_be_saved(get_recipe(parameters["recipe"]))
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
+    if dry_run:
+        estimate = sampler._dry_run(X, y)
+        n_added = sampler.sampling_strategy_
+        as_text = _as_json if as_json else _plan
+        click.echo(as_text(y, n_added, sampler, estimate=estimate))
+        return
     with checkpoint_folder(checkpoint_dir):  # until all is written
         X_resampled, y_resampled = sampler.fit_resample(X, y)
         synthetic = X_resampled.iloc[len(y) :].copy()
@@ -160,13 +197,14 @@ def resample(
         write_table(
             result,
             output,
-            delimiter=table.delimiter if suffix == data.suffix.lower() else None,
+            delimiter=table.delimiter if suffix == table_suffix(data) else None,
             source=table,
             n_real=0 if only_synthetic else len(y),
             escape_formulas=escape_formulas,
         )
         note = say if options["verbose"] else _ignore
-        note(_summary(y, synthetic[target], sampler))
+        n_added = synthetic[target].value_counts().to_dict()
+        note(_summary(y, n_added, sampler))
         if output is not None:
             note(f"wrote {len(result):,} rows to {output}")
         if provenance is not None:
@@ -178,7 +216,9 @@ def resample(
         if reports:
             from counterpoise.report import report as report_of
 
-            _write_reports(report_of(sampler, title=data.stem), reports, note)
+            _write_reports(report_of(sampler, title=table_name(data)), reports, note)
+        if as_json:
+            click.echo(_as_json(y, n_added, sampler, timings=getattr(sampler, "timings_", {})))
 
 
 def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
@@ -200,28 +240,100 @@ def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
         )
 
 
-def _summary(real: pd.Series[Any], synthetic: pd.Series[Any], sampler: Any) -> str:
-    """Return the class counts before and after, the model, and the speed of each stage."""
-    before, added = real.value_counts(), synthetic.value_counts()
-    rows = [("class", "before", "synthetic", "after")]
-    for class_, n in before.items():
-        n_added = added.get(class_, 0)
-        rows.append((str(class_), f"{n:,}", f"{n_added:,}", f"{n + n_added:,}"))
-    if synthetic.empty:
-        return f"{aligned(rows)}\nnothing to add: no class is smaller than asked for"
-    lines = [aligned(rows), f"model: {sampler.model_name_} ({sampler.model_reason_})"]
+def _summary(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any) -> str:
+    """Return class counts, the model, the time, and what was found: a screen at most."""
+    lines = _class_lines(real, added)
+    if not added:
+        return "\n".join([*lines, "nothing to add: no class is smaller than asked for"])
+    lines.append(f"model: {sampler.model_name_} ({sampler.model_reason_})")
     for stage in ("training", "generation"):
         seconds, rate = sampler.timings_[f"{stage}_s"], sampler.timings_[f"{stage}_rows_per_s"]
         lines.append(f"{stage}: {seconds:.1f} s, {rate:,.0f} rows/s")
     kinds = {"identifier": "identifier", "passthrough": "carried along"}
-    lines += [
-        f"{kinds[c.kind]}: {c.name}, {c.text}" for c in getattr(sampler, "unlearned_columns_", ())
+    unlearned = getattr(sampler, "unlearned_columns_", ())
+    lines += [_cut(f"{kinds[c.kind]}: {c.name}, {c.text}") for c in unlearned[:_MAX_UNLEARNED]]
+    if len(unlearned) > _MAX_UNLEARNED:
+        lines.append(f"and {len(unlearned) - _MAX_UNLEARNED:,} more columns that are not learned")
+    return "\n".join([*lines, *_relation_lines(getattr(sampler, "relations_", ()))])
+
+
+def _plan(
+    real: pd.Series[Any],
+    added: Mapping[Any, int],
+    sampler: Any,
+    *,
+    estimate: RuntimeEstimate | None,
+) -> str:
+    """Return what a run would do, and how the table was understood."""
+    facts = [("column", "type", "values")]
+    facts += [(fact["name"], fact["kind"], fact["domain"]) for fact in _column_facts(sampler)]
+    widths = [min(32, max(len(one[at]) for one in facts)) for at in (0, 1)]
+    lines = [
+        _cut(f"{_cut(name, 32):{widths[0]}}  {kind:{widths[1]}}  {domain}")
+        for name, kind, domain in facts
     ]
-    lines += _relation_lines(getattr(sampler, "relations_", ()))
-    return "\n".join(lines)
+    lines += ["", *_class_lines(real, added), *_relation_lines(sampler.relations_, cut=False)]
+    if estimate is None:
+        lines.append("nothing to add: no class is smaller than asked for")
+    else:
+        lines += [
+            f"model: {sampler.model_name_} ({sampler.model_reason_})",
+            f"estimate: {estimate}",
+        ]
+    return printable("\n".join(lines))
 
 
-def _relation_lines(relations: Sequence[Relation]) -> list[str]:
+def _class_lines(real: pd.Series[Any], added: Mapping[Any, int]) -> list[str]:
+    before = real.value_counts()
+    rows = [("class", "before", "synthetic", "after")]
+    for class_, n in before[:_MAX_CLASSES].items():
+        n_added = added.get(class_, 0)
+        rows.append((_cut(str(class_), 40), f"{n:,}", f"{n_added:,}", f"{n + n_added:,}"))
+    lines = aligned(rows).split("\n")
+    if len(before) > _MAX_CLASSES:
+        lines.append(f"and {len(before) - _MAX_CLASSES:,} more classes")
+    return lines
+
+
+def _as_json(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any, **more: Any) -> str:
+    """Return what a run does, or would do, for machines."""
+    from counterpoise.metrics._quality import as_json
+
+    record = {
+        "target": str(real.name),
+        "classes": [
+            {"name": str(class_), "n_real": n, "n_synthetic": added.get(class_, 0)}
+            for class_, n in real.value_counts().items()
+        ],
+        "columns": _column_facts(sampler),
+        "relations": [
+            {
+                "text": one.constraint.text,
+                "kind": one.kind,
+                "n_rows": one.n_rows,
+                "n_exceptions": one.n_exceptions,
+                "is_kept": one.is_kept,
+                "is_declared": one.is_declared,
+            }
+            for one in getattr(sampler, "relations_", ())
+        ],
+        "model": getattr(sampler, "model_name_", None),
+        "model_reason": getattr(sampler, "model_reason_", None),
+    }
+    return json.dumps({**record, **{name: as_json(value) for name, value in more.items()}})
+
+
+def _column_facts(sampler: Any) -> list[dict[str, str]]:
+    """Return name, type with notation, and values of each column."""
+    learned = [
+        (c.name, ":".join(filter(None, (c.kind, getattr(c, "notation", "")))), c.domain())
+        for c in sampler.schema_
+    ]
+    learned += [(c.name, c.kind, c.text) for c in sampler.unlearned_columns_]
+    return [dict(zip(("name", "kind", "domain"), map(str, one), strict=True)) for one in learned]
+
+
+def _relation_lines(relations: Sequence[Relation], *, cut: bool = True) -> list[str]:
     """Return a line for each of the first relations that are kept, or that nearly hold."""
     kept = [str(one) for one in relations if one.is_kept]
     nearly = [
@@ -231,15 +343,27 @@ def _relation_lines(relations: Sequence[Relation]) -> list[str]:
         if one.n_exceptions and not one.is_kept
     ]
     lines = []
-    for title, texts in (
-        ("relations between columns that every synthetic row satisfies", kept),
-        ("relations that nearly all real rows satisfy, not kept (rows count from 0)", nearly),
+    for is_kept, title, texts in (
+        (True, "relations between columns that every synthetic row satisfies", kept),
+        (
+            False,
+            "relations that nearly all real rows satisfy, not kept (rows count from 0)",
+            nearly,
+        ),
     ):
+        most = _MAX_RELATIONS[is_kept] if cut else len(texts)
         if texts:
-            lines += [f"{title}:", *(f"  {text}" for text in texts[:_MAX_RELATIONS])]
-        if len(texts) > _MAX_RELATIONS:
-            lines.append(f"  and {len(texts) - _MAX_RELATIONS:,} more; --report shows all")
+            lines += [
+                f"{title}:",
+                *(f"  {_cut(t, _WIDTH - 2) if cut else t}" for t in texts[:most]),
+            ]
+        if len(texts) > most:
+            lines.append(f"  and {len(texts) - most:,} more; --report shows all")
     return lines
+
+
+def _cut(text: str, width: int = _WIDTH) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _provenance(sampler: Any) -> pd.DataFrame:
@@ -430,7 +554,7 @@ def compare(
 ) -> None:
     """Find out whether balancing a table helps, and how.
 
-    DATA is a .csv, .tsv or .parquet file. Doing nothing, class weights, repeated rows, SMOTENC,
+    DATA is a file as for resample. Doing nothing, class weights, repeated rows, SMOTENC,
     the best of several kinds of classifiers, the probabilities of a teacher that averages these,
     the teacher itself, and the language model (with --recipe, or both of our own recipes) are
     compared on the same splits, each with a threshold tuned out of fold. The verdict goes to
@@ -439,7 +563,7 @@ def compare(
     from counterpoise._table_classifier import CLASSIFIERS
     from counterpoise.comparison._compare import compare as compare_strategies
     from counterpoise.comparison._cross_validation import OWN_RECIPES
-    from counterpoise.io import check_distinct
+    from counterpoise.io import check_distinct, table_name
     from counterpoise.sampler import LLMOverSampler
 
     for name in options["classifiers"]:
@@ -462,7 +586,7 @@ def compare(
         name = OWN_RECIPES.get(recipe, recipe)
         samplers[name] = LLMOverSampler(column_types=types or None, **parameters)
     comparison = compare_strategies(
-        X, y, sampler=samplers, column_types=types or None, title=data.stem, **rest
+        X, y, sampler=samplers, column_types=types or None, title=table_name(data), **rest
     )
     click.echo(printable(_as_text(comparison.verdict)))
     _write_reports(comparison.report, reports, say if options["verbose"] else _ignore)
@@ -504,11 +628,11 @@ def report(
 ) -> None:
     """Report on synthetic rows, whoever generated them, beside the real ones.
 
-    Each file is .csv, .tsv or .parquet, with the same columns. What is found is summarized on
+    Each file is one as for resample, with the same columns. What is found is summarized on
     stdout: in which rows the relations of the real ones hold, how well a classifier tells synthetic
     rows from real ones, and signs of leakage.
     """
-    from counterpoise.io import check_distinct
+    from counterpoise.io import check_distinct, table_name
     from counterpoise.report import report_rows
     from counterpoise.report._summary import findings, lead
 
@@ -527,7 +651,7 @@ def report(
         holdout=None if held is None else held.drop(columns=left_out),
         target=target,
         column_types={name: type_ for name, type_ in types.items() if name not in left_out},
-        title=synthetic.stem,
+        title=table_name(synthetic),
     )
     if as_json:
         click.echo(found.to_json(), nl=False)

@@ -322,7 +322,7 @@ file_options = grouped(
         "--delimiter",
         cls=RareOption,
         metavar="CHARACTER",
-        help="What separates the cells of a text file, if not a comma in .csv and a tab in .tsv.",
+        help="What separates the cells of a text file. [default: a comma in .csv, a tab in .tsv]",
     ),
     click.option(
         "--encoding",

@@ -189,7 +189,7 @@ def forest_chart(
         if math.isfinite(number)
     ]
     reach = max([abs(end) for end in ends] + [2 * smallest_difference])
-    left, width, step = 120.0, 500.0, 26.0
+    left, width, step = 180.0, 560.0, 26.0
     scale = _scale(-reach, reach, left + 10, width - 90)
     bottom = 8 + step * len(shown)
     low, high = scale(-smallest_difference), scale(smallest_difference)
