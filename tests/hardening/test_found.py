@@ -175,3 +175,18 @@ def test_columns_that_are_carried_along_can_be_missing_or_are_refused_before_tra
     X["key"] = pd.interval_range(0, N)
     with pytest.raises(SchemaError, match="in which no cell can be missing"):
         fitted(X, passthrough_columns=["key"])
+
+
+@pytest.mark.parametrize(
+    "form", ["2020-01-{0:02d}T00:00:00+0{1}:00", "{0:02d}.01.000{1}", "{0:02d}.01.20{0:02d}"]
+)
+def test_dates_in_text_of_any_zone_and_year(form):
+    days = [form.format(1 + i % 28, 1 + i % 9) for i in range(2 * N)]
+    made = fitted(NUMBERS.iloc[np.resize(range(N), 2 * N)].assign(d=days), np.tile(Y, 2))[1]["d"]
+    assert made.str.len().eq(len(days[0])).all()
+
+
+def test_whole_numbers_that_have_decimals_as_they_are_written():
+    X = NUMBERS.assign(n=[f"1.{i:03d},5" for i in range(N)])
+    with pytest.raises(SchemaError, match=r"declared integer, but has decimals, as in '1\.000,5'"):
+        fitted(X, column_types={"n": "integer"})

@@ -162,6 +162,12 @@ class NumericColumn(NumberColumn):
         if is_string(series.dtype) or texts_of(series):
             notation = _notation_of(series, like)
             decimals = n_decimals(notation, texts_of(series))
+            if kind == "integer" and decimals:
+                raise column_error(
+                    series.name,
+                    f"is declared integer, but has decimals, as in {texts_of(series)[0]!r}. Round "
+                    "it, or declare it decimal.",
+                )
             codes, missing = _read_written(series, notation, decimals)
             grid = _grid(codes[~missing], decimals, kind is None)
             grid["notation"] = str(notation)

@@ -110,7 +110,7 @@ def _counts_up(numbers: Sequence[int]) -> bool:
 def _are_dates(texts: Sequence[str]) -> bool:
     some = pd.Series(texts[:_MIN_ROWS], dtype=object)  # halves of characters are no text of Arrow
     with warnings.catch_warnings(action="ignore"):
-        return bool(pd.to_datetime(some, errors="coerce", format="mixed").notna().all())
+        return bool(pd.to_datetime(some, errors="coerce", format="mixed", utc=True).notna().all())
 
 
 def _counted(texts: Sequence[str]) -> tuple[str, list[int]] | None:

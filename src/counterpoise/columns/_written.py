@@ -401,7 +401,7 @@ class DateNotation:
     def ends(self) -> tuple[str, str]:
         """The first and the last instant that it can write."""
         if "Y" in self._fields:
-            return "1000-01-01", "9999-12-31T23:59:59.999999"
+            return "0001-01-01", "9999-12-31T23:59:59.999999"
         if self.has_date:
             return f"{_CENTURY}-01-01", f"{_CENTURY + 99}-12-31T23:59:59.999999"
         hour = "23" if self._fields & {"H", "I"} else "00"
