@@ -572,7 +572,11 @@ def _read_excel(path: Path, missing: Collection[str], as_text: Collection[str]) 
             UserWarning,
             stacklevel=3,
         )
-    frame = frame.iloc[1:].set_axis(names, axis=1).reset_index(drop=True).infer_objects()
+    cells = frame.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
+    frame = cells.infer_objects()
+    for name in frame.select_dtypes("float"):  # of whole numbers with missing ones
+        if set(map(type, cells[name].dropna())) == {int}:
+            frame[name] = cells[name].astype("Int64")
     for name in frame.columns[frame.columns.isin(list(as_text))]:
         frame[name] = frame[name].astype(object).map(str, na_action="ignore")
     return Table(frame)

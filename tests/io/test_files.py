@@ -515,6 +515,7 @@ def test_excel_keeps_the_types_of_its_cells(tmp_path: Path) -> None:
         {
             "zip": ["00123", "NA", "04567"],
             "months": [1, 2, 3],
+            "visits": pd.array([4, None, 6], dtype="Int64"),
             "fee": [1.5, None, 2.0],
             "since": pd.to_datetime(["2024-01-31", "2024-02-01", None]),
         }
@@ -525,7 +526,7 @@ def test_excel_keeps_the_types_of_its_cells(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="first of the 2 sheets"):
         table = read_table(tmp_path / "t.xlsx")
     assert table.frame["zip"].tolist() == ["00123", "NA", "04567"]
-    assert [table.frame[name].dtype.kind for name in table.frame] == ["O", "i", "f", "M"]
+    assert [table.frame[name].dtype.kind for name in table.frame] == ["O", "i", "i", "f", "M"]
     pd.testing.assert_frame_equal(
         table.frame, frame, check_dtype=False, check_index_type=False, check_column_type=False
     )
