@@ -420,3 +420,11 @@ def test_a_full_device_is_one_line(
     assert "OSError" not in err
     assert link.is_symlink()
     assert not [name for name in shell.names if name.endswith(".tmp")]
+
+
+def test_infinite_numbers_in_synthetic_rows_are_named(shell: Shell) -> None:
+    (shell.folder / "t.csv").write_bytes(TABLE)
+    (shell.folder / "s.csv").write_bytes(TABLE.replace(b"\n5,1.25", b"\n5,1e999"))
+    code, _, err = shell("report", "--real", "t.csv", "--synthetic", "s.csv", "-o", "r.html")
+    assert (code, shell.names) == (2, ["s.csv", "t.csv"])
+    assert "column 'x' holds an infinite number in row 6" in err

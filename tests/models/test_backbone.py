@@ -106,7 +106,8 @@ def test_fewer_layers_of_a_pre_trained_model(tmp_path):
 
 
 def test_parameters_of_a_model_are_checked():
-    for wrong in [{"batch_size": 0}, {"learning_rate": 0.0}, {"precision": "float16"}]:
+    wrongs = [{"batch_size": 0}, {"learning_rate": 0.0}, {"precision": "float16"}]
+    for wrong in [*wrongs, {"n_layers": 10**8}, {"width": 4 * 10**7}]:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             CompactModel(**wrong).load("cpu")
     with pytest.raises(ValueError, match="n_layers must be 1 or more"):

@@ -647,6 +647,12 @@ def read_like(
     _read_notations(table, target, types, options)
     for name in known:
         kind, own = known[name].dtype.kind, frame[name].dtype.kind
+        if own == "f" and (is_infinite := frame[name].abs() == float("inf")).any():
+            raise SchemaError(
+                f"{str(path)!r}: column {name!r} holds an infinite number in row "
+                f"{int(is_infinite.to_numpy().argmax()) + 1}. Replace it.",
+                column=name,
+            )
         if table.cells is not None and own == "O" and kind in "iufM" and frame[name].notna().any():
             cells = table.cells[name][frame[name].notna()]
             is_wrong = cells.map(lambda cell: parse_cells(pd.Series([cell])).dtype.kind == "O")

@@ -164,6 +164,9 @@ class CompactModel(Backbone):
         self._check_count("n_layers")
         if self.width % 4:
             raise ModelError(f"width must be a multiple of 4; got {self.width}")
+        for name, most in (("width", 2**14), ("n_layers", 1024)):  # a typing error fills no memory
+            if getattr(self, name) > most:
+                raise ModelError(f"{name} must be {most:,} or less; got {getattr(self, name):,}")
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
         from counterpoise.models._llama import compact_model
