@@ -137,7 +137,7 @@ def test_each_phase_is_logged(caplog: pytest.LogCaptureFixture) -> None:
             pass
     lines = [record.getMessage() for record in caplog.records if record.name == "counterpoise"]
     phases = list(dict.fromkeys(line.split(":")[0] for line in lines))
-    assert phases == ["training", "generating"]
+    assert phases == ["columns and relations", "selection classifier", "training", "generating"]
     assert lines[-2] == "generating: 30 rows to do"
     assert lines[-1].startswith("generating: 30 rows in ")
     assert "30 accepted" in lines[-1]

@@ -711,15 +711,18 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.recipe_ = get_recipe(self.recipe)
         self.recipe_.validate()
         self.classes_ = np.unique(labels)
-        prepared = apply_constraints(
-            X,
-            labels,
-            self._y_type.name,
-            is_named=self._X_type.kind not in ("array", "list"),
-            column_types=self._declared_types,
-            constraints=constraint_list(self.constraints),
-            discovers=self._discovers(),
-        )
+        stage = make_progress(self.verbose).stage("columns and relations", len(X), "rows")
+        with stage as advance:
+            prepared = apply_constraints(
+                X,
+                labels,
+                self._y_type.name,
+                is_named=self._X_type.kind not in ("array", "list"),
+                column_types=self._declared_types,
+                constraints=constraint_list(self.constraints),
+                discovers=self._discovers(),
+            )
+            advance(len(X))
         self.schema_, self._constraint_set = prepared.schema, prepared.constraints
         self.constraints_ = list(prepared.constraints.constraints)
         self.relations_ = list(prepared.relations)

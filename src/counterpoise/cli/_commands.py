@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _COMPARE = declared_parameters("comparison", "compare")
 _MAX_CLASSES = 8
 _MAX_UNLEARNED = 3
+_MANY_ROWS = 100_000  # take seconds to write
 _MAX_RELATIONS = {True: 5, False: 2}
 """Relations that a summary has a line for, by whether they are kept: it is to fit a screen."""
 _WIDTH = 80
@@ -183,6 +184,9 @@ def resample(
         X_resampled, y_resampled = sampler.fit_resample(X, y)
         synthetic = X_resampled.iloc[len(y) :].copy()
         synthetic[target] = y_resampled.iloc[len(y) :].array
+        note = say if options["verbose"] else _ignore
+        if len(X_resampled) >= _MANY_ROWS:
+            note(f"writing {len(X_resampled):,} rows")
         result = table.append(synthetic, as_text=suffix in DELIMITERS)
         if mark_synthetic is not None:
             result[mark_synthetic] = result.index >= len(y)
@@ -202,7 +206,6 @@ def resample(
             n_real=0 if only_synthetic else len(y),
             escape_formulas=escape_formulas,
         )
-        note = say if options["verbose"] else _ignore
         n_added = synthetic[target].value_counts().to_dict()
         note(_summary(y, n_added, sampler))
         if output is not None:

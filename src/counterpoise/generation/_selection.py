@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 
+from counterpoise._progress import Advance
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import SchemaError, needs_extra
 from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
@@ -56,6 +57,7 @@ class SelectionClassifier:
         *,
         until: float = math.inf,
         clock: Callable[[], float] = time.perf_counter,
+        advance: Advance = lambda _: None,
     ) -> SelectionClassifier | None:
         """Train on `table`, label first; None where there is nothing to tell classes apart by.
 
@@ -86,6 +88,7 @@ class SelectionClassifier:
                 if is_unseen.any():
                     likely = _probabilities(fitted[-1], X[is_unseen])
                     margins[which, is_unseen] = _margin(likely, classes[is_unseen])
+                advance(len(table) * (which + 1) // len(given) - len(table) * which // len(given))
         quantiles = [_quantiles(margins[:, classes == class_]) for class_ in range(len(labels))]
         return cls(labels, columns, tuple(fitted), np.array(quantiles))
 

@@ -123,9 +123,10 @@ def fit(
         # it takes a good part of it
         if recipe.selection is not None:
             until = budget.selection_deadline()
-            classifier = SelectionClassifier.fit(
-                table, rng, recipe.selection, until=until, clock=budget.clock
-            )
+            with progress.stage("selection classifier", total=len(table), unit="rows") as stage:
+                classifier = SelectionClassifier.fit(
+                    table, rng, recipe.selection, until=until, clock=budget.clock, advance=stage
+                )
             generator = replace(generator, selection_classifier=classifier)
         deadline = budget.deadline(prepared, n_deficit, progress)
         # 2. training with held-out rows
