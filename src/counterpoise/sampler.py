@@ -303,10 +303,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
         Returns
         -------
-        X_resampled : of the type of X, of shape (n_samples + n_synthetic_, n_features)
+        X_resampled : of the type of X, of shape (n_samples + ``n_synthetic_``, n_features)
             The rows of X, then the synthetic ones. The index of a DataFrame is continued where it
             is of unique integers, and numbered anew otherwise.
-        y_resampled : of the type of y, of shape (n_samples + n_synthetic_,)
+        y_resampled : of the type of y, of shape (n_samples + ``n_synthetic_``,)
             Their labels.
 
         Raises
@@ -374,7 +374,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_samples + n_synthetic_, ...)
+        ndarray of shape (n_samples + ``n_synthetic_``, ...)
 
         Raises
         ------
