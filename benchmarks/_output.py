@@ -170,3 +170,12 @@ def note(text: str) -> None:
     """Write a line of progress to standard error."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def percent(share: float | None) -> str:
+    """Return a share; below 100 % never rounded up to it."""
+    if share is None:
+        return ABSENT
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    return f"{100 * share:.3g} %" if share < 0.9995 else f"{min(100 * share, 99.99):.2f} %"

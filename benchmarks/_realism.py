@@ -113,12 +113,15 @@ class RealRows:
         told = told_apart(self.minority if is_real else synthetic, self.held_out, categorical)
         exact, nearer = closeness(rows, self.minority, self.held_out, self.schema, self.seed)
         kept, all_kept = self.relations_kept(rows)
+        shares = self._kept_by_row(rows).mean(axis=1)
+        texts = [relation.constraint.text for relation in self.relations]
         return {
             "told_apart": told,
             "copies": exact,
             "nearer_to_training": None if is_real else nearer,
             "relations_kept": kept,
             "rows_keeping_all": all_kept,
+            "relation_shares": dict(zip(texts, shares.tolist(), strict=True)),
         }
 
     def relations_kept(self, rows: pd.DataFrame) -> tuple[float | None, float | None]:
@@ -128,6 +131,11 @@ class RealRows:
         """
         if not self.relations:
             return None, None
+        matrix = self._kept_by_row(rows)
+        return float(matrix.mean()), float(matrix.all(axis=0).mean())
+
+    def _kept_by_row(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Return whether each relation holds in each row, (n_relations, n_rows)."""
         seen, asked = (as_table(frame, self.schema) for frame in (self.train[0], rows))
         kept = []
         for relation in self.relations:
@@ -137,8 +145,7 @@ class RealRows:
             at = [asked.schema.position(name) for name in relation.columns]
             is_possible = (asked.codes[:, at] != ABSENT).all(axis=1)
             kept.append(held & is_told & is_possible)
-        matrix = np.array(kept)
-        return float(matrix.mean()), float(matrix.all(axis=0).mean())
+        return np.array(kept, dtype=bool).reshape(len(kept), len(rows))
 
     def ranking(self, balanced: Rows, class_weight: str | None) -> dict[str, float]:
         """Return PR-AUC on the test half of each classifier, trained on a balanced table."""

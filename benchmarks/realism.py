@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._methods import Method, build_method
-from benchmarks._output import ABSENT, ResultFolder, markdown_table, significant
+from benchmarks._output import ABSENT, ResultFolder, markdown_table, percent, significant
 from benchmarks._protocols import HONEST
 from benchmarks._realism import CLASSIFIERS, RealRows, split_in_halves
 from benchmarks._tables import TABLES, BenchTable, TableSpec, load_table
@@ -207,6 +207,7 @@ def render(folder: ResultFolder) -> str:
         of_group = [run for run in done if _group(run["table"]) == group]
         if of_group:
             parts += _report(group, _scores(of_group))
+    parts += _relation_report(done)
     failed = [run for run in runs.values() if run["status"] != "done"]
     if failed:
         columns = ("table", "split", "method", "error")
@@ -290,6 +291,28 @@ def _report(group: str, scores: pd.DataFrame) -> list[str]:
         "PR-AUC, mean of four classifiers, difference to doing nothing",
         markdown_table(ranked),
         f"Relations found, mean over splits: {found}.",
+    ]
+
+
+def _relation_report(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a table of relations by method, where runs say how many rows keep each."""
+    long = [
+        {"table": run["table"], "relation": text, "method": run["method"], "share": share}
+        for run in runs
+        for text, share in run.get("relation_shares", {}).items()
+    ]
+    if not long:
+        return []
+    methods = list(dict.fromkeys(one["method"] for one in long))
+    shares = pd.DataFrame(long).pivot_table(
+        index=["table", "relation"], columns="method", values="share", sort=False
+    )
+    texts = shares[methods].map(lambda share: ABSENT if np.isnan(share) else percent(share))
+    return [
+        "## Relations",
+        "Share of rows that keep a relation that holds in all training rows, mean over the splits "
+        "in which it was found; of `none`, held-out rows.",
+        markdown_table(texts.reset_index().astype(object)),
     ]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks._output import ABSENT, ResultFolder, markdown_table, significant
+from benchmarks._output import ABSENT, ResultFolder, markdown_table, percent, significant
 from benchmarks._relations import kept_in
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import PUBLISHED, Rows, TableSpec, load_table, read_rows
@@ -227,8 +227,8 @@ def _relation_rows(runs: Runs, verdicts: Sequence[Mapping[str, str]]) -> Iterato
                 "kind": one["kind"] if one["is_kept"] else f"{one['kind']}, reported",
                 "rows of support": str(one["support"]),
                 "exceptions": str(one["n_exceptions"]),
-                "real": _percent(one["real_share"]),
-                "synthetic": _percent(one["synthetic_share"]),
+                "real": percent(one["real_share"]),
+                "synthetic": percent(one["synthetic_share"]),
                 "synthetic rows tried": str(one["synthetic_tried"]),
                 "log10 of chance": f"{one['log10_chance']:.0f}",
                 "verdict": next(
@@ -255,8 +255,8 @@ def _table_rows(runs: Runs) -> list[dict[str, str]]:
             "discovery, s": f"{run['discovery_s']:.2f}",
             "draws per row": f"{run['draws_per_row']:.2f}",
             "without": significant(run.get("draws_without")),
-            "rejected for a relation": _percent(run["rejected_share"]),
-            "fallback": _percent(run["fallback"]),
+            "rejected for a relation": percent(run["rejected_share"]),
+            "fallback": percent(run["fallback"]),
             "fit, s": f"{run['fit_s']:.1f}",
             "fit without, s": significant(run.get("fit_without_s")),
         }
@@ -274,12 +274,3 @@ def _summary(rows: Sequence[Mapping[str, str]], runs: Runs) -> str:
         "reported alone. A row counts as tried where the premise of an implication holds, or both "
         "sides of an order are there."
     )
-
-
-def _percent(share: float | None) -> str:
-    """Return a share; below 100 % never rounded up to it."""
-    if share is None:
-        return ABSENT
-    if share in (0.0, 1.0):
-        return f"{100 * share:.0f} %"
-    return f"{100 * share:.3g} %" if share < 0.9995 else f"{min(100 * share, 99.99):.2f} %"

@@ -83,6 +83,8 @@ def test_relations_are_those_of_the_training_rows_and_shares_are_of_the_rows_giv
     kept = 1 - (len(rows) // 2) / len(rows)
     assert (rows["a"] > 0).all()
     assert real.relations_kept(broken) == (pytest.approx(kept), pytest.approx(kept))
+    shares = real.measure(broken)["relation_shares"]
+    assert shares == {real.relations[0].constraint.text: pytest.approx(kept)}
 
 
 def test_a_cell_that_is_impossible_breaks_its_relation_and_a_close_number_does_not():
@@ -198,6 +200,20 @@ def test_differences_are_within_a_split_and_means_within_a_table():
     assert found.loc[("munge", "churn"), "told_apart"] == pytest.approx(0.7)
     assert found.loc[("munge", "churn"), "n_splits"] == 2
     assert found.loc[("munge", "sick"), "boosted trees"] == pytest.approx(0.4)
+
+
+def test_shares_of_a_relation_are_means_over_the_splits_that_found_it():
+    runs = [
+        run_of("churn", 0, "none", {}, relation_shares={"a = b": 1.0, "c < d": 1.0}),
+        run_of("churn", 1, "none", {}, relation_shares={"a = b": 1.0}),
+        run_of("churn", 0, "munge", {}, relation_shares={"a = b": 0.5}),
+        run_of("churn", 1, "munge", {}, relation_shares={"a = b": 0.75}),
+        run_of("sick", 0, "munge", {}),  # a run from before shares were kept
+    ]
+    table = realism._relation_report(runs)[-1].splitlines()
+    assert table[0] == "| table | relation | none | munge |"
+    assert table[2:] == ["| churn | a = b | 100 % | 62.5 % |", "| churn | c < d | 100 % | - |"]
+    assert realism._relation_report(runs[-1:]) == []
 
 
 def test_groups_stand_for_their_tables():
