@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.neighbors import NearestNeighbors
 
+from counterpoise._munge import munge as library_munge
 from counterpoise.columns import Schema, Table
 from counterpoise.columns._frames import with_labels
 from counterpoise.generation._rejection_sampling import GeneratedRows, draw_accepted
 from counterpoise.generation._selection import Likeliest, SelectionClassifier
-
-_MAX_DECIMALS = 10
 
 
 def shuffle_columns(
@@ -62,78 +60,12 @@ def munge(
     rng: np.random.Generator,
     *,
     categorical: Sequence[Any],
-    p: float = 0.5,
-    s: float = 1.0,
 ) -> pd.DataFrame:
-    """Return copies of the rows of the class, in which nearest neighbours have exchanged cells.
-
-    In each pass, every row meets its nearest neighbour; with probability `p` each, two categories
-    change places, and two numbers are drawn anew around each other, with their difference over `s`
-    as standard deviation.
-
-    NOTE[DIFF] Numbers are rounded as the real ones are, neighbours are those of the real rows, and
-    where a number is missing, the two cells change places.
-    """
-    own = X[y == class_].reset_index(drop=True)
+    """Return copies of the rows of the class that have exchanged cells with their neighbours."""
+    own = X[y == class_]
     if len(own) < 2:
         raise ValueError(f"MUNGE needs two rows of a class; class {class_!r} has {len(own)}")
-    is_category = own.columns.isin(list(categorical))
-    numbers = own.loc[:, ~is_category].astype(float).to_numpy()
-    codes = np.column_stack(
-        [
-            np.empty((len(own), 0), dtype=int),
-            *(pd.factorize(own[c])[0] for c in own.columns[is_category]),
-        ]
-    )
-    neighbour = _nearest_neighbours(numbers, codes)
-    decimals = [_n_decimals(column) for column in numbers.T]
-    passes = []
-    for _ in range(-(-n_rows // len(own))):
-        new_numbers, new_codes = numbers.copy(), codes.copy()
-        for row, other in enumerate(neighbour):
-            pair, swapped = np.array([row, other]), np.array([other, row])
-            swaps = np.flatnonzero(rng.random(codes.shape[1]) < p)
-            new_codes[np.ix_(pair, swaps)] = new_codes[np.ix_(swapped, swaps)]
-            changes = np.flatnonzero(rng.random(numbers.shape[1]) < p)
-            around = new_numbers[np.ix_(swapped, changes)]
-            spread = np.nan_to_num(np.abs(around[0] - around[1]) / s)
-            new_numbers[np.ix_(pair, changes)] = rng.normal(around, spread)
-        passes.append((new_numbers, new_codes))
-    all_numbers, all_codes = (np.concatenate(part)[:n_rows] for part in zip(*passes, strict=True))
-    columns: dict[Any, Any] = {}
-    for name, column, places in zip(
-        own.columns[~is_category], all_numbers.T, decimals, strict=True
-    ):
-        columns[name] = column.round(places)
-    for name, column in zip(own.columns[is_category], all_codes.T, strict=True):
-        values: list[Any] = [*pd.factorize(own[name])[1], None]  # -1 is the code of a missing cell
-        columns[name] = pd.Series([values[code] for code in column], dtype=object)
-    return pd.DataFrame(columns)[list(own.columns)].astype(own.dtypes)
-
-
-def _nearest_neighbours(
-    numbers: npt.NDArray[np.float64], codes: npt.NDArray[Any]
-) -> npt.NDArray[np.int64]:
-    """Return the nearest other row of each: standardised numbers, categories equal or not."""
-    frame = pd.DataFrame(numbers)
-    scaled = ((frame - frame.mean()) / frame.std().replace(0.0, np.nan)).fillna(0.0).to_numpy()
-    one_hot = np.empty((len(codes), 0))
-    if codes.shape[1]:  # pandas refuses a frame without columns
-        one_hot = pd.get_dummies(pd.DataFrame(codes).astype(str)).to_numpy(dtype=float)
-    points = np.hstack(
-        [scaled, one_hot / np.sqrt(2)]
-    )  # two categories that differ: a distance of 1
-    found = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(return_distance=False)
-    return np.asarray(found[:, 0])
-
-
-def _n_decimals(numbers: npt.NDArray[np.float64]) -> int:
-    """Return how many decimals the numbers have."""
-    known = numbers[~np.isnan(numbers)]
-    for n in range(_MAX_DECIMALS):
-        if np.allclose(known, known.round(n), rtol=1e-12, atol=10.0 ** -(n + 4)):
-            return n
-    return _MAX_DECIMALS
+    return library_munge(own, n_rows, rng, categorical=categorical)
 
 
 MIXED_CELLS: Mapping[str, Callable[..., pd.DataFrame]] = {

@@ -124,15 +124,15 @@ ROWS = ("shuffle", "munge", "smotenc", "llm")
 """What generates the synthetic rows; ``llm``: every class, columns in random order."""
 _SIMPLE = (NOTHING, "class-weights", "smotenc", "counterpoise", "teacher", "soft-real")
 ARMS: dict[str, tuple[str, int, dict[str, Any]]] = {
-    f"{rows}-{n}n": (rows, n, {})
+    f"{rows}-{n}n{ending}": (rows, n, change)
     for rows in ROWS
     for n in (1, 3, 10)
+    for ending, change in (("", {}), ("-soft", {"soften_real": 1.0}))
     if rows != "smotenc" or n == 3
 } | {
-    "shuffle-10n-equal": ("shuffle", 10, {"equal": True}),
-    "shuffle-10n-real-kept": ("shuffle", 10, {"soften_real": 0.0}),
-    "shuffle-10n-hard": ("shuffle", 10, {"hard": True}),
-    "shuffle-10n-one-kind": ("shuffle", 10, {"one_kind": True}),
+    "shuffle-10n-kept": ("shuffle", 10, {"soften_real": 0.0}),
+    "munge-10n-hard": ("munge", 10, {"hard": True}),
+    "munge-10n-one-kind": ("munge", 10, {"one_kind": True}),
 }
 """Rows, how many per real row, and what is otherwise than in `DistilledClassifier`."""
 
@@ -278,12 +278,8 @@ class Split:
     def teacher_of_one_kind(self) -> Teacher:
         return Teacher(_kinds("auto")[0], random_state=self.seed).fit(*self.train)
 
-    def n_by_class(self, per_row: int, *, equal: bool = False) -> dict[Any, int]:
-        counts, n = self.train[1].value_counts(), len(self.train[1])
-        return {
-            str(c): round(per_row * (n / len(counts) if equal else int(k)))
-            for c, k in counts.items()
-        }
+    def n_by_class(self, per_row: int) -> dict[Any, int]:
+        return {str(c): per_row * int(k) for c, k in self.train[1].value_counts().items()}
 
     def generated(self, rows: str) -> dict[Any, pd.DataFrame]:
         """Return 10 rows per real row, by class."""
@@ -300,7 +296,11 @@ class Split:
                 types = self.table.column_types
                 sampler: Any = LLMOverSampler(recipe=recipe, column_types=types, **options)
             else:
-                sampler = BaselineOverSampler(rows, categorical=self.table.categorical, **options)
+                sampler = BaselineOverSampler(
+                    {"shuffle": "shuffled"}.get(rows, rows),
+                    categorical=self.table.categorical,
+                    **options,
+                )
             X_new, y_new = sampler.fit_resample(X, y)
             new = X_new.iloc[len(X) :], np.asarray(y_new)[len(X) :]
             self._rows[rows] = {c: new[0][new[1] == c] for c in wanted}
@@ -346,16 +346,14 @@ class Split:
             weight = "balanced" if arm == "class-weights" else None
             yield from ((name, self.student(name, weight).fit(*rows)) for name in students)
             return
-        options: dict[str, Any] = {"n_synthetic": 0}
+        options: dict[str, Any] = {"n_synthetic": 0, "soften_real": 1.0}
         change: dict[str, Any] = {}
         if arm in ARMS:
             rows_of, per_row, change = ARMS[arm]
             options = {
-                "n_synthetic": self.n_by_class(per_row, equal="equal" in change),
-                "sampler": "shuffle"
-                if rows_of == "shuffle"
-                else GivenRows(self.generated(rows_of)),
-                "soften_real": change.get("soften_real", 1.0),
+                "n_synthetic": self.n_by_class(per_row),
+                "sampler": GivenRows(self.generated(rows_of)),
+                "soften_real": change.get("soften_real", 0.5),
             }
         teacher = self.teacher_of_one_kind if "one_kind" in change else self.teacher
         for name in students:
@@ -487,10 +485,10 @@ def _report(frame: pd.DataFrame) -> list[str]:
 
 _CONTRASTS = (
     *((f"llm-{n}n", f"{rows}-{n}n") for n in (1, 3, 10) for rows in ("shuffle", "munge")),
-    *((f"{rows}-10n", "soft-real") for rows in ROWS if rows != "smotenc"),
-    *((f"{rows}-10n", "teacher") for rows in ROWS if rows != "smotenc"),
+    *((f"{rows}-10n", other) for other in ("soft-real", "teacher") for rows in ROWS),
     ("llm-3n", "smotenc-3n"),
-    *((f"shuffle-10n{x}", "shuffle-10n") for x in ("-equal", "-real-kept", "-hard", "-one-kind")),
+    *((f"{rows}-10n", f"{rows}-10n-soft") for rows in ROWS),
+    *((f"munge-10n-{x}", "munge-10n") for x in ("hard", "one-kind")),
 )
 
 

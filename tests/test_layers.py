@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "counterpoise"
 LAYERS = [
     {"errors", "_parameters", "_progress"},
     {"io", "grammar", "_table_classifier"},
+    {"_munge"},
     {"columns"},
     {"serialization"},
     {"metrics"},

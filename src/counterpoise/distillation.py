@@ -35,13 +35,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 from sklearn_compat.utils.validation import validate_data
 
+from counterpoise._munge import munge
 from counterpoise._table_classifier import TableClassifier, seeded, weight_argument
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.columns._unlearned import unlearned_columns
 
 FloatArray = npt.NDArray[np.float64]
 
-_SHUFFLED, _GENERATED = (10, 30_000), (3, 10_000)
+_MUNGE, _GENERATED = (10, 30_000), (3, 10_000)
 """Synthetic rows per real row, and the most, of ``n_synthetic="auto"``; generating takes longer."""
 
 _LEAST_PROBABILITY = 1e-4
@@ -167,16 +168,16 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         a warning.
     teacher : "auto", classifier, sequence of classifiers or Teacher, default="auto"
         What `Teacher` takes, or one with parameters of its own. It is trained on several folds.
-    sampler : None, "shuffle" or over-sampler, default=None
-        What generates the synthetic rows of every class. None is ``"shuffle"``: each column drawn
-        by itself from the rows of the class, which takes no time. Or an over-sampler of
-        imbalanced-learn's kind, such as ``LLMOverSampler(recipe="counterpoise-no-selection")``,
-        trained as a clone.
+    sampler : "munge" or over-sampler, default="munge"
+        What generates the synthetic rows of every class. ``"munge"``: rows in which a real row and
+        its nearest neighbour of the same class have exchanged cells [1]_, in next to no time. Or an
+        over-sampler of imbalanced-learn's kind, such as
+        ``LLMOverSampler(recipe="counterpoise-no-selection")``, trained as a clone.
     n_synthetic : "auto", int or mapping of classes to int, default="auto"
         Number of synthetic rows, in all or of each class. ``"auto"``: 10 per real row with
-        ``"shuffle"``, at most 30,000; else 3, at most 10,000. 0 is for soft labels of the real
+        ``"munge"``, at most 30,000; else 3, at most 10,000. 0 is for soft labels of the real
         rows alone.
-    soften_real : float, default=1.0
+    soften_real : float, default=0.5
         How far the labels of real rows give way to the teacher's probabilities, in [0, 1]: 0 keeps
         the labels as they are.
     id_columns : "auto", list or None, default="auto"
@@ -217,7 +218,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "classifier": [HasMethods(["fit", "predict"])],
         "teacher": [StrOptions({"auto"}), HasMethods(["fit", "predict_proba"]), list, tuple],
-        "sampler": [None, StrOptions({"shuffle"}), HasMethods(["fit_resample", "set_params"])],
+        "sampler": [StrOptions({"munge"}), HasMethods(["fit_resample", "set_params"])],
         "n_synthetic": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), Mapping],
         "soften_real": [Interval(Real, 0, 1, closed="both")],
         "id_columns": ["array-like", StrOptions({"auto"}), None],
@@ -231,9 +232,9 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         classifier: Any,
         *,
         teacher: Any = "auto",
-        sampler: Any = None,
+        sampler: Any = "munge",
         n_synthetic: Any = "auto",
-        soften_real: float = 1.0,
+        soften_real: float = 0.5,
         id_columns: Any = "auto",
         random_state: Any = None,
     ) -> None:
@@ -253,7 +254,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         X : DataFrame, array or list of shape (n_rows, n_features)
         y : Series, array or list of shape (n_rows,)
         sample_weight : array-like of shape (n_rows,), default=None
-            Also weights the teacher's training rows and the cells that ``"shuffle"`` draws. Other
+            Also weights the teacher's training rows and the rows that ``"munge"`` takes. Other
             samplers see every row that has a weight above 0.
 
         Returns
@@ -362,11 +363,11 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         self, frame: pd.DataFrame, labels: npt.NDArray[Any], weight: FloatArray, seed: int
     ) -> pd.DataFrame:
         """Return synthetic rows of every class, and train `sampler_`, if there is one."""
-        self.sampler_, is_shuffled = None, not hasattr(self.sampler, "fit_resample")
+        self.sampler_, is_munge = None, isinstance(self.sampler, str)
         rows_of = {class_: np.flatnonzero(labels == class_) for class_ in self.classes_.tolist()}
         given = self.n_synthetic
         if isinstance(given, str):
-            per_row, most = _SHUFFLED if is_shuffled else _GENERATED
+            per_row, most = _MUNGE if is_munge else _GENERATED
             given = min(per_row * len(labels), most)
         if not isinstance(given, Mapping):  # as large a share of each class as of the real rows
             shares = np.array([weight[rows].sum() for rows in rows_of.values()]) / weight.sum()
@@ -374,20 +375,18 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             given = dict(zip(rows_of, np.diff(ends, prepend=0).tolist(), strict=True))
         if not set(given) <= set(rows_of):
             raise ValueError(f"n_synthetic is {given}; the classes of y are {list(rows_of)}")
-        if is_shuffled:
-            rng, columns = np.random.default_rng(seed), {}
-            for name, column in frame.items():
-                drawn = [
-                    rng.choice(rows_of[class_], n, p=weight[rows_of[class_]] / total)
-                    for class_, n in given.items()
-                    if (total := weight[rows_of[class_]].sum())
-                ]
-                columns[name] = column.iloc[np.concatenate(drawn)].reset_index(drop=True)
-            return pd.DataFrame(columns).set_axis(frame.columns, axis=1)
         # one row shows no variety, and most samplers refuse it
-        wanted = {c: len(rows_of[c]) + n for c, n in given.items() if len(rows_of[c]) > 1 and n}
-        if not wanted:
+        given = {c: n for c, n in given.items() if len(rows_of[c]) > 1 and n}
+        if not given:
             return frame[:0]
+        if is_munge:
+            rng = np.random.default_rng(seed)
+            parts = [
+                munge(frame.iloc[rows_of[c]], n, rng, weight=weight[rows_of[c]])
+                for c, n in given.items()
+            ]
+            return pd.concat(parts, ignore_index=True)
+        wanted = {c: len(rows_of[c]) + n for c, n in given.items()}
         self.sampler_ = clone(self.sampler).set_params(sampling_strategy=wanted)
         if self.sampler_.get_params(deep=False).get("random_state", 0) is None:
             self.sampler_.set_params(random_state=int(seed))

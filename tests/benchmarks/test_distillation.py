@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks._tables import load_table
 from tests.benchmarks.doubles import small_frame
 
-ARMS = ("nothing", "teacher", "soft-real", "shuffle-1n", "munge-1n", "shuffle-10n-hard")
+ARMS = ("nothing", "teacher", "soft-real", "shuffle-1n", "munge-1n", "munge-10n-hard")
 
 
 def exported(folder: Path) -> Path:

@@ -103,7 +103,7 @@ def test_a_shard_is_of_the_types_of_the_fit():
         ({"shard": (0, 2), "n_samples": 2.5}, "n_samples"),
         ({"shard": (0, 2), "class_": "perhaps"}, "class_"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
 def test_bad_arguments_are_refused_before_any_row(folder, monkeypatch, options, message):
     sampler = LLMOverSampler.load(folder)
