@@ -46,8 +46,11 @@ def munge(
     if categorical is None:
         categorical = categorical_columns(own, with_dates=True)
     is_category = own.columns.isin(list(categorical))
-    places_of = np.flatnonzero(is_category), np.flatnonzero(~is_category)
-    numbers = np.column_stack([np.empty((len(own), 0)), *(_floats(own, c) for c in places_of[1])])
+    columns: list[pd.Series[Any]] = [column for _, column in own.items()]
+    places_of = np.flatnonzero(is_category).tolist(), np.flatnonzero(~is_category).tolist()
+    numbers = np.column_stack(
+        [np.empty((len(own), 0)), *(_floats(columns[k]) for k in places_of[1])]
+    )
     sources = np.tile(np.arange(len(own))[:, None], len(places_of[0]))  # the row of each cell
     neighbour = _nearest_neighbours(own.iloc[:, places_of[0]], numbers)
     passes = []
@@ -67,16 +70,16 @@ def munge(
     if weight is not None and np.ptp(weight) > 0:
         of_copies = np.tile(weight, len(passes))
         taken = rng.choice(len(of_copies), n_rows, p=of_copies / of_copies.sum())
-    columns: list[Any] = [None] * own.shape[1]
     for place, source in zip(places_of[0], sources[taken].T, strict=True):
-        columns[place] = own.iloc[source, place].reset_index(drop=True)
+        columns[place] = columns[place].iloc[source].reset_index(drop=True)
     for place, drawn in zip(places_of[1], numbers[taken].T, strict=True):
-        columns[place] = _like(drawn, own.iloc[:, place])
-    return pd.concat(columns, axis=1).set_axis(own.columns, axis=1)
+        columns[place] = _like(drawn, columns[place])
+    mixed: pd.DataFrame = pd.concat(columns, axis=1).set_axis(own.columns, axis=1)
+    return mixed
 
 
-def _floats(own: pd.DataFrame, place: int) -> npt.NDArray[np.float64]:
-    floats: npt.NDArray[np.float64] = own.iloc[:, place].to_numpy(dtype=float, na_value=np.nan)
+def _floats(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    floats: npt.NDArray[np.float64] = column.to_numpy(dtype=float, na_value=np.nan)
     return floats
 
 
