@@ -190,6 +190,8 @@ class Checkpoint:
             own = state.schedule.state_dict()
             _check_optimizer(saved["optimizer"], state.optimizer)
             _check_kinds(saved["schedule"], {name: type(value) for name, value in own.items()})
+            for name in ("base_lrs", "_last_lr"):
+                _check_rates(saved["schedule"][name], len(own[name]))
             state.optimizer.load_state_dict(saved["optimizer"])
             state.schedule.load_state_dict(saved["schedule"])
             state.history = _read_history(saved["history"])
@@ -361,8 +363,8 @@ def _read_history(saved: dict[str, Any]) -> History:
 def _check_optimizer(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
     """Raise unless the saved state is of an optimizer with such settings and weights."""
     group, own = saved["param_groups"][0], optimizer.state_dict()["param_groups"][0]
-    settings = {name: own[name] for name in own if name != "lr"}
-    if {name: group[name] for name in group if name != "lr"} != settings or not group["lr"] >= 0:
+    is_other = repr({**group, "lr": 0}) != repr({**own, "lr": 0})  # 0 is not False here
+    if is_other or not isinstance(group["lr"], float) or not group["lr"] >= 0:
         raise ValueError(f"other settings of the optimizer: {group}")
     for at, weight in enumerate(optimizer.param_groups[0]["params"]):
         state = saved["state"].get(at)  # of a weight that has had a gradient
@@ -375,6 +377,11 @@ def _check_kinds(saved: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     for name, kind in kinds.items():
         if not isinstance(saved[name], kind):
             raise TypeError(f"{name} is a {type(saved[name]).__name__}")
+
+
+def _check_rates(saved: list[Any], n: int) -> None:
+    if len(saved) != n or not all(isinstance(rate, float) and rate >= 0 for rate in saved):
+        raise ValueError(f"other learning rates: {saved}")
 
 
 def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:
