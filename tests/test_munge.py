@@ -61,3 +61,19 @@ def test_columns_of_any_type_keep_it(column):
         assert set(known) <= set(real)
     elif len(real):
         assert known.astype(float).between(float(real.min()) - 1, float(real.max()) + 1).all()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "UInt64", "int64[pyarrow]"])
+def test_integers_that_no_float_holds_stay_in_their_range(dtype):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    most = 2**64 - 1 if "u" in dtype[:1].lower() else 2**63 - 1
+    cells = [most - 1, most - 2, most - 3, 5, 2**53 + 1]
+    real = pd.Series(
+        [*cells, None] * 4 if dtype[0] in "IU" or "[" in dtype else cells * 4, dtype=dtype
+    )
+    rows = munge(pd.DataFrame({"x": real, "y": np.arange(float(len(real)))}), 90, generator())
+    assert rows["x"].dtype == real.dtype
+    drawn = [int(cell) for cell in rows["x"].dropna()]
+    assert min(drawn) >= 5
+    assert max(drawn) <= most - 1

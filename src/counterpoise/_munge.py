@@ -88,7 +88,9 @@ def _like(drawn: npt.NDArray[np.float64], real: pd.Series[Any]) -> pd.Series[Any
     known = real.dropna().to_numpy(dtype=float)
     drawn = drawn.round(_n_decimals(known))
     if real.dtype.kind in "iu" and len(known):
-        drawn = drawn.clip(known.min(), known.max())
+        low, high = int(real.min()), int(real.max())  # exact: a float of 2**63 - 1 is 2**63
+        whole = [None if np.isnan(cell) else min(max(int(cell), low), high) for cell in drawn]
+        return pd.Series(whole, dtype=real.dtype)
     return pd.Series(drawn).astype(real.dtype)
 
 
