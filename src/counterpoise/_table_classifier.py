@@ -108,10 +108,7 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def probability_of(self, X: pd.DataFrame, class_: Any) -> npt.NDArray[np.float64]:
         """Return each row's probability of `class_`, shape (n_rows,)."""
-        (position,) = np.nonzero(self.classes_ == class_)
-        if len(position) == 0:
-            raise ValueError(f"no class {class_!r} in training; there were {self.classes_}")
-        return self.predict_proba(X)[:, position[0]]
+        return probability_of(self, X, class_)
 
     def _named_classifier(self, X: pd.DataFrame, categorical: list[Any]) -> Any:
         arguments = {"random_state": self.random_state, **(self.parameters or {})}
@@ -158,6 +155,15 @@ def seeded(classifier: Any, seed: int) -> Any:
     unset = [name for name, value in own.get_params().items() if value is None]
     names = [name for name in unset if name.rpartition("__")[2] == "random_state"]
     return own.set_params(**dict.fromkeys(names, seed))
+
+
+def probability_of(classifier: Any, X: pd.DataFrame, class_: Any) -> npt.NDArray[np.float64]:
+    """Return each row's probability of `class_` by a fitted classifier, shape (n_rows,)."""
+    (position,) = np.nonzero(classifier.classes_ == class_)
+    if len(position) == 0:
+        raise ValueError(f"no class {class_!r} in training; there were {classifier.classes_}")
+    found: npt.NDArray[np.float64] = classifier.predict_proba(X)[:, position[0]]
+    return found
 
 
 def check_classifier(classifier: Any) -> None:

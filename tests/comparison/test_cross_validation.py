@@ -11,7 +11,8 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks._samplers import make_sampler
 from counterpoise import compare
@@ -244,3 +245,10 @@ def test_mistakes_are_named_before_the_long_work(arguments: dict[str, Any], says
     X, y = noise(0)
     with pytest.raises((TypeError, ValueError), match=says):
         compare(**{"X": X, "y": y, **arguments})
+
+
+def test_a_teacher_that_is_one_pipeline_is_of_one_kind() -> None:
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    for classifiers, several in ((pipeline, False), ([pipeline] * 2, True), ("auto", True)):
+        names = [one.name for one in default_strategies({}, Teacher(classifiers))]
+        assert (BEST_KIND in names) == several

@@ -27,11 +27,11 @@ from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 
 from counterpoise._progress import Progress
-from counterpoise._table_classifier import TableClassifier, seeded
+from counterpoise._table_classifier import TableClassifier, probability_of, seeded
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._scores import Costs, best_threshold, scores
 from counterpoise.comparison._smotenc import TableSMOTENC
-from counterpoise.distillation import DistilledClassifier, Teacher, kind_name
+from counterpoise.distillation import DistilledClassifier, Teacher, _kinds, kind_name
 
 NOTHING = "nothing"
 """Name of the strategy that the others are compared with."""
@@ -88,9 +88,7 @@ def default_strategies(
         Strategy("SMOTENC", resample_with(TableSMOTENC())),
     )
     if teacher is not None:
-        several = (
-            isinstance(teacher.classifiers, str) or len(np.atleast_1d(teacher.classifiers)) > 1
-        )
+        several = len(_kinds(teacher.classifiers)) > 1
         simple += (
             *([Strategy(BEST_KIND, learn=_train_best_kind)] if several else []),
             Strategy(SOFT_LABELS, learn=_distill(n_synthetic=0)),
@@ -232,26 +230,19 @@ def cross_validate(
             if max_time is not None and n_splits and expected_s > max_time:
                 break
             train, test = take_rows(X, y, train_at), take_rows(X, y, test_at)
-            taught: list[Fold] = []  # which all strategies with a teacher share
-            taught_s = 0.0
+            # folds and seconds, which all strategies with a teacher share
+            taught: tuple[list[Fold], float] | None = None
             for strategy in strategies:
                 try:
-                    begun = time.perf_counter()
-                    if strategy.learn is not None and taught:
-                        (whole, *folds), begun = taught, begun - taught_s
-                    else:
-                        balance = strategy.resample
-                        rows = train if balance is None else balance(*train, seed)
-                        whole = Fold(*rows, test_at)
-                        folds = resample_folds(
-                            *train, balance, n_folds=n_inner_folds, random_state=seed
-                        )
-                    if strategy.learn is not None and not taught:
-                        taught = [_taught(fold, teacher, seed) for fold in (whole, *folds)]
-                        whole, *folds = taught
-                        taught_s = time.perf_counter() - begun
-                        best_kinds[kind_name(_best_kind(whole.teacher))] += 1
-                    balance_s = time.perf_counter() - begun
+                    made = None if strategy.learn is None else taught
+                    if made is None:
+                        begun = time.perf_counter()
+                        folds = _folds(strategy, train, test_at, teacher, n_inner_folds, seed)
+                        made = folds, time.perf_counter() - begun
+                        if strategy.learn is not None:
+                            taught = made
+                            best_kinds[kind_name(_best_kind(folds[0].teacher))] += 1
+                    (whole, *folds), balance_s = made
                     for name, classifier in classifiers.items():
                         begun = time.perf_counter()
                         model = TableClassifier(
@@ -293,10 +284,25 @@ def cross_validate(
     )
 
 
-def _taught(fold: Fold, teacher: Teacher | None, seed: int) -> Fold:
+def _folds(
+    strategy: Strategy,
+    train: XY,
+    test_at: npt.NDArray[np.int64],
+    teacher: Teacher | None,
+    n_inner_folds: int,
+    seed: int,
+) -> list[Fold]:
+    """Return what a strategy trains on: all training rows, then each inner fold."""
+    balance = strategy.resample
+    folds = [
+        Fold(*(train if balance is None else balance(*train, seed)), test_at),
+        *resample_folds(*train, balance, n_folds=n_inner_folds, random_state=seed),
+    ]
+    if strategy.learn is None:
+        return folds
     if teacher is None:
         raise ValueError("the strategy needs a teacher")
-    return replace(fold, teacher=seeded(teacher, seed).fit(fold.X, fold.y))
+    return [replace(fold, teacher=seeded(teacher, seed).fit(fold.X, fold.y)) for fold in folds]
 
 
 def _train(strategy: Strategy, model: TableClassifier, seed: int, fold: Fold) -> Any:
@@ -340,7 +346,7 @@ def _score(
     """Train on `whole`, which a strategy made of the training rows, and score the test rows."""
     (X_test, y_test), y_train = test, train[1]
     out_of_fold = predict_folds(model, folds, train[0], positive=positive, fit=fit)
-    probability = _probability_of(fit(whole), X_test, positive)
+    probability = probability_of(fit(whole), X_test, positive)
     threshold = best_threshold(y_train, out_of_fold, positive=positive)
     tuned = scores(y_test, probability, threshold, positive=positive)
     true_share, share = ((labels == positive).mean() for labels in (y_train, whole.y))
@@ -423,13 +429,8 @@ def predict_folds(
     probability = np.full(len(X), np.nan)
     for fold in folds:
         fitted = clone(classifier).fit(fold.X, fold.y) if fit is None else fit(fold)
-        probability[fold.held_out] = _probability_of(fitted, X.iloc[fold.held_out], positive)
+        probability[fold.held_out] = probability_of(fitted, X.iloc[fold.held_out], positive)
     return probability
-
-
-def _probability_of(fitted: Any, X: pd.DataFrame, positive: Any) -> npt.NDArray[np.float64]:
-    found: npt.NDArray[np.float64] = fitted.predict_proba(X)
-    return found[:, fitted.classes_.tolist().index(positive)]
 
 
 def take_rows(X: pd.DataFrame, y: pd.Series[Any], rows: Any) -> XY:
