@@ -103,8 +103,9 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Teacher:
         """Train every kind on every fold; `X` is any table, `y` of shape (n_rows,)."""
-        self.ignored_columns_ = _identifiers(X, self.id_columns)
-        frame = as_frame(X).reset_index(drop=True).drop(columns=self.ignored_columns_)
+        frame = as_frame(X)
+        self.ignored_columns_ = _identifiers(X, frame, self.id_columns)
+        frame = frame.reset_index(drop=True).drop(columns=self.ignored_columns_)
         labels = np.asarray(as_labels(y))
         self.classes_, codes, n_rows = np.unique(labels, return_inverse=True, return_counts=True)
         if len(n_rows) > 1 and (n_rows > 1).sum() < 2:
@@ -341,7 +342,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         weight = _check_sample_weight(sample_weight, frame, dtype=np.float64)
         if (weight < 0).any():
             raise ValueError(f"sample_weight must be 0 or more; got {weight.min()}")
-        self.ignored_columns_ = _identifiers(X, self.id_columns)
+        self.ignored_columns_ = _identifiers(X, frame, self.id_columns)
         frame = frame.drop(columns=self.ignored_columns_)
         frame, labels, weight = frame[weight > 0], labels[weight > 0], weight[weight > 0]
         self.classes_ = np.unique(labels)
@@ -490,12 +491,15 @@ def kind_name(kind: Any) -> str:
     return given if isinstance(given, str) else type(given).__name__
 
 
-def _identifiers(X: Any, id_columns: Any) -> list[Any]:
-    """Return the names of columns that are not learned from, with a warning if they were found."""
+def _identifiers(X: Any, frame: pd.DataFrame, id_columns: Any) -> list[Any]:
+    """Return the names of columns of `X`, as a `frame`, that are not learned from.
+
+    There is a warning if they were found.
+    """
     is_auto = isinstance(id_columns, str)
     if id_columns is None or (is_auto and CallerType.of(X).kind in ("array", "list")):
         return []
-    names = [column.name for column in unlearned_columns(as_frame(X), id_columns=id_columns)]
+    names = [column.name for column in unlearned_columns(frame, id_columns=id_columns)]
     if is_auto and names:
         warnings.warn(
             f"columns of identifiers are ignored: {', '.join(map(repr, names))}; id_columns=None "

@@ -341,8 +341,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             self.sampling_strategy_ = check_sampling_strategy(
                 self.sampling_strategy, labels, self._sampling_type
             )
-            self._make_counts_whole()
-            n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
+            n_rows = self._make_counts_whole()
             prepared, n_deficit = self._prepare(frame, np.asarray(labels), n_rows)
         if not n_rows:
             return None
@@ -644,8 +643,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)
-        self._make_counts_whole()
-        n_rows = {_plain(class_): n for class_, n in self.sampling_strategy_.items() if n > 0}
+        n_rows = self._make_counts_whole()
         self._n_new = sum(n_rows.values())
         for column in self.unlearned_columns_:
             column.cells(0, self._n_new)  # raises before training
@@ -661,10 +659,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     n_synthetic_: int
     _n_new: int  # identifiers that are taken
 
-    def _make_counts_whole(self) -> None:
-        """Make `sampling_strategy_`, which may be a callable's, one of whole numbers."""
+    def _make_counts_whole(self) -> dict[Any, int]:
+        """Make `sampling_strategy_`, which may be a callable's, whole; return what is above 0."""
         _check_counts(self.sampling_strategy_)
         self.sampling_strategy_ = {_plain(c): int(n) for c, n in self.sampling_strategy_.items()}
+        return {class_: n for class_, n in self.sampling_strategy_.items() if n > 0}
 
     def _fit_rows(
         self, X: pd.DataFrame, labels: npt.NDArray[Any], n_rows: Mapping[Any, int]

@@ -170,8 +170,8 @@ def report_rows(
     Raises
     ------
     ValueError
-        If a table has other columns than `real`, no rows, a class that is not in `real`, or a cell
-        that is none of its column.
+        If a table has other columns than `real`, no rows, a class that is not in `real`, or a value
+        that its column cannot have.
 
     Examples
     --------
