@@ -10,6 +10,8 @@ import json
 import pickle
 import random
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -110,29 +112,37 @@ def damage_json(folder: Path, chance: random.Random) -> str:
     return f"{how} {path}: {value!r:.60}"
 
 
-def damage_tensors(folder: Path, chance: random.Random) -> str:
-    """Change tensors, with the right checksum."""
+@contextmanager
+def forged_tensors(
+    folder: Path, chance: random.Random
+) -> Iterator[tuple[str, dict[str, torch.Tensor], str]]:
+    """Yield a file's name, its tensors and the name of one; then save them, with a checksum."""
     path = folder / chance.choice([name for name in FILES if name.endswith(".safetensors")])
     tensors = load_file(path)
-    name = chance.choice(sorted(tensors))
-    tensor = tensors[name]
-    how = chance.choice(["shape", "dtype", "gone", "more", "name", "low"])
-    if how == "shape":
-        tensors[name] = tensor[:-1].clone()
-    elif how == "dtype":
-        others = {torch.float32: torch.float64, torch.float64: torch.float32}
-        tensors[name] = tensor.to(others.get(tensor.dtype, torch.int32))
-    elif how == "gone":
-        del tensors[name]
-    elif how == "more":
-        tensors["../more"] = torch.zeros(2)
-    elif how == "name":
-        tensors[f"../{name}"] = tensors.pop(name)
-    else:
-        tensors[name] = tensor[None]
+    yield path.name, tensors, chance.choice(sorted(tensors))
     save_file(tensors, path)
     resealed(folder)
-    return f"{how} {path.name} {name}"
+
+
+def damage_tensors(folder: Path, chance: random.Random) -> str:
+    """Change tensors, with the right checksum."""
+    with forged_tensors(folder, chance) as (file, tensors, name):
+        tensor = tensors[name]
+        how = chance.choice(["shape", "dtype", "gone", "more", "name", "low"])
+        if how == "shape":
+            tensors[name] = tensor[:-1].clone()
+        elif how == "dtype":
+            others = {torch.float32: torch.float64, torch.float64: torch.float32}
+            tensors[name] = tensor.to(others.get(tensor.dtype, torch.int32))
+        elif how == "gone":
+            del tensors[name]
+        elif how == "more":
+            tensors["../more"] = torch.zeros(2)
+        elif how == "name":
+            tensors[f"../{name}"] = tensors.pop(name)
+        else:
+            tensors[name] = tensor[None]
+    return f"{how} {file} {name}"
 
 
 def damage_format(folder: Path, chance: random.Random) -> str:
@@ -214,22 +224,18 @@ def damage_values(folder: Path, chance: random.Random) -> str:
 
 def damage_numbers(folder: Path, chance: random.Random) -> str:
     """Change some numbers of a tensor, with the right checksum."""
-    path = folder / chance.choice([name for name in FILES if name.endswith(".safetensors")])
-    tensors = load_file(path)
-    name = chance.choice(sorted(tensors))
-    tensor = tensors[name].flatten()
-    values = [0, 1, -1, 2**31, 2**62, -(2**63)]
-    if tensor.is_floating_point():
-        values += [float("nan"), float("inf"), 1e300]
-    elif tensor.dtype == torch.bool:
-        values = [True, False]
-    places = [chance.randrange(len(tensor)) for _ in range(chance.choice([1, 1, 5]))]
-    for place in places if len(tensor) else ():
-        tensor[place] = chance.choice(values)
-    tensors[name] = tensor.view(tensors[name].shape)
-    save_file(tensors, path)
-    resealed(folder)
-    return f"{path.name} {name} {places}"
+    with forged_tensors(folder, chance) as (file, tensors, name):
+        tensor = tensors[name].flatten()
+        values = [0, 1, -1, 2**31, 2**62, -(2**63)]
+        if tensor.is_floating_point():
+            values += [float("nan"), float("inf"), 1e300]
+        elif tensor.dtype == torch.bool:
+            values = [True, False]
+        places = [chance.randrange(len(tensor)) for _ in range(chance.choice([1, 1, 5]))]
+        for place in places if len(tensor) else ():
+            tensor[place] = chance.choice(values)
+        tensors[name] = tensor.view(tensors[name].shape)
+    return f"{file} {name} {places}"
 
 
 def use(folder: Path) -> str:

@@ -251,24 +251,19 @@ def test_missing_labels_are_refused() -> None:
         counterpoise.compare(X, y.where(np.arange(len(y)) > 0))
 
 
+def quick_command(folder: Path) -> list[str]:
+    """The command that compares on a table of noise, in two splits and without a teacher."""
+    X, y = noise(0, n_rows=120, n_rare=36)
+    table = folder / "noise.csv"
+    X.assign(kind=y).to_csv(table, index=False)
+    command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
+    return [*command, "--no-teacher", "--folds", "2", "--repeats", "1"]
+
+
 @pytest.mark.usefixtures("made")
 def test_command_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    X, y = noise(0, n_rows=120, n_rare=36)
-    table = tmp_path / "noise.csv"
-    X.assign(kind=y).to_csv(table, index=False)
     page, record = tmp_path / "page.html", tmp_path / "record.json"
-    command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
-    command += [
-        "--no-teacher",
-        "--folds",
-        "2",
-        "--repeats",
-        "1",
-        "--cost-fn",
-        "20",
-        "--cost-fp",
-        "1",
-    ]
+    command = [*quick_command(tmp_path), "--cost-fn", "20", "--cost-fp", "1"]
     assert main([*command, "--report", str(page), "--report", str(record)]) == 0
     said = capsys.readouterr()
     found = json.loads(record.read_text(encoding="utf-8"))
@@ -285,20 +280,7 @@ def test_command_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_command_passes_settings_and_constraints_to_both_recipes_or_the_one_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], made: list[dict[str, Any]]
 ) -> None:
-    X, y = noise(0, n_rows=120, n_rare=36)
-    table = tmp_path / "noise.csv"
-    X.assign(kind=y).to_csv(table, index=False)
-    command = ["compare", str(table), "--target", "kind", "--classifier", "logistic-regression"]
-    command += [
-        "--no-teacher",
-        "--folds",
-        "2",
-        "--repeats",
-        "1",
-        "--quiet",
-        "--set",
-        "recipe.temperature=0.7",
-    ]
+    command = [*quick_command(tmp_path), "--quiet", "--set", "recipe.temperature=0.7"]
     command += ["--range", "b=0..0.5", "--relations", "off"]
     assert main(command) == 0
     assert [asked["recipe"] for asked in made] == [
