@@ -94,9 +94,11 @@ def test_mistakes_are_named_before_training(constraint, says):
 def test_real_rows_that_break_it_are_shown():
     X = phones()
     X.loc[[4, 8, 15, 16], ["plan", "messages"]] = ["no", 23]
-    with pytest.raises(SchemaError, match=r"4 of the 80 .*'rare'.*row 4 .*row 8 .*row 15 ") as info:
+    with pytest.raises(
+        SchemaError, match=r"4 of the 80 .*'rare'.*row 4: .*row 8: .*row 15"
+    ) as info:
         constrained(X, [Implication("plan", ["no"], "messages", [0])])
-    assert "plan = 'no', messages = 23" in str(info.value)
+    assert "plan = no, messages = 23" in str(info.value)
     assert "row 16" not in str(info.value)
 
 
@@ -182,6 +184,6 @@ def test_a_condition_leaves_the_other_column_what_fits_or_is_an_error(fitted):
     sampler, _ = fitted
     assert set(sampler.sample(40, condition={"messages": 5})[0]["plan"]) <= {"basic", "full"}
     assert set(sampler.sample(40, condition={"plan": "no"})[0]["messages"]) == {0}
-    with pytest.raises(ValueError, match=r"condition: no row .*plan in \['no', None\] -> messages"):
+    with pytest.raises(ValueError, match=r"condition: no row .*plan is no or missing, mess"):
         sampler.sample(5, condition={"messages": 5, "plan": "no"})
     assert len(sampler.sample(5, condition={"messages": 5, "plan": "full"})[0]) == 5

@@ -73,7 +73,7 @@ def test_real_rows_that_break_it_are_shown():
     X = people()
     first = X.index[X["job"].isna()][:1].tolist()
     X.loc[first, "wage"] = 250.0
-    with pytest.raises(SchemaError, match=rf"1 of the 80 .*row {first[0]} .*wage = 250.0"):
+    with pytest.raises(SchemaError, match=rf"1 of the 80 .*row {first[0]}: .*wage = 250.0"):
         constrained(X, [MissingTogether(BLOCK)])
 
 
@@ -109,5 +109,5 @@ def test_conditions_and_saved_samplers_keep_it(tmp_path):
     for one in (sampler, LLMOverSampler.load(tmp_path / "saved")):
         assert one.sample(30, class_="rare", condition={"job": None})[0]["wage"].isna().all()
         assert one.sample(30, class_="rare", condition={"job": "cook"})[0]["since"].notna().all()
-        with pytest.raises(ValueError, match=r"condition: no row .*missing together: job, wage"):
+        with pytest.raises(ValueError, match=r"condition: no row .*wage and since are missing"):
             one.sample(5, class_="rare", condition={"job": "cook", "wage": None})

@@ -1,10 +1,9 @@
-"""What every synthetic row satisfies; one file per constraint.
+"""What every synthetic row satisfies; one file per constraint, or for a few that are alike.
 
-``_base``         `Constraint`: what a constraint can say, and when it is asked
+``_base``         `Constraint`: what it can say, when it is asked, what decoding can keep of it
 ``_combination``  the combinations of values that columns have in the real rows
 ``_layout``       which columns the model learns: not those that are computed from others
 ``_expression``   what a `Formula` computes
-``_restrictions`` what decoding can keep of a constraint, so that fewer rows are rejected
 ``_discovery``    the search for relations that hold in a table; ``_evidence`` knows chance
 ``_shares``       in which rows of any table a relation holds
 ``_set``          all constraints of a sampler, and the table under them
@@ -13,18 +12,15 @@ A new constraint is one file with one subclass of `Constraint` and ``@register_c
 """
 
 from counterpoise.constraints._base import Constraint, register_constraint
-from counterpoise.constraints._categories import Categories
-from counterpoise.constraints._discovery import Relation, discover
-from counterpoise.constraints._drop import Drop
-from counterpoise.constraints._fixed_combinations import FixedCombinations
+from counterpoise.constraints._discovery import Drop, Relation, discover
+from counterpoise.constraints._domains import Categories, Range, RangeMargin
+from counterpoise.constraints._fixed_combinations import FixedCombinations, OneHot
 from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._functional_dependency import FunctionalDependency
 from counterpoise.constraints._implication import Implication
 from counterpoise.constraints._inequality import Inequality
 from counterpoise.constraints._missing_together import MissingTogether
 from counterpoise.constraints._no_copies import NoCopies
-from counterpoise.constraints._one_hot import OneHot
-from counterpoise.constraints._range import Range, RangeMargin
 from counterpoise.constraints._shares import relation_shares
 
 __all__ = [

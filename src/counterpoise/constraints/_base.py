@@ -1,21 +1,51 @@
-"""What a constraint can say, and when it is asked."""
+"""What a constraint can say, and when it is asked; what decoding can keep of it."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from counterpoise._parameters import Parameters
-from counterpoise.columns import ABSENT, MISSING, Codes, Column, Schema, Table
+from counterpoise.columns import ABSENT, MISSING, Codes, Schema, Table
 from counterpoise.constraints._combination import Combination
-from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
+from counterpoise.grammar._codes import CodeSet
 
 BoolArray = npt.NDArray[np.bool_]
+
+IS_MISSING = CodeSet.of([MISSING])
+IS_PRESENT = ~IS_MISSING
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Where one cell has one of some codes, another has one of some: whichever is written first.
+
+    Positions are those of the user's table, with the label at 0.
+    """
+
+    source: int
+    source_codes: CodeSet
+    target: int
+    target_codes: CodeSet
+
+
+@dataclass(frozen=True)
+class Order:
+    """One cell is at most another, or less, unless one of them is missing.
+
+    Codes are compared once multiplied with `scales`: those of the smaller and of the larger column.
+    """
+
+    smaller: int
+    larger: int
+    is_strict: bool
+    scales: tuple[int, int]
 
 
 class Constraint(Parameters):
@@ -26,6 +56,32 @@ class Constraint(Parameters):
     cloned before it is used, so `fit` may set attributes; those of a saved sampler are found again
     by calling `fit` with no rows.
     """
+
+    kind: ClassVar[str] = ""
+    """Which kind of relation between columns it is; empty for other constraints."""
+    is_computing: ClassVar[bool] = False
+    """Whether it computes the first of its columns, which the model does not learn."""
+    takes_text: ClassVar[bool] = False
+    """Whether its columns can hold free text."""
+
+    @property
+    def related(self) -> tuple[Hashable, ...]:
+        """The columns that a relation is between, that which is computed first."""
+        return ()
+
+    def positions(self, schema: Schema) -> tuple[int, ...]:
+        """Return the positions of `related`; a SchemaError if a column can't be used."""
+        positions = tuple(feature_position(schema, name) for name in self.related)
+        if len(set(positions)) < len(positions):
+            raise SchemaError(f"{self!r} names a column twice.")
+        for column in (schema[position] for position in positions):
+            if column.is_text and not self.takes_text:
+                raise SchemaError(
+                    f"{self!r} names the column {column.name!r}, which holds free text. Leave it "
+                    "out, or declare it categorical.",
+                    column=column.name,
+                )
+        return positions
 
     def overrides(self, X: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:  # noqa: ARG002
         """Return by column what inference must allow beyond the real rows of `X`.
@@ -44,17 +100,15 @@ class Constraint(Parameters):
 
     def validate(self, schema: Schema) -> None:
         """Raise a SchemaError if a column is unknown or the constraint can't be met."""
+        self.positions(schema)
 
-    def derived(self, schema: Schema) -> int | None:  # noqa: ARG002
-        """Return the position of the column that the constraint computes, if it computes one.
+    def derived(self, schema: Schema) -> int | None:
+        """Return the position of the column that the constraint computes, if it computes one."""
+        return self.positions(schema)[0] if self.is_computing else None
 
-        The model does not learn that column.
-        """
-        return None
-
-    def sources(self, schema: Schema) -> tuple[int, ...]:  # noqa: ARG002
+    def sources(self, schema: Schema) -> tuple[int, ...]:
         """Return the positions of the columns from which it computes."""
-        return ()
+        return self.positions(schema)[1:] if self.is_computing else ()
 
     def observe(self, table: Table) -> Combination | None:  # noqa: ARG002
         """Return the combinations of values in the real rows that generating rows takes.
@@ -136,7 +190,7 @@ class Constraint(Parameters):
     @property
     def reason(self) -> str:
         """Why a row was rejected, for `rejection_stats_` and messages."""
-        return f"not {self!r}"
+        return f"not {self.text}"
 
     def advice(self, label: int) -> str:  # noqa: ARG002
         """Return what the user can do if too few rows of the class with this code are accepted."""
@@ -152,100 +206,74 @@ def register_constraint(cls: type[Constraint]) -> type[Constraint]:
     return cls
 
 
-def with_column(table: Table, at: int, column: Column, is_inside: BoolArray) -> Table:
-    """Return the table with another column; cells neither inside nor missing become ABSENT."""
-    columns, codes = list(table.schema), table.codes.copy()
-    columns[at] = column
-    codes[~is_inside & (codes[:, at] != MISSING), at] = ABSENT
-    return Table(Schema(tuple(columns)), codes, table.texts)
-
-
 def feature_position(schema: Schema, name: Hashable) -> int:
     """Return the position of a feature in a schema whose label is in column 0."""
-    return Schema(schema.columns[1:]).position(name) + 1
+    for position, column in enumerate(schema.columns[1:], start=1):
+        if column.name == name:
+            return position
+    return Schema(schema.columns[1:]).position(name)  # an error that lists the features
 
 
-def feature_positions(
-    schema: Schema, names: Sequence[Hashable], constraint: Constraint, *, fewest: int = 1
-) -> tuple[int, ...]:
-    """Return the positions of features that have codes of their own, each named once."""
+def column_names(
+    constraint: Constraint, names: Sequence[Hashable], fewest: int = 2
+) -> tuple[Hashable, ...]:
+    """Return a list of column names that a user gave, or raise a SchemaError."""
     if isinstance(names, str) or len(names) < fewest:
-        least = "one" if fewest == 1 else "two"
         raise SchemaError(
-            f"{type(constraint).__name__} takes a list of {least} or more column names, got "
-            f"{names!r}."
+            f"{type(constraint).__name__} takes a list of {('one', 'two')[fewest - 1]} or more "
+            f"column names, got {names!r}."
         )
-    positions = tuple(feature_position(schema, name) for name in names)
-    if len(set(positions)) < len(positions):
-        raise SchemaError(f"{constraint!r} names a column twice.")
-    for position in positions:
-        if schema[position].is_text:
-            raise SchemaError(
-                f"{constraint!r} names the column {schema[position].name!r}, which holds free "
-                "text. Leave it out, or declare it categorical.",
-                column=schema[position].name,
-            )
-    return positions
+    return tuple(names)
 
 
 _N_SHOWN = 3
 
 
-def check_agreement(table: Table, constraint: Constraint, positions: Sequence[int]) -> None:
-    """Raise a SchemaError if real rows disagree with what the constraint computes."""
-    rows = np.flatnonzero(~constraint.agrees(table))
-    if len(rows):
-        refuse_rows(table, rows, constraint, positions, constraint.derive(table))
-
-
 def refuse_rows(
-    table: Table,
-    rows: Sequence[int] | Codes,
-    constraint: Constraint,
-    positions: Sequence[int],
-    computed: Codes | None = None,
+    table: Table, is_broken: BoolArray, constraint: Constraint, class_: Any = None
 ) -> None:
-    """Raise a SchemaError that shows the first of the real `rows` that break a constraint, if any.
+    """Raise a SchemaError that shows the first real rows that break a constraint, if any do.
 
-    `positions` are those of the columns to show; the last of them is the `computed` one.
+    The rows are all of one class if that is given.
     """
+    rows = np.flatnonzero(is_broken)
     if not len(rows):
         return
+    of_class = "" if class_ is None else f" of class {class_!r} (counted there)"
+    positions = constraint.positions(table.schema)
     verb = "breaks" if len(rows) == 1 else "break"
-    shown = shown_rows(table, rows, positions, computed)
     raise SchemaError(
-        f"{len(rows)} of the {len(table)} real rows {verb} {constraint.text!r} ({shown}). "
-        "Correct them, or leave the constraint out.",
-        column=table.schema[positions[-1]].name,
+        f"{len(rows)} of the {len(table)} real rows{of_class} {verb} {constraint.text!r} "
+        f"({shown_rows(table, rows, constraint)}). Correct them, or leave the constraint out.",
+        column=table.schema[positions[0]].name,
         constraint=constraint,
-        rows=[int(row) for row in rows],
+        rows=rows.tolist(),
     )
 
 
-def shown_rows(
-    table: Table,
-    rows: Sequence[int] | Codes,
-    positions: Sequence[int],
-    computed: Codes | None = None,
-) -> str:
+def shown_rows(table: Table, rows: Codes, constraint: Constraint) -> str:
     """Return the cells of the first of the `rows`, and what is computed for the last of them."""
+    first, *others = constraint.positions(table.schema)
+    positions = [*others, first] if constraint.is_computing else [first, *others]
+    few = table.take(rows[:_N_SHOWN])
+    computed = constraint.derive(few) if constraint.is_computing else None
     shown = []
-    for row in [int(row) for row in rows[:_N_SHOWN]]:
-        cells = [(table.schema[at], int(table.codes[row, at])) for at in positions]
-        text = ", ".join(f"{column.name} = {_shown(column, code)}" for column, code in cells)
-        if computed is not None and computed[row] != ABSENT:
-            text += f", computed {_shown(table.schema[positions[-1]], int(computed[row]))}"
-        shown.append(f"row {row}: {text}")
+    for at, row in enumerate(rows[:_N_SHOWN].tolist()):
+        cells = [f"{table.schema[p].name} = {_shown(few, p, few.codes[at, p])}" for p in positions]
+        if computed is not None and computed[at] != ABSENT:
+            cells.append(f"computed {_shown(few, first, computed[at])}")
+        shown.append(f"row {row}: {', '.join(cells)}")
     return "; ".join(shown)
+
+
+def _shown(table: Table, at: int, code: int) -> str:
+    if code == MISSING:
+        return "missing"
+    column = table.schema[at]
+    cell = table.texts[at][code] if column.is_text else column.decode(np.array([code])).iloc[0]
+    return str(cell)
 
 
 def listed(names: Sequence[object]) -> str:
     """Join two or more names: a, b and c."""
     return f"{', '.join(map(str, names[:-1]))} and {names[-1]}"
-
-
-def _shown(column: Column, code: int) -> str:
-    if code == ABSENT:
-        return "not allowed"
-    cell = column.decode(np.array([code])).iloc[0]
-    return "missing" if code == MISSING else str(cell)

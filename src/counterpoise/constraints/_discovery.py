@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from counterpoise.columns import Schema, Table
-from counterpoise.constraints._base import Constraint
+from counterpoise.constraints._base import Constraint, column_names, register_constraint
 from counterpoise.constraints._evidence import Cells, Found
 from counterpoise.constraints._formula_search import find_formulas
 from counterpoise.constraints._implication_search import (
@@ -89,6 +89,27 @@ class Relation:
             n_all = self.n_rows + self.n_exceptions
             return f"{text}, but for {self.n_exceptions:,} of {n_all:,} rows"
         return f"{text} ({self.n_rows:,} rows)"
+
+
+@register_constraint
+class Drop(Constraint):
+    """Do not keep the relations found between columns, in ``constraints=["auto", Drop([...])]``.
+
+    Parameters
+    ----------
+    columns : sequence of str or other column labels
+        A relation is dropped where it holds between these columns, whatever others it names:
+        ``Drop(["branch", "city"])``. Of a single column, ``Drop(["city"])``, every relation is.
+    """
+
+    takes_text = True
+
+    def __init__(self, columns: Sequence[Hashable]) -> None:
+        self.columns = columns
+
+    @property
+    def related(self) -> tuple[Hashable, ...]:
+        return column_names(self, self.columns, fewest=1)
 
 
 def discover(table: Table) -> list[Relation]:

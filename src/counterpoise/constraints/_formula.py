@@ -25,6 +25,8 @@ from counterpoise.columns import (
 from counterpoise.constraints._base import (
     BoolArray,
     Constraint,
+    Order,
+    Restriction,
     feature_position,
     register_constraint,
 )
@@ -37,7 +39,6 @@ from counterpoise.constraints._expression import (
     quote,
     times,
 )
-from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
 from counterpoise.grammar._ranges import UNITS_PER_DAY, plain_text
@@ -80,6 +81,9 @@ class Formula(Constraint):
         farther from zero. Both are right in real rows; ``"auto"`` is what more of them have.
     """
 
+    kind = "formula"
+    is_computing = True
+
     def __init__(self, column: Hashable, expression: str, rounding: str = "auto") -> None:
         self.column = column
         self.expression = expression
@@ -88,10 +92,10 @@ class Formula(Constraint):
     def validate(self, schema: Schema) -> None:
         if self.rounding not in ("auto", *_ROUNDINGS):
             raise self._error(f"has a rounding other than 'auto', {', '.join(_ROUNDINGS)}")
-        positions = self._positions(schema)
+        positions = self._sources(schema)
         if not positions:
             raise self._error("names no column to compute from")
-        columns = [schema[position] for position in (self.derived(schema), *positions.values())]
+        columns = [schema[position] for position in self.positions(schema)]
         for column in columns:
             if not isinstance(column, NumericColumn | DatetimeColumn | DurationColumn):
                 raise self._error(
@@ -113,23 +117,20 @@ class Formula(Constraint):
             given = {0: "a number", 1: "a date"}.get(int(n_dates), "a sum of dates")
             raise self._error(f"gives {given}, and {self.column!r} is {columns[0].kind}")
 
-    def derived(self, schema: Schema) -> int:
-        return feature_position(schema, self.column)
-
-    def sources(self, schema: Schema) -> tuple[int, ...]:
-        return tuple(self._positions(schema).values())
+    def positions(self, schema: Schema) -> tuple[int, ...]:
+        return (feature_position(schema, self.column), *self._sources(schema).values())
 
     def observe(self, table: Table) -> None:
         """Choose the rounding that real rows have."""
         if self.rounding == "auto":
-            cells, results = table.codes[:, self.derived(table.schema)], self._results(table)
+            cells, results = table.codes[:, self.positions(table.schema)[0]], self._results(table)
             n_even, n_up = (int((results.rounded(way) == cells).sum()) for way in _ROUNDINGS)
             if n_even != n_up:
                 self.rounding = _ROUNDINGS[n_up > n_even]
 
     def derive(self, table: Table) -> Codes:
         codes = self._results(table).rounded(self.rounding)
-        codes[~table.schema[self.derived(table.schema)].contains(codes)] = ABSENT
+        codes[~table.schema[self.positions(table.schema)[0]].contains(codes)] = ABSENT
         return codes
 
     def restrictions(self, schema: Schema) -> list[Restriction | Order]:
@@ -156,7 +157,7 @@ class Formula(Constraint):
 
         Numbers that are not on a decimal grid were rounded when they were read: as much is allowed.
         """
-        at, sources = self.derived(table.schema), self.sources(table.schema)
+        at, sources = self.positions(table.schema)[0], self.sources(table.schema)
         cells, results = table.codes[:, at], self._results(table)
         agreeing: BoolArray = (table.codes[:, [at, *sources]] == ABSENT).any(axis=1)
         agreeing |= (results.rounded("auto") == cells) | results.are_ties(cells)
@@ -190,8 +191,8 @@ class Formula(Constraint):
 
     def _alternatives(self, schema: Schema) -> list[Formula]:
         """Return the formula solved for others of its columns, where nothing is rounded then."""
-        positions, expression = self._positions(schema), self._read()
-        every = [self.derived(schema), *positions.values()]
+        positions, expression = self._sources(schema), self._read()
+        every = [self.positions(schema)[0], *positions.values()]
 
         def slope_of(one: str) -> Fraction:
             values = {name: Affine(Fraction(name == one), None) for name in positions}
@@ -267,13 +268,13 @@ class Formula(Constraint):
         if code == MISSING:
             return np.array([MISSING] * column.has_missing, dtype=np.int64)
         values = {}
-        for name, position in self._positions(schema).items():
+        for name, position in self._sources(schema).items():
             unit = Fraction(1, _units(schema[position]))
             known = None if position == unknown else fixed[position] * unit
             values[name] = Affine(unit, Fraction(0)) if known is None else Affine.constant(known)
         try:
             result = self._read().evaluate(values, Affine.constant)
-            low, high = _interval(result, code, _units(schema[self.derived(schema)]), column)
+            low, high = _interval(result, code, _units(schema[self.positions(schema)[0]]), column)
         except ZeroDivisionError:
             return np.empty(0, dtype=np.int64)
         except ArithmeticError:
@@ -308,7 +309,7 @@ class Formula(Constraint):
                 "they are no identifiers), numbers, + - * / and parentheses"
             ) from None
 
-    def _positions(self, schema: Schema) -> dict[str, int]:
+    def _sources(self, schema: Schema) -> dict[str, int]:
         """Return the position of each column that the expression names, by how it is written."""
         known: dict[str, Hashable] = {}
         for column in reversed(schema.columns[1:]):
@@ -322,7 +323,7 @@ class Formula(Constraint):
         values = {}
         is_absent = np.zeros(len(table), dtype=bool)
         is_missing = np.zeros(len(table), dtype=bool)
-        for name, position in self._positions(table.schema).items():
+        for name, position in self._sources(table.schema).items():
             codes = table.codes[:, position]
             is_absent |= codes == ABSENT
             is_missing |= codes == MISSING
@@ -332,7 +333,7 @@ class Formula(Constraint):
         under = as_array(result.under, len(table))
         is_missing |= np.asarray(under == 0, dtype=bool)
         sign = np.where(np.asarray(under < 0, dtype=bool), -1, 1)
-        size = _units(table.schema[self.derived(table.schema)])
+        size = _units(table.schema[self.positions(table.schema)[0]])
         over = as_array(times(times(result.over, size), sign), len(table))
         return _Results(
             np.where(is_missing, 0, over),

@@ -7,11 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 
 from counterpoise.columns import ABSENT, Codes, Schema, Table
-from counterpoise.constraints._base import (
-    Constraint,
-    feature_positions,
-    register_constraint,
-)
+from counterpoise.constraints._base import Constraint, column_names, register_constraint
 from counterpoise.constraints._combination import Combination, distinct_rows
 from counterpoise.errors import SchemaError
 
@@ -38,29 +34,23 @@ class FunctionalDependency(Constraint):
         shows rows where that is not so.
     """
 
+    kind = "dependency"
+    is_computing = True
+
     def __init__(self, determinants: Sequence[Hashable], dependent: Hashable) -> None:
         self.determinants = determinants
         self.dependent = dependent
         self._known = Combination((), np.empty((0, 0), dtype=np.int64))
         self._dependent_codes = np.empty(0, dtype=np.int64)  # one per combination that is known
 
-    def validate(self, schema: Schema) -> None:
-        determinants = self.determinants
-        if isinstance(determinants, str) or not len(determinants):
-            feature_positions(schema, determinants, self)
-        feature_positions(schema, [*determinants, self.dependent], self)
-
-    def derived(self, schema: Schema) -> int:
-        return feature_positions(schema, [self.dependent], self)[0]
-
-    def sources(self, schema: Schema) -> tuple[int, ...]:
-        return feature_positions(schema, self.determinants, self)
+    @property
+    def related(self) -> tuple[Hashable, ...]:
+        return (self.dependent, *column_names(self, self.determinants, fewest=1))
 
     def observe(self, table: Table) -> Combination:
         """Remember the most frequent dependent value of each combination of the determinants."""
-        sources = self.sources(table.schema)
-        members = (*sources, self.derived(table.schema))
-        cells = table.codes[:, members]
+        target, *sources = self.positions(table.schema)
+        cells = table.codes[:, [*sources, target]]
         cells = cells[(cells != ABSENT).all(axis=1)]
         if not len(cells):
             raise SchemaError(
@@ -73,8 +63,9 @@ class FunctionalDependency(Constraint):
         of_known = np.repeat(np.arange(len(known)), n_each)
         order = np.lexsort([-n_rows, of_known])
         observed = observed[order[np.cumsum(n_each) - n_each]]
-        self._known, self._dependent_codes = Combination(sources, known), observed[:, -1]
-        return Combination(members, observed)
+        self._known = Combination(tuple(sources), known)
+        self._dependent_codes = observed[:, -1]
+        return Combination((*sources, target), observed)
 
     def derive(self, table: Table) -> Codes:
         which = self._known.join(table.codes[:, self._known.members])
@@ -95,5 +86,5 @@ class FunctionalDependency(Constraint):
 
     @property
     def reason(self) -> str:
-        names = " and ".join(str(name) for name in self.determinants)
+        names = " and ".join(map(str, self.determinants))
         return f"no real row has these values of {names}, which determine {self.dependent}"

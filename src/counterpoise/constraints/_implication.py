@@ -12,10 +12,11 @@ from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.constraints._base import (
     BoolArray,
     Constraint,
-    feature_position,
+    Order,
+    Restriction,
+    refuse_rows,
     register_constraint,
 )
-from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
 
@@ -47,6 +48,9 @@ class Implication(Constraint):
         be filled breaks the implication (three of them are shown).
     """
 
+    kind = "implication"
+    takes_text = True  # of which missing can be named
+
     def __init__(
         self, column: Hashable, values: Sequence[Any], then: Hashable, allowed: Sequence[Any]
     ) -> None:
@@ -55,6 +59,10 @@ class Implication(Constraint):
         self.then = then
         self.allowed = allowed
 
+    @property
+    def related(self) -> tuple[Hashable, ...]:
+        return (self.column, self.then)
+
     def validate(self, schema: Schema) -> None:
         self._restriction(schema)
 
@@ -62,8 +70,7 @@ class Implication(Constraint):
         return [self._restriction(schema)]
 
     def check_real_rows(self, table: Table, class_: Any) -> None:
-        """Raise a SchemaError that shows three of the rows that break it, if any do."""
-        refuse_broken(table, self, (self.column, self.then), class_)
+        refuse_rows(table, ~self.accepts(table), self, class_)
 
     def accepts(self, table: Table) -> BoolArray:
         own = self._restriction(table.schema)
@@ -78,32 +85,23 @@ class Implication(Constraint):
 
     @property
     def reason(self) -> str:
-        return f"not {self._text}"
-
-    def advice(self, label: int) -> str:  # noqa: ARG002
-        return f"check that {self._text!r} holds among the real rows, or leave it out"
-
-    @property
-    def _text(self) -> str:
-        return f"{self.column} {_said(self.values)} -> {self.then} {_said(self.allowed)}"
+        return f"not {self.text!r}"
 
     def _restriction(self, schema: Schema) -> Restriction:
         """Return what this is in codes; made once as long as schema and parameters are the same."""
         key = (schema, self.column, self.values, self.then, self.allowed)
         known = getattr(self, "_known", None)
         if known is None or any(a is not b for a, b in zip(key, known[0], strict=True)):
-            known = self._known = key, self._in_codes(schema)
-        restriction: Restriction = known[1]
-        return restriction
-
-    def _in_codes(self, schema: Schema) -> Restriction:
-        source, target = (feature_position(schema, name) for name in (self.column, self.then))
-        if source == target:
-            raise SchemaError(f"{self!r} names one column twice.", column=self.column)
-        source_codes = self._codes(schema, source, "values", self.values)
-        return Restriction(
-            source, source_codes, target, self._codes(schema, target, "allowed", self.allowed)
-        )
+            source, target = self.positions(schema)
+            restriction = Restriction(
+                source,
+                self._codes(schema, source, "values", self.values),
+                target,
+                self._codes(schema, target, "allowed", self.allowed),
+            )
+            known = self._known = key, restriction
+        own: Restriction = known[1]
+        return own
 
     def _codes(self, schema: Schema, at: int, name: str, values: Any) -> CodeSet:
         column = schema[at]
@@ -139,13 +137,6 @@ def _is_range(values: Any) -> bool:
     return is_tagged and isinstance(values[0], str) and values[0] == "range"
 
 
-def _said(values: Any) -> str:
-    if _is_range(values):
-        return f"in {values[1]} to {values[2]}"
-    known = list(values)
-    return f"in {known}" if len(known) > 1 else f"= {known[0]}"
-
-
 def _one_of(values: Any) -> str:
     if _is_range(values):
         low, high = values[1:]
@@ -153,22 +144,3 @@ def _one_of(values: Any) -> str:
             return f"at least {low}" if high is None else f"at most {high}"
         return f"{low} to {high}"
     return " or ".join("missing" if value is None else str(value) for value in values)
-
-
-def refuse_broken(
-    table: Table, constraint: Constraint, columns: Sequence[Hashable], class_: Any
-) -> None:
-    """Raise a SchemaError that shows three real rows that break `constraint`, if any do."""
-    broken = np.flatnonzero(~constraint.accepts(table))
-    if not len(broken):
-        return
-    shown = table.take(broken[:3]).to_frame().iloc[:, 1:][list(columns)]
-    rows = "; ".join(
-        f"row {row} of the class: "
-        + ", ".join(f"{name} = {cell!r}" for name, cell in zip(columns, cells, strict=True))
-        for row, cells in zip(broken.tolist(), shown.astype(object).to_numpy(), strict=False)
-    )
-    raise SchemaError(
-        f"{len(broken)} of the {len(table)} real rows of class {class_!r} break "
-        f"{constraint.text!r}: {rows}. Leave it out, or correct the rows."
-    )

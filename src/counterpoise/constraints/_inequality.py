@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns import ABSENT, MISSING, Codes, Column, Schema, Table
+from counterpoise.columns import ABSENT, Codes, Column, Schema, Table
 from counterpoise.constraints._base import (
     BoolArray,
     Constraint,
-    feature_position,
+    Order,
+    Restriction,
     register_constraint,
     shown_rows,
 )
-from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.errors import SchemaError
 
 TOLERATED_SHARE = 0.1
@@ -43,10 +43,16 @@ class Inequality(Constraint):
         Between left and right.
     """
 
+    kind = "order"
+
     def __init__(self, left: Hashable, operator: str, right: Hashable) -> None:
         self.left = left
         self.operator = operator
         self.right = right
+
+    @property
+    def related(self) -> tuple[Hashable, ...]:
+        return (self.left, self.right)
 
     def validate(self, schema: Schema) -> None:
         if self.operator not in _OPERATORS:
@@ -69,7 +75,7 @@ class Inequality(Constraint):
         scales = columns[0].common_scales(columns[1])
         if scales is None:  # the codes have no common unit: rows are rejected instead
             return []
-        left, right = (feature_position(schema, name) for name in (self.left, self.right))
+        left, right = self.positions(schema)
         is_strict = not self.operator.endswith("=")
         if self.operator.startswith("<"):
             return [Order(left, right, is_strict, scales)]
@@ -78,43 +84,29 @@ class Inequality(Constraint):
     def check_real_rows(self, table: Table, class_: Any) -> None:
         """Warn of real rows that break it; more than `TOLERATED_SHARE` are a SchemaError."""
         broken = np.flatnonzero(~self.accepts(table))
-        n_broken = len(broken)
-        at = [feature_position(table.schema, name) for name in (self.left, self.right)]
         message = (
-            f"{n_broken} of the {len(table)} real rows of class {class_!r} break the inequality "
+            f"{len(broken)} of the {len(table)} real rows of class {class_!r} break the inequality "
             f"{self.text!r}"
         )
-        if n_broken > TOLERATED_SHARE * len(table):
+        if len(broken) > TOLERATED_SHARE * len(table):
             raise SchemaError(
-                f"{message} ({shown_rows(table, broken, at)}). Turn it around, leave it out, or "
+                f"{message} ({shown_rows(table, broken, self)}). Turn it around, leave it out, or "
                 "correct the rows."
             )
-        if n_broken:
-            warnings.warn(
-                f"{message}; they stay as they are, and no synthetic row will",
-                UserWarning,
-                stacklevel=2,
-            )
+        if len(broken):
+            message += "; they stay as they are, and no synthetic row will"
+            warnings.warn(message, UserWarning, stacklevel=2)
 
     def accepts(self, table: Table) -> BoolArray:
-        columns = self._columns(table.schema)
-        at = [feature_position(table.schema, name) for name in (self.left, self.right)]
-        codes = table.codes[:, at]
-        is_known = ~np.isin(codes, [MISSING, ABSENT]).any(axis=1)
+        codes = table.codes[:, self.positions(table.schema)]
+        is_known = (codes > ABSENT).all(axis=1)
         accepted = np.ones(len(codes), dtype=bool)
-        accepted[is_known] = self._compare(codes[is_known], *columns)
+        accepted[is_known] = self._compare(codes[is_known], *self._columns(table.schema))
         return accepted
 
     @property
     def text(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
-
-    @property
-    def reason(self) -> str:
-        return f"not {self.text}"
-
-    def advice(self, label: int) -> str:  # noqa: ARG002
-        return "check that the inequalities are the right way round, or leave one out"
 
     def _compare(self, pairs: Codes, left: Column, right: Column) -> BoolArray:
         values: list[Any]
@@ -132,7 +124,7 @@ class Inequality(Constraint):
 
     def _columns(self, schema: Schema) -> tuple[Column, Column]:
         """Return both columns, which have one measure."""
-        left, right = (schema[feature_position(schema, name)] for name in (self.left, self.right))
+        left, right = (schema[position] for position in self.positions(schema))
         if left.measure is None or left.measure != right.measure:
             raise SchemaError(
                 f"The inequality {self.text!r} compares {left.kind} with {right.kind}: it takes "

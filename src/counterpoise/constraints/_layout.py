@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from counterpoise.columns import ABSENT, Column, Schema, Table
-from counterpoise.constraints._base import Constraint, check_agreement
+from counterpoise.constraints._base import Constraint, refuse_rows
 from counterpoise.constraints._combination import Combination
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import IntArray
@@ -116,8 +116,8 @@ def build_layout(table: Table, constraints: Iterable[Constraint]) -> Layout:
     derived = _in_order(table.schema, constraints)
     positions = {derivation.position for derivation in derived}
     every = [(constraint, constraint.observe(table)) for constraint in constraints]
-    for derivation in derived:
-        check_agreement(table, derivation.constraint, (*derivation.sources, derivation.position))
+    for *_, constraint in derived:
+        refuse_rows(table, ~constraint.agrees(table), constraint)
     combinations: list[Combination] = []
     for constraint, combination in every:
         if combination is None or constraint.derived(table.schema) is not None:

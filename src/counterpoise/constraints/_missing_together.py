@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import numpy as np
-
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.constraints._base import (
+    IS_MISSING,
+    IS_PRESENT,
     BoolArray,
     Constraint,
-    feature_position,
+    Order,
+    Restriction,
+    column_names,
     listed,
+    refuse_rows,
     register_constraint,
 )
-from counterpoise.constraints._implication import refuse_broken
-from counterpoise.constraints._restrictions import IS_MISSING, IS_PRESENT, Order, Restriction
-from counterpoise.errors import SchemaError
 
 
 @register_constraint
@@ -38,14 +38,18 @@ class MissingTogether(Constraint):
         has only some of the columns missing (three of these rows are shown).
     """
 
+    kind = "missing"
+    takes_text = True
+
     def __init__(self, columns: Sequence[Hashable]) -> None:
         self.columns = columns
 
-    def validate(self, schema: Schema) -> None:
-        self._positions(schema)
+    @property
+    def related(self) -> tuple[Hashable, ...]:
+        return column_names(self, self.columns)
 
     def restrictions(self, schema: Schema) -> list[Restriction | Order]:
-        first, *others = self._positions(schema)
+        first, *others = self.positions(schema)
         return [
             Restriction(first, codes, other, codes)
             for other in others
@@ -53,29 +57,14 @@ class MissingTogether(Constraint):
         ]
 
     def check_real_rows(self, table: Table, class_: Any) -> None:
-        """Raise a SchemaError that shows three of the rows that break it, if any do."""
-        refuse_broken(table, self, self.columns, class_)
+        refuse_rows(table, ~self.accepts(table), self, class_)
 
     def accepts(self, table: Table) -> BoolArray:
-        codes = table.codes[:, self._positions(table.schema)]
-        is_missing, is_present = codes == MISSING, (codes != MISSING) & (codes != ABSENT)
+        codes = table.codes[:, self.positions(table.schema)]
+        is_missing, is_present = codes == MISSING, codes > ABSENT
         accepted: BoolArray = ~(is_missing.any(axis=1) & is_present.any(axis=1))
         return accepted
 
     @property
     def text(self) -> str:
         return f"{listed(self.columns)} are missing together"
-
-    @property
-    def reason(self) -> str:
-        return f"not missing together: {', '.join(map(str, self.columns))}"
-
-    def _positions(self, schema: Schema) -> list[int]:
-        if isinstance(self.columns, str) or len(self.columns) < 2:
-            raise SchemaError(
-                f"MissingTogether takes a list of two or more column names, got {self.columns!r}."
-            )
-        positions = [feature_position(schema, name) for name in self.columns]
-        if len(np.unique(positions)) < len(positions):
-            raise SchemaError(f"{self!r} names a column twice.")
-        return positions

@@ -28,10 +28,10 @@ from counterpoise.constraints._evidence import (
     log10_same,
     share_ordered,
 )
+from counterpoise.constraints._fixed_combinations import OneHot
 from counterpoise.constraints._functional_dependency import FunctionalDependency
 from counterpoise.constraints._inequality import Inequality
 from counterpoise.constraints._missing_together import MissingTogether
-from counterpoise.constraints._one_hot import OneHot
 
 MAX_DETERMINANTS: Final = 60
 """Most columns among which pairs of determinants are searched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,10 @@ import pandas as pd
 
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
-from counterpoise.constraints._base import BoolArray, Constraint
-from counterpoise.constraints._discovery import Relation, discover
-from counterpoise.constraints._drop import Drop
+from counterpoise.constraints._base import BoolArray, Constraint, Order, Restriction
+from counterpoise.constraints._discovery import Drop, Relation, discover
 from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._layout import Layout, build_layout
-from counterpoise.constraints._restrictions import Order, Restriction
 from counterpoise.constraints._shares import declared_relations
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
@@ -36,14 +34,16 @@ class ConstraintSet:
         """Return the tests of a row as the model learns it, by the reason for rejecting it."""
         split = lru_cache(maxsize=1)(self.layout.split)  # all tests see the same rows in turn
 
-        def is_computed(position: int) -> Callable[[Table], BoolArray]:
-            return lambda learned: split(learned).codes[:, position] != ABSENT
+        def is_computed(position: int, learned: Table) -> BoolArray:
+            return np.asarray(split(learned).codes[:, position] != ABSENT)
 
-        def test(constraint: Constraint) -> Callable[[Table], BoolArray]:
-            return lambda learned: constraint.accepts(split(learned))
+        def is_accepted(constraint: Constraint, learned: Table) -> BoolArray:
+            return constraint.accepts(split(learned))
 
-        computed = {c.reason: is_computed(position) for position, _, c in self.layout.derived}
-        return computed | {c.reason: test(c) for c in self.constraints if c.rejects}
+        tests: dict[str, Callable[[Table], BoolArray]] = {}
+        tests |= {c.reason: partial(is_computed, at) for at, _, c in self.layout.derived}
+        tests |= {c.reason: partial(is_accepted, c) for c in self.constraints if c.rejects}
+        return tests
 
     def restrictions(self) -> list[Restriction | Order]:
         """Return what decoding can keep of the constraints, in the table as it is learned."""
@@ -102,7 +102,7 @@ def apply_constraints(
     `is_named` says whether the names of columns are the user's own. A SchemaError says that a
     column cannot be used, or that a constraint names an unknown column or cannot be met.
     """
-    own = tuple(constraint.copy() for constraint in constraints)
+    own = [constraint.copy() for constraint in constraints]
     categories: dict[Hashable, Any] = {}
     margin = 0.0
     for constraint in own:
@@ -112,46 +112,49 @@ def apply_constraints(
                 categories[name] = options["categories"]
     schema = Schema.infer(X, kinds=column_types, range_margin=margin, categories=categories)
     features = Table.from_frame(X, schema)
-    observed = with_labels(features, labels, target_name, is_named=is_named)
-    allowed = observed
+    allowed = observed = with_labels(features, labels, target_name, is_named=is_named)
     for constraint in own:
         allowed = constraint.restrict(allowed)
-    for constraint in own:
-        constraint.validate(allowed.schema)
-    layout = build_layout(allowed, own)  # as declared: errors are about what the user wrote
+    layout = _layout(allowed, own)  # as declared: errors are about what the user wrote
     relations = declared_relations(own, allowed)
     if discovers:
         found = _kept(_without(discover(features), relations), allowed, own)
-        own += tuple(relation.constraint for relation in found if relation.is_kept)
+        own += [relation.constraint for relation in found if relation.is_kept]
         layout = build_layout(allowed, own)
         relations += found
     for at, constraint in enumerate(own):
-        if (oriented := constraint.oriented(allowed)) is not constraint:
-            other = (*own[:at], oriented, *own[at + 1 :])
-            with suppress(SchemaError):  # another constraint takes that column
-                layout, own = build_layout(allowed, other), other
+        oriented = constraint.oriented(allowed)
+        with suppress(SchemaError):  # another constraint takes that column
+            if oriented is not constraint:
+                layout = build_layout(allowed, [*own[:at], oriented, *own[at + 1 :]])
+                own[at] = oriented
     allowed = layout.as_generated(allowed)
     learned = layout.join(allowed)
     for constraint in own:
         constraint.fit(allowed, learned)
-    fitted = ConstraintSet(layout, own, allowed)
+    fitted = ConstraintSet(layout, tuple(own), allowed)
     schema = Schema(allowed.schema.columns[1:])
     return ConstrainedTable(schema, observed, learned, fitted, tuple(relations))
 
 
+def _layout(table: Table, constraints: Sequence[Constraint]) -> Layout:
+    """Return the layout of a table (label first) under constraints that are not validated."""
+    for constraint in constraints:
+        constraint.validate(table.schema)
+    return build_layout(table, constraints)
+
+
 def _without(found: Sequence[Relation], declared: Sequence[Relation]) -> list[Relation]:
     """Return the relations that were found but not declared, in this form or a similar one."""
-    known = {_what(one) for one in declared} - {None}
-    constraints = [one.constraint for one in declared]
-    return [o for o in found if _what(o) not in known and o.constraint not in constraints]
 
+    def form(one: Relation) -> Any:
+        """Return what two forms of one relation have in common."""
+        if one.kind == "implication":
+            return repr(one.constraint)
+        return one.kind, one.constraint.is_computing and one.columns[0], frozenset(one.columns)
 
-def _what(relation: Relation) -> tuple[Any, ...] | None:
-    """Return what two forms of one relation have in common; None of implications."""
-    if relation.kind == "implication":
-        return None
-    target = relation.columns[0] if relation.kind in ("dependency", "formula") else None
-    return relation.kind, target, frozenset(relation.columns)
+    known = {form(one) for one in declared}
+    return [one for one in found if form(one) not in known]
 
 
 def _kept(
@@ -163,35 +166,24 @@ def _kept(
     column it computes already, and formulas for which nearly all rows would be rejected.
     """
     dropped = [set(c.columns) for c in constraints if isinstance(c, Drop)]
-
-    def can_be_kept(one: Relation) -> bool:
-        if not one.is_kept or any(columns <= set(one.columns) for columns in dropped):
-            return False
-        return not (
-            isinstance(one.constraint, Formula) and one.constraint.is_rarely_possible(table)
-        )
-
-    found = [replace(one, is_kept=can_be_kept(one)) for one in relations]
-    if _fits([*constraints, *(one.constraint for one in found if one.is_kept)], table):
+    found = []
+    for one in relations:
+        is_rare = isinstance(one.constraint, Formula) and one.constraint.is_rarely_possible(table)
+        is_dropped = any(columns <= set(one.columns) for columns in dropped)
+        found.append(replace(one, is_kept=one.is_kept and not is_rare and not is_dropped))
+    wanted = [one.constraint for one in found if one.is_kept]
+    with suppress(SchemaError):
+        _layout(table, [*constraints, *wanted])
         return found
     kept = list(constraints)
     for at, one in enumerate(found):
-        if one.is_kept and _fits([*kept, one.constraint], table):
-            kept.append(one.constraint)
-        else:
-            found[at] = replace(one, is_kept=False)
+        with suppress(SchemaError):
+            if one.is_kept:
+                found[at] = replace(one, is_kept=False)
+                _layout(table, [*kept, one.constraint])
+                kept.append(one.constraint)
+                found[at] = one
     return found
-
-
-def _fits(constraints: Sequence[Constraint], table: Table) -> bool:
-    """Whether a table (label first) can be learned under these constraints."""
-    try:
-        for constraint in constraints:
-            constraint.validate(table.schema)
-        build_layout(table, constraints)
-    except SchemaError:
-        return False
-    return True
 
 
 def constraint_list(constraints: Any) -> list[Constraint]:

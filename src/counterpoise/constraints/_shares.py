@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -24,22 +24,8 @@ from counterpoise.columns import (
 from counterpoise.constraints._base import BoolArray, Constraint
 from counterpoise.constraints._discovery import N_EXCEPTIONS_SHOWN, Relation
 from counterpoise.constraints._evidence import MICROSECONDS_PER_DAY, FloatArray
-from counterpoise.constraints._formula import Formula
-from counterpoise.constraints._functional_dependency import FunctionalDependency
-from counterpoise.constraints._implication import Implication
-from counterpoise.constraints._inequality import Inequality
-from counterpoise.constraints._missing_together import MissingTogether
-from counterpoise.constraints._one_hot import OneHot
 from counterpoise.errors import SchemaError
 
-_KINDS: Final[dict[type[Constraint], str]] = {
-    Formula: "formula",
-    FunctionalDependency: "dependency",
-    OneHot: "one-hot",
-    Inequality: "order",
-    MissingTogether: "missing",
-    Implication: "implication",
-}
 _LARGEST: Final = 2**62
 _ROUNDING_ERROR: Final = 1e-6
 
@@ -101,21 +87,19 @@ def declared_relations(constraints: Iterable[Constraint], table: Table) -> list[
     """Return those of the constraints, which have observed the real rows, that are relations."""
     found = []
     for constraint in constraints:
-        kind = next((kind for cls, kind in _KINDS.items() if isinstance(constraint, cls)), None)
-        if kind is None:
+        if not constraint.kind:
             continue
-        columns = _columns(constraint, table.schema)
+        positions = constraint.positions(table.schema)
         held, is_told = rows_held(constraint, table)
         broken = np.flatnonzero(~held & is_told)
         supports = held & is_told
-        if kind in ("formula", "order"):  # which a missing cell satisfies
-            positions = [table.schema.position(name) for name in columns]
+        if constraint.kind in ("formula", "order"):  # which a missing cell satisfies
             supports &= (table.codes[:, positions] > ABSENT).all(axis=1)
         found.append(
             Relation(
                 constraint,
-                kind,
-                columns,
+                constraint.kind,
+                tuple(table.schema[at].name for at in positions),
                 int(supports.sum()),
                 log10_chance=0.0,
                 n_exceptions=len(broken),
@@ -126,28 +110,12 @@ def declared_relations(constraints: Iterable[Constraint], table: Table) -> list[
     return found
 
 
-def _columns(constraint: Constraint, schema: Schema) -> tuple[Hashable, ...]:
-    """Return the columns of a relation, that which is computed first."""
-    target = constraint.derived(schema)
-    if target is not None:
-        return tuple(schema[at].name for at in (target, *constraint.sources(schema)))
-    match constraint:
-        case Inequality():
-            return (constraint.left, constraint.right)
-        case Implication():
-            return (constraint.column, constraint.then)
-        case OneHot() | MissingTogether():
-            return tuple(constraint.columns)
-    return ()
-
-
 def rows_held(constraint: Constraint, table: Table) -> tuple[BoolArray, BoolArray]:
     """Return in which rows a constraint that has observed the real rows holds, and can be told."""
-    at = constraint.derived(table.schema)
-    if at is None:
+    if not constraint.is_computing:
         return constraint.accepts(table), np.ones(len(table), dtype=bool)
-    is_told = (table.codes[:, [*constraint.sources(table.schema), at]] != ABSENT).all(axis=1)
-    if not isinstance(constraint, Formula):  # which computes a value from any others
+    is_told = (table.codes[:, constraint.positions(table.schema)] != ABSENT).all(axis=1)
+    if constraint.kind == "dependency":  # a formula computes a value from any others
         is_told &= constraint.derive(table) != ABSENT
     return constraint.agrees(table), is_told
 
@@ -177,18 +145,15 @@ def _codes(column: Column, cells: pd.Series[Any]) -> Codes:
         days = column.to_floats(cells) / MICROSECONDS_PER_DAY
         return _in_units(np.floor(days / column.unit_size + _ROUNDING_ERROR), is_missing)
     positions, values = pd.factorize(cells.to_numpy(dtype=object))
-    known = np.array([*(_code(column, value) for value in values), MISSING], dtype=np.int64)
+    known = np.full(len(values) + 1, ABSENT)
+    known[-1] = MISSING
+    for at, value in enumerate(values):
+        with suppress(ValueError):
+            known[at] = column.code_of(value)
     return known[positions]
 
 
 def _in_units(numbers: FloatArray, is_missing: BoolArray) -> Codes:
     is_known = np.abs(numbers) < _LARGEST
-    codes = np.where(is_known, numbers, 0).astype(np.int64)
-    return np.where(is_missing, MISSING, np.where(is_known, codes, ABSENT))
-
-
-def _code(column: Column, value: object) -> int:
-    try:
-        return column.code_of(value)
-    except ValueError:
-        return ABSENT
+    codes = np.where(is_known, numbers, ABSENT).astype(np.int64)
+    return np.where(is_missing, MISSING, codes)

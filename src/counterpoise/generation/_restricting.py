@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from counterpoise.columns import ABSENT, MISSING, Schema
-from counterpoise.constraints._restrictions import IS_MISSING, IS_PRESENT, Order, Restriction
+from counterpoise.constraints._base import IS_MISSING, IS_PRESENT, Order, Restriction
 from counterpoise.grammar._codes import Codes, CodeSet, Reachable
 from counterpoise.grammar._grammar import BoolArray, Grammar, IntArray
 
