@@ -786,7 +786,6 @@ def test_real_sampler(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

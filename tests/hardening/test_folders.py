@@ -60,7 +60,7 @@ def paths(document):
         if isinstance(value, dict):
             found += [(*path, key) for key in value]
         elif isinstance(value, list):
-            found += [(*path, index) for index in range(min(len(value), 3))]
+            found += [(*path, index) for index in range(len(value) if len(value) <= 20 else 3)]
     return found[1:]
 
 
@@ -226,16 +226,17 @@ def damage_numbers(folder: Path, chance: random.Random) -> str:
     """Change some numbers of a tensor, with the right checksum."""
     with forged_tensors(folder, chance) as (file, tensors, name):
         tensor = tensors[name].flatten()
-        values = [0, 1, -1, 2**31, 2**62, -(2**63)]
+        values: list[float] = [0, 1]
         if tensor.is_floating_point():
-            values += [float("nan"), float("inf"), 1e300]
-        elif tensor.dtype == torch.bool:
-            values = [True, False]
+            values += [-1, 1e20, torch.finfo(tensor.dtype).max, float("nan"), float("inf")]
+        elif tensor.dtype != torch.bool:
+            limits = torch.iinfo(tensor.dtype)
+            values += [limits.min, limits.max, limits.max // 2]
         places = [chance.randrange(len(tensor)) for _ in range(chance.choice([1, 1, 5]))]
         for place in places if len(tensor) else ():
             tensor[place] = chance.choice(values)
         tensors[name] = tensor.view(tensors[name].shape)
-    return f"{file} {name} {places}"
+    return f"{file} {name} {places} {tensors[name].flatten()[places].tolist()}"
 
 
 def use(folder: Path) -> str:

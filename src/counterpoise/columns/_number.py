@@ -134,7 +134,6 @@ class NumericColumn(NumberColumn):
         is_integer = self.kind == "integer" or (native is not None and native.kind != "f")
         if self.is_written:
             self._check_notation()
-        self._check_range()
         if not (
             0 <= self.decimals <= (0 if is_integer else MAX_DECIMALS)
             and self.step in [10**power for power in range(min(self.decimals, 18) + 1)]
@@ -144,6 +143,7 @@ class NumericColumn(NumberColumn):
                 f"(kind {self.kind}, dtype {self.dtype}) cannot have {self.decimals} decimals, the "
                 f"step {self.step} and the atoms {self.atoms} for {self.numbers}."
             )
+        self._check_range()
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:

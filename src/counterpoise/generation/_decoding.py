@@ -10,6 +10,7 @@ from torch import Tensor
 
 from counterpoise._progress import Advance
 from counterpoise.columns import ABSENT, MISSING, Table
+from counterpoise.errors import DecodingError
 from counterpoise.generation._restricting import FREE, Limits, RestrictedCells
 from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray, Runs
@@ -103,7 +104,7 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     """Draw one token per row of `logits`; ``-inf`` is not permitted.
 
     Returns the choices, int64, and the log-probability of each at temperature 1 and without
-    `top_p`; both have shape (n_rows,).
+    `top_p`; both have shape (n_rows,). A DecodingError says that the scores are no numbers.
     """
     probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
     if sampling.top_p < 1.0:
@@ -114,6 +115,8 @@ def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tu
     # by the inverse of the distribution function at a number in (0, 1]: a token without
     # probability is never hit, since the function does not rise there
     cumulated = probabilities.cumsum(dim=-1)
+    if not cumulated[:, -1].isfinite().all():
+        raise DecodingError("the model's scores overflow: its weights are damaged or have diverged")
     size, device = (len(logits), 1), logits.device
     uniform = 1.0 - torch.rand(size, generator=generator, device=device, dtype=torch.float32)
     choice = torch.searchsorted(cumulated, uniform * cumulated[:, -1:])
