@@ -157,24 +157,22 @@ def prepare_task(folder: Path, table: BenchTable, train: Rows, **options: Any) -
 def weights() -> Iterator[str | None]:
     """Give the folder of SmolLM2's weights for the peers; None if it is not installed."""
     from counterpoise.models._huggingface import smollm2_folder
-    from counterpoise.models._language_model import resolve_device
 
     folder = smollm2_folder()
     if folder is None:
         yield None
         return
-    dtype = str(resolve_device().precision).removeprefix("torch.")
     with tempfile.TemporaryDirectory(prefix="benchmark-weights-") as scratch:
-        yield str(_peers_copy(folder, Path(scratch) / "weights", dtype))
+        yield str(_peers_copy(folder, Path(scratch) / "weights"))
 
 
-def _peers_copy(folder: Path, copy: Path, dtype: str) -> Path:
+def _peers_copy(folder: Path, copy: Path) -> Path:
     """Return a model folder like `folder` whose text ends with the mark that be-great knows.
 
-    It is loaded in the number format `dtype`, which is ours: a processor that does not multiply
-    in bfloat16, the format of the weights, takes many times as long in it. The chat model's end
-    mark, which be-great would leave in the last cell of a row, is replaced by the one that the
-    weights were pre-trained with.
+    It is loaded in float32, as ours is: trained in bfloat16, the format of the weights, it would
+    lose small steps, and a processor may take many times as long (be-great's option ``bf16`` mixes
+    both). The chat model's end mark, which be-great would leave in the last cell of a row, is
+    replaced by the one that the weights were pre-trained with.
     """
     copy.mkdir()
     for file in folder.iterdir():
@@ -182,7 +180,7 @@ def _peers_copy(folder: Path, copy: Path, dtype: str) -> Path:
     ids = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
     marks = dict.fromkeys(["bos_token", "eos_token", "pad_token"], _END_OF_TEXT)
     changes = {
-        "config.json": {**ids, "dtype": dtype},
+        "config.json": {**ids, "dtype": "float32"},
         "generation_config.json": ids,
         "tokenizer_config.json": marks,
     }

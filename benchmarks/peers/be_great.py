@@ -28,6 +28,7 @@ def run(task: Task, result: Result) -> None:
         epochs=math.ceil(n_steps * task.batch_size / len(frame)),
         save_strategy="no",
         seed=task.seed,
+        **task.options,
     )
     result.enter("training")
     trainer = great.fit(frame, conditional_col=task.target)
