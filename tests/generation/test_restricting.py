@@ -100,7 +100,7 @@ class Restricted:
         limits = self.cells.open(row[None], np.array([column]))
         if limits.which[0] == FREE:
             return set(domain.tolist())
-        one = self.cells._sets._sets[limits.which[0]].contains(domain)
+        one = self.cells._sets[limits.which[0]].contains(domain)
         is_within = (domain >= limits.low[0]) & (domain <= limits.high[0]) | (domain == MISSING)
         return set(domain[one & is_within].tolist())
 

@@ -11,10 +11,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise._parameters import Parameters
-from counterpoise.columns import ABSENT, MISSING, Codes, Schema, Table
+from counterpoise.columns import (
+    ABSENT,
+    MISSING,
+    Codes,
+    Column,
+    DatetimeColumn,
+    DurationColumn,
+    NumericColumn,
+    Schema,
+    Table,
+)
 from counterpoise.constraints._combination import Combination
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
+from counterpoise.grammar._ranges import UNITS_PER_DAY
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -34,18 +45,34 @@ class Restriction:
     target: int
     target_codes: CodeSet
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        return self.source, self.target
+
 
 @dataclass(frozen=True)
 class Order:
-    """One cell is at most another, or less, unless one of them is missing.
+    """One cell is at most another, or less, unless one of them is missing; both have one measure.
 
-    Codes are compared once multiplied with `scales`: those of the smaller and of the larger column.
+    Codes are compared once divided by `units_per_one`.
     """
 
     smaller: int
     larger: int
     is_strict: bool
-    scales: tuple[int, int]
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        return self.smaller, self.larger
+
+
+def units_per_one(column: Column) -> int:
+    """Return how many units of a column's codes make 1, or a day; 1 where codes have no unit."""
+    if isinstance(column, NumericColumn):
+        return int(10**column.decimals)
+    if isinstance(column, DatetimeColumn | DurationColumn):
+        return UNITS_PER_DAY[column.unit]
+    return 1
 
 
 class Constraint(Parameters):

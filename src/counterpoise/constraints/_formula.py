@@ -29,6 +29,7 @@ from counterpoise.constraints._base import (
     Restriction,
     feature_position,
     register_constraint,
+    units_per_one,
 )
 from counterpoise.constraints._expression import (
     Affine,
@@ -41,7 +42,7 @@ from counterpoise.constraints._expression import (
 )
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
-from counterpoise.grammar._ranges import UNITS_PER_DAY, plain_text
+from counterpoise.grammar._ranges import plain_text
 
 _ROUNDINGS = ("half-even", "half-up")
 _MANY_DIGITS = 10**5
@@ -206,16 +207,16 @@ class Formula(Constraint):
             return []
         if {abs(slope) for slope in slopes} != {1} or any(schema[at].has_missing for at in every):
             return []
-        units = max(_units(schema[at]) for at in every)
-        parts = [Fraction(1, _units(schema[at])) for at in every]
-        if _units(schema[every[0]]) != units or any(
+        units = max(units_per_one(schema[at]) for at in every)
+        parts = [Fraction(1, units_per_one(schema[at])) for at in every]
+        if units_per_one(schema[every[0]]) != units or any(
             (part * units).denominator > 1 for part in (*parts, added)
         ):
             return []
         found = []
         for one, slope in zip(positions, slopes, strict=True):
             column = schema[positions[one]]
-            if _units(column) != units:
+            if units_per_one(column) != units:
                 continue
             terms = [(slope, quote(self.column))]
             terms += [
@@ -269,12 +270,14 @@ class Formula(Constraint):
             return np.array([MISSING] * column.has_missing, dtype=np.int64)
         values = {}
         for name, position in self._sources(schema).items():
-            unit = Fraction(1, _units(schema[position]))
+            unit = Fraction(1, units_per_one(schema[position]))
             known = None if position == unknown else fixed[position] * unit
             values[name] = Affine(unit, Fraction(0)) if known is None else Affine.constant(known)
         try:
             result = self._read().evaluate(values, Affine.constant)
-            low, high = _interval(result, code, _units(schema[self.positions(schema)[0]]), column)
+            low, high = _interval(
+                result, code, units_per_one(schema[self.positions(schema)[0]]), column
+            )
         except ZeroDivisionError:
             return np.empty(0, dtype=np.int64)
         except ArithmeticError:
@@ -328,12 +331,12 @@ class Formula(Constraint):
             is_absent |= codes == ABSENT
             is_missing |= codes == MISSING
             known = np.where(codes <= ABSENT, 0, codes)
-            values[name] = Ratios(known, _units(table.schema[position]))
+            values[name] = Ratios(known, units_per_one(table.schema[position]))
         result = self._read().evaluate(values, Ratios.constant)
         under = as_array(result.under, len(table))
         is_missing |= np.asarray(under == 0, dtype=bool)
         sign = np.where(np.asarray(under < 0, dtype=bool), -1, 1)
-        size = _units(table.schema[self.positions(table.schema)[0]])
+        size = units_per_one(table.schema[self.positions(table.schema)[0]])
         over = as_array(times(times(result.over, size), sign), len(table))
         return _Results(
             np.where(is_missing, 0, over),
@@ -417,14 +420,6 @@ def _few_codes(column: Column) -> Codes:
     codes = np.arange(low, high + 1)
     missing = np.array([MISSING] * column.has_missing, dtype=np.int64)
     return np.concatenate([missing, codes[column.contains(codes)]])
-
-
-def _units(column: Column) -> int:
-    """Return how many units of a column's codes make 1, or a day."""
-    if isinstance(column, NumericColumn):
-        return int(10**column.decimals)
-    assert isinstance(column, DatetimeColumn | DurationColumn)
-    return UNITS_PER_DAY[column.unit]
 
 
 def _may_be_rounded(column: Column) -> bool:

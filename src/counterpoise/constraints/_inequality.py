@@ -61,8 +61,7 @@ class Inequality(Constraint):
                 "Inequality('min_price', '<=', 'max_price')."
             )
         left, right = self._columns(schema)
-        is_less = self.operator.startswith("<")
-        best = (left.code_range[not is_less], right.code_range[is_less])  # type: ignore[index]
+        best = (left.code_range[not self._is_less], right.code_range[self._is_less])  # type: ignore[index]
         if not self._compare(np.array([best]), left, right).all():
             raise SchemaError(
                 f"{self.text!r} cannot be satisfied: no values within the ranges of the two "
@@ -71,15 +70,11 @@ class Inequality(Constraint):
             )
 
     def restrictions(self, schema: Schema) -> list[Restriction | Order]:
-        columns = self._columns(schema)
-        scales = columns[0].common_scales(columns[1])
-        if scales is None:  # the codes have no common unit: rows are rejected instead
+        left, right = self._columns(schema)
+        if left.common_scales(right) is None:  # no common unit: rows are rejected instead
             return []
-        left, right = self.positions(schema)
-        is_strict = not self.operator.endswith("=")
-        if self.operator.startswith("<"):
-            return [Order(left, right, is_strict, scales)]
-        return [Order(right, left, is_strict, (scales[1], scales[0]))]
+        smaller, larger = self.positions(schema)[:: 1 if self._is_less else -1]
+        return [Order(smaller, larger, "=" not in self.operator)]
 
     def check_real_rows(self, table: Table, class_: Any) -> None:
         """Warn of real rows that break it; more than `TOLERATED_SHARE` are a SchemaError."""
@@ -107,6 +102,10 @@ class Inequality(Constraint):
     @property
     def text(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
+
+    @property
+    def _is_less(self) -> bool:
+        return self.operator.startswith("<")
 
     def _compare(self, pairs: Codes, left: Column, right: Column) -> BoolArray:
         values: list[Any]

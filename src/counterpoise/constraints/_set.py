@@ -219,16 +219,15 @@ def _in_learned_table(
 
     found: list[Restriction | Order] = []
     for one in restrictions:
-        ends = (one.smaller, one.larger) if isinstance(one, Order) else (one.source, one.target)
-        if not all(end in position_of for end in ends):
+        if not all(end in position_of for end in one.ends):
             continue
-        first, second = (position_of[end] for end in ends)
+        first, second = (position_of[end] for end in one.ends)
         if first == second:
             continue
         if isinstance(one, Restriction):
             source_codes = joint(one.source, one.source_codes)
             target_codes = joint(one.target, one.target_codes)
             found.append(Restriction(first, source_codes, second, target_codes))
-        elif all(layout.combination(end) is None for end in ends):
-            found.append(Order(first, second, one.is_strict, one.scales))
+        elif all(layout.combination(end) is None for end in one.ends):
+            found.append(Order(first, second, one.is_strict))
     return found

@@ -7,18 +7,24 @@ constraints, and constraints beyond the limits here, are found out only then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from fractions import Fraction
+import itertools
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import pairwise
+from itertools import count, pairwise
 from math import lcm
-from operator import or_
 from typing import NamedTuple
 
 import numpy as np
 
 from counterpoise.columns import ABSENT, MISSING, Schema
-from counterpoise.constraints._base import IS_MISSING, IS_PRESENT, Order, Restriction
+from counterpoise.constraints._base import (
+    IS_MISSING,
+    IS_PRESENT,
+    Order,
+    Restriction,
+    units_per_one,
+)
 from counterpoise.grammar._codes import Codes, CodeSet, Reachable
 from counterpoise.grammar._grammar import BoolArray, Grammar, IntArray
 
@@ -26,9 +32,7 @@ MAX_CLASSES = 256
 """Into so many classes restrictions can divide the values of a column; rows are rejected for
 further restrictions."""
 _MAX_STEPS = 200
-"""Classes that are tried, at most, to find out whether a row can be completed."""
-_MAX_KNOWN = 50_000
-"""So many combinations of classes are remembered with what they leave."""
+"""Times that classes are tried, at most, to find out whether rows can be completed."""
 _LARGEST = 2**62
 """No code that is compared with another is larger, in their common unit."""
 FREE = -1
@@ -55,21 +59,21 @@ class RestrictedCells:
         self, restrictions: Sequence[Restriction | Order], grammar: Grammar, schema: Schema
     ) -> None:
         self._grammar = grammar
-        columns = sorted({column for one in restrictions for column in _ends(one)})
+        columns = sorted({column for one in restrictions for column in one.ends})
         texts = [column for column in columns if schema[column].is_text]
         self._reachable = Reachable.of(grammar, columns, texts)
         edge_state = grammar.edge_key // grammar.n_tokens
         self._first_edge = np.searchsorted(edge_state, np.arange(len(grammar.column) + 1))
-        self._sets = _Sets()
+        self._sets: list[CodeSet] = []
         self._groups: list[_Group] = []
         n_columns = len(grammar.first_state)
         self._group_of = np.full(n_columns, -1)
         self._place_in_group = np.zeros(n_columns, dtype=np.int64)
-        for members in _connected_parts(columns, [_ends(one) for one in restrictions]):
-            own = [one for one in restrictions if _ends(one)[0] in members]
+        for members in _connected_parts(columns, [one.ends for one in restrictions]):
+            own = [one for one in restrictions if one.ends[0] in members]
             self._group_of[members] = len(self._groups)
             self._place_in_group[members] = np.arange(len(members))
-            self._groups.append(_Group(members, own, self._reachable, self._sets))
+            self._groups.append(_Group(members, own, self._reachable, schema, self._sets))
 
     def open(self, codes: IntArray, columns: IntArray) -> Limits:
         """Return what the cell at ``columns[i]`` of each row can be; ABSENT ones are to come."""
@@ -98,10 +102,13 @@ class RestrictedCells:
         after = codes[rows] * grammar.edge_scale[edges] + grammar.edge_add[edges]
         base = after[run_edge] * reach.scale[runs]
         first, last, step = base + reach.first[runs], base + reach.last[runs], reach.step[runs]
-        bounds = limits.low[run_row], limits.high[run_row]
-        hits = self._sets.meet(limits.which[run_row], first, last, step, *bounds)
+        runs_of = first, last, step, limits.low[run_row], limits.high[run_row]
         is_open = np.zeros(len(edges), dtype=bool)
-        is_open[run_edge[hits]] = True
+        which = limits.which[run_row]
+        for number in np.unique(which).tolist():
+            own = np.flatnonzero(which == number)
+            hits = _meets(self._sets[number], *(part[own] for part in runs_of))
+            is_open[run_edge[own[hits]]] = True
         # further tokens of free text are of no column that is restricted
         is_open |= reach.offsets[edges] == reach.offsets[edges + 1]
         is_dead = np.ones(len(states), dtype=bool)
@@ -110,154 +117,61 @@ class RestrictedCells:
         return rows[out], grammar.edge_key[edges[out]] % grammar.n_tokens, is_dead
 
 
-class _Sets:
-    """The sets of codes that cells are held to, by number."""
-
-    def __init__(self) -> None:
-        self._number: dict[CodeSet, int] = {}
-        self._sets: list[CodeSet] = []
-        self._as_arrays()
-
-    def _as_arrays(self) -> None:
-        """Bring what the sets are into arrays: the ends of those with one interval, and more."""
-        present = [(codes & IS_PRESENT).intervals or ((1, 0),) for codes in self._sets]
-        ends = [intervals[0] for intervals in present]
-        self._ends = np.array(ends, dtype=np.int64).reshape(-1, 2)
-        self._is_simple = np.array([len(intervals) == 1 for intervals in present], dtype=bool)
-        self._has_missing = np.array([bool(one & IS_MISSING) for one in self._sets], dtype=bool)
-
-    def number(self, codes: CodeSet) -> int:
-        """Return the number of a set."""
-        if codes not in self._number:
-            self._number[codes] = len(self._sets)
-            self._sets.append(codes)
-        return self._number[codes]
-
-    def meet(
-        self,
-        which: IntArray,
-        first: IntArray,
-        last: IntArray,
-        step: IntArray,
-        low: IntArray,
-        high: IntArray,
-    ) -> BoolArray:
-        """Return whether ``first, first + step, ..., last`` has a code of a set within bounds.
-
-        All are of shape (n,). MISSING is within all bounds.
-        """
-        if len(self._ends) < len(self._sets):
-            self._as_arrays()
-        ends = self._ends[which]
-        start, stop = np.maximum(low, ends[:, 0]), np.minimum(high, ends[:, 1])
-        hits = _first_from(start, first, step) <= np.minimum(last, stop)
-        is_missing = first == MISSING
-        hits[is_missing] = self._has_missing[which[is_missing]]
-        several = np.flatnonzero(~self._is_simple[which])
-        for number in set(which[several].tolist()):
-            own = several[which[several] == number]
-            parts = (part[own] for part in (first, last, step, low, high))
-            hits[own] = _meets(self._sets[number], *parts)
-        return hits
-
-
-class _Pair:
-    """Which classes of two columns can be together in a row; sets of classes are bits."""
-
-    def __init__(self, ends: tuple[int, int], sizes: tuple[int, int]) -> None:
-        self.ends = ends
-        self._sizes = sizes
-        # by class of either column: the classes of the other one
-        self._partners = [[(1 << sizes[1]) - 1] * sizes[0], [(1 << sizes[0]) - 1] * sizes[1]]
-        self._known: tuple[dict[int, int], dict[int, int]] = {}, {}
-
-    def restrict(self, source: int, source_bits: int, target_bits: int) -> None:
-        """Leave column `source` with classes of the first set only those of the second there."""
-        side = self.ends.index(source)
-        for place, partners in enumerate(self._partners[side]):
-            if source_bits >> place & 1:
-                self._partners[side][place] = partners & target_bits
-        for place, partners in enumerate(self._partners[1 - side]):
-            if not target_bits >> place & 1:
-                self._partners[1 - side][place] = partners & ~source_bits
-
-    def partners(self, side: int, classes: int) -> int:
-        """Return the classes of the other column that can be with one of `classes`."""
-        known = self._known[side]
-        if classes not in known:
-            own = enumerate(self._partners[side])
-            known[classes] = reduce(or_, (one for at, one in own if classes >> at & 1), 0)
-        return known[classes]
-
-    def is_open(self, first: int, second: int) -> bool:
-        """Return whether it still depends on one column what the other can be."""
-        return any(second & ~one for at, one in enumerate(self._partners[0]) if first >> at & 1)
-
-
 class _Group:
     """Columns that depend on each other.
 
     The values of each fall into classes, which restrictions treat alike; `possible`, of shape
-    (n_rows, n_classes of all columns), says which classes are left.
+    (n_rows, n_classes of all columns), says which classes are left. Orders bound numbers, in one
+    unit for the columns that they connect; a cell that can still be missing hands no bound on.
     """
 
     def __init__(
         self,
-        columns: Sequence[int],
+        columns: list[int],
         own: Sequence[Restriction | Order],
         reachable: Reachable,
-        sets: _Sets,
+        schema: Schema,
+        sets: list[CodeSet],
     ) -> None:
-        self.columns = list(columns)
-        self._sets = sets
+        self.columns = columns
         self._at = {column: at for at, column in enumerate(columns)}
         self._reachable = [reachable.by_column[column] for column in columns]
         self._classes = [
-            [part for part in (IS_PRESENT, IS_MISSING) if _is_possible(part, codes)]
+            [part for part in (IS_PRESENT, IS_MISSING) if _extent(part, codes)]
             for codes in self._reachable
         ]
         kept = [one for one in own if isinstance(one, Restriction) and self._divide(one)]
-        pairs: dict[tuple[int, int], _Pair] = {}
+        sizes = [len(classes) for classes in self._classes]
+        self._slices = [slice(*ends) for ends in pairwise(np.cumsum([0, *sizes]).tolist())]
+        self._column = np.repeat(np.arange(len(columns)), sizes)  # of each class
+        self._is_missing = np.array([one == IS_MISSING for one in self._flat()])
+        # which classes of different columns cannot be together, and which classes can
+        self._excluded = np.zeros((len(self._column), len(self._column)), dtype=np.float32)
         for one in kept:
-            source, target = self._at[one.source], self._at[one.target]
-            ends = min(source, target), max(source, target)
-            sizes = len(self._classes[ends[0]]), len(self._classes[ends[1]])
-            pair = pairs.setdefault(ends, _Pair(ends, sizes))
-            source_bits = self._bits(source, one.source_codes)
-            pair.restrict(source, source_bits, self._bits(target, one.target_codes))
-        self._pairs = list(pairs.values())
-        self._pairs_of = [[p for p in self._pairs if at in p.ends] for at in range(len(columns))]
-        offsets = np.cumsum([0, *map(len, self._classes)]).tolist()
-        self._slices = [slice(*ends) for ends in pairwise(offsets)]
-        self._intervals = [_labelled(classes) for classes in self._classes]
-        # by column and what is possible: number of the set of codes, and what remains possible
-        self._resolved: dict[tuple[int, bytes], tuple[int, BoolArray]] = {}
+            excluded = self._places(one.target, ~one.target_codes)
+            self._excluded[np.ix_(self._places(one.source, one.source_codes), excluded)] = 1
+        self._excluded = np.maximum(self._excluded, self._excluded.T)
+        is_own = self._column[:, None] == self._column
+        self._partners = np.where(is_own, np.eye(len(is_own)), 1 - self._excluded)
+        self._partners = self._partners.astype(np.float32)
+        pairs = {tuple(self._column[pair].tolist()) for pair in np.argwhere(self._excluded)}
+        parts = _connected_parts(range(len(columns)), list(pairs))
+        self._is_forest = len(pairs) / 2 == len(columns) - len(parts)
+        self._sets = sets
+        self._number: dict[tuple[int, bytes], int] = {}  # of a set, by column and its classes
         orders = [one for one in own if isinstance(one, Order)]
-        self._bounds = _Bounds(orders, self._at, self._reachable, self._classes)
+        self._scale = self._common_scale(orders, schema)  # by column: codes are multiplied with it
+        edges = [(*(self._at[end] for end in one.ends), one.is_strict) for one in orders]
+        self._edges = [edge for edge in edges if edge[0] in self._scale]
+        nowhere = _LARGEST, -_LARGEST
+        self._extents = np.full((len(self._column), 2), nowhere)  # of classes, in that unit
+        for place, (at, codes) in enumerate(zip(self._column.tolist(), self._flat(), strict=True)):
+            extent = _extent(codes & IS_PRESENT, self._reachable[at])
+            if extent is not None and at in self._scale:
+                self._extents[place] = np.array(extent) * self._scale[at]
 
-    def open(self, cells: IntArray, opened: IntArray) -> Limits:
-        """Return what the cells ``opened[i]`` of each row can be: places among the columns.
-
-        `cells` are of shape (n_rows, n_columns of the group). Rows that cannot be completed are
-        left free: they will be rejected.
-        """
-        bounds = self._bounds
-        possible = self._possible(cells)
-        low, high = bounds.of_rows(cells, possible, self._slices)
-        if self._pairs:
-            for at in bounds.scale:
-                if self._pairs_of[at]:
-                    is_within = bounds.has_within(at, low[:, at], high[:, at])
-                    possible[:, self._slices[at]] &= is_within | (cells[:, at] != ABSENT)[:, None]
-        which, resolved = self._resolve(possible, opened)
-        if self._pairs and bounds.scale and (resolved != possible).any():
-            low, high = bounds.of_rows(cells, resolved, self._slices)
-        limits = Limits(which, *Limits.none(len(cells))[1:])
-        for at in bounds.scale:
-            rows = np.flatnonzero(opened == at)
-            own = bounds.in_codes(at, low[rows, at], high[rows, at])
-            limits.low[rows], limits.high[rows] = own
-        return limits
+    def _flat(self) -> list[CodeSet]:
+        return [codes for classes in self._classes for codes in classes]
 
     def _divide(self, one: Restriction) -> bool:
         """Divide classes until a restriction treats each as a whole; False if they are too many."""
@@ -265,184 +179,129 @@ class _Group:
         for column, codes in ((one.source, one.source_codes), (one.target, one.target_codes)):
             at = self._at[column]
             parts = [part for old in self._classes[at] for part in (old & codes, old & ~codes)]
-            divided[at] = [part for part in parts if _is_possible(part, self._reachable[at])]
+            divided[at] = [part for part in parts if _extent(part, self._reachable[at])]
         if max(map(len, divided.values())) > MAX_CLASSES:
             return False
         for at, classes in divided.items():
             self._classes[at] = classes
         return True
 
-    def _bits(self, at: int, codes: CodeSet) -> int:
-        return sum(1 << place for place, one in enumerate(self._classes[at]) if one & codes)
+    def _places(self, column: int, codes: CodeSet) -> list[int]:
+        """Return which of all classes are those of a column that have some of `codes`."""
+        at = self._at[column]
+        first = self._slices[at].start
+        return [first + place for place, one in enumerate(self._classes[at]) if one & codes]
 
-    def _possible(self, cells: IntArray) -> BoolArray:
-        """Return the class of each cell that there is, and all classes where there is none yet."""
-        possible = np.empty((len(cells), self._slices[-1].stop), dtype=bool)
-        for at, own in enumerate(self._slices):
-            lows, highs, labels = self._intervals[at]
-            codes = cells[:, at]
-            place = np.minimum(np.searchsorted(highs, codes), len(highs) - 1)
-            label = np.where((lows[place] <= codes) & (codes <= highs[place]), labels[place], -1)
-            is_own = label[:, None] == np.arange(own.stop - own.start)
-            possible[:, own] = is_own | (codes == ABSENT)[:, None]
-        return possible
-
-    def _resolve(self, possible: BoolArray, opened: IntArray) -> tuple[IntArray, BoolArray]:
-        """Return the number of the set of codes of each cell that is opened, and what is possible.
-
-        Classes that contradict others are left out, and of the column that is opened those, too,
-        with which a row cannot be completed.
-        """
-        packed = np.packbits(possible, axis=1)
-        whole, width = packed.tobytes(), packed.shape[1]
-        found = []
-        for row, at in enumerate(opened.tolist()):
-            key = at, whole[row * width : (row + 1) * width]
-            if key not in self._resolved:
-                if len(self._resolved) >= _MAX_KNOWN:
-                    self._resolved.clear()
-                left = self._resolve_one(possible[row], at)
-                self._resolved[key] = self._set_of(left[self._slices[at]], at), left
-            found.append(self._resolved[key])
-        return np.array([number for number, _ in found]), np.array([left for _, left in found])
-
-    def _set_of(self, left: BoolArray, at: int) -> int:
-        """Return the number of the codes of the classes of a column that are `left`."""
-        if not left.any() or (left.all() and at not in self._bounds.scale):
-            return FREE
-        chosen = [self._classes[at][place] for place in np.flatnonzero(left)]
-        return self._sets.number(reduce(or_, chosen))
-
-    def _resolve_one(self, possible: BoolArray, at: int) -> BoolArray:
-        """Return which classes of one row remain; none if it cannot be completed."""
-        if not self._pairs:
-            return possible
-        domains = [
-            sum(1 << int(place) for place in np.flatnonzero(possible[own])) for own in self._slices
-        ]
-        result = np.zeros_like(possible)
-        if not all(domains) or not self._propagate(domains, self._pairs):
-            return result
-        n_left, own = [_MAX_STEPS], 0
-        for place in range(len(self._classes[at])):
-            bit = domains[at] & (1 << place)
-            if bit and self._can_complete(domains, at, bit, n_left):
-                own |= bit
-        domains[at] = own
-        if not own or not self._propagate(domains, self._pairs_of[at]):
-            return result
-        for domain, part in zip(domains, self._slices, strict=True):
-            result[part] = [bool(domain >> place & 1) for place in range(part.stop - part.start)]
-        return result
-
-    def _propagate(self, domains: list[int], pairs: Iterable[_Pair]) -> bool:
-        """Follow `pairs`, and those of columns that change; False where a column has no class."""
-        queue = list(pairs)
-        while queue:
-            pair = queue.pop()
-            for side, at in enumerate(pair.ends):
-                left = domains[at] & pair.partners(1 - side, domains[pair.ends[1 - side]])
-                if left != domains[at]:
-                    domains[at] = left
-                    if not left:
-                        return False
-                    queue += (other for other in self._pairs_of[at] if other is not pair)
-        return True
-
-    def _can_complete(self, domains: list[int], at: int, bits: int, n_left: list[int]) -> bool:
-        """Return whether column `at` can have the classes `bits`; True if that takes too long."""
-        tried = domains.copy()
-        tried[at] = bits
-        if not self._propagate(tried, self._pairs_of[at]):
-            return False
-        n_left[0] -= 1
-        if n_left[0] < 0:
-            return True
-        for pair in self._pairs:
-            first, second = pair.ends
-            if pair.is_open(tried[first], tried[second]):
-                classes = (1 << place for place in range(tried[first].bit_length()))
-                return any(
-                    self._can_complete(tried, first, one, n_left)
-                    for one in classes
-                    if one & tried[first]
-                )
-        return True
-
-
-class _Bounds:
-    """The bounds that orders set to the cells of a group, in one unit for all of its columns.
-
-    A cell that can still be missing hands no bound on.
-    """
-
-    def __init__(
-        self,
-        orders: Sequence[Order],
-        at: dict[int, int],
-        reachable: Sequence[tuple[Codes, ...]],
-        classes: Sequence[Sequence[CodeSet]],
-    ) -> None:
-        self._reachable = reachable
-        self._classes = classes
-        edges = [(at[one.smaller], at[one.larger], one.is_strict, one.scales) for one in orders]
-        self.scale = self._common_scale(edges)  # by column: codes are multiplied with it
-        self._edges = [edge[:3] for edge in edges if edge[0] in self.scale]
-        # in the order of the columns one pass is enough, if there is such an order
-        rank, is_cyclic = self._ranks()
-        self._edges.sort(key=lambda edge: rank[edge[0]])
-        self._n_passes = len(self.scale) if is_cyclic else 1
-        # by column: the least and the greatest code of each class, and the place of the missing one
-        self._extents = {}
-        self._missing = {}
-        self._is_contiguous = {}
-        for own, scale in self.scale.items():
-            extents = [_extent(codes & IS_PRESENT, reachable[own]) for codes in classes[own]]
-            nowhere = _LARGEST // scale, -(_LARGEST // scale)
-            self._extents[own] = np.array([extent or nowhere for extent in extents]) * scale
-            self._missing[own] = [place for place, extent in enumerate(extents) if extent is None]
-            present = [codes for codes in reachable[own] if codes.first != MISSING]
-            self._is_contiguous[own] = len(present) == 1 and present[0].step <= 1
-
-    def _common_scale(
-        self, edges: Sequence[tuple[int, int, bool, tuple[int, int]]]
-    ) -> dict[int, int]:
-        """Return the scales of the columns, without those whose codes would be too large."""
+    def _common_scale(self, orders: Sequence[Order], schema: Schema) -> dict[int, int]:
+        """Return what brings codes to one unit, without columns whose codes would be too large."""
         scale: dict[int, int] = {}
-        ends = [(smaller, larger) for smaller, larger, *_ in edges]
-        for members in _connected_parts(dict.fromkeys(end for pair in ends for end in pair), ends):
-            ratio = {members[0]: Fraction(1)}
-            while len(ratio) < len(members):
-                for smaller, larger, _, (own, other) in edges:
-                    if smaller in ratio:
-                        ratio.setdefault(larger, ratio[smaller] * other / own)
-                    elif larger in ratio:
-                        ratio[smaller] = ratio[larger] * own / other
-            whole = lcm(*(value.denominator for value in ratio.values()))
-            scales = {member: int(value * whole) for member, value in ratio.items()}
-            largest = 0
-            for member, value in scales.items():
-                extent = _extent(IS_PRESENT, self._reachable[member]) or (0, 0)
-                largest = max(largest, value, *(abs(end) * value for end in extent))
-            if largest < _LARGEST // 4:
-                scale |= scales
+        ends = [one.ends for one in orders]
+        for members in _connected_parts({end for pair in ends for end in pair}, ends):
+            units = [units_per_one(schema[member]) for member in members]
+            own = {self._at[m]: lcm(*units) // n for m, n in zip(members, units, strict=True)}
+            extents = [_extent(IS_PRESENT, self._reachable[at]) or (0, 0) for at in own]
+            largest = [max(1, -low, high) for low, high in extents]
+            if max(map(operator.mul, own.values(), largest)) < _LARGEST // 4:
+                scale |= own
         return scale
 
-    def _ranks(self) -> tuple[dict[int, int], bool]:
-        """Return the columns' place in an order that has smaller ones first; whether none has."""
-        rank = dict.fromkeys(self.scale, 0)
-        for _ in self.scale:
-            is_settled = True
-            for smaller, larger, _strict in self._edges:
-                if rank[larger] <= rank[smaller]:
-                    rank[larger], is_settled = rank[smaller] + 1, False
-            if is_settled:
-                return rank, False
-        return rank, bool(self.scale)
+    def open(self, cells: IntArray, opened: IntArray) -> Limits:
+        """Return what the cells ``opened[i]`` of each row can be: places among the columns.
 
-    def of_rows(
-        self, cells: IntArray, possible: BoolArray, slices: Sequence[slice]
-    ) -> tuple[IntArray, IntArray]:
+        `cells` are of shape (n_rows, n_columns of the group). Rows that cannot be completed are
+        left free: they will be rejected.
+        """
+        possible = np.repeat(cells == ABSENT, [len(classes) for classes in self._classes], axis=1)
+        for place, codes in enumerate(self._flat()):
+            given = ~possible[:, place]
+            possible[given, place] = codes.contains(cells[given, self._column[place]])
+        low, high = self._bounds(cells, possible)
+        if self._excluded.any():
+            ends = self._extents.T
+            is_within = np.maximum(low[:, self._column], ends[0]) <= np.minimum(
+                high[:, self._column], ends[1]
+            )
+            is_free = self._is_missing | ~np.isin(self._column, list(self._scale))
+            possible &= is_within | is_free | (cells != ABSENT)[:, self._column]
+            possible = self._completed(possible, opened)
+            low, high = self._bounds(cells, possible)
+        limits = Limits.none(len(cells))
+        for row, at in enumerate(opened.tolist()):
+            left = possible[row, self._slices[at]]
+            if left.any() and (at in self._scale or not left.all()):
+                limits.which[row] = self._set_of(at, left)
+        for at, scale in self._scale.items():
+            rows = np.flatnonzero(opened == at)
+            limits.low[rows], limits.high[rows] = (
+                -(-low[rows, at] // scale),
+                high[rows, at] // scale,
+            )
+        return limits
+
+    def _set_of(self, at: int, left: BoolArray) -> int:
+        """Return the number of the set of the codes of the classes of a column that are `left`."""
+        key = at, left.tobytes()
+        if key not in self._number:
+            self._number[key] = len(self._sets)
+            self._sets.append(reduce(operator.or_, itertools.compress(self._classes[at], left)))
+        return self._number[key]
+
+    # Restrictions
+
+    def _completed(self, possible: BoolArray, opened: IntArray) -> BoolArray:
+        """Return what is possible without classes that contradict others.
+
+        Of the column that is opened, those are left out, too, with which a row cannot be completed.
+        No class is left in a row that cannot be.
+        """
+        keys = np.column_stack([opened, np.packbits(possible, axis=1)])
+        _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        left = self._propagated(possible[first])
+        if not self._is_forest:
+            is_opened = left & (self._column == opened[first][:, None])
+            for place in np.flatnonzero(is_opened.any(axis=0)).tolist():
+                rows = np.flatnonzero(is_opened[:, place])
+                chosen = self._with(left[rows], np.full(len(rows), place))
+                left[rows, place] = self._can_complete(chosen, count())
+            left = self._propagated(left)
+        return left[which.ravel()]
+
+    def _propagated(self, possible: BoolArray) -> BoolArray:
+        """Leave out classes that can be together with none of another column, until all can."""
+        while True:
+            left: BoolArray = possible
+            for own in self._slices:
+                is_met = left[:, own].astype(np.float32) @ self._partners[own] > 0
+                left = left & is_met
+            if (left == possible).all():
+                return left
+            possible = left
+
+    def _with(self, possible: BoolArray, places: IntArray) -> BoolArray:
+        """Return what is possible if each row has the class at its place."""
+        chosen: BoolArray = possible & (self._column != self._column[places][:, None])
+        chosen[np.arange(len(places)), places] = True
+        return chosen
+
+    def _can_complete(self, possible: BoolArray, steps: Iterator[int]) -> BoolArray:
+        """Return whether rows can be completed; also True where that takes too many steps."""
+        possible = self._propagated(possible)
+        completes = np.asarray(possible.any(axis=1))
+        conflicts = possible & (possible.astype(np.float32) @ self._excluded > 0)
+        rows = np.flatnonzero(conflicts.any(axis=1))
+        if len(rows) and next(steps) < _MAX_STEPS:
+            places = conflicts[rows].argmax(axis=1)
+            completes[rows] = self._can_complete(self._with(possible[rows], places), steps)
+            others = ~completes[rows]
+            rows, places = rows[others], places[others]
+            if len(rows):
+                possible[rows, places] = False
+                completes[rows] = self._can_complete(possible[rows], steps)
+        return completes
+
+    # Orders
+
+    def _bounds(self, cells: IntArray, possible: BoolArray) -> tuple[IntArray, IntArray]:
         """Return the least and the greatest number that each cell can be, in the common unit.
 
         Both have the shape of `cells`; the first is above the second where there is none.
@@ -450,64 +309,41 @@ class _Bounds:
         low, high = np.full(cells.shape, _LARGEST), np.full(cells.shape, -_LARGEST)
         hands_on = np.zeros(cells.shape, dtype=bool)
         is_open = cells == ABSENT
-        for at, scale in self.scale.items():
-            own, extents = possible[:, slices[at]], self._extents[at]
-            low[:, at] = np.where(own, extents[:, 0], _LARGEST).min(axis=1)
-            high[:, at] = np.where(own, extents[:, 1], -_LARGEST).max(axis=1)
+        for at, scale in self._scale.items():
+            own, ends = possible[:, self._slices[at]], self._extents[self._slices[at]]
+            low[:, at] = np.where(own, ends[:, 0], _LARGEST).min(axis=1)
+            high[:, at] = np.where(own, ends[:, 1], -_LARGEST).max(axis=1)
             is_given = ~is_open[:, at] & (cells[:, at] != MISSING)
             low[is_given, at] = high[is_given, at] = cells[is_given, at] * scale
-            hands_on[:, at] = ~own[:, self._missing[at]].any(axis=1) & own.any(axis=1)
-        for _ in range(self._n_passes):
-            for smaller, larger, is_strict in self._edges:
-                bound = self._rounded(larger, low[:, smaller] + is_strict, up=True)
-                rows = hands_on[:, smaller] & is_open[:, larger] & (bound > low[:, larger])
-                low[rows, larger] = bound[rows]
-            for smaller, larger, is_strict in reversed(self._edges):
-                bound = self._rounded(smaller, high[:, larger] - is_strict, up=False)
-                rows = hands_on[:, larger] & is_open[:, smaller] & (bound < high[:, smaller])
-                high[rows, smaller] = bound[rows]
+            can_miss = (own & self._is_missing[self._slices[at]]).any(axis=1)
+            hands_on[:, at] = own.any(axis=1) & ~can_miss
+        for _ in self._scale:
+            is_settled = True
+            for sign, ends in ((1, low), (-1, high)):
+                for smaller, larger, is_strict in self._edges:
+                    source, target = (smaller, larger)[::sign]
+                    bound = ends[:, source] + sign * is_strict
+                    is_bounded = hands_on[:, source] & is_open[:, target]
+                    rows = np.flatnonzero(is_bounded & (sign * bound > sign * ends[:, target]))
+                    if len(rows):
+                        ends[rows, target] = self._next(target, bound[rows], sign)
+                        is_settled = False
+            if is_settled:
+                break
         return low, high
 
-    def in_codes(self, at: int, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
-        """Return bounds as codes of the column."""
-        return -(-low // self.scale[at]), high // self.scale[at]
-
-    def has_within(self, at: int, low: IntArray, high: IntArray) -> BoolArray:
-        """Return which classes of a column have a code within the bounds; missing always is."""
-        bounds = self.in_codes(at, low, high)
-        inside = np.zeros((len(low), len(self._classes[at])), dtype=bool)
-        inside[:, self._missing[at]] = True
-        for place, codes in enumerate(self._classes[at]):
-            if self._is_contiguous[at] and len((codes & IS_PRESENT).intervals) == 1:
-                least, greatest = self._extents[at][place]
-                inside[:, place] |= np.maximum(low, least) <= np.minimum(high, greatest)
-                continue
-            for own in self._reachable[at]:
-                first, last, step = (np.full(len(low), value) for value in own[1:])
-                inside[:, place] |= _meets(codes, first, last, step, *bounds)
-        return inside
-
-    def _rounded(self, at: int, numbers: IntArray, *, up: bool) -> IntArray:
-        """Round to the next number that the column can have; beyond all if there is none."""
-        scale, sign = self.scale[at], 1 if up else -1
-        codes = -(-numbers // scale) if up else numbers // scale
-        if self._is_contiguous[at]:
-            return codes * scale  # beyond the last number, it is beyond the other bound
-        found = np.full(len(codes), sign * _LARGEST)
+    def _next(self, at: int, numbers: IntArray, sign: int) -> IntArray:
+        """Return the next number up (1) or down (-1) that a column can have; beyond all if none."""
+        scale = self._scale[at]
+        codes = -(-sign * numbers // scale)
+        found = np.full(len(codes), _LARGEST)
         for _, first, last, step in self._reachable[at]:
-            if first == MISSING:
-                continue
-            start, stop = (first, last) if up else (last, first)
-            inside = np.maximum(codes, start) if up else np.minimum(codes, start)
-            inside = inside + sign * (-np.abs(inside - start) % max(step, 1))
-            is_there = inside <= stop if up else inside >= stop
-            nearer = np.where(is_there, inside * scale, sign * _LARGEST)
-            found = np.minimum(found, nearer) if up else np.maximum(found, nearer)
-        return found
-
-
-def _ends(one: Restriction | Order) -> tuple[int, int]:
-    return (one.smaller, one.larger) if isinstance(one, Order) else (one.source, one.target)
+            if first != MISSING:
+                start, stop = sorted((sign * first, sign * last))
+                inside = np.maximum(codes, start)
+                inside += -(inside - start) % max(step, 1)
+                found = np.minimum(found, np.where(inside <= stop, inside * scale, _LARGEST))
+        return sign * found
 
 
 def _connected_parts(members: Iterable[int], pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
@@ -563,11 +399,6 @@ def _meets(
     return found
 
 
-def _is_possible(codes: CodeSet, reachable: Sequence[Codes]) -> bool:
-    """Return whether one of `codes` can come."""
-    return _extent(codes, reachable) is not None
-
-
 def _extent(codes: CodeSet, reachable: Sequence[Codes]) -> tuple[int, int] | None:
     """Return the least and the greatest of `codes` that can come; None if none can."""
     ends: list[int] = []
@@ -579,10 +410,3 @@ def _extent(codes: CodeSet, reachable: Sequence[Codes]) -> tuple[int, int] | Non
             if first <= up <= down <= last:
                 ends += [up, down]
     return (min(ends), max(ends)) if ends else None
-
-
-def _labelled(classes: Sequence[CodeSet]) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the intervals of all classes in ascending order: ends, and the class of each."""
-    parts = [(*ends, place) for place, codes in enumerate(classes) for ends in codes.intervals]
-    lows, highs, labels = np.array(sorted(parts), dtype=np.int64).reshape(-1, 3).T
-    return lows.copy(), highs.copy(), labels.copy()
