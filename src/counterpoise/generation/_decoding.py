@@ -87,8 +87,7 @@ def _generate_batch(
         if len(unfinished) <= len(live) // 2:
             live = live[unfinished]
             cache.keep(unfinished)
-        # 1. read as many new tokens as every unfinished row has, and score what may follow in the
-        #    rows that have no more
+        # 1. read what every unfinished row has; score what may follow in those that have no more
         tokens, column_tokens, due = batch.next_tokens(live)
         logits = cache.read(tokens, column_tokens, due)
         # 2. choose among the tokens that the grammar permits, and follow each row's choice

@@ -1,10 +1,8 @@
 """Generation without a grammar, as published: the model continues a prompt, and rows are parsed.
 
-The code that accompanies the ImbLLM paper splits a text at commas, takes the first value of each
-column, drops rows with an unparsable number, and fills in the rest: the most frequent category for
-one that is missing or unknown, the mean for a missing number, of the rows that the model was
-trained on. That is done here so that its cost can be measured: what is filled in is the middle of
-the class again, whatever the prompt was.
+As the code that accompanies the ImbLLM paper does: a text is split at commas, the first value of
+each column counts, rows with an unparsable number are dropped, and the rest is filled in from the
+rows that the model was trained on: the most frequent category, the mean of a missing number.
 """
 
 from __future__ import annotations
@@ -101,8 +99,8 @@ class FreeTextParser:
     def parse(self, tokens: IntArray, prompts: Table) -> tuple[Table, IntArray]:
         """Return a row per text, label first, and how many cells of it were impossible.
 
-        Cells that the prompt gave are as given. A cell is ``ABSENT`` where its row is to be
-        dropped, and so is a label that is neither given nor readable: labels are not filled in.
+        A cell is ``ABSENT`` where its row is to be dropped, and so is a label that is neither given
+        nor readable: labels are not filled in.
         """
         schema = self.serializer.schema
         names = [str(column.name) for column in schema]
@@ -151,13 +149,11 @@ def free_decoding_stats(
 ) -> dict[str, float]:
     """Return what became of the rows that the model generated, as shares of them.
 
-    `n_invalid` is of the rows that were kept. ``"valid as generated"`` and ``"repaired"`` (a cell
-    or more filled in) are estimated from these, because the last draw is cut off; ``"dropped"``
-    had an unparsable number, ``"rejected otherwise"`` another class, say, or broke a constraint.
+    ``"valid as generated"`` and ``"repaired"`` (a cell or more filled in) are estimated from
+    `n_invalid`, of the rows that were kept, because the last draw is cut off.
     """
-    drawn, rejected, unparsable = np.sum(
-        [(s.n_drawn, s.n_rejected, s.rejected.get(UNPARSABLE, 0)) for s in rejection_stats], axis=0
-    ).tolist()
+    counts = [(s.n_drawn, s.n_rejected, s.rejected.get(UNPARSABLE, 0)) for s in rejection_stats]
+    drawn, rejected, unparsable = np.sum(counts, axis=0).tolist()
     kept = 1.0 - rejected / drawn
     valid = float((n_invalid == 0).mean())
     return {

@@ -81,15 +81,8 @@ class RowGenerator:
         how: dict[str, Any] = {"device": self.device, "rng": rng, "advance": advance}
         with self.device.threads():
             if self.parser is None:
-                table, log_likelihood = generate(
-                    self.model,
-                    self.serializer,
-                    prompts,
-                    orders,
-                    sampling,
-                    restricted=restricted,
-                    **how,
-                )
+                what = self.model, self.serializer, prompts, orders, sampling
+                table, log_likelihood = generate(*what, restricted=restricted, **how)
                 assert not (table.codes[:, 1:] == ABSENT).any()
             else:
                 batch = serialize(prompts, self.serializer).token_batch(np.arange(n_rows), orders)
@@ -119,25 +112,18 @@ class RowGenerator:
         `fixed` are codes that all rows have, by position in the user's table. Selection ends where
         it `is_late`. A DecodingError says that too many rows are rejected.
         """
-        label = self.serializer.schema[0].code_of(class_)
+        schema, grammar = self.serializer.schema, self.serializer.grammar
+        label = schema[0].code_of(class_)
         layout, counts = constraints.layout, self.value_counts
         choices = solve_fixed_values(layout, fixed or {})
         restricted: RestrictedCells | None = None
         if self.parser is None and (restrictions := constraints.restrictions()):
-            schema, grammar = self.serializer.schema, self.serializer.grammar
             restricted = RestrictedCells(restrictions, grammar, schema)
 
         def draw(n: int) -> GeneratedRows:
             given = draw_fixed_cells(layout, choices, counts, label, n, rng)
-            return self.generate(
-                label,
-                n,
-                sampling,
-                rng=rng,
-                advance=drawing,
-                given=given,
-                restricted=restricted,
-            )
+            how: dict[str, Any] = {"rng": rng, "advance": drawing, "restricted": restricted}
+            return self.generate(label, n, sampling, given=given, **how)
 
         accept: dict[str, Accept] = {}
         advice: list[str] = []

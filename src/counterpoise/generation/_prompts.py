@@ -61,13 +61,9 @@ class ValueCounts:
 
     def values(self, label: int | None, position: int) -> tuple[IntArray, IntArray]:
         """Return the codes of a column in a class, or in all (None), and how often each occurs."""
-        parts = [
-            part
-            for (of, at), part in self.counts.items()
-            if at == position and (label is None or of == label)
-        ]
-        if not parts:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        labels = self.labels.tolist() if label is None else [label]
+        none = np.empty(0, dtype=np.int64)
+        parts = [self.counts.get((one, position), (none, none)) for one in labels]
         codes, which = np.unique(np.concatenate([codes for codes, _ in parts]), return_inverse=True)
         n_each = np.concatenate([counts for _, counts in parts])
         return codes, np.bincount(which, weights=n_each).astype(np.int64)
@@ -75,11 +71,8 @@ class ValueCounts:
     def count(self, label: int, position: int, codes: IntArray) -> IntArray:
         """Return how often each of an array of codes occurs in a class."""
         values, counts = self.values(label, position)
-        at = np.searchsorted(values, codes)
-        is_known = np.isin(codes, values)
-        n_each = np.zeros(len(codes), dtype=np.int64)
-        n_each[is_known] = counts[at[is_known]]
-        return n_each
+        known = pd.Series(counts, index=values).reindex(codes, fill_value=0)
+        return known.to_numpy(dtype=np.int64)
 
     def features(self, label: int | None) -> list[int]:
         """Return the positions of the columns that have values in a class, or in any (None)."""
@@ -113,8 +106,7 @@ def draw_prompts(
 
     Step 5 of the paper, the third idea: conditioned sampling. With ``condition="feature"`` every
     feature in turn is the condition of an equal share of the rows; with ``"any-feature"`` it is
-    drawn for each row. Numbers are drawn from the real and the interpolated rows of the class
-    together, categories from the real ones: interpolated rows have none.
+    drawn for each row.
 
     NOTE[DIFF] Free text is never a condition: a prompt would copy a whole cell of a real row,
     which is what free text most gives away.
@@ -140,10 +132,9 @@ def draw_generation_orders(
 ) -> IntArray:
     """Draw the order of the columns in which each row is generated.
 
-    The label first (last with ``permutation="label-last"``, nowhere with ``"no-label"``), then the
-    condition, then what else is given, then the other cells: in a random order, or in the order of
-    the table with ``"none"`` and ``"condition-first"``. `given` are the codes of the prompts,
-    (n_rows, n_columns).
+    The label (where `permutation` has it), the condition, what else is given, and the other cells:
+    in a random order, or in that of the table. `given` are the codes (n_rows, n_columns) of the
+    prompts.
     """
     n_rows, n_columns = given.shape
     keys = rng.random((n_rows, n_columns))

@@ -55,9 +55,8 @@ class Scorer:
     ) -> FloatArray:
         """Return the log-probability of each cell, given the label and the cells before it.
 
-        `rows` (n,) are positions in `corpus`, and may repeat; `orders` (n, n_columns) are the
-        columns of each in their order. The result (n, n_columns) is in the order of the table,
-        with 0 for a label that is given.
+        `rows` (n,) are positions in `corpus`, `orders` (n, n_columns) the columns of each in their
+        order. The result is in the order of the table, with 0 for a label that is given.
         """
         self._model.eval()
         result = np.zeros((len(rows), corpus.segments.shape[1]))

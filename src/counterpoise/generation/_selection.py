@@ -1,10 +1,8 @@
 """Classifiers of the table's own rows: which generated rows are kept, and how rows get a label.
 
-A row generated for a class can lie where the real rows are of another one. A few classifiers, each
-trained without a third of the real rows and with all classes weighing the same, say how likely
-each class is. The recipe chooses the rule by which a row is then selected: `Likeliest` selects the
-rows for which no other class is likelier, `Calibrated` as many of the doubtful and of the clear
-ones as there are among the real rows.
+A few classifiers, each trained without a third of the real rows and with all classes weighing the
+same, say how likely each class of a generated row is. The recipe chooses the rule by which it is
+then selected, `Likeliest` or `Calibrated`.
 """
 
 from __future__ import annotations
@@ -62,8 +60,7 @@ class SelectionClassifier:
         """Train on `table`, label first; None where there is nothing to tell classes apart by.
 
         ``"classifier"`` is histogram gradient boosting, which stops early where it would not end
-        `until` then on the `clock`. A single classifier is trained three times,
-        each of several once; none of them sees a third of the rows.
+        `until` then on the `clock`. A single classifier is trained three times.
         """
         columns = classifier_columns(table.schema)
         labels, classes = np.unique(table.codes[:, 0], return_inverse=True)
@@ -101,14 +98,11 @@ class SelectionClassifier:
         return _margin(likely, np.searchsorted(self.labels, table.codes[:, 0])) + TIE
 
     def strata(self, table: Table) -> IntArray:
-        """Return which tenth of the real rows of its class each row would be among, (n_rows,).
-
-        Each row is seen by one of the classifiers, as each real row was.
-        """
+        """Return which tenth of the real rows of its class each row would be among, (n_rows,)."""
         X = as_numbers(table, self.columns)
         classes = np.searchsorted(self.labels, table.codes[:, 0])
         strata, n = np.zeros(len(table), dtype=np.int64), len(self.classifiers)
-        with single_thread():
+        with single_thread():  # each row is seen by one of the classifiers, as each real row was
             for which, classifier in enumerate(self.classifiers):
                 if len(X[which::n]):
                     margin = _margin(_probabilities(classifier, X[which::n]), classes[which::n])
@@ -209,8 +203,7 @@ def _fit(
 ) -> Any:
     """Return a copy of `classifier` fitted with balanced classes, where it can be told to.
 
-    The one by default is fitted by `in_time`. Of many classes, it takes fewer and longer steps, so
-    that its trees, one per class and step, are about as many as for ten.
+    Of many classes, the one by default takes fewer and longer steps: a tree is per class and step.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer

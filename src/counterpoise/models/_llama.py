@@ -304,8 +304,7 @@ class _CachedLayer:
     def forward(self, hidden: Tensor, turns: Tensor, cache: Tensor, bias: Tensor | None) -> Tensor:
         """Return the layer's output; `hidden` (B, L, width) and the last L of `cache` are set.
 
-        `turns` (L, 1, D / 2) are complex factors of each pair of a head, `cache` (2, B, K, T, D)
-        keys and values, `bias` (L, T) is added to the scores.
+        `turns` (L, 1, D / 2) are complex factors of pairs of a head; `cache` is (2, B, K, T, D).
         """
         n_rows, n_new, width = hidden.shape
         h, k = self.shape.n_heads, self.shape.n_kv_heads
@@ -345,8 +344,7 @@ class _CachedLayer:
 def _in_pairs(shape: LlamaShape) -> Tensor:
     """Return the rows of `qkv` so that the two numbers that a rotation mixes lie side by side.
 
-    As pairs they are complex numbers, and to rotate them is one product. Queries and keys are
-    ordered alike, so their products are as before.
+    As pairs they are complex numbers; products of queries and keys are as before.
     """
     n_rotated = (shape.n_heads + shape.n_kv_heads) * shape.head_width
     rows = torch.arange(n_rotated + shape.n_kv_heads * shape.head_width)

@@ -2,8 +2,7 @@
 
 A checkpoint is one file of `torch.save` and the SHA-256 of it, replaced at once or not at all, and
 read with ``weights_only``: tensors and plain values, no code. What a run computes again from its
-seed (the first weights, which rows are held out) is not in it; the random generator is set to its
-state at the start of the killed run, and the rest follows.
+seed is not in it: the random generator is set to its state at the start of the killed run.
 """
 
 from __future__ import annotations
@@ -51,10 +50,9 @@ _PARTS: dict[str, Any] = {
     "rng_at_start": dict,
     "done": list,  # of each phase that was finished, its history and where it left the generator
     "unfinished": dict | None,  # of the phase that was interrupted
-    # those that the last finished phase ended with, which a later phase may depend on
-    "final_weights": dict | None,
+    "final_weights": dict | None,  # of the last finished phase, which a later one may depend on
 }
-_SAVED: dict[str, Any] = {
+_SAVED: dict[str, Any] = {  # of a `TrainingState`, as it is
     "n_batches": int,
     "n_samples_seen": int,
     "next_evaluation": int,
@@ -62,7 +60,6 @@ _SAVED: dict[str, Any] = {
     "best_loss": float,
     "best_weights": dict | None,
 }
-"""What is saved of a `TrainingState` as it is, and its types."""
 _N_DIGEST = hashlib.sha256().digest_size
 _MALFORMED = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _UNREADABLE = (*_MALFORMED, OSError, EOFError, UnpicklingError)
@@ -122,9 +119,8 @@ class TrainingState:
 class Checkpoint:
     """The checkpoint of one run, which may train more than once: phase after phase.
 
-    `fingerprint` is what the run depends on, by name. `rng` is the run's generator before it has
-    drawn anything: where there is a checkpoint, it is set to the state in which the run that wrote
-    it began. A run that chooses its model by measurement has to go on with `model_name`.
+    `fingerprint` is what the run depends on, by name. `rng` has drawn nothing yet: where there is a
+    checkpoint, it is set to the state in which the run that wrote it began.
     """
 
     def __init__(
@@ -145,9 +141,8 @@ class Checkpoint:
             saved = {"format": _FORMAT, "fingerprint": dict(fingerprint), "model_name": model_name}
             saved |= {"rng_at_start": rng.bit_generator.state, "done": []}
             saved |= {"unfinished": None, "final_weights": None}
-        self._saved, theirs = saved, saved["fingerprint"]
-        names = sorted({*theirs, *fingerprint})
-        other = [name for name in names if theirs.get(name) != fingerprint.get(name)]
+        self._saved = saved
+        other = sorted({name for name, _ in saved["fingerprint"].items() ^ fingerprint.items()})
         if other:
             raise ModelError(
                 f"{self._path} is the checkpoint of another run: it differs in "
@@ -162,8 +157,7 @@ class Checkpoint:
     def finished(self, model: nn.Module, rng: np.random.Generator) -> History | None:
         """Return the history of the phase that begins now, if it was finished before.
 
-        Then `rng` is set to where the phase left it, and `model` gets the weights that it ended
-        with, if it is the last that was finished.
+        Then `rng` and, if no later one was finished, `model` are set to where the phase left them.
         """
         done, weights = self._saved["done"], self._saved["final_weights"]
         if self._phase >= len(done):
@@ -177,10 +171,7 @@ class Checkpoint:
             return _read_history(record["history"])
 
     def resume(self, state: TrainingState, batches: Iterator[object], n_samples: int) -> None:
-        """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`.
-
-        The training is one of `n_samples` training samples.
-        """
+        """Set `state` to where the checkpoint has this phase, if it has; skip its `batches`."""
         saved, self._saved["unfinished"] = self._saved["unfinished"], None
         if saved is None:
             return
@@ -231,8 +222,8 @@ class Checkpoint:
             "rng": state.rng.bit_generator.state,
             "torch_rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            **{name: getattr(state, name) for name in _SAVED},
         }
-        unfinished |= {name: getattr(state, name) for name in _SAVED}
         self._write(unfinished)
 
     def finish(self, model: nn.Module, history: History, rng: np.random.Generator) -> None:
@@ -401,12 +392,12 @@ def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in weights.items()}
         for weights in (distinct_tensors(module), tensors)
     )
-    for name in sorted({*expected, *found}):
-        if expected.get(name) != found.get(name):
-            raise ModelError(
-                f"the weights do not fit the model: {name} is {found.get(name)}, and should be "
-                f"{expected.get(name)}"
-            )
+    if expected != found:
+        name = min(name for name, _ in expected.items() ^ found.items())
+        raise ModelError(
+            f"the weights do not fit the model: {name} is {found.get(name)}, and should be "
+            f"{expected.get(name)}"
+        )
 
 
 @torch.no_grad()
@@ -430,8 +421,7 @@ def fingerprint(
 ) -> dict[str, str]:
     """Return a digest of each thing that a training depends on, by its name.
 
-    `parameters` are the sampler's and the model that is used; `rng` is in its first state, or None
-    where no seed was asked for, so that any will do.
+    `rng` is in its first state, or None where no seed was asked for, so that any will do.
     """
     texts = {str(position): list(strings) for position, strings in table.texts.items()}
     parts: dict[str, Any] = {

@@ -1,9 +1,8 @@
 """From a labelled table to a trained generator: the engine of every method.
 
-The last training is refinement, on generated rows that selection accepts. Where selection rejects
-most rows, each row that is kept costs several. A model that is trained on some that were kept
-generates more of their kind (rejection-sampling fine-tuning, as in RAFT, arXiv 2304.06767); what it
-generates then is selected as before.
+The last training is refinement, where selection rejects most rows: on generated rows that it kept,
+so that the model generates more of their kind (rejection-sampling fine-tuning, as in RAFT,
+arXiv 2304.06767).
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ def fit(
     """Load a model and train it, from where a killed training in `checkpoint_dir` had got to.
 
     `table` has all rows, label first; `n_deficit` says how many rows to generate for each label
-    code. The `budget` is for training and generation together. Of the `parameters` of the sampler,
-    the constraints and the random state must be those of the training that is resumed.
+    code. Of the `parameters` of the sampler, the constraints and the random state must be those of
+    the training that is resumed.
     """
     model = load_model(backbone, table, n_deficit, recipe, device, budget, checkpoint_dir)
     checkpoint = None
@@ -119,8 +118,7 @@ def fit(
                 clock=budget.clock,
             )
 
-        # 1. the selection classifier, before the time that is left is shared out: on a large table
-        # it takes a good part of it
+        # 1. the selection classifier, before the time that is left is shared out
         if recipe.selection is not None:
             until = budget.selection_deadline()
             with progress.stage("selection classifier", total=len(table), unit="rows") as stage:

@@ -1,10 +1,8 @@
 """The trainings of a model: what one begins with, how long it takes, and the loop.
 
-How long to train matters more than anything else: a model of a few dozen rows learns what can be
-learned of them in a few passes, and then learns them by heart. So unless a recipe sets the epochs,
-some rows are held out, and training stops where they get no likelier. Where a class is too small to
-do without its held-out rows, that training is a search: it only finds the length, and a second
-one, from the same weights, uses every row.
+Unless a recipe sets the epochs, some rows are held out, and training stops where they get no
+likelier: then the model begins to learn rows by heart. Where a class is too small to do without its
+held-out rows, that training is a search: a second one, from the same weights, uses every row.
 """
 
 from __future__ import annotations
@@ -149,11 +147,7 @@ def build_serializer(
     recipe: Recipe,
     parts: Mapping[int, TextParts] | None = None,
 ) -> Serializer:
-    """Return the serializer of the rows of `table`.
-
-    `tokenizer` is the pre-trained model's, None for a model from scratch; `parts` are, by position
-    of each column of free text, what takes the place of its strings.
-    """
+    """Return the serializer of the rows of `table`; the rest is as in `table_serializer`."""
     if recipe.serialization != "text":
         return table_serializer(table, tokenizer, parts)
     return text_serializer(
@@ -183,10 +177,9 @@ def train(
 ) -> History:
     """Train `model` in place on `corpus`; with `held_out` rows, keep the best weights.
 
-    Step 4 of the paper: fine-tuning. `rng` draws the order of rows and columns, and seeds what
-    dropout the model has. At the `deadline`, in seconds on the `clock`, the training up to its best
-    weights must be over, and `n_repeats` times as long a second one. A ModelError says that the
-    loss is no longer a number.
+    Step 4 of the paper: fine-tuning. At the `deadline`, in seconds on the `clock`, the training up
+    to its best weights must be over, and `n_repeats` times as long a second one. A ModelError says
+    that the loss is no longer a number.
     """
     if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
         model.eval()
@@ -271,10 +264,7 @@ def _evaluate(
     held_out: SerializedTable | None,
     seed: int,
 ) -> None:
-    """Note the losses, keep the weights if they are the best, decide whether to stop early.
-
-    The `seed` fixes the orders of the held-out rows' columns.
-    """
+    """Note the losses, keep the weights if they are the best, decide whether to stop early."""
     history, losses = state.history, state.losses
     state.next_evaluation = state.n_samples_seen + plan.evaluate_every
     history.samples_seen.append(state.n_samples_seen)
@@ -306,8 +296,8 @@ def _batches(
 ) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield (rows, orders of their columns) without end, one shuffled epoch after another.
 
-    Step 3 of the paper, the second idea: permutation. Rows of similar length share a batch, within
-    a window of shuffled rows, which saves padding.
+    Step 3 of the paper, the second idea: permutation. Within a window of shuffled rows those of
+    similar length share a batch, which saves padding.
     """
     n_rows, n_columns = corpus.segments.shape
     lengths = corpus.lengths(corpus.segments).sum(axis=1)

@@ -88,9 +88,8 @@ def interpolate(table: Table, n_rows: Mapping[int, int], rng: np.random.Generato
     """Return interpolated rows: a label and numeric features, everything else ``ABSENT``.
 
     Step 1 of the paper, the first idea: SMOTE-NC (k = 5) between rows of one class, on all
-    features. Only the numeric ones are kept, rounded to their columns' precision, because an
-    interpolated category would be invented; there are no rows without one. A class of 5 rows or
-    fewer is duplicated instead. `n_rows` says how many rows to return for each label code.
+    features, of which the numeric ones are kept. A class of 5 rows or fewer is duplicated instead.
+    `n_rows` says how many rows to return for each label code.
 
     NOTE[DIFF] Dates and times count as numeric. A cell that is missing in most neighbours is
     missing in the interpolated row, where the published code has no missing values; the same holds
@@ -116,11 +115,8 @@ def _interpolate_class(
     if is_class.sum() <= N_NEIGHBORS:
         duplicates: IntArray = table.codes[rng.choice(np.flatnonzero(is_class), n)][:, numeric]
         return duplicates
-    categorical = [
-        position
-        for position in range(1, len(table.schema))
-        if position not in numeric and position not in table.texts
-    ]
+    others = {*range(1, len(table.schema))} - {*numeric, *table.texts}
+    categorical = sorted(others)
     columns = [table.schema[position] for position in numeric]
     sizes = np.array([column.unit_size for column in columns])
     numbers = table.codes[:, numeric] * sizes  # distances are between values, not codes
@@ -137,16 +133,13 @@ def _interpolate_class(
     found = [np.unique(column, return_inverse=True) for column in categories.T]
     ranks = [rank for _, rank in found]
     X = np.column_stack([numbers, *ranks])
-    arguments = {
-        "sampling_strategy": {True: is_class.sum() + n},
-        "k_neighbors": N_NEIGHBORS,
-        "random_state": int(rng.integers(2**31)),
-    }
-    if ranks:
-        nominal = list(range(len(numeric), X.shape[1]))
-        smote = SMOTENC(categorical_features=nominal, **arguments)
-    else:
-        smote = SMOTE(**arguments)
+    nominal = {"categorical_features": list(range(len(numeric), X.shape[1]))} if ranks else {}
+    smote = (SMOTENC if ranks else SMOTE)(
+        sampling_strategy={True: is_class.sum() + n},
+        k_neighbors=N_NEIGHBORS,
+        random_state=int(rng.integers(2**31)),
+        **nominal,
+    )
     new = smote.fit_resample(X, is_class)[0][len(X) :]
     scaled = new[:, : len(numeric)] / sizes
     codes = np.column_stack([c.nearest(scaled[:, at]) for at, c in enumerate(columns)])

@@ -47,9 +47,7 @@ _MARGIN = 1.3  # generation gets this much of the time that it is estimated to t
 # how many rows are generated to time a batch of any size, and each further row
 _SOME_ROWS = (4, 16)
 _MANY_ROWS = 128  # instead of the second number, where that goes quickly
-# draws per row where a classifier selects: 1.2 to 1.9 on a table of three classes; 1.1 to 8 on
-# eight tables before refinement (docs/log.md)
-_SELECTION_DRAWS = 2
+_SELECTION_DRAWS = 2  # per row where a classifier selects; measured: 1.1 to 8 (docs/log.md)
 
 
 @dataclass(frozen=True, slots=True)
