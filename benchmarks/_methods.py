@@ -13,11 +13,14 @@ from benchmarks._peers import PEERS, generate_rows
 from benchmarks._protocols import Protocol
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, Rows, stack_rows
+from counterpoise.comparison._cross_validation import LEARNERS, Learn
 from counterpoise.recipes import Recipe, get_recipe, recipe_names
 
 CLASS_WEIGHTS = "class-weights"
 FULL = "full"
 _LLM, _PEER = "llm", "peer"
+TAUGHT = {name.replace(" ", "-"): learn for name, learn in LEARNERS.items()}
+"""Methods that change labels, or the classifier, and no rows."""
 LANGUAGE_MODELS = ("great", "taptap", "predllm", "imbllm", "counterpoise")
 _FILL_EVERY_CLASS = ("random", "smote", "smotenc", "smoten", "adasyn")
 """What the paper's program lets fill all classes, not the rarest only."""
@@ -47,6 +50,11 @@ class Method:
         return "balanced" if self.kind == CLASS_WEIGHTS else None
 
     @property
+    def learn(self) -> Learn | None:
+        """What trains a classifier with the help of a teacher, if the method has one."""
+        return TAUGHT.get(self.kind)
+
+    @property
     def recipe(self) -> dict[str, Any] | None:
         """The recipe of a language model, spelled out; None for other methods."""
         return spelled_out_recipe(self.arguments) if self.kind == _LLM else None
@@ -66,7 +74,7 @@ class Method:
         Of `table` the categorical columns and the class to fill are used, not the rows; `cut` has
         rows that only ``full`` gets to see.
         """
-        if self.kind == CLASS_WEIGHTS:
+        if self.kind == CLASS_WEIGHTS or self.learn is not None:
             return Balanced(X, y, 0, {})
         if self.kind == FULL:
             return Balanced(*stack_rows((X, y), cut), 0, {})
@@ -101,7 +109,7 @@ def spelled_out_recipe(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def method_names() -> tuple[str, ...]:
     """Return the names of the methods that need no definition."""
-    return (BASELINES[0], CLASS_WEIGHTS, FULL, *BASELINES[1:], *LANGUAGE_MODELS, *PEERS)
+    return (BASELINES[0], CLASS_WEIGHTS, *TAUGHT, FULL, *BASELINES[1:], *LANGUAGE_MODELS, *PEERS)
 
 
 def build_method(
@@ -119,7 +127,7 @@ def build_method(
             return Method(name, _PEER, arguments)
         kind = arguments.pop("method", _LLM)
         return Method(name, kind, {**common, **arguments} if kind == _LLM else arguments)
-    if name in (CLASS_WEIGHTS, FULL) or name in BASELINES:
+    if name in (CLASS_WEIGHTS, FULL, *TAUGHT, *BASELINES):
         return Method(name, name)
     if name in PEERS:
         return Method(name, _PEER, {"peer": name})

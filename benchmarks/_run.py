@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from benchmarks._methods import Balanced, Method
 from benchmarks._protocols import (
@@ -23,10 +23,17 @@ from benchmarks._protocols import (
     published_scores,
 )
 from benchmarks._tables import BenchTable, Rows
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.columns import Schema
-from counterpoise.comparison._cross_validation import Fold, predict_folds, resample_folds
+from counterpoise.comparison._cross_validation import (
+    Fold,
+    predict_folds,
+    resample_folds,
+    teach,
+    train,
+)
 from counterpoise.comparison._scores import best_threshold, scores
+from counterpoise.distillation import Teacher
 from counterpoise.metrics import check_validity, measure_quality
 
 
@@ -67,11 +74,15 @@ def perform(
     started = time.perf_counter()
     balanced = resample(X, y, _seed(seed, "method"))
     seconds["resample"] = time.perf_counter() - started
-    folds: list[Fold] = []
+    folds = [Fold(balanced.X, balanced.y, split.test)]
     if protocol.threshold_folds:
         started = time.perf_counter()
-        folds = _folds(X, y, resample, protocol, seed)
+        folds += _folds(X, y, resample, protocol, seed)
         seconds["resample_folds"] = time.perf_counter() - started
+    if method.learn is not None:
+        started = time.perf_counter()
+        folds = teach(folds, Teacher(id_columns=None), _seed(seed, "method"))
+        seconds["teach"] = time.perf_counter() - started
     synthetic = _synthetic(balanced, len(X), table)
     is_positive = (y == table.positive).to_numpy()
     report: dict[str, Any] = {
@@ -87,7 +98,7 @@ def perform(
         real = X.assign(**{table.spec.target: y})
         report["valid_share"] = float(check_validity(synthetic, real).all(axis="columns").mean())
     started = time.perf_counter()
-    scored, predictions = _classify(method, balanced, folds, table, split, protocol, seed, tune)
+    scored, predictions = _classify(method, folds, table, split, protocol, seed, tune)
     seconds["classify"] = time.perf_counter() - started
     report |= scored
     aspects = ["diversity", "privacy"] * diversity + ["fidelity"] * fidelity
@@ -106,7 +117,6 @@ def perform(
 
 def _classify(
     method: Method,
-    balanced: Balanced,
     folds: list[Fold],
     table: BenchTable,
     split: Split,
@@ -114,8 +124,12 @@ def _classify(
     seed: int,
     tune: bool,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the scores of every classifier, and its probabilities for the test rows."""
-    train, (X_test, y_test) = table.take(split.train), table.take(split.test)
+    """Return the scores of every classifier, and its probabilities for the test rows.
+
+    The first of the folds has all training rows.
+    """
+    whole, *inner = folds
+    rows, (X_test, y_test) = table.take(split.train), table.take(split.test)
     report: dict[str, Any] = {"classifiers": {}}
     predictions = pd.DataFrame({"row": split.test, "label": y_test})
     for name in protocol.classifiers:
@@ -126,28 +140,29 @@ def _classify(
             random_state=_seed(seed, "classifier"),
         )
         if tune:
-            parameters = best_parameters(name, classifier, folds, *train, positive=table.positive)
+            parameters = best_parameters(name, classifier, inner, *rows, positive=table.positive)
             classifier.set_params(parameters=parameters)
-        fitted = clone(classifier).fit(balanced.X, balanced.y)
-        predictions[name] = fitted.probability_of(X_test, table.positive)
+        fit = partial(train, method.learn, classifier, seed=_seed(seed, "classifier"))
+        fitted = fit(whole)
+        predictions[name] = probability_of(fitted, X_test, table.positive)
         if name == protocol.classifiers[0] and table.y.nunique() > 2:
             report["macro"] = macro_scores(y_test, fitted.predict_proba(X_test), fitted.classes_)
         report["classifiers"][name] = {
-            **_scores(classifier, predictions[name], folds, train, y_test, table, split),
+            **_scores(fit, predictions[name], inner, rows, y_test, table, split),
             "parameters": classifier.parameters or {},
         }
     if protocol.as_published:
         report["published"] = published_scores(
-            (balanced.X, balanced.y), (X_test, y_test), table.categorical, seed
+            (whole.X, whole.y), (X_test, y_test), table.categorical, seed
         )
     return report, predictions
 
 
 def _scores(
-    classifier: TableClassifier,
+    fit: Callable[[Fold], Any],
     probability: pd.Series[float],
     folds: list[Fold],
-    train: Rows,
+    rows: Rows,
     y_test: pd.Series[Any],
     table: BenchTable,
     split: Split,
@@ -165,8 +180,8 @@ def _scores(
 
     if not folds:
         return {"scores": at(0.5), "tuned_scores": None, "threshold": None}
-    out_of_fold = predict_folds(classifier, folds, train[0], positive=table.positive)
-    threshold = best_threshold(train[1], out_of_fold, positive=table.positive)
+    out_of_fold = predict_folds(fit, folds, rows[0], positive=table.positive)
+    threshold = best_threshold(rows[1], out_of_fold, positive=table.positive)
     return {"scores": at(0.5), "tuned_scores": at(threshold), "threshold": threshold}
 
 

@@ -44,6 +44,15 @@ def test_full_adds_what_was_cut_and_class_weights_add_nothing(table):
     assert weights.class_weight == "balanced"
 
 
+def test_methods_with_a_teacher_change_no_rows(table):
+    for name in ("soft-labels", "distilled", "teacher"):
+        method = build_method(name, {}, {})
+        balanced = balance(method, table)
+        assert (balanced.n_synthetic, len(balanced.X)) == (0, len(table.X))
+        assert method.learn is not None
+    assert build_method("none", {}, {}).learn is None
+
+
 def test_with_several_classes_the_paper_lets_smote_fill_all_of_them(table):
     y = table.y.where(table.X["age"] > 30, "young")
     several = replace(table, y=y)

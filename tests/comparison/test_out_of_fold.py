@@ -5,7 +5,9 @@ import pytest
 from counterpoise._table_classifier import TableClassifier
 from counterpoise.comparison._cross_validation import predict_folds, resample_folds
 
-CLASSIFIER = TableClassifier("logistic-regression")
+
+def fit(fold):
+    return TableClassifier("logistic-regression").fit(fold.X, fold.y)
 
 
 def table(n=200, seed=0):
@@ -24,7 +26,7 @@ def test_no_row_is_scored_by_a_classifier_or_a_sampler_that_saw_it():
         return X_part, y_part
 
     folds = resample_folds(X, y, resample, n_folds=3)
-    predict_folds(CLASSIFIER, folds, X, positive="few")
+    predict_folds(fit, folds, X, positive="few")
     assert len(seen) == 3
     for given, held_out in zip(seen, [set(fold.held_out) for fold in folds], strict=True):
         assert given.isdisjoint(held_out)
@@ -35,7 +37,7 @@ def test_noise_is_not_predicted_out_of_fold():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(120, 60)), columns=[f"c{i}" for i in range(60)])
     y = pd.Series(np.where(np.arange(120) % 3 == 0, "few", "many"))
-    p = predict_folds(CLASSIFIER, resample_folds(X, y, None), X, positive="few")
+    p = predict_folds(fit, resample_folds(X, y, None), X, positive="few")
     inside = TableClassifier("logistic-regression").fit(X, y).probability_of(X, "few")
     # the correlation of 120 pairs without any is beyond 0.3 with a chance under 0.001
     assert abs(np.corrcoef(p, y == "few")[0, 1]) < 0.3

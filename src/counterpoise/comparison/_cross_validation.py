@@ -53,6 +53,9 @@ XY = tuple[pd.DataFrame, "pd.Series[Any]"]
 Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], XY]
 """Takes training rows, their labels and a seed; returns the rows and labels to train on."""
 
+Learn = Callable[[TableClassifier, Teacher, XY, int], Any]
+"""Takes a classifier, a teacher of the real rows, these and a seed; returns what it trained."""
+
 OWN_RECIPES = {"counterpoise": "counterpoise (true rows)", "ranking": "ranking (clear cases)"}
 """Recipes that are tried by default, the simplest first -> names of their strategies."""
 
@@ -69,8 +72,7 @@ class Strategy:
     name: str
     resample: Resample | None = None
     class_weight: str | None = None
-    # takes a classifier, a teacher of the real rows, these and a seed; returns what it trained
-    learn: Callable[[TableClassifier, Teacher, XY, int], Any] | None = None
+    learn: Learn | None = None
 
 
 def default_strategies(
@@ -89,11 +91,10 @@ def default_strategies(
     )
     if teacher is not None:
         several = len(_kinds(teacher.classifiers)) > 1
-        simple += (
-            *([Strategy(BEST_KIND, learn=_train_best_kind)] if several else []),
-            Strategy(SOFT_LABELS, learn=_distill(n_synthetic=0)),
-            Strategy(DISTILLED, learn=_distill()),
-            Strategy(TEACHER, learn=lambda _, teacher, *__: teacher),
+        simple += tuple(
+            Strategy(name, learn=learn)
+            for name, learn in LEARNERS.items()
+            if several or name != BEST_KIND
         )
     taken = [strategy.name for strategy in simple if strategy.name in samplers]
     if taken:
@@ -123,14 +124,21 @@ def _best_kind(teacher: Any) -> Any:
     return teacher.kinds_[int(teacher.scores_.argmax())]
 
 
-def _distill(**options: Any) -> Any:
-    """Return what trains a classifier on the probabilities of a teacher."""
+def _distill(
+    model: TableClassifier, teacher: Teacher, rows: XY, seed: int, **options: Any
+) -> DistilledClassifier:
+    """Train a classifier on the probabilities of a teacher."""
+    distilled = DistilledClassifier(model, id_columns=None, random_state=seed, **options)
+    return distilled.distill(teacher, *rows)
 
-    def learn(model: TableClassifier, teacher: Teacher, rows: XY, seed: int) -> Any:
-        distilled = DistilledClassifier(model, id_columns=None, random_state=seed, **options)
-        return distilled.distill(teacher, *rows)
 
-    return learn
+LEARNERS: Mapping[str, Learn] = {
+    BEST_KIND: _train_best_kind,
+    SOFT_LABELS: partial(_distill, n_synthetic=0),
+    DISTILLED: _distill,
+    TEACHER: lambda _, teacher, *__: teacher,
+}
+"""Name of a strategy with a teacher -> what it trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +237,7 @@ def cross_validate(
             expected_s = (time.perf_counter() - started) * (n_splits + 1) / max(n_splits, 1)
             if max_time is not None and n_splits and expected_s > max_time:
                 break
-            train, test = take_rows(X, y, train_at), take_rows(X, y, test_at)
+            real, test = take_rows(X, y, train_at), take_rows(X, y, test_at)
             # folds and seconds, which all strategies with a teacher share
             taught: tuple[list[Fold], float] | None = None
             for strategy in strategies:
@@ -237,7 +245,7 @@ def cross_validate(
                     made = None if strategy.learn is None else taught
                     if made is None:
                         begun = time.perf_counter()
-                        folds = _folds(strategy, train, test_at, teacher, n_inner_folds, seed)
+                        folds = _folds(strategy, real, test_at, teacher, n_inner_folds, seed)
                         made = folds, time.perf_counter() - begun
                         if strategy.learn is not None:
                             taught = made
@@ -248,8 +256,8 @@ def cross_validate(
                         model = TableClassifier(
                             classifier, class_weight=strategy.class_weight, random_state=seed
                         )
-                        fit = partial(_train, strategy, model, seed)
-                        run = _score(model, fit, whole, folds, train, test, positive, costs)
+                        fit = partial(train, strategy.learn, model, seed=seed)
+                        run = _score(model, fit, whole, folds, real, test, positive, costs)
                         runs.append(
                             {"classifier": name, "strategy": strategy.name, "split": n_splits}
                             | run
@@ -260,10 +268,10 @@ def cross_validate(
                         raise  # there is nothing to compare with: the classifier is at fault
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
-                    n_real, n_rows = len(train[1]), len(whole.y)
+                    n_real, n_rows = len(real[1]), len(whole.y)
                     if n_splits == 0 and n_rows > n_real:
                         added = take_rows(whole.X, whole.y, slice(n_real, n_rows))
-                        examples[strategy.name] = train, added, test
+                        examples[strategy.name] = real, added, test
                 advance()
             n_splits += 1
     return CrossValidation(
@@ -302,15 +310,20 @@ def _folds(
         return folds
     if teacher is None:
         raise ValueError("the strategy needs a teacher")
+    return teach(folds, teacher, seed)
+
+
+def teach(folds: Sequence[Fold], teacher: Teacher, seed: int) -> list[Fold]:
+    """Return the folds with a teacher fitted on the rows of each."""
     return [replace(fold, teacher=seeded(teacher, seed).fit(fold.X, fold.y)) for fold in folds]
 
 
-def _train(strategy: Strategy, model: TableClassifier, seed: int, fold: Fold) -> Any:
-    """Return what a strategy trains on the rows of a fold."""
-    if strategy.learn is None:
+def train(learn: Learn | None, model: TableClassifier, fold: Fold, *, seed: int) -> Any:
+    """Return what a clone of a classifier, or its teacher, learns from the rows of a fold."""
+    if learn is None:
         return clone(model).fit(fold.X, fold.y)
     assert fold.teacher is not None
-    return strategy.learn(clone(model), fold.teacher, (fold.X, fold.y), seed)
+    return learn(clone(model), fold.teacher, (fold.X, fold.y), seed)
 
 
 def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
@@ -338,14 +351,14 @@ def _score(
     fit: Callable[[Fold], Any],
     whole: Fold,
     folds: list[Fold],
-    train: XY,
+    real: XY,
     test: XY,
     positive: Any,
     costs: Costs | None,
 ) -> dict[str, float]:
     """Train on `whole`, which a strategy made of the training rows, and score the test rows."""
-    (X_test, y_test), y_train = test, train[1]
-    out_of_fold = predict_folds(model, folds, train[0], positive=positive, fit=fit)
+    (X_test, y_test), y_train = test, real[1]
+    out_of_fold = predict_folds(fit, folds, real[0], positive=positive)
     probability = probability_of(fit(whole), X_test, positive)
     threshold = best_threshold(y_train, out_of_fold, positive=positive)
     tuned = scores(y_test, probability, threshold, positive=positive)
@@ -415,21 +428,13 @@ def resample_folds(
 
 
 def predict_folds(
-    classifier: TableClassifier,
-    folds: list[Fold],
-    X: pd.DataFrame,
-    *,
-    positive: Any,
-    fit: Callable[[Fold], Any] | None = None,
+    fit: Callable[[Fold], Any], folds: list[Fold], X: pd.DataFrame, *, positive: Any
 ) -> npt.NDArray[np.float64]:
-    """Return each row's probability of `positive` by a classifier that was not trained on it.
-
-    `fit` trains on a fold; by default, a clone of the classifier on its rows.
-    """
+    """Return each row's probability of `positive` by what `fit` trained on the other folds."""
     probability = np.full(len(X), np.nan)
     for fold in folds:
-        fitted = clone(classifier).fit(fold.X, fold.y) if fit is None else fit(fold)
-        probability[fold.held_out] = probability_of(fitted, X.iloc[fold.held_out], positive)
+        held_out = X.iloc[fold.held_out]
+        probability[fold.held_out] = probability_of(fit(fold), held_out, positive)
     return probability
 
 
