@@ -45,7 +45,7 @@ format: $(STAMP)  ## Format, and fix what ruff can fix
 	$(BIN)/ruff format
 
 clean:  ## Remove caches and what was built or written; the environment stays
-	rm -rf build dist docs/api docs/gallery .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv churn-report.html
+	rm -rf build dist docs/api docs/gallery .mypy_cache .pytest_cache .ruff_cache .hypothesis churn-balanced.csv churn-report.html examples/*-report.html
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, from nothing but Python with venv and pip; made anew when what it holds changes.

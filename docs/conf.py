@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 project = "counterpoise"
@@ -39,6 +41,7 @@ sphinx_gallery_conf: dict[str, Any] = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
+    "within_subsection_order": "FileNameSortKey",
     "ignore_pattern": r"(demo|__init__)\.py",
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -57,7 +60,15 @@ def skip_routing(_app: Any, _what: str, name: str, _obj: Any, skip: bool, _optio
     return skip or re.fullmatch(r"set_\w+_request", name) is not None
 
 
+def add_reports(app: Any, error: Exception | None) -> None:
+    """Put the reports that scripts of the gallery wrote beside their pages."""
+    if error is None:
+        for report in (Path(app.srcdir).parent / "examples").glob("*-report.html"):
+            shutil.copy(report, Path(app.outdir) / "gallery")
+
+
 def setup(app: Any) -> None:
     """Connect what is above."""
+    app.connect("build-finished", add_reports)
     app.connect("source-read", link_to_site)
     app.connect("autodoc-skip-member", skip_routing)

@@ -1,5 +1,5 @@
 """Bird strikes: dates and text, as they are
-==========================================
+=========================================
 
 Aircraft that hit birds in the United States in the 1990s (birds, of the R package openintro). In
 one of ten cases the flight was affected: aborted, landed early, an engine shut down. A tenth of

@@ -1,5 +1,5 @@
 """Customer churn: relations between columns
-==========================================
+=========================================
 
 Customers of a telephone company (mlc_churn, of the R package modeldata), 14 % of whom left. Each
 charge is its minutes times a rate: a synthetic customer should be billed by the same rate.

@@ -1,5 +1,5 @@
 """Glass: six classes
-===================
+==================
 
 214 fragments of glass, by refractive index and chemistry (fgl, of the R package MASS). There are 76
 of float glass from windows, and 9 from tableware. All classes are filled up to the largest.

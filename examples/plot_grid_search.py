@@ -1,5 +1,5 @@
 """A pipeline, searched by GridSearchCV
-=====================================
+====================================
 
 The sampler's recipe is a parameter like others. In a pipeline of imbalanced-learn it balances
 training folds only, and never the rows that are scored.

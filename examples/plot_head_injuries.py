@@ -1,5 +1,5 @@
 """Head injuries: a teacher's probabilities
-=========================================
+========================================
 
 3,121 patients with a head injury (headInjury, of the R package DAAG); 250 had an injury of the
 brain that matters. A classifier is trained on their labels, and on a teacher's probabilities.

@@ -1,5 +1,5 @@
 """Mortgages refused: is balancing worth it?
-==========================================
+=========================================
 
 2,380 applications in Boston, 1990 (HMDA, of the R package AER); 285 were refused. A part of them,
 so that this is short.

@@ -1,5 +1,5 @@
 """Employees who leave: the report
-================================
+===============================
 
 1,470 employees (attrition, of the R package modeldata), 237 of whom left. What `compare` found, and
 what the synthetic rows are like, in one HTML file that loads nothing.

@@ -1,5 +1,5 @@
 """A saved model, on another machine
-==================================
+=================================
 
 A sampler is fitted where the table is, and saved without the rows. Another process, which has
 never seen the table, loads the folder and generates rows. The table is of head injuries

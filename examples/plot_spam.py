@@ -1,5 +1,5 @@
 """Spam: rows that look right, and a classifier that does not need them
-=====================================================================
+====================================================================
 
 3,921 e-mails of one mailbox, early in 2012 (email, of the R package openintro); 367 are spam. A
 third of them, so that this is short.

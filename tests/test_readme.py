@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +17,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 USED = [
     ROOT / "README.md",
-    ROOT / "docs" / "index.md",
-    ROOT / "docs" / "installation.md",
+    ROOT / "CONTRIBUTING.md",
+    *(ROOT / "docs" / name for name in ("index.md", "installation.md", "faq.md")),
     *sorted((ROOT / "docs" / "guide").glob("*.md")),
 ]
 """Pages for users, whose blocks run."""
@@ -34,11 +35,33 @@ def shell_lines() -> list[str]:
     return list(dict.fromkeys(line for block in shown for line in block.splitlines()))
 
 
+@pytest.fixture
+def registries() -> Iterator[None]:
+    """Forget what pages register, which other tests are not to see."""
+    found = [
+        getattr(importlib.import_module(f"counterpoise.{module}"), name)
+        for module, name in (
+            ("columns._base", "_types"),
+            ("constraints._base", "_CONSTRAINTS"),
+            ("metrics", "METRICS"),
+            ("models._backbone", "_MODELS"),
+            ("recipes._base", "_RECIPES"),
+        )
+    ]
+    before = [dict(registry) for registry in found]
+    yield
+    for registry, known in zip(found, before, strict=True):
+        registry.clear()
+        registry.update(known)
+
+
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize(
     "page", [page for page in USED if blocks("python", page)], ids=lambda page: page.stem
 )
 def test_python_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
+    # classes of a page are dataclasses, which look their module up
+    names: dict[str, object] = {"__name__": __name__}
     for block in blocks("python", page):
         exec(compile(block, page.name, "exec"), names)
     printed = capsys.readouterr().out.splitlines()
@@ -62,6 +85,36 @@ def test_links_lead_somewhere() -> None:
     assert len(found) > 50
     built = ROOT / "docs" / "gallery" / "index.rst"
     assert [p for p in found if not p.exists() and p.resolve() != built] == []
+
+
+def test_tests_and_files_that_pages_name_exist() -> None:
+    """The log is left out: it names the files of its day."""
+    pages = [*ROOT.glob("[!.]*.md"), *(ROOT / "docs").glob("*.md"), *USED]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages if page.stem != "log")
+    named = set(
+        re.findall(r"`((?:tests|benchmarks|docs|examples)/[\w/.-]+\.\w+)(?:::(\w+))?`", text)
+    )
+    assert len(named) > 20
+    missing = {path for path, _ in named if not (ROOT / path).exists()}
+    assert not missing
+    unknown = {
+        test
+        for path, test in named
+        if test and f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")
+    }
+    assert not unknown
+
+
+def test_gallery_has_a_page_per_script() -> None:
+    """Each has a title, a figure, and ends with what was gained; `make docs` runs them."""
+    scripts = sorted((ROOT / "examples").glob("plot_*.py"))
+    assert len(scripts) >= 9
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        title, line = text.removeprefix('"""').splitlines()[:2]
+        assert line == "=" * len(title), script.name
+        assert re.search(r"^# What was gained\n# -{15}$", text, re.MULTILINE), script.name
+        assert re.search(r"plt\.|plot|ax=", text), script.name
 
 
 @pytest.mark.parametrize(
