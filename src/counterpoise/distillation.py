@@ -202,6 +202,10 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     ignored_columns_ : list
         The identifiers.
 
+    References
+    ----------
+    .. [1] Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006.
+
     Examples
     --------
     >>> import numpy as np, pandas as pd
