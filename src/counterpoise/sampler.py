@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.utils import check_sampling_strategy, check_target_type
+from imblearn.utils import check_target_type
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from sklearn_compat.utils.validation import validate_data
 
 from counterpoise._parameters import shown
-from counterpoise._progress import make_progress
+from counterpoise._progress import Stage, make_progress
 from counterpoise.columns import Table
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.columns._unlearned import (
@@ -59,6 +59,8 @@ from counterpoise.training._runtime import (
 )
 
 _BLOCK_SIZE = 1000  # rows of one stream of random numbers, where several machines share the work
+_Stream: TypeAlias = tuple[int, int, np.random.Generator]
+"""Identifiers that are taken, rows to generate, random numbers for them."""
 
 
 class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -108,23 +110,22 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Columns of identifiers, which are not learned: synthetic rows get new ones of the same
         form, that no real row has. By default, they are found by their values and names.
 
-        In arrays and lists, none are found: give their positions. A column that has a type in
-        `column_types`, or that a constraint names, is not taken for one; None learns all columns.
-        Numbers that count up are continued, others have the width of the real ones. Strings have
-        the characters that real ones have at each position, and are longer once these are taken.
+        None are found in arrays and lists (give positions), nor among columns that have a type in
+        `column_types` or a constraint. None learns all columns. Numbers that count up are
+        continued; strings have the characters that real ones have at each position, and are
+        longer once these are taken.
     passthrough_columns : list, default=None
         Columns that the model does not see, carried along: they are missing in synthetic rows.
 
-        The cells of real rows stay as they are; integers and booleans of pandas become nullable.
-        Identifiers that are to be missing belong here too.
+        Integers and booleans of pandas become nullable. Identifiers that are to be missing belong
+        here too.
     constraints : "auto", list of Constraint or None, default="auto"
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
         ``[Range("age", 18, 75), Formula("total", "price * quantity")]``. Columns that a `Formula`
-        or a `FunctionalDependency` determines are computed, not learned. Rows that a constraint
-        rejects are generated again (see `rejection_stats_`): copies under `NoCopies`, and where
-        decoding can't keep a constraint by itself. ``"auto"`` stands for
-        the relations between columns that hold in every row (see `relations_`): with the recipes
-        of the paper only in a list, ``["auto", Drop(["branch", "city"])]``.
+        or a `FunctionalDependency` determines are computed, not learned; rows that break another
+        constraint are generated again (see `rejection_stats_`). ``"auto"`` stands for the
+        relations between columns that hold in every row (see `relations_`): with the recipes of
+        the paper only in a list, ``["auto", Drop(["branch", "city"])]``.
     max_time : float, default=None
         Seconds for training and generation together. Training stops where it would leave too
         little for generating the rows, with a warning; every row asked for is still generated. The
@@ -159,9 +160,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     constraints_ : list of Constraint
         The constraints that were used, fitted.
     relations_ : list of Relation
-        The relations between columns, with what supports them: first those that were declared in
-        `constraints`, then those that were found, and last those that hold in nearly all real
-        rows, with the rows that break them. Every synthetic row satisfies those with `is_kept`;
+        The relations between columns, with what supports them: declared ones, those that were
+        found, and last those that hold in nearly all real rows, with the rows that break them.
+        Every synthetic row satisfies those with `is_kept`;
         `counterpoise.constraints.relation_shares` says in which share of any rows they hold.
     model_name_, model_reason_ : str
         Which model generated the rows, and why it was taken.
@@ -174,11 +175,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     provenance_ : DataFrame of shape (n_synthetic, 6)
         For each synthetic row its ``class``; the column and value it was prompted with
         (``condition_column``, ``condition_value``; tuples for a fixed combination); its
-        ``log_likelihood`` in nats under the model, given the prompt; the distance to the nearest
-        real row of its class and that row's position in X (``nearest_distance``,
-        ``nearest_row``). The distance is that of `counterpoise.metrics`, in [0, 1]: the mean over
-        the columns of the difference of the ranks that two values have among the real rows of the
-        class, or of 0 and 1 for equal and different categories.
+        ``log_likelihood`` in nats under the model, given the prompt; the distance in [0, 1] (that
+        of `counterpoise.metrics`) to the nearest real row of its class, and that row's position in
+        X (``nearest_distance``, ``nearest_row``).
     copy_rate_ : float
         Share of the synthetic rows that equal a real row of their class in every cell.
     rejection_stats_ : dict of object to RejectionStats
@@ -270,16 +269,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Train the model, as `fit_resample` does; `sample` and `score_samples` then work.
 
         It learns the classes that `sampling_strategy` fills, or every class if there is nothing to
-        fill or the recipe trains on all.
-
-        Parameters
-        ----------
-        X, y
-            As for `fit_resample`, which also says what is raised.
-
-        Returns
-        -------
-        self
+        fill or the recipe trains on all. `fit_resample` says what X and y can be, and what is
+        raised.
         """
         with self._fitting(X, y) as (frame, labels):
             super().fit(frame, labels, **params)
@@ -296,8 +287,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ----------
         X : DataFrame, array or list of shape (n_samples, n_features)
             Features, of any types, missing values included: a frame of pandas or polars, an array
-            (of objects where the types differ) or a list of rows. A sparse matrix is refused. A
-            tensor comes back as an array of numpy.
+            (of objects where the types differ) or a list of rows, but no sparse matrix.
         y : Series, frame of one column, array or list, of shape (n_samples,)
             Class labels: strings, integers, booleans or categories.
 
@@ -332,33 +322,21 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return X_resampled, y_resampled
 
     def _dry_run(self, X: Any, y: Any) -> RuntimeEstimate | None:
-        """Do all of `fit_resample` that is before training, and estimate the rest.
-
-        None where there is nothing to generate. The sampler is not fitted by it.
-        """
-        self._validate_params()
+        """Do what `fit_resample` does before training; estimate the rest, if there is any."""
         with self._fitting(X, y) as (frame, labels):
-            self.sampling_strategy_ = check_sampling_strategy(
-                self.sampling_strategy, labels, self._sampling_type
-            )
+            super().fit(frame, labels)
             n_rows = self._make_counts_whole()
             prepared, n_deficit = self._prepare(frame, np.asarray(labels), n_rows)
         if not n_rows:
             return None
-        rng = _generator_of(self.random_state)
-        budget = TimeBudget(self.max_time, self._started, self._clock)
+        table, backbone, recipe = prepared.table, get_model(self.model), self.recipe_
         model = load_model(
-            get_model(self.model),
-            prepared.table,
-            n_deficit,
-            self.recipe_,
-            self.device,
-            budget,
-            None if self.checkpoint_dir is None else Path(self.checkpoint_dir),
+            backbone, table, n_deficit, recipe, self.device, self._budget(), self._folder()
         )
         self.model_name_, self.model_reason_ = model.name, model.reason
         with model.device.threads():
-            training = prepare_training(prepared.table, n_deficit, model, self.recipe_, rng)
+            rng = _generator_of(self.random_state)
+            training = prepare_training(table, n_deficit, model, recipe, rng)
             return estimate_runtime(training, n_deficit, self._clock)
 
     def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:
@@ -429,13 +407,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             calls gave, but none of the fit.
         shard : (int, int), default=None
             ``(3, 64)`` generates the fourth of 64 shards of the `n_samples` rows, so that machines
-            share the work without knowing of each other; they count from 0. The rows come in
-            blocks of 1,000, each with a stream of random numbers of its own. So all shards
-            together, in their order, are the same rows, identifiers included, for the same
-            saved sampler, `n_samples`, `class_`, `condition` and `random_state` (an integer; None
-            is 0 here), whatever the number of shards, and whatever ran where and when. They are
-            not the rows of a call without `shard`. Shards beyond the number of blocks have no
-            rows.
+            share the work without knowing of each other. All shards together are the same rows,
+            identifiers included, whatever their number and whatever ran where: each block of 1,000
+            rows has a stream of random numbers of its own, and `random_state` is an integer (None:
+            0). They are not the rows of a call without `shard`. Shards beyond the number of blocks
+            have no rows.
 
         Returns
         -------
@@ -450,24 +426,17 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         NotFittedError
             Before `fit` or `fit_resample`.
         """
-        if shard is not None:
-            label, fixed = self._check_sample(n_samples, class_, condition)
+        label, fixed = self._check_sample(n_samples, class_, condition)
+        if shard is None:
+            streams = self._chunk_streams(n_samples, max(n_samples, 1), random_state)
+        else:
             streams = _block_streams(n_samples, random_state, shard)
             self._take_identifiers(self.n_synthetic_, n_samples)
             streams = [(self.n_synthetic_ + at, n, rng) for at, n, rng in streams]
-            parts = list(self._frames(streams, sum(n for _, n, _ in streams), label, fixed))
-            X = pd.concat([features for features, _ in parts], ignore_index=True)
-            y = pd.concat([labels for _, labels in parts], ignore_index=True)
-            return self._X_type.restore(X), self._y_type.restore(y)
-        chunk_size = max(n_samples, 1) if _is_count(n_samples) else 1
-        chunks = self.sample_chunks(
-            n_samples,
-            chunk_size=chunk_size,
-            class_=class_,
-            condition=condition,
-            random_state=random_state,
-        )
-        return next(chunks)
+        parts = list(self._frames(streams, label, fixed))
+        X = pd.concat([features for features, _ in parts], ignore_index=True)
+        y = pd.concat([labels for _, labels in parts], ignore_index=True)
+        return self._X_type.restore(X), self._y_type.restore(y)
 
     def sample_chunks(
         self,
@@ -498,13 +467,16 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         label, fixed = self._check_sample(n_samples, class_, condition)
         if not _is_count(chunk_size) or chunk_size == 0:
             raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
+        streams = self._chunk_streams(n_samples, chunk_size, random_state)
+        frames = self._frames(streams, label, fixed)
+        return ((self._X_type.restore(X), self._y_type.restore(y)) for X, y in frames)
+
+    def _chunk_streams(self, n_samples: int, chunk_size: int, random_state: Any) -> list[_Stream]:
         rng = self._rng if random_state is None else _generator_of(random_state)
         first = self._n_new if random_state is None else self.n_synthetic_
         self._take_identifiers(first, n_samples)
         starts = range(0, max(n_samples, 1), chunk_size)
-        streams = ((first + at, min(chunk_size, n_samples - at), rng) for at in starts)
-        frames = self._frames(streams, n_samples, label, fixed)
-        return ((self._X_type.restore(X), self._y_type.restore(y)) for X, y in frames)
+        return [(first + at, min(chunk_size, n_samples - at), rng) for at in starts]
 
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return the log-likelihood of each row under the trained model, given its class.
@@ -541,14 +513,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def save(
         self, folder: str | PathLike[str], *, include_rows: bool = False, overwrite: bool = False
     ) -> None:
-        """Save the fitted sampler to a folder, as safetensors and JSON.
-
-        Classifiers given as ``Recipe(selection=...)`` are saved by skops.
+        """Save the fitted sampler to a folder, as safetensors and JSON (classifiers: by skops).
 
         The folder holds the model, the columns with their categories and ranges, the parts of
-        free text, and how often each value of a column occurs in a class, column by column. It
-        holds no row of the table, unless asked for. That does not make it anonymous: rare
-        categories are in it, and a model can have learned a row by heart.
+        free text, and how often each value of a column occurs in a class. It holds no row of the
+        table, unless asked for. That does not make it anonymous: rare categories are in it, and a
+        model can have learned a row by heart.
 
         Parameters
         ----------
@@ -682,8 +652,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             device=self.device,
             rng=self._rng,
             progress=make_progress(self.verbose),
-            budget=TimeBudget(self.max_time, self._started, self._clock),
-            checkpoint_dir=None if self.checkpoint_dir is None else Path(self.checkpoint_dir),
+            budget=self._budget(),
+            checkpoint_dir=self._folder(),
             parameters=self.get_params(deep=False),
         )
         self.model_name_, self.model_reason_ = model.name, model.reason
@@ -710,8 +680,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.recipe_ = get_recipe(self.recipe)
         self.recipe_.validate()
         self.classes_ = np.unique(labels)
-        stage = make_progress(self.verbose).stage("columns and relations", len(X), "rows")
-        with stage as advance:
+        with self._progress("columns and relations", len(X)) as advance:
             prepared = apply_constraints(
                 X,
                 labels,
@@ -719,7 +688,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 is_named=self._X_type.kind not in ("array", "list"),
                 column_types=self._declared_types,
                 constraints=constraint_list(self.constraints),
-                discovers=self._discovers(),
+                discovers=self.recipe_.relations
+                if isinstance(self.constraints, str)
+                else "auto" in (self.constraints or ()),
             )
             advance(len(X))
         self.schema_, self._constraint_set = prepared.schema, prepared.constraints
@@ -737,12 +708,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             warn_about_unseen(prepared.table, label, class_)
         return prepared, {codes[class_]: n for class_, n in n_rows.items()}
 
-    def _discovers(self) -> bool:
-        """Whether to search the table for relations between columns."""
-        if isinstance(self.constraints, str):
-            return get_recipe(self.recipe).relations
-        return "auto" in [one for one in self.constraints or () if isinstance(one, str)]
-
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
         """Return the classes that are learned where no row is to be generated yet, with 0 rows."""
         wanted = [c for c, n in self.sampling_strategy_.items() if n > 0] or self.classes_.tolist()
@@ -759,25 +724,19 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _column_types(self, X: pd.DataFrame) -> dict[Hashable, str]:
         """Return the types that the user declares, by column name."""
         types: dict[Hashable, str] = dict(self.column_types or {})
-        given = self.categorical_features
-        if isinstance(given, str) and given == "auto":
+        if isinstance(self.categorical_features, str):
             return types
-        features, names = np.asarray(given), X.columns.tolist()
-        if features.dtype == bool:
-            if features.shape != (len(names),):
-                raise ValueError(
-                    f"categorical_features is a mask of shape {features.shape}; X has "
-                    f"{len(names)} columns"
-                )
-            chosen = X.columns[features].tolist()
-        else:
-            chosen = [
-                names[feature]
-                if feature not in names and isinstance(feature, int) and feature < len(names)
-                else feature
-                for feature in features.tolist()
-            ]
-        for name in chosen:
+        features, names = np.asarray(self.categorical_features), X.columns.tolist()
+        is_mask = features.dtype == bool
+        if is_mask and features.shape != (len(names),):
+            raise ValueError(
+                f"categorical_features is a mask of shape {features.shape}; X has "
+                f"{len(names)} columns"
+            )
+        listed: list[Any] = (X.columns[features] if is_mask else features).tolist()
+        for given in listed:
+            is_position = given not in names and isinstance(given, int) and given < len(names)
+            name = names[given] if is_position else given
             if name not in names:
                 raise ValueError(
                     f"categorical_features names the column {name!r}; the columns are {names}"
@@ -809,40 +768,42 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _clock(self) -> float:
         return time.perf_counter()
 
+    def _budget(self) -> TimeBudget:
+        return TimeBudget(self.max_time, self._started, self._clock)
+
+    def _folder(self) -> Path | None:
+        return None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
+
     def _generate(self, observed: Table, n_rows: Mapping[Any, int]) -> pd.DataFrame:
         """Generate the rows that each class lacks, label first, and set what is known of them."""
         layout, real_rows = self._constraint_set.layout, self._constraint_set.real_rows
         assert real_rows is not None
-        real, n_copies = RealRows.of(real_rows), 0
-        frames, origins = [], []
-        budget = TimeBudget(self.max_time, self._started, self._clock)
+        real, n_in_all, budget = RealRows.of(real_rows), sum(n_rows.values()), self._budget()
         self.rejection_stats_: dict[Any, RejectionStats] = {}
-        started, generated, n_in_all = time.perf_counter(), [], sum(n_rows.values())
-        with self._drawing(n_in_all) as drawing:
+        started, generated = time.perf_counter(), []
+        with self._progress("generating", n_in_all) as advance:
+            drawing = Drawing(advance)
             for class_, n in n_rows.items():
                 rows, stats_of_class = self._sample(n, class_, {}, self._rng, drawing, budget)
                 generated.append(rows)
                 self.rejection_stats_[class_] = stats_of_class
         seconds = time.perf_counter() - started
-        progress = make_progress(self.verbose)
-        with progress.stage("finding nearest real rows", total=n_in_all, unit="rows") as advance:
-            for rows in generated:
-                table = layout.split(rows.table)
-                n_copies += int(real.has(table).sum())
-                frames.append(table.to_frame())
-                origins.append(provenance(rows, observed, layout, advance))
-                if self.recipe_.decoding == "free":
-                    origins[-1]["invalid_cells"] = rows.n_invalid
-        whole = pd.concat(frames, ignore_index=True)
+        with self._progress("finding nearest real rows", n_in_all) as advance:
+            origins = [provenance(rows, observed, layout, advance) for rows in generated]
         self.provenance_ = pd.concat(origins, ignore_index=True)
-        self.copy_rate_ = n_copies / len(whole)
         if self.recipe_.decoding == "free":
-            n_invalid = self.provenance_["invalid_cells"].to_numpy()
+            n_invalid = np.concatenate([rows.n_invalid for rows in generated])
+            self.provenance_["invalid_cells"] = n_invalid
             stats = self.rejection_stats_.values()
             self.free_decoding_stats_ = free_decoding_stats(n_invalid, stats)
+        tables = [layout.split(rows.table) for rows in generated]
+        self.copy_rate_ = sum(int(real.has(table).sum()) for table in tables) / n_in_all
         self.timings_["generation_s"] = seconds
-        self.timings_["generation_rows_per_s"] = len(whole) / seconds
-        return whole
+        self.timings_["generation_rows_per_s"] = n_in_all / seconds
+        return pd.concat([table.to_frame() for table in tables], ignore_index=True)
+
+    def _progress(self, stage: str, n_rows: int) -> AbstractContextManager[Stage]:
+        return make_progress(self.verbose).stage(stage, total=n_rows, unit="rows")
 
     def _sample(
         self,
@@ -865,13 +826,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             is_late=lambda: budget is not None and budget.is_over,
         )
 
-    def _check_acceptance(self) -> None:
-        """Raise the errors that constraints of a loaded sampler have, before the first chunk."""
-        schema = self._constraint_set.layout.schema
-        empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64))
-        for constraint in self.constraints_:
-            constraint.accepts(empty)
-
     def _check_sample(
         self, n_samples: int, class_: Any, condition: Mapping[Any, Any] | None
     ) -> tuple[Any, Mapping[int, int]]:
@@ -883,7 +837,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             )
         fixed = read_fixed_values(self._constraint_set.layout, condition or {})
         self._constraint_set.check_fixed(fixed)
-        self._check_acceptance()
+        schema = self._constraint_set.layout.schema
+        empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64))
+        for constraint in self.constraints_:
+            constraint.accepts(empty)  # raises where one of a loaded sampler lacks the real rows
         return self._trained_class(class_), fixed
 
     def _take_identifiers(self, n_taken: int, n: int) -> None:
@@ -893,24 +850,16 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self._n_new = max(self._n_new, n_taken + n)
 
     def _frames(
-        self,
-        streams: Iterable[tuple[int, int, np.random.Generator]],
-        n_rows: int,
-        class_: Any,
-        fixed: Mapping[int, int],
+        self, streams: Sequence[_Stream], class_: Any, fixed: Mapping[int, int]
     ) -> Iterator[tuple[pd.DataFrame, pd.Series[Any]]]:
-        """Yield features and labels for each stream: identifiers taken, rows, random numbers."""
-        with self._drawing(n_rows) as drawing:
+        """Yield features and labels for each stream."""
+        with self._progress("generating", sum(n for _, n, _ in streams)) as advance:
+            drawing = Drawing(advance)
             for n_taken, n, rng in streams:
                 rows, _ = self._sample(n, class_, fixed, rng, drawing)
                 frame = self._constraint_set.layout.split(rows.table).to_frame()
                 X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, n_taken)
                 yield X, frame.iloc[:, 0]
-
-    @contextmanager
-    def _drawing(self, n_rows: int) -> Iterator[Drawing]:
-        with make_progress(self.verbose).stage("generating", total=n_rows, unit="rows") as stage:
-            yield Drawing(stage)
 
     def _trained_class(self, class_: Any) -> Any:
         """Return the class to be generated, which the model must have been trained on."""
@@ -942,10 +891,8 @@ def _is_count(n: object) -> bool:
     return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
 
 
-def _block_streams(
-    n_samples: int, random_state: Any, shard: Any
-) -> list[tuple[int, int, np.random.Generator]]:
-    """Return the rows before each block of a shard, its own, and random numbers; at least one."""
+def _block_streams(n_samples: int, random_state: Any, shard: Any) -> list[_Stream]:
+    """Return the streams of the blocks of a shard; at least one."""
     if not (isinstance(shard, tuple | list) and len(shard) == 2 and all(map(_is_count, shard))):
         raise ValueError(f"shard is two whole numbers, such as (3, 64); got {shard!r}")
     which, n_shards = map(int, shard)

@@ -34,6 +34,8 @@ _MANY_ROWS = 100_000  # take seconds to write
 _MAX_RELATIONS = {True: 5, False: 2}
 """Relations that a summary has a line for, by whether they are kept: it is to fit a screen."""
 _WIDTH = 80
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+_NOT_NEGATIVE = click.FloatRange(min=0)
 _N_SHOWN = 3
 _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
@@ -41,66 +43,57 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
 @click.command()
 @shared.table_options
 @shared.output_option
-@click.option("--mark-synthetic", metavar="COLUMN", help="Add a column: True for synthetic rows.")
-@click.option(
+@shared.option("--mark-synthetic", "COLUMN", "Add a column: True for synthetic rows.")
+@shared.option(
     "--teacher-probability",
-    cls=shared.RareOption,
-    metavar="COLUMN",
-    help="Add a column: the probability of the smaller of two classes (of more, of the row's own) "
+    "COLUMN",
+    "Add a column: the probability of the smaller of two classes (of more, of the row's own) "
     "by a teacher, an ensemble of classifiers; of real rows out of fold.",
+    rare=True,
 )
-@click.option("--only-synthetic", is_flag=True, help="Write the synthetic rows only.")
+@shared.option("--only-synthetic", None, "Write the synthetic rows only.", is_flag=True)
 @shared.report_option
-@click.option(
+@shared.option(
     "--provenance",
-    cls=shared.RareOption,
+    "FILE",
+    "Write a table of where each synthetic row came from.",
+    rare=True,
     type=shared.PATH,
-    metavar="FILE",
-    help="Write a table of where each synthetic row came from.",
 )
-@click.option(
+@shared.option(
     "--save",
+    "FOLDER",
+    "Save the trained sampler, without the rows, for counterpoise sample.",
     type=shared.PATH,
-    metavar="FOLDER",
-    help="Save the trained sampler, without the rows, for counterpoise sample.",
 )
-@click.option(
+@shared.option(
     "--save-rows",
-    cls=shared.RareOption,
+    None,
+    "Save the rows of the table with the sampler, as --no-copies needs.",
+    rare=True,
     is_flag=True,
-    help="Save the rows of the table with the sampler, as --no-copies needs.",
 )
 @shared.escape_option
-@click.option(
+@shared.option(
     "--dry-run",
+    None,
+    "Say how the table is understood and what a run would take; train and write nothing.",
     is_flag=True,
-    help="Say how the table is understood and what a run would take; train and write nothing.",
 )
-@click.option(
-    "--json",
-    "as_json",
-    cls=shared.RareOption,
-    is_flag=True,
-    help="Write the summary to stdout as JSON.",
+@shared.option(
+    "--json as_json", None, "Write the summary to stdout as JSON.", rare=True, is_flag=True
 )
 @shared.force_option
 @shared.parameter_option(
     shared.SAMPLER["sampling_strategy"],
     "--strategy",
+    "STRATEGY",
     type=shared.parse_strategy,
-    help=shared.SAMPLER["sampling_strategy"].help.replace('{"yes": 900}', "yes=900"),
-    metavar="STRATEGY",
+    text=shared.SAMPLER["sampling_strategy"].help.replace('{"yes": 900}', "yes=900"),
 )
 @shared.sampler_options()
-@shared.parameter_option(
-    shared.SAMPLER["max_time"],
-    "--max-time",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-)
-@shared.parameter_option(
-    shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", cls=shared.RareOption, metavar="FOLDER"
-)
+@shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", "SECONDS", type=_POSITIVE)
+@shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", "FOLDER", rare=True)
 @shared.seed_option
 @shared.verbosity_options
 def resample(
@@ -386,33 +379,34 @@ def _provenance(sampler: Any) -> pd.DataFrame:
 
 @click.command()
 @click.argument("folder", type=shared.PATH)
-@click.option(
-    "--rows", "-n", "n_samples", type=click.IntRange(min=0), required=True, help="How many rows."
+@shared.option(
+    "--rows -n n_samples", None, "How many rows.", type=click.IntRange(min=0), required=True
 )
-@click.option(
-    "--class",
-    "class_",
-    metavar="CLASS",
-    help="Their class; not needed if the sampler learned a single one.",
+@shared.option(
+    "--class class_", "CLASS", "Their class; not needed if the sampler learned a single one."
 )
-@shared.repeatable(
-    "--condition", "conditions", "COLUMN=VALUE", "A value that all the rows have in a column."
+@shared.option(
+    "--condition conditions",
+    "COLUMN=VALUE",
+    "A value that all the rows have in a column.",
+    multiple=True,
 )
 @shared.output_option
-@click.option(
+@shared.option(
     "--shard",
-    type=shared.parse_shard,
-    metavar="SHARD/SHARDS",
-    help="Generate one of so many shards of the rows, counted from 0, such as 3/64. --output is "
+    "SHARD/SHARDS",
+    "Generate one of so many shards of the rows, counted from 0, such as 3/64. --output is "
     "then a folder, in which a part that is there already is left as it is.",
+    type=shared.parse_shard,
 )
-@click.option(
+@shared.option(
     "--part-format",
-    cls=shared.RareOption,
+    None,
+    "Of the file that --shard writes.",
+    rare=True,
     type=click.Choice(["parquet", "csv"]),
     default="parquet",
     show_default=True,
-    help="Of the file that --shard writes.",
 )
 @shared.escape_option
 @shared.force_option
@@ -517,36 +511,23 @@ def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
 @shared.parameter_option(
     _COMPARE["classifiers"],
     "--classifier",
+    "NAME",
     multiple=True,
     default=[_COMPARE["classifiers"].default],
-    metavar="NAME",
 )
-@click.option(
-    "--no-teacher",
-    cls=shared.RareOption,
-    is_flag=True,
-    help="Leave out what needs a teacher, to save time.",
+@shared.option(
+    "--no-teacher", None, "Leave out what needs a teacher, to save time.", rare=True, is_flag=True
 )
-@shared.parameter_option(_COMPARE["positive"], "--positive", metavar="CLASS")
+@shared.parameter_option(_COMPARE["positive"], "--positive", "CLASS")
 @shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
-@shared.parameter_option(
-    _COMPARE["n_repeats"], "--repeats", cls=shared.RareOption, type=click.IntRange(min=1)
-)
+@shared.parameter_option(_COMPARE["n_repeats"], "--repeats", rare=True, type=click.IntRange(min=1))
 @shared.parameter_option(_COMPARE["score"], "--score")
 @shared.parameter_option(
-    _COMPARE["smallest_difference"],
-    "--smallest-difference",
-    cls=shared.RareOption,
-    type=click.FloatRange(min=0),
+    _COMPARE["smallest_difference"], "--smallest-difference", rare=True, type=_NOT_NEGATIVE
 )
-@shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=click.FloatRange(min=0))
-@shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=click.FloatRange(min=0))
-@shared.parameter_option(
-    _COMPARE["max_time"],
-    "--max-time",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-)
+@shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=_NOT_NEGATIVE)
+@shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=_NOT_NEGATIVE)
+@shared.parameter_option(_COMPARE["max_time"], "--max-time", "SECONDS", type=_POSITIVE)
 @shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
 @shared.sampler_options(default=None, show_default="counterpoise and ranking, each")
 @shared.report_option
@@ -571,8 +552,7 @@ def compare(
 
     for name in options["classifiers"]:
         if name not in CLASSIFIERS:
-            message = f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}"
-            raise click.BadParameter(message, param_hint="--classifier")
+            raise shared.unknown(f"classifier {name!r}", CLASSIFIERS, "--classifier")
     check_distinct([("DATA", data), *(("--report", path) for path in reports)])
     _check_reports(reports, overwrite=force)
     table, types = shared.read_source(data, target, options)
@@ -596,23 +576,26 @@ def compare(
 
 
 @click.command()
-@click.option("--real", type=shared.PATH, required=True, help="The rows that were learned from.")
-@click.option("--synthetic", type=shared.PATH, required=True, help="The generated rows.")
-@click.option(
-    "--holdout", type=shared.PATH, help="Real rows that the generator has not seen, for leakage."
+@shared.option("--real", None, "The rows that were learned from.", type=shared.PATH, required=True)
+@shared.option("--synthetic", None, "The generated rows.", type=shared.PATH, required=True)
+@shared.option(
+    "--holdout",
+    None,
+    "Real rows that the generator has not seen, for leakage.",
+    type=shared.PATH,
 )
-@click.option("--target", metavar="COLUMN", help="The column of the classes, shown one by one.")
-@shared.repeatable("--drop", "dropped", "COLUMN,...", "Columns to leave out, of all the files.")
-@click.option(
-    "--output",
-    "-o",
-    "reports",
+@shared.option("--target", "COLUMN", "The column of the classes, shown one by one.")
+@shared.option(
+    "--drop dropped", "COLUMN,...", "Columns to leave out, of all the files.", multiple=True
+)
+@shared.option(
+    "--output -o reports",
+    "FILE",
+    "Write the report: .html (a single file), .md or .json.",
     type=shared.PATH,
     multiple=True,
-    metavar="FILE",
-    help="Write the report: .html (a single file), .md or .json.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write it to stdout as JSON.")
+@shared.option("--json as_json", None, "Write it to stdout as JSON.", is_flag=True)
 @shared.file_options
 @shared.force_option
 @shared.verbosity_options
@@ -643,11 +626,11 @@ def report(
     check_distinct([*named, *(("--output", path) for path in reports)])
     _check_reports(reports, overwrite=force)
     table, types = shared.read_source(real, target, {**options})
-    left_out = shared.known_columns(dropped, table, "--drop")
-    made = shared.read_like(synthetic, table, target, types, {**options})
+    left_out = shared.named_columns(dropped, list(table.frame.columns), "--drop")
+    made = shared.read_like(synthetic, table, target, types, options)
     held = None
     if holdout is not None:
-        held = shared.read_like(holdout, table, target, types, {**options})
+        held = shared.read_like(holdout, table, target, types, options)
     found = report_rows(
         table.frame.drop(columns=left_out),
         made.drop(columns=left_out),

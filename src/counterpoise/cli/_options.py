@@ -12,7 +12,7 @@ import difflib
 import json
 import re
 import textwrap
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from counterpoise.columns import Column
     from counterpoise.io import Table
-    from counterpoise.recipes import Recipe
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -43,7 +42,17 @@ class RareOption(click.Option):
         return super().get_help_record(ctx) if ctx.meta.get("counterpoise.help_all") else None
 
 
-def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Decorator:
+def option(
+    flags: str, metavar: str | None, text: str | None, *, rare: bool = False, **attributes: Any
+) -> Decorator:
+    """Return an option: flags (and the parameter's name, if another), what follows, help."""
+    cls = RareOption if rare else click.Option
+    return click.option(*flags.split(), cls=cls, metavar=metavar, help=text, **attributes)
+
+
+def parameter_option(
+    declared: Parameter, flag: str, metavar: str | None = None, **attributes: Any
+) -> Decorator:
     """Return the option for a declared parameter: default, type and help are the parameter's."""
     choices = re.findall(r'"([^"]+)"', declared.type) if declared.type.startswith("{") else None
     words = re.findall(r"\w+", declared.type)
@@ -52,18 +61,9 @@ def parameter_option(declared: Parameter, *flags: str, **attributes: Any) -> Dec
         "type": click.Choice(choices) if choices else number_or_text,
         "default": declared.default,
         "show_default": declared.default is not None,
-        "help": declared.help,
+        "text": declared.help,
     }
-    return click.option(*flags, declared.name, **{**from_declaration, **attributes})
-
-
-def repeatable(
-    flag: str, name: str, metavar: str, text: str, parse: Any = str, **attributes: Any
-) -> Decorator:
-    """Return the option for a list, of which `parse` reads each value."""
-    return click.option(
-        flag, name, metavar=metavar, type=parse, multiple=True, help=text, **attributes
-    )
+    return option(f"{flag} {declared.name}", metavar, **{**from_declaration, **attributes})
 
 
 def grouped(*options: Decorator) -> Decorator:
@@ -92,10 +92,8 @@ def parse_value(text: str) -> Any:
     if text.lower() in literals:
         return literals[text.lower()]
     for parse in (int, float, json.loads):
-        try:
+        with contextlib.suppress(ValueError):
             return parse(text)
-        except ValueError:
-            continue
     return text
 
 
@@ -233,35 +231,46 @@ def parse_condition(text: str, columns: Iterable[Column]) -> tuple[Hashable, Any
     return column.name, value  # of which the sampler says what is wrong
 
 
+def unknown(what: str, known: Iterable[str], flag: str) -> click.BadParameter:
+    """Return the error that what an option names is not among those `known`."""
+    message = f"there is no {what}; there are {', '.join(known)}"
+    return click.BadParameter(message, param_hint=flag)
+
+
 def class_named(text: str, classes: Iterable[Hashable], flag: str) -> Any:
     """Return the class that `text` stands for."""
     by_text = {str(class_): class_ for class_ in classes}
     if text not in by_text:
-        message = f"there is no class {text!r}; there are {', '.join(map(repr, by_text))}"
-        raise click.BadParameter(message, param_hint=flag)
+        raise unknown(f"class {text!r}", map(repr, by_text), flag)
     return by_text[text]
 
 
 def strategy_for(strategy: Any, y: pd.Series[Any]) -> Any:
     """Return what `parse_strategy` gave for the classes in `y`; raise where it asks for less."""
-    counts, hint = y.value_counts(), "--strategy"
+    counts, problem = y.value_counts(), None
     if isinstance(strategy, float):
         if len(counts) != 2:
-            message = f"a number is for two classes, and there are {len(counts)}: name the rows "
-            raise click.BadParameter(f"{message}of each, such as a=900,b=300", param_hint=hint)
-        if strategy < (ratio := counts.iloc[1] / counts.iloc[0]):
-            message = f"there are {ratio:.3g} minority rows per majority row already, more than "
-            raise click.BadParameter(f"{message}{strategy:g}: no row is removed", param_hint=hint)
-    if not isinstance(strategy, dict):
-        return strategy
-    by_class = {class_named(name, counts.index, hint): n for name, n in strategy.items()}
-    for class_, n in by_class.items():
-        if n < counts[class_]:
-            message = f"class {str(class_)!r} has {counts[class_]:,} rows already, more than {n:,}"
-            raise click.BadParameter(
-                f"{message}: give the rows that it is to have in all", param_hint=hint
+            problem = (
+                f"a number is for two classes, and there are {len(counts)}: name the rows of each, "
+                "such as a=900,b=300"
             )
-    return by_class
+        elif strategy < (ratio := counts.iloc[1] / counts.iloc[0]):
+            problem = (
+                f"there are {ratio:.3g} minority rows per majority row already, more than "
+                f"{strategy:g}: no row is removed"
+            )
+    elif isinstance(strategy, dict):
+        names = counts.index
+        strategy = {class_named(name, names, "--strategy"): n for name, n in strategy.items()}
+        for class_, n in strategy.items():
+            if n < counts[class_]:
+                problem = (
+                    f"class {str(class_)!r} has {counts[class_]:,} rows already, more than {n:,}: "
+                    "give the rows that it is to have in all"
+                )
+    if problem is not None:
+        raise click.BadParameter(problem, param_hint="--strategy")
+    return strategy
 
 
 def _settings(owner: str, model: str) -> dict[str, Parameter]:
@@ -317,153 +326,164 @@ _CONSTRAINTS: dict[
 }
 
 file_options = grouped(
-    repeatable("--missing", "missing", "TEXT", "A cell that means missing, as the empty one does."),
-    click.option(
+    option("--missing", "TEXT", "A cell that means missing, as the empty one does.", multiple=True),
+    option(
         "--delimiter",
-        cls=RareOption,
-        metavar="CHARACTER",
-        help="What separates the cells of a text file. [default: a comma in .csv, a tab in .tsv]",
+        "CHARACTER",
+        "What separates the cells of a text file. [default: a comma in .csv, a tab in .tsv]",
+        rare=True,
     ),
-    click.option(
+    option(
         "--encoding",
-        cls=RareOption,
+        "NAME",
+        "Encoding of text files that are read; output is UTF-8.",
+        rare=True,
         default="utf-8",
-        metavar="NAME",
         show_default=True,
-        help="Encoding of text files that are read; output is UTF-8.",
     ),
-    repeatable(
+    option(
         "--categorical",
-        "categorical",
         "COLUMN,...",
         "Columns of categories that look like numbers.",
+        multiple=True,
     ),
-    repeatable("--type", "column_types", "COLUMN=TYPE", SAMPLER["column_types"].help, parse_type),
-    click.option(
+    option(
+        "--type column_types",
+        "COLUMN=TYPE",
+        SAMPLER["column_types"].help,
+        type=parse_type,
+        multiple=True,
+    ),
+    option(
         "--decimal",
-        cls=RareOption,
+        None,
+        "The decimal mark of numbers. [default: per column, as its cells show]",
+        rare=True,
         type=click.Choice([".", ","]),
-        help="The decimal mark of numbers. [default: per column, as its cells show]",
     ),
-    repeatable(
-        "--date-format",
-        "date_formats",
+    option(
+        "--date-format date_formats",
         "FORMAT",
         "How dates are written, such as %d/%m/%Y: in each column where all cells are so. "
         "[default: per column, as its cells show]",
-        cls=RareOption,
+        rare=True,
+        multiple=True,
     ),
 )
 table_options = grouped(
     click.argument("data", type=PATH),
-    click.option("--target", required=True, metavar="COLUMN", help="The column of the classes."),
+    option("--target", "COLUMN", "The column of the classes.", required=True),
     file_options,
 )
-device_option = parameter_option(SAMPLER["device"], "--device", cls=RareOption, metavar="NAME")
-_further_sampler_options = grouped(
-    repeatable(
-        "--set",
-        "settings",
-        "NAME=VALUE",
-        "A parameter of the recipe or the model, such as recipe.temperature=0.7 or "
-        "model.batch_size=16; --help-all shows all.",
-        parse_setting,
-    ),
-    *(
-        repeatable(
-            flag,
-            name,
-            metavar,
-            summary("constraints", name),
-            parse,
-            cls=click.Option if name in ("Range", "Categories") else RareOption,
-        )
-        for flag, (name, metavar, parse) in _CONSTRAINTS.items()
-    ),
-    click.option("--no-copies", is_flag=True, help=summary("constraints", "NoCopies")),
-    click.option(
-        "--relations",
-        type=click.Choice(["auto", "off"]),
-        help="Keep the relations between columns that hold in every row, or none of them. "
-        "[default: auto, but off with the published recipes]",
-    ),
-    repeatable(
-        "--relation",
-        "relation",
-        "TEXT",
-        "A relation that every synthetic row satisfies: 'total = a + b', 'start <= end' or "
-        "'branch -> city' (the branch determines the city).",
-        parse_relation,
-    ),
-    repeatable(
-        "--drop-relation",
-        "drop_relation",
-        "COLUMN,...",
-        "Do not keep what was found between these columns.",
-        cls=RareOption,
-    ),
-    device_option,
-)
-
-
-_column_options = grouped(
-    repeatable("--id", "id_columns", "COLUMN,...", SAMPLER["id_columns"].help),
-    repeatable("--drop", "passthrough_columns", "COLUMN,...", SAMPLER["passthrough_columns"].help),
-)
+device_option = parameter_option(SAMPLER["device"], "--device", "NAME", rare=True)
 
 
 def sampler_options(**recipe: Any) -> Decorator:
     """Return the options that `sampler_parameters` reads; `recipe` is for ``--recipe``."""
     return grouped(
-        parameter_option(SAMPLER["model"], "--model", metavar="NAME"),
-        parameter_option(SAMPLER["recipe"], "--recipe", **{"metavar": "NAME", **recipe}),
-        _column_options,
-        _further_sampler_options,
+        parameter_option(SAMPLER["model"], "--model", "NAME"),
+        parameter_option(SAMPLER["recipe"], "--recipe", "NAME", **recipe),
+        option("--id id_columns", "COLUMN,...", SAMPLER["id_columns"].help, multiple=True),
+        option(
+            "--drop passthrough_columns",
+            "COLUMN,...",
+            SAMPLER["passthrough_columns"].help,
+            multiple=True,
+        ),
+        option(
+            "--set settings",
+            "NAME=VALUE",
+            "A parameter of the recipe or the model, such as recipe.temperature=0.7 or "
+            "model.batch_size=16; --help-all shows all.",
+            type=parse_setting,
+            multiple=True,
+        ),
+        *(
+            option(
+                f"{flag} {name}",
+                metavar,
+                summary("constraints", name),
+                rare=name not in ("Range", "Categories"),
+                type=parse,
+                multiple=True,
+            )
+            for flag, (name, metavar, parse) in _CONSTRAINTS.items()
+        ),
+        option("--no-copies", None, summary("constraints", "NoCopies"), is_flag=True),
+        option(
+            "--relations",
+            None,
+            "Keep the relations between columns that hold in every row, or none of them. "
+            "[default: auto, but off with the published recipes]",
+            type=click.Choice(["auto", "off"]),
+        ),
+        option(
+            "--relation",
+            "TEXT",
+            "A relation that every synthetic row satisfies: 'total = a + b', 'start <= end' or "
+            "'branch -> city' (the branch determines the city).",
+            type=parse_relation,
+            multiple=True,
+        ),
+        option(
+            "--drop-relation",
+            "COLUMN,...",
+            "Do not keep what was found between these columns.",
+            rare=True,
+            multiple=True,
+        ),
+        device_option,
     )
 
 
-output_option = click.option(
-    "--output",
-    "-o",
+output_option = option(
+    "--output -o",
+    "FILE",
+    "Where to write: .csv, .tsv or .parquet; without it, or with -, CSV on stdout.",
     type=lambda text: None if text == "-" else Path(text),
-    metavar="FILE",
-    help="Where to write: .csv, .tsv or .parquet; without it, or with -, CSV on stdout.",
 )
-report_option = repeatable(
-    "--report", "reports", "FILE", "Write a report: .html (a single file), .md or .json.", PATH
+report_option = option(
+    "--report reports",
+    "FILE",
+    "Write a report: .html (a single file), .md or .json.",
+    type=PATH,
+    multiple=True,
 )
-escape_option = click.option(
+escape_option = option(
     "--escape-formulas",
-    cls=RareOption,
-    is_flag=True,
-    help="In .csv and .tsv, put an apostrophe before text that a spreadsheet would compute, as it "
+    None,
+    "In .csv and .tsv, put an apostrophe before text that a spreadsheet would compute, as it "
     "begins with =, +, - or @; in real rows too.",
+    rare=True,
+    is_flag=True,
 )
-force_option = click.option("--force", is_flag=True, help="Replace existing files.")
+force_option = option("--force", None, "Replace existing files.", is_flag=True)
 seed_option = parameter_option(
-    SAMPLER["random_state"], "--seed", type=click.IntRange(min=0), metavar="INTEGER"
+    SAMPLER["random_state"], "--seed", "INTEGER", type=click.IntRange(min=0)
 )
 verbosity_options = grouped(
-    click.option(
-        "--verbose/--quiet",
-        "-v/-q",
+    option(
+        "--verbose/--quiet -v/-q",
+        None,
+        "Progress and a summary on stderr, or errors and warnings only.",
         default=True,
-        help="Progress and a summary on stderr, or errors and warnings only.",
     ),
-    click.option(
+    option(
         "--debug",
-        cls=RareOption,
+        None,
+        "Show the traceback of an error.",
+        rare=True,
         is_flag=True,
         expose_value=False,
-        help="Show the traceback of an error.",
     ),
-    click.option(
+    option(
         "--help-all",
+        None,
+        "Show all options, also those that few need, and exit.",
         is_flag=True,
         is_eager=True,
         expose_value=False,
         callback=_show_all_options,
-        help="Show all options, also those that few need, and exit.",
     ),
 )
 
@@ -480,13 +500,10 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         known = _settings(owner, model_name)
         if name not in known:
             say("\n".join(_listed_settings(owner, model_name)))
-            message = f"there is no {owner}.{name}; there are {', '.join(known)}"
-            raise click.BadParameter(message, param_hint="--set")
+            raise unknown(f"{owner}.{name}", known, "--set")
         changes[owner][name] = value
-    known_recipes = recipe_names()
-    if recipe_name not in known_recipes:
-        message = f"there is no recipe {recipe_name!r}; there are {', '.join(known_recipes)}"
-        raise click.BadParameter(message, param_hint="--recipe")
+    if recipe_name not in (known_recipes := recipe_names()):
+        raise unknown(f"recipe {recipe_name!r}", known_recipes, "--recipe")
     recipe = get_recipe(recipe_name, **changes["recipe"])
     model = get_model(model_name).set_params(**changes["model"])
     try:
@@ -509,55 +526,39 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
             ]
     if options.pop("no_copies"):
         wanted.append(constraints.NoCopies())
-    names = list(X.columns)
-    wanted += [
-        _relation(getattr(constraints, name), arguments, names)
-        for name, arguments in options.pop("relation")
-    ]
-    apart = {"--id": "id_columns", "--drop": "passthrough_columns"}
-    unlearned = {name: _split_names(options.pop(name), names) for name in apart.values()}
-    for flag, parameter in apart.items():
-        for name in unlearned[parameter]:
-            check_column(name, names, f"column of {flag}")
+    names, relations = list(X.columns), options.pop("relations")
+    wanted += [_relation(name, arguments, names) for name, arguments in options.pop("relation")]
     for text in options.pop("drop_relation"):
-        wanted += [constraints.Drop(dropped := _split_names([text], names))]
-        for name in dropped:
-            check_column(name, names, "column of --drop-relation")
+        wanted.append(constraints.Drop(named_columns([text], names, "--drop-relation")))
+    if relations == "auto" or (relations is None and wanted and recipe.relations):
+        wanted.insert(0, "auto")
+    passed_through = named_columns(options.pop("passthrough_columns"), names, "--drop")
     return {
         "model": model if changes["model"] else model_name,
         "recipe": recipe if changes["recipe"] else recipe_name,
-        "constraints": _constraint_list(options.pop("relations"), recipe, wanted),
-        "id_columns": unlearned["id_columns"] or "auto",
-        "passthrough_columns": unlearned["passthrough_columns"] or None,
+        "constraints": wanted or ("auto" if relations is None else None),
+        "id_columns": named_columns(options.pop("id_columns"), names, "--id") or "auto",
+        "passthrough_columns": passed_through or None,
         "device": options.pop("device"),
     }
 
 
-def _constraint_list(relations: str | None, recipe: Recipe, wanted: list[Any]) -> Any:
-    """Return the parameter of the sampler; without --relations, it is as the recipe has it."""
-    if relations == "off":
-        return wanted or None
-    if relations is None and not wanted:
-        return "auto"
-    return ["auto", *wanted] if relations == "auto" or recipe.relations else wanted
-
-
-def _relation(cls: Any, arguments: tuple[str, ...], columns: Sequence[str]) -> Any:
+def _relation(constraint: str, arguments: tuple[str, ...], columns: Sequence[str]) -> Any:
     """Return the constraint, and name similar columns where one is not there."""
-    from counterpoise.constraints import Formula
+    from counterpoise import constraints
 
-    if cls is Formula:
-        column, expression = (text.strip() for text in arguments)
-        column = column.removeprefix("`").removesuffix("`")
-        named, made = [column], Formula(column, expression)
-    elif len(arguments) == 2:
+    given: tuple[Any, ...] = arguments
+    if constraint == "Formula":
+        column = arguments[0].removeprefix("`").removesuffix("`")
+        named, given = [column], (column, arguments[1])
+    elif constraint == "FunctionalDependency":
         determinants = _split_names(arguments[:1], columns)
-        named, made = [*determinants, arguments[1]], cls(determinants, arguments[1])
+        named, given = [*determinants, arguments[1]], (determinants, arguments[1])
     else:
-        named, made = [arguments[0], arguments[2]], cls(*arguments)
+        named = [arguments[0], arguments[2]]
     for name in named:
         check_column(name, columns, "column of --relation")
-    return made
+    return getattr(constraints, constraint)(*given)
 
 
 def read_source(
@@ -565,23 +566,14 @@ def read_source(
 ) -> tuple[Table, dict[str, str]]:
     """Return a table and the types of columns that were named, once they have been checked.
 
-    The other values of `file_options` are taken out of `options`.
+    The values of `file_options` are taken out of `options`.
     """
-    from counterpoise.io import read_table
-
-    missing, categorical = options.pop("missing"), options.pop("categorical")
-    pairs = options.pop("column_types")
+    names = ("missing", "delimiter", "encoding", "decimal", "date_formats")
+    given = {name: options.pop(name) for name in names}
+    categorical, pairs = options.pop("categorical"), options.pop("column_types")
     types = dict(pairs)
-    as_text = {
-        name for name, type_ in types.items() if type_ in ("categorical", "text") or ":" in type_
-    }
-    table = read_table(
-        data,
-        missing=missing,
-        as_text=as_text.union(categorical, _split_names(categorical, ())),
-        delimiter=options.pop("delimiter"),
-        encoding=options.pop("encoding"),
-    )
+    as_text = {name for name, type_ in pairs if type_ in ("categorical", "text") or ":" in type_}
+    table = _read(data, as_text.union(categorical, _split_names(categorical, ())), given)
     columns = list(table.frame.columns)
     if target is not None:
         check_column(target, columns, "target")
@@ -595,8 +587,8 @@ def read_source(
         if name == target:
             raise SchemaError(f"{name!r} is the target, which has no type", column=name)
         if table.cells is not None:
-            _check_times(table.cells[name], type_, missing)
-    types |= _read_notations(table, target, types, options)
+            _check_times(table.cells[name], type_, given["missing"])
+    types |= _read_notations(table, target, types, given)
     if target is not None and (n_missing := int(table.frame[target].isna().sum())):
         raise SchemaError(
             f"The target {target!r} is missing in {n_missing:,} of {len(table.frame):,} rows. "
@@ -604,6 +596,13 @@ def read_source(
             column=target,
         )
     return table, types
+
+
+def _read(path: Path, as_text: Collection[str], given: Mapping[str, Any]) -> Table:
+    from counterpoise.io import read_table
+
+    how = {name: given[name] for name in ("missing", "delimiter", "encoding")}
+    return read_table(path, as_text=as_text, **how)
 
 
 def check_classes(y: pd.Series[Any]) -> None:
@@ -622,7 +621,7 @@ def check_classes(y: pd.Series[Any]) -> None:
 
 
 def read_like(
-    path: Path, real: Table, target: str | None, types: dict[str, str], options: dict[str, Any]
+    path: Path, real: Table, target: str | None, types: dict[str, str], options: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Return another table with the columns of `real`, whose cells are read as those of `real`.
 
@@ -630,18 +629,11 @@ def read_like(
     """
     import pandas as pd
 
-    from counterpoise.io import parse_cells, read_table
+    from counterpoise.io import parse_cells
     from counterpoise.report._build import check_same_columns
 
     known = real.frame
-    as_text = [str(name) for name in known if known[name].dtype.kind == "O"]
-    table = read_table(
-        path,
-        missing=options["missing"],
-        as_text=as_text,
-        delimiter=options["delimiter"],
-        encoding=options["encoding"],
-    )
+    table = _read(path, [str(name) for name in known if known[name].dtype.kind == "O"], options)
     frame = table.frame
     check_same_columns(list(known), list(frame), f"The rows of {str(path)!r}")
     _read_notations(table, target, types, options)
@@ -670,18 +662,16 @@ def read_like(
 
 
 def _read_notations(
-    table: Table, target: str | None, types: dict[str, str], options: dict[str, Any]
+    table: Table, target: str | None, types: Mapping[str, str], given: Mapping[str, Any]
 ) -> dict[str, str]:
     """Replace numbers and dates that a text file holds as text; return the types of these."""
-    decimal, date_formats = options.pop("decimal"), options.pop("date_formats")
     found: dict[str, str] = {}
     if table.cells is None:
         return found
-    for name in table.frame.columns.difference([target], sort=False):
-        values, type_ = _written(
-            table.frame[name], table.cells[name], types.get(name, ""), decimal, date_formats
-        )
-        table.frame[name] = values
+    frame, decimal, formats = table.frame, given["decimal"], given["date_formats"]
+    for name in frame.columns.difference([target], sort=False):
+        cells, type_ = table.cells[name], types.get(name, "")
+        frame[name], type_ = _written(frame[name], cells, type_, decimal, formats)
         if type_:
             found[name] = type_
     return found
@@ -699,9 +689,8 @@ def _split_names(texts: Sequence[str], columns: Collection[str]) -> list[str]:
     return names
 
 
-def known_columns(texts: Sequence[str], table: Table, flag: str) -> list[str]:
-    """Return the columns that an option names, all of which the table has."""
-    columns = list(table.frame.columns)
+def named_columns(texts: Sequence[str], columns: Sequence[str], flag: str) -> list[str]:
+    """Return the columns that an option names, all of which there are."""
     names = _split_names(texts, columns)
     for name in names:
         check_column(name, columns, f"column of {flag}")
