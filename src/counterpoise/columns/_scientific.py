@@ -6,7 +6,6 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
@@ -35,8 +34,9 @@ from counterpoise.columns._number import (
 )
 from counterpoise.columns._ranged import are_few, shared
 from counterpoise.errors import SchemaError
-from counterpoise.grammar import Automaton, expand, framed, from_sequences, from_steps
-from counterpoise.grammar._automaton import Step, union
+from counterpoise.grammar import Automaton, expand, framed, from_sequences
+from counterpoise.grammar import _ranges as ranges
+from counterpoise.grammar._automaton import END, Edge, joined, union
 
 _LOWEST_EXPONENT: Final = -324  # of the smallest float64
 _MOST_DIGITS: Final = 6  # kept where the numbers have more
@@ -166,7 +166,7 @@ class ScientificColumn(NumberColumn):
         return super()._between(low or 1, high or -1, kept)
 
     def _limits(self) -> tuple[int, int]:
-        limit = (310 - _LOWEST_EXPONENT) * self._per_magnitude
+        limit = _first_code(310, self.digits) - 1
         return -limit, limit
 
     def _units(self, bound: Any) -> Decimal:
@@ -177,105 +177,60 @@ class ScientificColumn(NumberColumn):
         exact, nearest = Decimal(str(bound)), Decimal(self.text(code))
         return Decimal(code) + Decimal((exact > nearest) - (exact < nearest)) / 2
 
-    @cached_property
-    def _per_magnitude(self) -> int:
-        return _per_magnitude(self.digits)
-
-    def _split(self, code: int) -> tuple[int, int]:
-        return _split(code, self.digits)
-
     def _ordinary_symbols(self, code: int) -> list[Hashable]:
-        exponent, mantissa = self._split(code)
-        places = range(self.digits - 1, -1, -1)
-        symbols: list[Hashable] = [("exponent", exponent)]
-        symbols += zip(places, map(int, str(mantissa)), strict=True)
+        exponent, mantissa = _split(code, self.digits)
+        symbols = [("exponent", exponent), *ranges.digit_symbols(mantissa, self.digits)]
         return [("sign", "-" if code < 0 else "+"), *symbols] if self.low < 0 else symbols
 
     def _ordinary_automaton(self) -> Automaton:
         """Accept an exponent, then the digits of a mantissa."""
         parts = []
-        for sign, low, high in self._by_sign(self.low, self.high):
+        for sign, exponents, mantissas in self._parts(self.low, self.high):
             before = [("sign", "+" if sign > 0 else "-")] if self.low < 0 else []
-            parts.append(framed(self._with_exponent_first(sign, low, high), before))
+            parts.append(framed(joined(exponents, mantissas), before))
         return union(*parts)
-
-    def _by_sign(self, low: int, high: int) -> Iterable[tuple[int, int, int]]:
-        """Yield the sign and the smallest and largest code of the magnitudes of a range."""
-        if high > 0:
-            yield 1, max(low, 1), high
-        if low < 0:
-            yield -1, max(-high, 1), -low
-
-    def _with_exponent_first(self, sign: int, low: int, high: int) -> Automaton:
-        ends = self._split(low), self._split(high)
-        n = self.digits
-
-        def steps(at: tuple[int, bool, bool]) -> Iterable[Step[tuple[int, bool, bool]]]:
-            left, at_low, at_high = at
-            if left == n:  # the exponent
-                for exponent in range(ends[0][0], ends[1][0] + 1):
-                    is_low, is_high = exponent == ends[0][0], exponent == ends[1][0]
-                    index = (exponent - _LOWEST_EXPONENT) * self._per_magnitude
-                    # the digits of the mantissa, of which the first is 1 or more, follow
-                    add = sign * (index - 10 ** (n - 1) + 1)
-                    yield ("exponent", exponent), (n - 1, is_low, is_high), 1, add
-                return
-            power = 10**left
-            lowest = ends[0][1] // power % 10 if at_low else int(left == n - 1)
-            highest = ends[1][1] // power % 10 if at_high else 9
-            for digit in range(lowest, highest + 1):
-                rest = (left - 1, at_low and digit == lowest, at_high and digit == highest)
-                yield (left, digit), (rest if left else None), 1, sign * digit * power
-
-        return from_steps((n, True, True), steps)
-
-    # As text, 1.25e-7: the mantissa comes first
 
     def text_automaton(self) -> Automaton:
-        parts = []
-        ranges = [(code, code) for code in self._own_atoms if code]
-        ranges += [(self.low, self.high)] if self.has_ordinary else []
-        for first, last in ranges:
-            for sign, low, high in self._by_sign(first, last):
-                written = expand(self._with_mantissa_first(sign, low, high), self._mark)
-                parts.append(framed(written, " -" if sign < 0 else " "))
-        if 0 in self._atom_set:
-            parts.append(from_sequences({0: f" 0{TEXT_END}"}))
+        """Accept numbers such as 1.25e-7: here, the mantissa comes first."""
+        parts = [from_sequences({0: f" 0{TEXT_END}"})] if 0 in self._atom_set else []
+        spans = [(code, code) for code in self._own_atoms if code]
+        spans += [(self.low, self.high)] if self.has_ordinary else []
+        for low, high in spans:
+            for sign, exponents, mantissas in self._parts(low, high):
+                number = expand(joined(mantissas, exponents), self._mark)
+                parts.append(framed(number, " -" if sign < 0 else " "))
         return union(*parts)
 
-    def _mark(self, symbol: tuple[int, int]) -> str:
-        place, digit = symbol
-        if place < 0:
-            return f"e{digit}{TEXT_END}"
-        return f".{digit}" if place == self.digits - 2 else str(digit)
+    def _mark(self, symbol: tuple[Any, int]) -> str:
+        place, value = symbol
+        if place == "exponent":
+            return f"e{value}{TEXT_END}"
+        return f".{value}" if place == self.digits - 2 else str(value)
 
-    def _with_mantissa_first(self, sign: int, low: int, high: int) -> Automaton:
-        (first, low_mantissa), (last, high_mantissa) = self._split(low), self._split(high)
-        n = self.digits
-
-        def exponents(above_low: bool, below_high: bool) -> Iterable[int]:
-            for exponent in range(first, last + 1):
-                if (above_low or exponent > first) and (below_high or exponent < last):
-                    yield exponent
-
-        # by state: digits left, and how the mantissa so far compares with those of both ends
-        def steps(at: tuple[int, int, int]) -> Iterable[Step[tuple[int, int, int]]]:
-            left, to_low, to_high = at
-            if not left:
-                for exponent in exponents(to_low >= 0, to_high <= 0):
-                    index = (exponent - _LOWEST_EXPONENT) * self._per_magnitude
-                    yield (-1, exponent), None, 1, sign * (index - 10 ** (n - 1) + 1)
-                return
-            power = 10 ** (left - 1)
-            for digit in range(int(left == n), 10):
-                low_digit, high_digit = (m // power % 10 for m in (low_mantissa, high_mantissa))
-                now_low = to_low or (digit > low_digit) - (digit < low_digit)
-                now_high = to_high or (digit > high_digit) - (digit < high_digit)
-                if any(True for _ in exponents(now_low >= 0, now_high <= 0)):
-                    rest = (left - 1, now_low, now_high)
-                    yield (left - 1, digit), rest, 1, sign * digit * power
-
-        return from_steps((n, 0, 0), steps)
+    def _parts(self, low: int, high: int) -> Iterable[tuple[int, Automaton, Automaton]]:
+        """Yield the signs, exponents and mantissas that make up the numbers of a range of codes."""
+        least, most = 10 ** (self.digits - 1), 10**self.digits - 1
+        for sign, smallest, largest in ((1, max(low, 1), high), (-1, max(-high, 1), -low)):
+            if smallest > largest:
+                continue
+            (first, start), (last, stop) = (
+                _split(smallest, self.digits),
+                _split(largest, self.digits),
+            )
+            spans = [(range(first, first + 1), start, stop)]
+            if first < last:
+                spans = [
+                    (range(first, first + 1), start, most),
+                    (range(first + 1, last), least, most),
+                    (range(last, last + 1), least, stop),
+                ]
+            for exponents, lowest, highest in spans:
+                edges = tuple(
+                    Edge(("exponent", e), END, 1, sign * (_first_code(e, self.digits) - least))
+                    for e in exponents
+                )
+                mantissas = ranges.digits(lowest, highest, self.digits, sign)
+                yield sign, Automaton((edges,)), mantissas
 
     def text(self, code: int) -> str:
         return _text(code, self.digits)
@@ -288,7 +243,7 @@ class ScientificColumn(NumberColumn):
 
     @property
     def unit_size(self) -> float:
-        return 1.0 / self._per_magnitude
+        return 1.0 / _per_magnitude(self.digits)
 
     def common_scales(self, other: Column) -> tuple[int, int] | None:
         same = isinstance(other, ScientificColumn) and other.digits == self.digits
@@ -297,6 +252,10 @@ class ScientificColumn(NumberColumn):
 
 def _per_magnitude(digits: int) -> int:
     return 9 * int(10 ** (digits - 1))
+
+
+def _first_code(exponent: int, digits: int) -> int:
+    return (exponent - _LOWEST_EXPONENT) * _per_magnitude(digits) + 1
 
 
 def _split(code: int, digits: int) -> tuple[int, int]:
@@ -328,7 +287,7 @@ def _to_codes(numbers: npt.NDArray[Any], digits: int) -> Codes:
     codes = []
     for number in found.tolist():
         mantissa, _, exponent = f"{abs(number):.{digits - 1}e}".partition("e")
-        whole = int(mantissa.replace(".", "")) - 10 ** (digits - 1) + 1
-        code = (int(exponent) - _LOWEST_EXPONENT) * _per_magnitude(digits) + whole
+        whole = int(mantissa.replace(".", "")) - 10 ** (digits - 1)
+        code = _first_code(int(exponent), digits) + whole
         codes.append(0 if number == 0 else int(math.copysign(code, number)))
     return np.array(codes, dtype=np.int64)[positions]

@@ -184,36 +184,30 @@ def without(automaton: Automaton, sequences: Iterable[Sequence[Hashable]]) -> Au
     return from_steps((0, tuple(map(tuple, sequences))), steps)
 
 
-def multiplied(automaton: Automaton, factor: int) -> Automaton:
-    """Accept the same with codes that are `factor` times as large."""
+def joined(*automata: Automaton) -> Automaton:
+    """Accept a value of each of `automata`, one after the other."""
+    parts = [automaton for automaton in automata if automaton.edges]
+    edges: list[tuple[Edge, ...]] = []
+    for left, part in zip(range(len(parts) - 1, -1, -1), parts, strict=True):
+        first, end = len(edges), len(edges) + len(part.edges) if left else END
+        edges += [
+            tuple(e._replace(target=end if e.target == END else first + e.target) for e in out)
+            for out in part.edges
+        ]
+    return Automaton(tuple(edges))
 
-    def scaled(edge: Edge) -> Edge:
-        if edge.target != END:
-            return edge
-        return edge._replace(scale=edge.scale * factor, add=edge.add * factor)
 
-    return Automaton(tuple(tuple(map(scaled, out)) for out in automaton.edges))
+def single(symbols: Sequence[Hashable], scale: int = 1) -> Automaton:
+    """Accept just `symbols`, which at last multiply the code."""
+    chain = [(Edge(symbol, at),) for at, symbol in enumerate(symbols[:-1], start=1)]
+    return Automaton((*chain, *((Edge(symbol, END, scale),) for symbol in symbols[-1:])))
 
 
 def framed(
     automaton: Automaton, before: Sequence[Hashable] = (), after: Sequence[Hashable] = ()
 ) -> Automaton:
     """Accept what `automaton` accepts, between `before` and `after`."""
-    first = len(before)
-    end = first + len(automaton.edges)  # first state of `after`
-
-    def moved(edge: Edge) -> Edge:
-        if edge.target == END:
-            return edge._replace(target=end if after else END)
-        return edge._replace(target=first + edge.target)
-
-    chain = [Edge(symbol, at + 1) for at, symbol in enumerate(before)]
-    chain += [Edge(symbol, at + 1) for at, symbol in enumerate(after, end)]
-    if after:
-        chain[-1] = Edge(after[-1], END)
-    inner = [tuple(map(moved, out)) for out in automaton.edges]
-    single = [(edge,) for edge in chain]
-    return Automaton((*single[:first], *inner, *single[first:]))
+    return joined(single(before), automaton, single(after))
 
 
 def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:

@@ -20,7 +20,8 @@ from counterpoise.grammar._automaton import (
     expand,
     framed,
     from_steps,
-    multiplied,
+    joined,
+    single,
     union,
 )
 
@@ -33,10 +34,10 @@ class _Digits(NamedTuple):
     at_high: bool
 
 
-def _digits(low: int, high: int, n_places: int, sign: int) -> Automaton:
+def digits(low: int, high: int, n_places: int, unit: int | None = None) -> Automaton:
     """Accept the magnitudes of ``[low, high]`` as ``(place, digit)``, with place 0 for the units.
 
-    The codes are `sign` times as large.
+    Each digit adds its value times `unit` to the code, or else itself to ten times the code.
     """
 
     def steps(prefix: _Digits) -> Iterable[Step[_Digits]]:
@@ -46,7 +47,8 @@ def _digits(low: int, high: int, n_places: int, sign: int) -> Automaton:
         for digit in range(lowest, highest + 1):
             at_low, at_high = prefix.at_low and digit == lowest, prefix.at_high and digit == highest
             rest = _Digits(left, at_low, at_high) if left else None
-            yield (left, digit), rest, 10, sign * digit
+            scale, add = (10, digit) if unit is None else (1, digit * power * unit)
+            yield (left, digit), rest, scale, add
 
     return from_steps(_Digits(n_places, True, True), steps)
 
@@ -80,17 +82,18 @@ def fixed_numbers(multiples: range, step: int = 1) -> Automaton:
     parts = []
     for sign, (low, high) in _magnitudes(multiples).items():
         before = [("sign", "+" if sign > 0 else "-")] if multiples[0] < 0 else []
-        digits = _digits(low, high, _width(multiples), sign)
-        parts.append(multiplied(framed(digits, before), step))
+        parts.append(framed(digits(low, high, _width(multiples), sign * step), before))
     return union(*parts)
 
 
 def fixed_symbols(number: int, multiples: range) -> list[Hashable]:
     """Return the symbols in ``fixed_numbers(multiples, step)`` of `number` times the step."""
-    digits = str(abs(number)).zfill(_width(multiples))
-    places = range(len(digits) - 1, -1, -1)
-    symbols: list[Hashable] = list(zip(places, map(int, digits), strict=True))
+    symbols = digit_symbols(abs(number), _width(multiples))
     return [("sign", "-" if number < 0 else "+"), *symbols] if multiples[0] < 0 else symbols
+
+
+def digit_symbols(number: int, n_places: int) -> list[Hashable]:
+    return [(n_places - at, int(digit)) for at, digit in enumerate(f"{number:0{n_places}d}", 1)]
 
 
 def plain_numbers(multiples: range, decimals: int, end: str, step: int = 1) -> Automaton:
@@ -99,25 +102,23 @@ def plain_numbers(multiples: range, decimals: int, end: str, step: int = 1) -> A
     The symbols are the characters of an optional minus, the whole part without leading zeros, a
     point and the decimals if there are any, and `end`.
     """
-    return union(*_plain_numbers(multiples, decimals - exponent(step), end, step))
-
-
-def _plain_numbers(numbers: range, decimals: int, end: str, factor: int) -> list[Automaton]:
-    """Return the automata of `numbers` with exactly `decimals` decimals, by sign and length."""
+    n_shown = decimals - exponent(step)
 
     def text(symbol: tuple[int, int]) -> str:
         place, digit = symbol
-        return f".{digit}" if place == decimals - 1 else str(digit)
+        return f".{digit}" if place == n_shown - 1 else str(digit)
 
     parts = []
-    for sign, (low, high) in _magnitudes(numbers).items():
-        for n_digits in range(decimals + 1, max(_width(numbers), decimals + 1) + 1):
-            first = max(low, 10 ** (n_digits - 1) if n_digits > decimals + 1 else 0)
+    for sign, (low, high) in _magnitudes(multiples).items():
+        for n_digits in range(n_shown + 1, max(_width(multiples), n_shown + 1) + 1):
+            first = max(low, 10 ** (n_digits - 1) if n_digits > n_shown + 1 else 0)
             last = min(high, 10**n_digits - 1)
             if first <= last:
-                digits = expand(_digits(first, last, n_digits, sign), text)
-                parts.append(multiplied(framed(digits, "-" if sign < 0 else "", end), factor))
-    return parts
+                number = expand(digits(first, last, n_digits), text)
+                parts.append(
+                    joined(single("-" if sign < 0 else ""), number, single(end, sign * step))
+                )
+    return union(*parts)
 
 
 def plain_text(code: int, decimals: int, step: int = 1) -> str:
@@ -128,8 +129,8 @@ def plain_text(code: int, decimals: int, step: int = 1) -> str:
     """
     if step > 1 and code % step == 0:
         return plain_text(code // step, decimals - exponent(step))
-    digits, sign = str(abs(code)).zfill(decimals + 1), "-" if code < 0 else ""
-    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits
+    text, sign = str(abs(code)).zfill(decimals + 1), "-" if code < 0 else ""
+    return f"{sign}{text[:-decimals]}.{text[-decimals:]}" if decimals else sign + text
 
 
 NANOSECONDS = {
