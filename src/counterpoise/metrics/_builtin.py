@@ -1,13 +1,8 @@
-"""The metrics of this package, a function each.
-
-Diversity: entropies, coverage of the real rows, distances among the rows. Fidelity: marginals,
-associations, and how well gradient boosting tells rows from real ones. Privacy: whether rows give
-away the rows that the generator was trained on.
+"""The metrics of this package, a function each: of diversity, of fidelity, of privacy.
 
 What a row has in common with a training row says nothing by itself: rows of one kind resemble each
-other. So each metric of privacy is compared with a *holdout*: real rows that the generator has not
-seen. A generator that has learned the distribution, and nothing about single rows, comes as close
-to the holdout as to its training rows.
+other. So privacy is compared with a *holdout*, real rows that the generator has not seen: one that
+has learned nothing about single rows comes as close to these as to its training rows.
 """
 
 from __future__ import annotations
@@ -80,8 +75,7 @@ def support_coverage(sample: Sample) -> FloatArray:
 def coverage(sample: Sample, k: int = _N_NEIGHBORS) -> float:
     """Share of the training rows that have a synthetic row in their neighbourhood.
 
-    It grows with the number of rows: with as many as there are real ones, and drawn from the same
-    distribution, ``1 - 2**-k`` is expected.
+    Of as many rows as there are real ones, drawn alike, ``1 - 2**-k`` is expected.
     """
     return float((sample.to_real.min(axis=1) <= sample.real.radii(k)).mean())
 
@@ -90,9 +84,8 @@ def coverage(sample: Sample, k: int = _N_NEIGHBORS) -> float:
 def density(sample: Sample, k: int = _N_NEIGHBORS) -> float:
     """Neighbourhoods of training rows that a row lies in; about 1 for real rows, more is crowding.
 
-    Around each real row lies a ball that reaches to its `k`-th nearest other real row. The density
-    is the mean number of balls that a row lies in, divided by `k` (Naeem et al., "Reliable
-    fidelity and diversity metrics for generative models", ICML 2020).
+    The mean number of balls that a row lies in, divided by `k`; the ball around each real row
+    reaches to its `k`-th nearest other real row (Naeem et al., ICML 2020).
     """
     within = sample.to_real <= sample.real.radii(k)[:, None]
     return float(within.sum(axis=0).mean() / min(k, len(sample.real) - 1))
@@ -106,16 +99,17 @@ def beta_recall(sample: Sample, k: int = _N_NEIGHBORS) -> float:
     share of real rows in whose ball (see `density`) the nearest row lies and is in the core. The
     metric is ``1 - sum |R(b) - b| / sum b`` over b = 1/20, ..., 1.
 
-    NOTE[DIFF]: Alaa et al. ("How faithful is your synthetic data?", ICML 2022) measure how central
-    a row is by its distance from the centre of an embedding. Rows of mixed types have no centre:
-    here it is the mean distance to the other rows.
+    NOTE[DIFF]: Alaa et al. ("How faithful is your synthetic data?", ICML 2022) go by the distance
+    from the centre of an embedding; here it is the mean distance to the other rows.
     """
-    centrality = sample.centrality
-    nearest = sample.to_real.argmin(axis=1)
     is_covered = sample.to_real.min(axis=1) <= sample.real.radii(k)
-    cores = np.quantile(centrality, _LEVELS)
-    recall = np.array([(is_covered & (centrality[nearest] <= core)).mean() for core in cores])
-    return float(1 - np.abs(recall - _LEVELS).sum() / _LEVELS.sum())
+    centrality = sample.centrality[sample.to_real.argmin(axis=1)]
+    cores = np.quantile(sample.centrality, _LEVELS)
+    return _nearness_to_levels([(is_covered & (centrality <= core)).mean() for core in cores])
+
+
+def _nearness_to_levels(shares: list[float]) -> float:
+    return float(1 - np.abs(shares - _LEVELS).sum() / _LEVELS.sum())
 
 
 @register_metric("Distance between rows", aspect="diversity", better="real")
@@ -138,10 +132,7 @@ def subgroup_coverage(sample: Sample) -> float:
 
 
 def entropy(codes: IntArray) -> float:
-    """Entropy, in nats, of what codes of shape (n_rows,) were drawn from.
-
-    The plug-in estimate with the correction of Miller and Madow; scipy's takes ten times as long.
-    """
+    """Entropy, in nats, of what codes were drawn from, corrected as by Miller and Madow."""
     counts = np.bincount(codes)
     counts = counts[counts > 0]
     shares = counts / len(codes)
@@ -151,8 +142,8 @@ def entropy(codes: IntArray) -> float:
 def chow_liu_entropy(bins: IntArray) -> float:
     """Entropy of the closest distribution whose dependences form a tree over the columns.
 
-    An upper bound of the joint entropy, which can be estimated from far fewer rows than there are
-    possible ones. Chow and Liu, IEEE Transactions on Information Theory 14 (1968).
+    An upper bound of the joint entropy that few rows suffice for. Chow and Liu, IEEE Transactions
+    on Information Theory 14 (1968).
     """
     entropies = np.array([entropy(column) for column in bins.T])
     information = np.zeros((len(entropies), len(entropies)))
@@ -196,15 +187,11 @@ def alpha_precision(sample: Sample) -> float:
     For a share a, the core is where a row is as central as the a most central real rows, and the
     precision P(a) is the share of the sample's rows in the core. The metric is
     ``1 - sum |P(a) - a| / sum a`` over a = 1/20, ..., 1: low both where rows fall outside and
-    where they crowd in the middle.
-
-    NOTE[DIFF]: as in `beta_recall`, it is the mean distance to the real rows that says how central
-    a row is.
+    where they crowd in the middle. NOTE[DIFF]: as in `beta_recall`.
     """
     cores = np.quantile(sample.real.centrality, _LEVELS)
     centrality = sample.to_real.mean(axis=0, dtype=np.float64)
-    precision = np.array([(centrality <= core).mean() for core in cores])
-    return float(1 - np.abs(precision - _LEVELS).sum() / _LEVELS.sum())
+    return _nearness_to_levels([(centrality <= core).mean() for core in cores])
 
 
 @register_metric(
@@ -213,15 +200,12 @@ def alpha_precision(sample: Sample) -> float:
 def detection_auc(sample: Sample) -> Estimate:
     """How well gradient boosting tells the rows from real ones, as ROC AUC; 0.5 is guessing.
 
-    The real rows are held-out ones, where there are at least 20, and else training rows, from
-    which a row that repeats one is hard to tell: below 0.5 is then a sign of copies. Equal numbers
-    of both are used, and at most 64 columns, evenly spaced. Every row is scored by a classifier
-    that has not seen it (histogram gradient boosting with leaves of at least ten rows, five-fold
-    stratified cross-validation); categories and missing cells are given to it as such.
+    The real rows are held-out ones, where there are at least 20, and else training rows (below 0.5
+    is then a sign of copies). Equal numbers of both are used, and at most 64 columns, evenly
+    spaced. Every row is scored by a classifier that has not seen it: five-fold cross-validation.
 
     Interval: DeLong's, one and a half times as wide, which is the correction of Nadeau and Bengio
-    (Machine Learning 52, 2003) for five folds: the errors of classifiers that learn from
-    overlapping rows are correlated.
+    (Machine Learning 52, 2003) for classifiers that learn from overlapping rows.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold
@@ -240,14 +224,14 @@ def detection_auc(sample: Sample) -> Estimate:
     scores = np.empty(len(y))
     with threadpool_limits(limits=1, user_api="openmp"):  # more threads mostly wait
         for train, test in folds.split(X, y):
-            has_values = ~np.isnan(X[train]).all(axis=0)
+            known = ~np.isnan(X[train]).all(axis=0)
             classifier = HistGradientBoostingClassifier(
                 min_samples_leaf=_MIN_LEAF,
-                categorical_features=is_categorical[has_values],
+                categorical_features=is_categorical[known],
                 random_state=seed,
             )
-            classifier.fit(X[np.ix_(train, has_values)], y[train])
-            scores[test] = classifier.predict_proba(X[np.ix_(test, has_values)])[:, 1]
+            classifier.fit(X[np.ix_(train, known)], y[train])
+            scores[test] = classifier.predict_proba(X[np.ix_(test, known)])[:, 1]
     return auc_estimate(scores[y == 1], scores[y == 0], widened=_WIDENED)
 
 
@@ -330,15 +314,12 @@ def near_copies(sample: Sample) -> Estimate:
 def closer_to_training(sample: Sample) -> Estimate:
     """Share of the rows closer to a training row than to a held-out one; 0.5 without leakage.
 
-    As if there were as many of both: of n training and h held-out rows, the closest one is a
-    training row with probability ``n / (n + h)`` where the generator has not learned single rows,
-    so the share p is converted to ``(p / n) / (p / n + (1 - p) / h)``. With copies only it is 1.
-    A tie counts as that probability.
+    As if there were as many of both: of n training and h held-out rows, the share p is converted to
+    ``(p / n) / (p / n + (1 - p) / h)``. A tie counts ``n / (n + h)``.
 
-    Interval: Wilson's of the share, converted alike, where rows that share their closest real row
-    count as one observation: ``(sum c)**2 / sum c**2`` observations for real rows that are the
-    closest of c rows each. So it allows for the chance in which real rows were held out, which is
-    the larger part where they are few.
+    Interval: Wilson's of the share, converted alike, of ``(sum c)**2 / sum c**2`` observations for
+    real rows that are the closest of c rows each. So it allows for the chance in which real rows
+    were held out, which is the larger part where they are few.
     """
     n_train, n_holdout = len(sample.real), len(sample.to_holdout)
     chance = n_train / (n_train + n_holdout)
@@ -354,8 +335,8 @@ def closer_to_training(sample: Sample) -> Estimate:
     def as_if_equal(share: float) -> float:
         return share * (1 - chance) / (share * (1 - chance) + (1 - share) * chance)
 
-    low, high = found.interval
-    return Estimate(as_if_equal(found.value), (as_if_equal(low), as_if_equal(high)))
+    value, low, high = map(as_if_equal, (found.value, *found.interval))
+    return Estimate(value, (low, high))
 
 
 @_privacy_metric(
@@ -368,9 +349,8 @@ def closer_to_training(sample: Sample) -> Estimate:
 def membership_inference(sample: Sample) -> Estimate:
     """How well an attacker tells training rows from held-out ones, as ROC AUC; 0.5 is guessing.
 
-    The attacker sees the rows only, and takes a real row for a training row the sooner, the closer
-    it is to one of them. A weak attack: a value near 0.5 does not prove that no better one
-    succeeds. Interval: DeLong's.
+    The attacker takes a real row for a training row the sooner, the closer a synthetic row is to
+    it. A value near 0.5 does not prove that no better attack succeeds. Interval: DeLong's.
     """
     return auc_estimate(-sample.to_real.min(axis=1), -sample.to_holdout.min(axis=1))
 
@@ -389,10 +369,8 @@ def text_near_copies(sample: Sample) -> dict[Hashable, Estimate]:
     for at, column in enumerate(sample.rows.columns):
         if not column.is_text:
             continue
-        with needs_extra(
-            "text",
-            "Comparing texts needs the package rapidfuzz: run `pip install rapidfuzz`.",
-        ):
+        message = "Comparing texts needs the package rapidfuzz: run `pip install rapidfuzz`."
+        with needs_extra("text", message):
             from rapidfuzz import fuzz, process
         known, texts = set(_texts(sample.real.rows, at)), _texts(sample.rows, at)
         if known and texts:

@@ -40,20 +40,10 @@ Interval: TypeAlias = tuple[float, float]
 
 
 class Sample:
-    """Rows to measure, beside the real rows that they are compared with.
+    """The `rows` to measure, beside the `real` ones (a `Sample` too) that they are compared with.
 
+    `holdout` are real rows that the generator has not seen, or None; `rng` is for what is drawn.
     What metrics have in common is computed when it is first used, and once.
-
-    Attributes
-    ----------
-    rows : Rows
-        The rows to measure: synthetic ones or, for comparison, real ones.
-    real : Sample
-        The real rows that the generator was trained on; they are their own `real`.
-    holdout : Rows or None
-        Real rows that the generator has not seen.
-    rng : numpy.random.Generator
-        For what is drawn at random.
     """
 
     def __init__(
@@ -136,14 +126,12 @@ class Sample:
         for real, numbers in zip(self.real.rows.numbers.T, self.rows.numbers.T, strict=True):
             known = real[~np.isnan(real)]
             values = np.unique(known)
-            if len(values) <= n_bins:
-                edges: FloatArray = (values[1:] + values[:-1]) / 2
-            else:
+            edges: FloatArray = (values[1:] + values[:-1]) / 2
+            if len(values) > n_bins:
                 edges = np.unique(np.quantile(known, np.arange(1, n_bins) / n_bins))
             bins = np.searchsorted(edges, numbers, side="right")
             columns.append(np.where(np.isnan(numbers), len(edges) + 1, bins))
-        columns += list(self.rows.codes.T + 1)
-        return np.column_stack(columns).astype(np.int64)
+        return np.column_stack([*columns, *(self.rows.codes.T + 1)]).astype(np.int64)
 
     @cached_property
     def keys(self) -> list[bytes]:
@@ -215,12 +203,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The value of a metric for synthetic rows, and what to compare it with.
+    """The value of a metric (which the first five fields describe), and what to compare it with.
 
-    The first five fields are those of the `Metric`; `interval` is a 95 % interval (see
-    `measure_quality`). The anchors are the values of held-out real rows (None where there are none,
-    or too few), of training rows repeated at random, and of training rows whose columns were
-    shuffled, each on its own: what rows without any relation between columns reach.
+    `interval` is a 95 % interval. The anchors are the values of held-out real rows (None where
+    there are too few), of training rows repeated at random, and of training rows whose columns
+    were shuffled, each on its own: what rows without any relation between columns reach.
     """
 
     name: str
@@ -267,18 +254,19 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def as_estimate(value: Value, column: Hashable = None) -> Estimate | None:
-    """Return what a metric function returned as one value; of a mapping, that of `column` if given.
+    """Return what a metric function returned as one value.
 
-    An array has a value per column: their mean. A mapping has estimates by column: the highest.
+    An array has a value per column: their mean. A mapping has estimates by column: the highest, or
+    that of `column` if given.
     """
     if isinstance(value, Mapping):
         if column is None:
             column = max(value, key=lambda name: value[name].value, default=None)
         found = value.get(column)
         return None if found is None else replace(found, column=column)
-    return (
-        value if value is None or isinstance(value, Estimate) else Estimate(float(np.mean(value)))
-    )
+    if value is None or isinstance(value, Estimate):
+        return value
+    return Estimate(float(np.mean(value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,14 +283,12 @@ class Metric:
     # mean is the value, the middle 95 % of them the interval. False: all rows are measured once.
     equal_size: bool = True
     min_rows: int = 2  # real and synthetic rows that it needs, each
-    # held-out rows that it needs; then its value for real rows is the mean over random halves of
-    # the held-out rows, one of which stands for the synthetic rows
+    # held-out rows that it needs; real rows are then measured by halves of them, one of which
+    # stands for the synthetic rows
     min_holdout: int = 0
-    # whether, without held-out rows, training rows beside the other ones stand for them
-    among_training: bool = False
-    # template, of `value`, `real` and `column`, of a warning where the value is surely too high:
-    # its interval is above that of real rows or, with `chance`, above `chance`, and the value is
-    # above it by 0.1 or more
+    among_training: bool = False  # whether training rows stand for held-out ones if there are none
+    # template, of `value`, `real` and `column`, of a warning where the interval is above that of
+    # real rows or above `chance`, the value by 0.1
     warning: str | None = None
     chance: float | None = None  # value without leakage, where it is known
 
@@ -332,15 +318,14 @@ class Metric:
         """Return a warning where the value is surely too high."""
         if self.warning is None or found.interval is None:
             return None
-        limit = self.chance
-        if limit is None:
-            limit = real.interval[1] if real is not None and real.interval is not None else 0.0
-        elif found.value < limit + _SUSPICIOUS:
+        if self.chance is not None:
+            is_high = found.value >= self.chance + _SUSPICIOUS and found.interval[0] > self.chance
+        else:
+            is_high = found.interval[0] > (real.interval[1] if real and real.interval else 0.0)
+        if not is_high:
             return None
-        if found.interval[0] <= limit:
-            return None
-        real_value = None if real is None else real.value
-        return self.warning.format(value=found.value, real=real_value, column=found.column)
+        of_real = None if real is None else real.value
+        return self.warning.format(value=found.value, real=of_real, column=found.column)
 
 
 METRICS: dict[str, Metric] = {}

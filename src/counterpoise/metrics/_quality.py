@@ -98,9 +98,7 @@ def measure_quality(
 ) -> Quality:
     """Measure the diversity, fidelity and privacy of synthetic rows of one class.
 
-    Each value stands beside three anchors: that of held-out real rows in place of the synthetic
-    ones, that of training rows repeated at random, and that of training rows whose columns were
-    shuffled, each on its own.
+    Each value stands beside three anchors, see `Measure`.
 
     Parameters
     ----------
@@ -118,7 +116,9 @@ def measure_quality(
     max_rows : int, default=2000
         Rows of each frame that are used, drawn at random: time grows with the square of it.
     n_draws : int, default=40
-        Number of samples of equal size.
+        Samples of synthetic rows, as many in each as in the holdout (or else `train`), that
+        metrics which depend on the number of rows are measured on: their mean is the value, the
+        middle 95 % the interval.
     random_state : int, RandomState instance or None, default=None
         Draws the samples.
 
@@ -126,13 +126,6 @@ def measure_quality(
     ------
     ValueError
         If there are too few rows, a frame lacks a column, or an aspect is unknown.
-
-    Notes
-    -----
-    Metrics that depend on the number of rows are measured on `n_draws` samples of synthetic rows,
-    each of as many rows as the holdout has (or `train`, without one), drawn without replacement.
-    The value is their mean, the interval the middle 95 % (None where there are too few rows for
-    several). A real anchor outside it is a difference that the draw of rows does not explain.
 
     Examples
     --------
@@ -150,26 +143,19 @@ def measure_quality(
         raise ValueError(f"aspects must be some of {known}; got {list(chosen)!r}")
     metrics = [metric for metric in METRICS.values() if metric.aspect in chosen]
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-    n_train, n_holdout, n_synthetic = (
-        len(train),
-        0 if holdout is None else len(holdout),
-        len(synthetic),
-    )
+    n_given = len(train), 0 if holdout is None else len(holdout), len(synthetic)
     train = at_most(train, max_rows, rng)
-    holdout = at_most(holdout, max_rows, rng) if holdout is not None and n_holdout > 1 else None
+    holdout = at_most(holdout, max_rows, rng) if holdout is not None and len(holdout) > 1 else None
     synthetic = at_most(synthetic, max_rows, rng)
     ours = Sample.from_frames(train, synthetic, schema, holdout=holdout, random_state=rng)
     real, held = ours.real, ours.holdout
     held_out = None if held is None else Sample(held, rng, real=real)
     of_equal_size = [metric for metric in metrics if metric.equal_size]
     n_compared = min(len(ours), len(held_out or real)) if of_equal_size else 0
-    repeated, shuffled = (
-        Sample(rows, rng, real=real, holdout=held)
-        for rows in (
-            real.rows.take(rng.integers(len(real), size=len(ours))),
-            real.rows.shuffled(max(len(real), n_compared), rng),
-        )
-    )
+    repeated_rows = real.rows.take(rng.integers(len(real), size=len(ours)))
+    repeated = Sample(repeated_rows, rng, real=real, holdout=held)
+    shuffled_rows = real.rows.shuffled(max(len(real), n_compared), rng)
+    shuffled = Sample(shuffled_rows, rng, real=real, holdout=held)
     drawn, drawn_repeated, drawn_shuffled, drawn_real = (
         _values_of_draws(sample, of_equal_size, n_compared, n_draws)
         for sample in (ours, repeated, shuffled, held_out)
@@ -204,20 +190,10 @@ def measure_quality(
             failures.append(str(error))
             continue
         if found is not None:
-            measures.append(
-                Measure(
-                    name,
-                    metric.label,
-                    metric.aspect,
-                    metric.better,
-                    metric.meaning,
-                    found.value,
-                    found.interval,
-                    None if anchor is None else anchor.value,
-                    None if copied is None else copied.value,
-                    None if unrelated is None else unrelated.value,
-                )
-            )
+            described = name, metric.label, metric.aspect, metric.better, metric.meaning
+            others = (anchor, copied, unrelated)
+            anchors = [None if one is None else one.value for one in others]
+            measures.append(Measure(*described, found.value, found.interval, *anchors))
             warnings.append(metric.warn(found, anchor))
     notes = [
         f"{' and '.join(labels)}: not measured, as that takes at least {lack}."
@@ -225,16 +201,8 @@ def measure_quality(
     ]
     if held_out is None:
         notes.insert(0, "There are no held-out rows to compare the figures with.")
-    return Quality(
-        n_train,
-        n_holdout,
-        n_synthetic,
-        n_compared,
-        tuple(measures),
-        columns,
-        tuple(warning for warning in warnings if warning is not None),
-        (*notes, *failures),
-    )
+    told = tuple(warning for warning in warnings if warning is not None)
+    return Quality(*n_given, n_compared, tuple(measures), columns, told, (*notes, *failures))
 
 
 def _values_of_draws(
@@ -267,10 +235,9 @@ def _mean_estimate(values: Sequence[Value]) -> Estimate | None:
 def check_validity(synthetic: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
     """Compare every cell of `synthetic` with the column of `real` that has its name.
 
-    A category must be one that the real column holds. A number must be within the real column's
-    range, and have no more decimals than the real column's longest; a date must be within the
-    range. A missing value must be in a column that has some. A generator's own schema is not used:
-    the check can disagree with one.
+    A category must be one that the real column holds, a number or date within its range, a number
+    without more decimals than its longest, and a missing value in a column that has some. A
+    generator's own schema is not used.
 
     Returns
     -------
