@@ -688,9 +688,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 is_named=self._X_type.kind not in ("array", "list"),
                 column_types=self._declared_types,
                 constraints=constraint_list(self.constraints),
-                discovers=self.recipe_.relations
-                if isinstance(self.constraints, str)
-                else "auto" in (self.constraints or ()),
+                discovers=self._discovers(),
             )
             advance(len(X))
         self.schema_, self._constraint_set = prepared.schema, prepared.constraints
