@@ -706,6 +706,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             warn_about_unseen(prepared.table, label, class_)
         return prepared, {codes[class_]: n for class_, n in n_rows.items()}
 
+    def _discovers(self) -> bool:
+        """Whether to search the table for relations between columns."""
+        if isinstance(self.constraints, str):
+            return get_recipe(self.recipe).relations
+        return "auto" in (self.constraints or ())
+
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
         """Return the classes that are learned where no row is to be generated yet, with 0 rows."""
         wanted = [c for c, n in self.sampling_strategy_.items() if n > 0] or self.classes_.tolist()
