@@ -20,7 +20,7 @@ LAYERS = [
     {"training"},
     {"persistence"},
     {"sampler"},
-    {"calibration", "distillation"},
+    {"calibration", "distillation", "scale"},
     {"report"},
     {"comparison"},
     {"cli"},

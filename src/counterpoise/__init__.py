@@ -10,6 +10,7 @@ From what users call down to what everything rests on; a package imports only wh
 - ``report``: reports on synthetic rows, as HTML, Markdown or JSON
 - ``distillation``: `DistilledClassifier` and its teacher
 - ``calibration``: `RecalibratedClassifier`
+- ``scale``: data sets larger than memory
 - ``sampler``: `LLMOverSampler`; the engine is in the packages below
 - ``persistence``: a fitted sampler as a folder
 - ``training``: which rows are learned and for how long

@@ -117,12 +117,12 @@ class Table:
         if as_text or self.arrow is None:
             whole = pd.concat([self.frame, rows], ignore_index=True)
             for name, column in self._decimals():
-                decimals = [*column.to_pylist(), *_arrow_like(column, rows[name]).to_pylist()]
+                decimals = [*column.to_pylist(), *arrow_like(column, rows[name]).to_pylist()]
                 whole[name] = [None if cell is None else f"{cell:f}" for cell in decimals]
             return whole
         import pyarrow as pa
 
-        columns = [_arrow_like(self.arrow[name], rows[name]) for name in rows]
+        columns = [arrow_like(self.arrow[name], rows[name]) for name in rows]
         tables = [self.arrow, pa.table(columns, schema=self.arrow.schema)]
         frame: pd.DataFrame = (
             pa.concat_tables(tables).unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
@@ -600,10 +600,7 @@ def _read_parquet(path: Path) -> Table:
             metadata = {k: v for k, v in table.schema.metadata.items() if k != b"pandas"}
             table = table.drop_columns(index).replace_schema_metadata(metadata)
         _check_shape(table.column_names, table.num_rows, path)
-        columns = {}
-        for name in table.column_names:
-            column = _without_decimals(table[name])
-            columns[name] = column.to_pandas(types_mapper=_nullable if column.null_count else None)
+        read = table_from_arrow(table)
     except TableFileError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -615,6 +612,15 @@ def _read_parquet(path: Path) -> Table:
             UserWarning,
             stacklevel=3,
         )
+    return read
+
+
+def table_from_arrow(table: pa.Table) -> Table:
+    """Return a table of Arrow with its values as pandas has them."""
+    columns = {}
+    for name in table.column_names:
+        column = _without_decimals(table[name])
+        columns[name] = column.to_pandas(types_mapper=_nullable if column.null_count else None)
     return Table(pd.DataFrame(columns), arrow=table)
 
 
@@ -645,7 +651,7 @@ def _nullable(kind: pa.DataType) -> Any:
     return pd.api.types.pandas_dtype(name) if pa.types.is_integer(kind) else None
 
 
-def _arrow_like(column: pa.ChunkedArray, values: pd.Series[Any]) -> pa.Array:
+def arrow_like(column: pa.ChunkedArray, values: pd.Series[Any]) -> pa.Array:
     """Return `values` in the type of a column of a file, which may have NaN for what is missing."""
     import pyarrow as pa
 

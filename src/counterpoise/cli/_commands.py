@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from counterpoise.training._runtime import RuntimeEstimate
 
 _COMPARE = declared_parameters("comparison", "compare")
+_SCALE = declared_parameters("scale", "resample_dataset")
 _MAX_CLASSES = 8
 _MAX_UNLEARNED = 3
 _MANY_ROWS = 100_000  # take seconds to write
@@ -94,6 +95,7 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
 @shared.sampler_options()
 @shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", "SECONDS", type=_POSITIVE)
 @shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", "FOLDER", rare=True)
+@shared.dataset_options(_SCALE)
 @shared.seed_option
 @shared.verbosity_options
 def resample(
@@ -119,7 +121,24 @@ def resample(
     DATA is a .csv, .tsv, .txt, .parquet or .xlsx file, a text file with .gz or .zst behind that, or
     - for CSV from stdin. The output is the table as it is, followed by the synthetic rows. Options
     that name columns, settings or reports can be given several times.
+
+    DATA can also be a folder or a glob of Parquet files, such as 'rows/*.parquet', of any size.
+    --output is then a folder, which gets the synthetic rows only, part by part; a run that was
+    killed goes on from there.
     """
+    about_dataset = {name: options.pop(name) for name in ("max_rows", "rows_per_part", "copy")}
+    about_dataset["shard"] = options.pop("shard")
+    if shared.is_dataset(data, output):
+        if output is None:
+            raise click.BadParameter("for a data set, name a folder", param_hint="--output")
+        unused = dict[str, Any](
+            mark_synthetic=mark_synthetic, teacher_probability=teacher_probability, report=reports
+        )
+        unused |= {"provenance": provenance, "save": save, "dry_run": dry_run, "json": as_json}
+        _resample_dataset(data, target, output, {**unused, "force": force}, about_dataset, options)
+        return
+    if about_dataset["copy"] or about_dataset["shard"] != (0, 1):
+        raise click.BadParameter("--copy and --shard are for a folder or a glob of Parquet files")
     from counterpoise.columns._unlearned import without
     from counterpoise.distillation import Teacher, probability_by
     from counterpoise.io import (
@@ -215,6 +234,37 @@ def resample(
             _write_reports(report_of(sampler, title=table_name(data)), reports, note)
         if as_json:
             click.echo(_as_json(y, n_added, sampler, timings=getattr(sampler, "timings_", {})))
+
+
+def _resample_dataset(
+    data: Path,
+    target: str,
+    output: Path,
+    unused: Mapping[str, Any],
+    about_dataset: Mapping[str, Any],
+    options: dict[str, Any],
+) -> None:
+    from counterpoise.sampler import LLMOverSampler
+    from counterpoise.scale import first_rows, resample_dataset
+
+    for name in ("missing", "delimiter", "encoding", "decimal", "date_formats"):
+        options.pop(name)  # of text files
+    if given := [f"--{name.replace('_', '-')}" for name, value in unused.items() if value]:
+        raise click.BadParameter("is not for a data set of many files", param_hint=given[0])
+    frame = first_rows(data)
+    shared.check_column(target, list(frame.columns), "target")
+    X = frame.drop(columns=target)
+    types = shared.declared_types(options, list(X.columns))
+    parameters = shared.sampler_parameters(options, X)
+    sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
+    done = resample_dataset(data, target, output, sampler=sampler, **about_dataset)
+    rows = [("class", "before", "synthetic", "after")]
+    for class_, n in done.n_real.items():
+        n_added = done.n_added.get(class_, 0)
+        rows.append((_cut(class_, 40), f"{n:,}", f"{n_added:,}", f"{n + n_added:,}"))
+    note = say if options["verbose"] else _ignore
+    note(aligned(rows))
+    note(f"learned from {done.n_learned:,} rows; {len(done.parts):,} files are in {output}")
 
 
 def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import glob
 import json
 import re
 import textwrap
@@ -375,6 +376,37 @@ table_options = grouped(
     option("--target", "COLUMN", "The column of the classes.", required=True),
     file_options,
 )
+
+
+def dataset_options(declared: dict[str, Parameter]) -> Decorator:
+    """Return the options for data sets in many files."""
+    number = click.IntRange(min=1)
+    return grouped(
+        parameter_option(declared["copy"], "--copy", rare=True, is_flag=True, type=bool),
+        parameter_option(declared["max_rows"], "--max-rows", "INTEGER", rare=True, type=number),
+        parameter_option(
+            declared["rows_per_part"], "--rows-per-part", "INTEGER", rare=True, type=number
+        ),
+        parameter_option(
+            declared["shard"],
+            "--shard",
+            "SHARD/SHARDS",
+            text="Of a data set: write one of so many shards of the parts, counted from 0.",
+            rare=True,
+            type=parse_shard,
+            default="0/1",
+        ),
+    )
+
+
+def is_dataset(data: Path, output: Path | None) -> bool:
+    """Whether a table is given as a folder, a glob or an address, or is to be written in parts."""
+    text = str(data)
+    is_pattern = glob.has_magic(text) and not data.exists()
+    is_file = data.suffix in (".parquet", ".pq") and output is not None and not output.suffix
+    return data.is_dir() or is_pattern or is_file or re.match(r"\w{2,}:/", text) is not None
+
+
 device_option = parameter_option(SAMPLER["device"], "--device", "NAME", rare=True)
 
 
@@ -596,6 +628,15 @@ def read_source(
             column=target,
         )
     return table, types
+
+
+def declared_types(options: dict[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """Return the types of --type and --categorical, which are taken out of `options`."""
+    categorical = _split_names(options.pop("categorical"), columns)
+    types = {**dict.fromkeys(categorical, "categorical"), **dict(options.pop("column_types"))}
+    for name in types:
+        check_column(name, columns, "column of --type or --categorical")
+    return types
 
 
 def _read(path: Path, as_text: Collection[str], given: Mapping[str, Any]) -> Table:
