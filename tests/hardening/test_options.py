@@ -64,8 +64,9 @@ def command_line(command: str, chance: random.Random) -> list[str]:
             arguments.append(flag)
         elif command == "sample" and option.name == "n_samples":
             arguments += [flag, chance.choice(["", "-1", "0", "2", "1.5", "x", "nan"])]
-        else:
-            arguments += [flag, chance.choice(VALUES)]
+        else:  # other names of models are looked for on the web
+            values = ["", "compact", "nowhere/new.csv/x", "kept"] if flag == "--model" else VALUES
+            arguments += [flag, chance.choice(values)]
     return [command, *arguments]
 
 
