@@ -96,6 +96,13 @@ def test_any_options_are_taken_or_refused(files, tmp_path, capsys, monkeypatch):
     assert {0, 2} <= set(codes)
 
 
+def test_an_empty_name_is_that_of_this_folder(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    line = ["resample", "t.csv", "--target", "churn", "--model", "compact", "--dry-run"]
+    assert main([*line, "--checkpoint-dir", ""]) == 0
+    assert "error" not in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", chunks(500))
 def test_many_options_are_taken_or_refused(number, files, tmp_path, capsys, monkeypatch):

@@ -154,7 +154,8 @@ def resample(
     from counterpoise.sampler import LLMOverSampler
     from counterpoise.training._checkpoint import checkpoint_folder
 
-    checkpoint_dir = options["checkpoint_dir"] and Path(options["checkpoint_dir"])
+    given = options["checkpoint_dir"]
+    checkpoint_dir = None if given is None else Path(given)
     named = [("DATA", data), ("--output", output), ("--provenance", provenance), ("--save", save)]
     named += [("--report", path) for path in reports]
     check_distinct([*named, ("--checkpoint-dir", checkpoint_dir)], may_hold="--checkpoint-dir")
