@@ -10,10 +10,9 @@ import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 _LONGEST = 1000  # characters
 _MAX_OPERATIONS = 100
@@ -22,10 +21,6 @@ _NODES = (
     *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Load),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub, ast.UAdd),
 )
-_SAFE = 2**62  # results below it do not overflow an int64
-
-Integers: TypeAlias = int | npt.NDArray[Any]
-"""An int, or an array of int64 or, where these could overflow, of Python's ints."""
 
 
 def quote(name: Hashable) -> str:
@@ -39,17 +34,6 @@ def quote(name: Hashable) -> str:
     if is_plain and unicodedata.normalize("NFKC", text) == text:  # as Python reads identifiers
         return text
     return f"`{text.replace('`', '``')}`"
-
-
-class Value(Protocol):
-    """What expressions are evaluated with."""
-
-    def __add__(self, other: Self, /) -> Self: ...
-    def __mul__(self, other: Self, /) -> Self: ...
-    def __truediv__(self, other: Self, /) -> Self: ...
-
-
-_Value = TypeVar("_Value", bound=Value)
 
 
 class Expression:
@@ -92,12 +76,10 @@ class Expression:
         names.sort(key=lambda node: (node.lineno, node.col_offset))
         return list(dict.fromkeys(node.id for node in names))
 
-    def evaluate(
-        self, values: Mapping[str, _Value], constant: Callable[[Fraction], _Value]
-    ) -> _Value:
-        """Return the result for the values of the names."""
+    def evaluate(self, values: Mapping[str, Any], constant: Callable[[Fraction], Any]) -> Any:
+        """Return the result for the values of the names: fractions, `Ratios` or other numbers."""
 
-        def result(node: Any) -> _Value:
+        def result(node: Any) -> Any:
             match node:
                 case ast.Name():
                     return values[node.id]
@@ -128,98 +110,43 @@ def _is_number(value: object) -> bool:
 class Ratios:
     """Exact quotients of integers, one for each row; those with ``under`` 0 are undefined."""
 
-    over: Integers
-    under: Integers
+    over: Any  # arrays of int64 or, where these would overflow, of Python's ints; or an int
+    under: Any
 
     @classmethod
     def constant(cls, number: Fraction) -> Ratios:
         return cls(number.numerator, number.denominator)
 
+    @classmethod
+    def size(cls, number: Fraction) -> Ratios:
+        """Return a constant for estimating how large the numbers become that a formula computes."""
+        return cls.constant(abs(number))
+
     def __add__(self, other: Ratios) -> Ratios:
         if isinstance(self.under, int) and isinstance(other.under, int):
             under = math.lcm(self.under, other.under)
             mine, others = under // self.under, under // other.under
-            return Ratios(plus(times(self.over, mine), times(other.over, others)), under)
-        over = plus(times(self.over, other.under), times(other.over, self.under))
-        return Ratios(over, times(self.under, other.under))
+            return Ratios(self.over * mine + other.over * others, under)
+        over = self.over * other.under + other.over * self.under
+        return Ratios(over, self.under * other.under)
 
     def __mul__(self, other: Ratios) -> Ratios:
-        return Ratios(times(self.over, other.over), times(self.under, other.under))
+        return Ratios(self.over * other.over, self.under * other.under)
 
     def __truediv__(self, other: Ratios) -> Ratios:
         # what was divided by zero stays undefined
-        if isinstance(other.under, int):
-            is_defined: Integers = int(other.under != 0)
-        else:
-            is_defined = np.asarray(other.under != 0, dtype=np.int64)
-        under = times(times(self.under, other.over), is_defined)
-        return Ratios(times(self.over, other.under), under)
+        is_defined = np.where(other.under == 0, 0, 1) if np.ndim(other.under) else 1
+        return Ratios(self.over * other.under, self.under * other.over * is_defined)
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """``slope * x + intercept``; an ArithmeticError where a result is not of this form."""
+def affine(function: Callable[[Fraction], Fraction]) -> tuple[Fraction, Fraction]:
+    """Return slope and intercept of a function, an ArithmeticError if it has none.
 
-    slope: Fraction
-    intercept: Fraction | None  # None for any number
-
-    @classmethod
-    def constant(cls, number: Fraction) -> Affine:
-        return cls(Fraction(0), number)
-
-    def __add__(self, other: Affine) -> Affine:
-        is_known = self.intercept is not None and other.intercept is not None
-        intercept = self.intercept + other.intercept if is_known else None  # type: ignore[operator]
-        return Affine(self.slope + other.slope, intercept)
-
-    def __mul__(self, other: Affine) -> Affine:
-        if self.slope and other.slope:
-            raise ArithmeticError
-        if other.slope:
-            return other * self
-        if other.intercept is None:
-            if self.slope:
-                raise ArithmeticError
-            return Affine(Fraction(0), None)
-        intercept = None if self.intercept is None else self.intercept * other.intercept
-        return Affine(self.slope * other.intercept, intercept)
-
-    def __truediv__(self, other: Affine) -> Affine:
-        if other.slope:
-            raise ArithmeticError
-        return self * Affine(other.slope, None if other.intercept is None else 1 / other.intercept)
-
-
-def _largest(numbers: Integers) -> int:
-    if isinstance(numbers, int):
-        return max(abs(numbers), 1)
-    return max(int(np.abs(numbers).max(initial=0)), 1)
-
-
-def _is_long(*numbers: Integers) -> bool:
-    return any(not isinstance(part, int) and part.dtype == object for part in numbers)
-
-
-def times(one: Integers, other: Integers) -> Integers:
-    """Return products without overflow."""
-    if not _is_long(one, other) and _largest(one) * _largest(other) >= _SAFE:
-        one, other = as_long(one), as_long(other)
-    return one * other
-
-
-def plus(one: Integers, other: Integers) -> Integers:
-    """Return sums without overflow."""
-    if not _is_long(one, other) and _largest(one) + _largest(other) >= _SAFE:
-        one, other = as_long(one), as_long(other)
-    return one + other
-
-
-def as_long(numbers: Integers) -> Integers:
-    return numbers if isinstance(numbers, int) else numbers.astype(object)
-
-
-def as_array(numbers: Integers, n: int) -> npt.NDArray[Any]:
-    """Return integers as an array of `n`."""
-    if isinstance(numbers, int):
-        return np.full(n, numbers, dtype=np.int64 if abs(numbers) < _SAFE else object)
-    return np.broadcast_to(numbers, n)
+    It has them if three points that have nothing to do with it are on one line.
+    """
+    points = [Fraction(7919, 13), Fraction(-104_729, 17), Fraction(1_299_709, 19)]
+    first, second, third = map(function, points)
+    slope = (second - first) / (points[1] - points[0])
+    if third - first != slope * (points[2] - points[0]):
+        raise ArithmeticError
+    return slope, first - slope * points[0]

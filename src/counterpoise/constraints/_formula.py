@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import Any, NamedTuple
 
@@ -31,15 +32,7 @@ from counterpoise.constraints._base import (
     register_constraint,
     units_per_one,
 )
-from counterpoise.constraints._expression import (
-    Affine,
-    Expression,
-    Ratios,
-    as_array,
-    plus,
-    quote,
-    times,
-)
+from counterpoise.constraints._expression import Expression, Ratios, affine, quote
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
 from counterpoise.grammar._ranges import plain_text
@@ -47,6 +40,8 @@ from counterpoise.grammar._ranges import plain_text
 _ROUNDINGS = ("half-even", "half-up")
 _MANY_DIGITS = 10**5
 """Numbers that are not on a decimal grid are kept to six digits: their codes reach this far."""
+_SAFE = 2**60
+"""Numbers below it are computed as int64, larger ones as Python's ints."""
 _MAX_SOLUTIONS = 100_000
 """Values of a source that may give the same result, where a condition is solved."""
 _MAX_TRIED = 2000
@@ -57,6 +52,9 @@ _LEAST_POSSIBLE = 0.05
 """Share of rows of independent cells whose result is in range, of a formula that can be kept."""
 _N_SHUFFLED = 1000
 """Rows of values drawn independently of each other that tell how often a result is in range."""
+
+
+_parsed = lru_cache(maxsize=256)(Expression)
 
 
 @register_constraint
@@ -106,17 +104,29 @@ class Formula(Constraint):
         dates = [column for column in columns if isinstance(column, DatetimeColumn)]
         if any(date.common_scales(dates[0]) is None for date in dates):
             raise self._error("names dates with a time zone and dates without one")
-        is_date = {
-            name: Affine(Fraction(isinstance(schema[position], DatetimeColumn)), None)
-            for name, position in positions.items()
-        }
         try:
-            n_dates = self._read().evaluate(is_date, Affine.constant).slope
+            n_dates, other = (self._n_dates(schema, at) for at in (2, 3))
         except ArithmeticError:
-            raise self._error("multiplies dates, or divides by zero") from None
+            n_dates, other = Fraction(0), Fraction(1)
+        if n_dates != other:  # it depends on the numbers beside the dates
+            raise self._error("multiplies dates, or divides by zero")
         if n_dates != isinstance(columns[0], DatetimeColumn):
             given = {0: "a number", 1: "a date"}.get(int(n_dates), "a sum of dates")
             raise self._error(f"gives {given}, and {self.column!r} is {columns[0].kind}")
+
+    def _n_dates(self, schema: Schema, first: int) -> Fraction:
+        """Return by how much the result grows if all dates do, beside arbitrary numbers."""
+        arbitrary = {name: Fraction(first + at, 7) for at, name in enumerate(self._read().names)}
+        dates = [
+            name
+            for name, at in self._sources(schema).items()
+            if isinstance(schema[at], DatetimeColumn)
+        ]
+
+        def moved(x: Fraction) -> Fraction:
+            return self._value(arbitrary | {name: arbitrary[name] + x for name in dates})
+
+        return affine(moved)[0]
 
     def positions(self, schema: Schema) -> tuple[int, ...]:
         return (feature_position(schema, self.column), *self._sources(schema).values())
@@ -137,8 +147,8 @@ class Formula(Constraint):
     def restrictions(self, schema: Schema) -> list[Restriction | Order]:
         """Return of two columns with few values which can be together: the result is in range."""
         sources = self.sources(schema)
-        every = [_few_codes(schema[at]) for at in sources]
-        if len(sources) != 2 or not all(0 < len(codes) <= _MAX_FEW_CODES for codes in every):
+        every = [_codes_of(schema[at], _MAX_FEW_CODES) for at in sources]
+        if len(sources) != 2 or not all(map(len, every)):
             return []
         first, second = every
         pairs = np.full((len(first) * len(second), len(schema)), ABSENT, dtype=np.int64)
@@ -168,10 +178,8 @@ class Formula(Constraint):
             codes[codes[:, source] > ABSENT, source] += 1
             moved = self._results(Table(table.schema, codes, table.texts))
             slack += np.abs(moved.floats() - results.floats())
-        if slack.any():
-            is_near = np.abs(results.floats() - cells) <= 0.5 + slack
-            agreeing |= ~results.is_missing & (cells > ABSENT) & is_near
-        return agreeing
+        is_near = np.abs(results.floats() - cells) <= 0.5 + slack
+        return agreeing | ((slack > 0) & ~results.is_missing & (cells > ABSENT) & is_near)
 
     def oriented(self, table: Table) -> Formula:
         """Return the formula solved for the column that is in range most often.
@@ -192,44 +200,35 @@ class Formula(Constraint):
 
     def _alternatives(self, schema: Schema) -> list[Formula]:
         """Return the formula solved for others of its columns, where nothing is rounded then."""
-        positions, expression = self._sources(schema), self._read()
-        every = [self.positions(schema)[0], *positions.values()]
+        names = self._read().names
+        columns = [schema[at] for at in self.positions(schema)]
 
-        def slope_of(one: str) -> Fraction:
-            values = {name: Affine(Fraction(name == one), None) for name in positions}
-            return expression.evaluate(values, Affine.constant).slope
+        def slope_of(one: str, others: Fraction) -> Fraction:
+            return affine(lambda x: self._value(dict.fromkeys(names, others) | {one: x}))[0]
 
-        try:
-            slopes = [slope_of(one) for one in positions]
-            zeros = {name: Affine.constant(Fraction(0)) for name in positions}
-            added = expression.evaluate(zeros, Affine.constant).intercept or Fraction(0)
+        try:  # of a sum, the slopes are 1 or -1 whatever the other columns are
+            slopes = [slope_of(one, Fraction(0)) for one in names]
+            if slopes != [slope_of(one, Fraction(2, 7)) for one in names]:
+                return []
+            added = self._value(dict.fromkeys(names, Fraction(0)))
         except ArithmeticError:
             return []
-        if {abs(slope) for slope in slopes} != {1} or any(schema[at].has_missing for at in every):
+        if {abs(slope) for slope in slopes} != {1} or any(one.has_missing for one in columns):
             return []
-        units = max(units_per_one(schema[at]) for at in every)
-        parts = [Fraction(1, units_per_one(schema[at])) for at in every]
-        if units_per_one(schema[every[0]]) != units or any(
-            (part * units).denominator > 1 for part in (*parts, added)
-        ):
+        every = [units_per_one(column) for column in columns]
+        units = every[0]
+        if units != max(every) or any(units % own for own in every) or units * added % 1:
             return []
         found = []
-        for one, slope in zip(positions, slopes, strict=True):
-            column = schema[positions[one]]
-            if units_per_one(column) != units:
+        for at, (column, slope) in enumerate(zip(columns[1:], slopes, strict=True)):
+            if every[at + 1] != units:
                 continue
-            terms = [(slope, quote(self.column))]
-            terms += [
-                (-slope * factor, quote(name))
-                for name, factor in zip(positions, slopes, strict=True)
-                if name != one
-            ]
+            terms = [(-slope * own, quote(name)) for own, name in zip(slopes, names, strict=True)]
+            terms = [(slope, quote(self.column)), *terms[:at], *terms[at + 1 :]]
             if added:
-                terms.append((-slope * added, ""))
-            text = "".join(
-                f" {'-' if factor < 0 else '+'} {name or _decimal(abs(factor))}"
-                for factor, name in sorted(terms, key=lambda term: term[0] < 0)
-            )
+                terms.append((-slope * added, _decimal(abs(added))))
+            terms.sort(key=lambda term: term[0] < 0)
+            text = "".join(f" {'-' if factor < 0 else '+'} {name}" for factor, name in terms)
             found.append(Formula(column.name, text.removeprefix(" + ").strip(), self.rounding))
         return found
 
@@ -237,18 +236,16 @@ class Formula(Constraint):
         sources = self.sources(schema)
         unknown = [position for position in sources if position not in fixed]
         unknown.sort(key=lambda position: schema[position].n_values)
-        first = schema[unknown[0]] if len(unknown) == 2 and code != MISSING else None
-        if len(unknown) > 1 and (first is None or first.n_values > _MAX_TRIED):
+        known = [dict(fixed)]
+        if len(unknown) == 2 and code != MISSING:
+            tried = _codes_of(schema[unknown[0]], _MAX_TRIED).tolist()
+            known = [{**fixed, unknown[0]: one} for one in tried if one != MISSING]
+        if len(unknown) > 1 and (len(known[0] if known else ()) == len(fixed)):
             names = [schema[position].name for position in sources]
             raise ValueError(
                 f"condition: column {self.column!r} is computed from {names}; name values of all "
                 "of these but one as well, or leave it out"
             )
-        known = [dict(fixed)]
-        if first is not None:
-            low, high = first.code_range or (0, -1)
-            tried = np.arange(low, high + 1)
-            known = [{**fixed, unknown[0]: x} for x in tried[first.contains(tried)].tolist()]
         parts = []
         for values in known:
             cells = self._candidates(schema, code, values, unknown[-1]) if unknown else [ABSENT]
@@ -268,23 +265,30 @@ class Formula(Constraint):
         column: Any = schema[unknown]
         if code == MISSING:
             return np.array([MISSING] * column.has_missing, dtype=np.int64)
-        values = {}
-        for name, position in self._sources(schema).items():
-            unit = Fraction(1, units_per_one(schema[position]))
-            known = None if position == unknown else fixed[position] * unit
-            values[name] = Affine(unit, Fraction(0)) if known is None else Affine.constant(known)
+        positions = self._sources(schema)
+        values = {
+            name: Fraction(fixed.get(at, 0), units_per_one(schema[at]))
+            for name, at in positions.items()
+        }
+        own = next(name for name, at in positions.items() if at == unknown)
+        sizes = [units_per_one(schema[at]) for at in (unknown, self.positions(schema)[0])]
+        low, high = column.low, column.high
         try:
-            result = self._read().evaluate(values, Affine.constant)
-            low, high = _interval(
-                result, code, units_per_one(schema[self.positions(schema)[0]]), column
-            )
+            slope, rest = affine(lambda x: self._value(values | {own: x / sizes[0]}) * sizes[1])
+            if slope:
+                ends = [(code + half - rest) / slope for half in (Fraction(-1, 2), Fraction(1, 2))]
+                low, high = max(low, ceil(min(ends))), min(high, floor(max(ends)))
+            elif abs(rest - code) > Fraction(1, 2):
+                high = low - 1
         except ZeroDivisionError:
-            return np.empty(0, dtype=np.int64)
+            high = low - 1
         except ArithmeticError:
+            high = low + _MAX_SOLUTIONS
+        if high - low >= _MAX_SOLUTIONS:
             raise ValueError(
                 f"condition: column {self.column!r} is computed as {self.expression!r}, which "
                 f"can't be solved for {column.name!r}; name values of the columns in it instead"
-            ) from None
+            )
         codes: Codes = np.arange(low, high + 1)
         possible: Codes = codes[column.contains(codes)]
         return possible
@@ -305,7 +309,7 @@ class Formula(Constraint):
 
     def _read(self) -> Expression:
         try:
-            return Expression(self.expression)
+            return _parsed(self.expression)
         except (TypeError, ValueError) as error:
             raise self._error(
                 f"can't be read ({error}); an expression has names of columns (in backticks where "
@@ -322,27 +326,34 @@ class Formula(Constraint):
             name: feature_position(schema, known.get(name, name)) for name in self._read().names
         }
 
+    def _value(self, values: Mapping[str, Fraction]) -> Fraction:
+        result: Fraction = self._read().evaluate(values, Fraction)
+        return result
+
     def _results(self, table: Table) -> _Results:
-        values = {}
-        is_absent = np.zeros(len(table), dtype=bool)
-        is_missing = np.zeros(len(table), dtype=bool)
-        for name, position in self._sources(table.schema).items():
-            codes = table.codes[:, position]
-            is_absent |= codes == ABSENT
-            is_missing |= codes == MISSING
-            known = np.where(codes <= ABSENT, 0, codes)
-            values[name] = Ratios(known, units_per_one(table.schema[position]))
-        result = self._read().evaluate(values, Ratios.constant)
-        under = as_array(result.under, len(table))
-        is_missing |= np.asarray(under == 0, dtype=bool)
+        at, *sources = self.positions(table.schema)
+        codes = table.codes[:, sources]
+        known, own = (np.where(part <= ABSENT, 0, part) for part in (codes, table.codes[:, at]))
+        units = [units_per_one(table.schema[source]) for source in sources]
+        size, expression = units_per_one(table.schema[at]), self._read()
+
+        def evaluate(cells: Sequence[Any], constant: Callable[[Fraction], Ratios]) -> Ratios:
+            values = zip(expression.names, map(Ratios, cells, units), strict=True)
+            result: Ratios = expression.evaluate(dict(values), constant)
+            return result
+
+        most = evaluate(np.abs(known).max(axis=0, initial=1).tolist(), Ratios.size)
+        largest = max(most.over * size, most.under * int(np.abs(own).max(initial=1)))
+        known = known.astype(np.int64 if 4 * largest < _SAFE else object)
+        result = evaluate(list(known.T), Ratios.constant)
+        under = np.broadcast_to(np.asarray(result.under, dtype=known.dtype), len(table))
+        is_missing = (codes == MISSING).any(axis=1) | np.asarray(under == 0, dtype=bool)
         sign = np.where(np.asarray(under < 0, dtype=bool), -1, 1)
-        size = units_per_one(table.schema[self.positions(table.schema)[0]])
-        over = as_array(times(times(result.over, size), sign), len(table))
         return _Results(
-            np.where(is_missing, 0, over),
+            np.where(is_missing, 0, result.over * size * sign),
             np.where(is_missing, 1, under * sign),
             is_missing,
-            is_absent,
+            (codes == ABSENT).any(axis=1),
         )
 
 
@@ -357,10 +368,10 @@ class _Results(NamedTuple):
     def rounded(self, rounding: str) -> Codes:
         """Return the codes; ABSENT where a source is, or the number is too large for one."""
         below = self.over // self.under
-        twice = times(plus(self.over, -times(below, self.under)), 2)
+        twice = 2 * (self.over - below * self.under)
         goes_up = below % 2 == 1 if rounding in ("auto", "half-even") else self.over > 0
         is_up = (twice > self.under) | ((twice == self.under) & goes_up)
-        codes = plus(below, np.asarray(is_up, dtype=np.int64))
+        codes = below + np.asarray(is_up, dtype=np.int64)
         is_outside = (codes <= ABSENT) | (codes > np.iinfo(np.int64).max)
         is_absent = self.is_absent | np.asarray(is_outside, dtype=bool)
         known = np.where(is_absent, ABSENT, codes).astype(np.int64)
@@ -369,7 +380,7 @@ class _Results(NamedTuple):
     def are_ties(self, cells: Codes) -> BoolArray:
         """Return for which rows the number is halfway between a cell and another."""
         known = np.where(cells <= ABSENT, 0, cells)
-        twice = times(plus(self.over, -times(known, self.under)), 2)
+        twice = 2 * (self.over - known * self.under)
         is_tie = np.asarray(abs(twice) == self.under, dtype=bool)
         ties: BoolArray = is_tie & ~self.is_missing & (cells > ABSENT)
         return ties
@@ -379,21 +390,6 @@ class _Results(NamedTuple):
         is_huge = np.asarray(abs(self.over) // self.under > 2**63, dtype=bool)
         numbers = np.asarray(np.where(is_huge, 0, self.over) / self.under, dtype=np.float64)
         return np.where(is_huge, np.nan, numbers)
-
-
-def _interval(result: Affine, code: int, size: int, column: Any) -> tuple[int, int]:
-    """Return between which codes of `column` are those for which `result` is rounded to `code`."""
-    assert result.intercept is not None
-    slope, intercept = result.slope * size, result.intercept * size
-    low, high = column.low, column.high
-    if slope:
-        ends = [(code + half - intercept) / slope for half in (Fraction(-1, 2), Fraction(1, 2))]
-        low, high = max(low, ceil(min(ends))), min(high, floor(max(ends)))
-    elif abs(intercept - code) > Fraction(1, 2):
-        return low, low - 1
-    if high - low >= _MAX_SOLUTIONS:
-        raise ArithmeticError
-    return low, high
 
 
 def _decimal(number: Fraction) -> str:
@@ -410,12 +406,10 @@ def _numbers_in_range(formulas: Sequence[Formula], table: Table) -> list[int]:
     return [int((formula.derive(shuffled) != ABSENT).sum()) for formula in formulas]
 
 
-def _few_codes(column: Column) -> Codes:
+def _codes_of(column: Column, most: int) -> Codes:
     """Return the codes of a column that has few, missing among them, else none."""
-    if column.code_range is None or column.n_values > _MAX_FEW_CODES:
-        return np.empty(0, dtype=np.int64)
-    low, high = column.code_range
-    if high - low > _MAX_SOLUTIONS:
+    low, high = column.code_range or (0, -1)
+    if column.n_values > most or high - low > _MAX_SOLUTIONS:
         return np.empty(0, dtype=np.int64)
     codes = np.arange(low, high + 1)
     missing = np.array([MISSING] * column.has_missing, dtype=np.int64)
