@@ -209,7 +209,7 @@ class _Chosen:
         for one in found:
             if not one.is_exact:
                 continue
-            if one.kind in ("formula", "dependency"):
+            if one.constraint.is_computing:
                 target, *sources = one.columns
                 if target in self.sources or target in self.origins(sources):
                     continue
@@ -339,7 +339,7 @@ def _relation(one: Found, schema: Schema) -> Relation:
     n_exceptions = len(one.exceptions)
     return Relation(
         one.constraint,
-        one.kind,
+        one.constraint.kind,
         tuple(schema[at].name for at in one.columns),
         one.n_rows - n_exceptions,
         one.log10_chance,

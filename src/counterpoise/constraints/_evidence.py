@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -84,7 +84,7 @@ class Cells:
         ranks = np.zeros(table.codes.shape, dtype=np.int32, order="F")
         distinct, counts = [], []
         for at, codes in enumerate(np.ascontiguousarray(table.codes.T)):
-            values, first = _factorize(codes)
+            first, values = pd.factorize(codes, sort=True)
             distinct.append(values)
             ranks[:, at] = first
             counts.append(np.bincount(first, minlength=len(values)))
@@ -96,10 +96,6 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.codes)
-
-    @property
-    def n_columns(self) -> int:
-        return len(self.columns)
 
     def has_missing(self, at: int) -> bool:
         return bool(self.distinct[at][0] == MISSING)
@@ -127,8 +123,17 @@ class Cells:
 
     @cached_property
     def few(self) -> list[int]:
-        """Searched columns whose generated values are all among those observed."""
-        return [at for at in self.searched if has_few_values(self.columns[at])]
+        """Searched columns whose generated values are all among those observed.
+
+        Those are columns of categories, and of numbers that keep their few values.
+        """
+
+        def has_few(column: Column) -> bool:
+            if isinstance(column, RangedColumn):
+                return not column.has_ordinary
+            return isinstance(column, CategoricalColumn)
+
+        return [at for at in self.searched if has_few(self.columns[at])]
 
     @cached_property
     def scales(self) -> list[str]:
@@ -139,7 +144,7 @@ class Cells:
     def levels(self) -> list[FloatArray]:
         """By column the numbers of its ranks, times in days; NaN for missing, empty if no scale."""
         return [
-            self._levels(at) if self.scales[at] else np.empty(0) for at in range(self.n_columns)
+            self._levels(at) if self.scales[at] else np.empty(0) for at in range(len(self.columns))
         ]
 
     def _levels(self, at: int) -> FloatArray:
@@ -163,20 +168,6 @@ class Cells:
         unit = getattr(column, "unit", None)
         return float(np.timedelta64(1, unit) / _DAY) if unit else column.unit_size
 
-    def log10_frequency(self, at: int) -> FloatArray:
-        """Return by rank log10 of the share of rows that have this value."""
-        return np.log10(np.maximum(self.counts[at], 1) / len(self))
-
-
-def has_few_values(column: Column) -> bool:
-    """Whether the values of generated cells are all among the observed ones.
-
-    So it is in columns of categories, and in those of numbers that keep their few values.
-    """
-    return isinstance(column, CategoricalColumn) or (
-        isinstance(column, RangedColumn) and not column.has_ordinary
-    )
-
 
 def _scale(column: Column) -> str:
     if isinstance(column, NumericColumn):
@@ -186,14 +177,6 @@ def _scale(column: Column) -> str:
             return "time without a date"
         return "date" if getattr(column.dtype, "tz", None) is None else "zoned date"
     return "duration" if isinstance(column, DurationColumn) else ""
-
-
-def _factorize(codes: IntArray) -> tuple[IntArray, IntArray]:
-    positions, values = pd.factorize(codes)
-    order = np.argsort(values)
-    ranks = np.empty(len(order), dtype=np.int64)
-    ranks[order] = np.arange(len(order))
-    return values[order], ranks[positions]
 
 
 def corrected(log10_probability: float, n_candidates: float) -> float:
@@ -245,39 +228,18 @@ def share_ordered(
     return float(1 - weights @ below[np.searchsorted(upper[is_upper], lower[is_lower])])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """How often pairs of ranks of two columns (or groups of rows and a column) occur."""
-
-    first: IntArray
-    second: IntArray
-    counts: IntArray
-    n_first: int
-
-    @classmethod
-    def of(cls, first: npt.NDArray[Any], n_first: int, second: npt.NDArray[Any], n: int) -> Pairs:
-        keys = first.astype(np.int64) * n + second
-        if n_first * n <= max(1_000_000, 2 * len(first)):
-            counts = np.bincount(keys, minlength=n_first * n)
-            found = np.flatnonzero(counts)
-            counts = counts[found]
-        else:
-            found, counts = np.unique(keys, return_counts=True)
-        return cls(found // n, found % n, counts, n_first)
-
-    def sizes(self) -> IntArray:
-        """Return how many rows there are of each of the first."""
-        return np.bincount(self.first, self.counts, self.n_first).astype(np.int64)
-
-    def most(self) -> tuple[IntArray, IntArray]:
-        """Return for each of the first its most frequent second, and how often that occurs."""
-        order = np.lexsort((-self.counts, self.first))
-        starts = np.flatnonzero(np.diff(self.first[order], prepend=-1))
-        seconds = np.full(self.n_first, -1, dtype=np.int64)
-        counts = np.zeros(self.n_first, dtype=np.int64)
-        kept = order[starts]
-        seconds[self.first[kept]], counts[self.first[kept]] = self.second[kept], self.counts[kept]
-        return seconds, counts
+def count_pairs(
+    first: npt.NDArray[Any], n_first: int, second: npt.NDArray[Any], n_second: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the pairs of numbers that rows have, in ascending order, and how often each occurs."""
+    keys = first.astype(np.int64) * n_second + second
+    if n_first * n_second <= max(1_000_000, 2 * len(first)):
+        counts = np.bincount(keys, minlength=n_first * n_second)
+        found = np.flatnonzero(counts)
+        counts = counts[found]
+    else:
+        found, counts = np.unique(keys, return_counts=True)
+    return found // n_second, found % n_second, counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,11 +247,10 @@ class Found:
     """A relation that the rule against chance lets pass; columns are positions in `Cells`."""
 
     constraint: Constraint
-    kind: str
     columns: tuple[int, ...]  # what is derived first, where something is
     n_rows: int  # in which the relation was tried
     log10_chance: float
-    exceptions: IntArray  # row positions
+    exceptions: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # positions
     linear: tuple[float, ...] = ()  # of a linear formula the factors of columns[1:], the constant
 
     @property

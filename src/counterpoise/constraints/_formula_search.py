@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -50,16 +50,15 @@ _ROUNDED: Final = 0.05  # least error of results that were rounded, in grid unit
 _SLACK: Final = 0.5 + 1e-6  # grid units that a rounded result may be off; ties go either way
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    target: int
-    sources: tuple[int, ...]
-    shape: str  # "linear", "product" or "ratio"
+_Candidate: TypeAlias = tuple[str, int, tuple[int, ...]]
+"""The shape, "linear", "product" or "ratio", the column that is computed, and its sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    candidate: _Candidate
+    shape: str
+    target: int
+    sources: tuple[int, ...]
     constants: tuple[Fraction, ...]  # linear: factors, then the constant; else the one factor
     share: float  # of the sampled rows in which it holds
     error: float  # root mean square of the rounding errors in these, in grid units
@@ -119,17 +118,22 @@ class _Search:
         """Keep of the fits, best first, those that hold on all rows and are not chance."""
         fits, n_candidates = candidates
         for fit in sorted(fits, key=self._rank):
-            target, sources = fit.candidate.target, fit.candidate.sources
-            if target in self.sources or self._is_circular(fit):
+            if fit.target in self.sources or fit.target in self._origins(fit.sources):
                 continue
-            if any({target, *sources} >= set(one.columns) for one in self.near) and fit.share < 1:
+            columns = {fit.target, *fit.sources}
+            if fit.share < 1 and any(columns >= set(one.columns) for one in self.near):
                 continue
             found = _verified(self.cells, fit, n_candidates)
             if found is not None and found.is_exact:
                 self.exact.append(found)
-                self.sources[target] = sources
+                self.sources[fit.target] = fit.sources
             elif found is not None:
                 self.near.append(found)
+
+    def _origins(self, columns: Sequence[int]) -> set[int]:
+        """Return the columns with all those that they are derived from."""
+        own = [self._origins(self.sources.get(at, ())) for at in columns]
+        return set(columns).union(*own)
 
     def _rank(self, fit: _Fit) -> tuple[Any, ...]:
         """Prefer what loses nothing, then what was rounded, then what gives an order for free.
@@ -140,9 +144,8 @@ class _Search:
         A percentage of few decimals is rounded; the part can be computed from it, but with another
         part it would not be the percentage. Sums of parts that are nowhere negative give an order.
         """
-        candidate = fit.candidate
-        lows = [float(np.nanmin(self.cells.levels[at])) for at in candidate.sources]
-        is_sum = candidate.shape == "linear" and min(*map(float, fit.constants), *lows) >= 0
+        lows = [float(np.nanmin(self.cells.levels[at])) for at in fit.sources]
+        is_sum = fit.shape == "linear" and min(*map(float, fit.constants), *lows) >= 0
         n_digits = sum(len(_text(constant)) for constant in fit.constants)
         return (
             fit.share < 1,
@@ -150,11 +153,11 @@ class _Search:
             self._is_lossy(fit),
             -round(fit.error, 1),
             not is_sum,
-            candidate.shape == "ratio",
+            fit.shape == "ratio",
             n_digits // 6,  # 0.27 * minutes rather than 3.7 * charge, if that comes later
-            -candidate.target,
+            -fit.target,
             n_digits,
-            candidate.sources,
+            fit.sources,
         )
 
     def _is_rarely_possible(self, fit: _Fit) -> bool:
@@ -162,35 +165,25 @@ class _Search:
 
         The product that gives the numerator may hold as well, and rejects no rows.
         """
-        if fit.candidate.shape != "ratio":
+        if fit.shape != "ratio":
             return False
+        trial = _Trial(self.cells, fit.shape, fit.target, fit.sources, self.cells.sample)
         rng = np.random.default_rng(0)
-        rows = self.cells.sample
-        sources = [rng.permutation(self.cells.numbers(at, rows)) for at in fit.candidate.sources]
-        results = _result(fit.candidate, fit.constants, sources)
-        levels = self.cells.levels[fit.candidate.target]
+        results = trial.result(fit.constants, [rng.permutation(each) for each in trial.sources])
+        levels = self.cells.levels[fit.target]
         is_known = np.isfinite(results)
         is_inside = (np.nanmin(levels) <= results) & (results <= np.nanmax(levels))
         return bool(is_inside[is_known].sum() < _LEAST_POSSIBLE * is_known.sum())
 
     def _is_lossy(self, fit: _Fit) -> bool:
         """Whether the formula would round other values of the sources as it rounds no real row."""
-        target, *sources = fit.candidate.target, *fit.candidate.sources
-        if fit.candidate.shape != "linear":
+        if fit.shape != "linear":
             return False
-        grids = np.array([self.cells.grid(at) for at in sources])
-        steps = np.abs(np.array(fit.constants[:-1], dtype=float)) * grids / self.cells.grid(target)
+        grids = np.array([self.cells.grid(at) for at in fit.sources])
+        steps = np.abs(np.array(fit.constants[:-1], dtype=float)) * grids
+        steps /= self.cells.grid(fit.target)
         is_rounded = bool((np.abs(steps - steps.round()) > 1e-6).any())
         return is_rounded and (fit.error < _ROUNDED or (len(steps) == 1 and steps[0] < 1))
-
-    def _is_circular(self, fit: _Fit) -> bool:
-        open_ = list(fit.candidate.sources)
-        while open_:
-            at = open_.pop()
-            if at == fit.candidate.target:
-                return True
-            open_ += self.sources.get(at, ())
-        return False
 
 
 # Candidates
@@ -213,7 +206,7 @@ def _linear(
     grids = np.array([cells.grid(at) for at in columns])
     is_target = np.array([cells.n_distinct(at) >= _MIN_VALUES[n_terms] for at in columns])
     n_candidates = math.comb(len(columns), n_terms) * (len(columns) - n_terms)
-    candidates = []
+    candidates: list[_Candidate] = []
     subsets = np.array(list(itertools.combinations(range(len(columns)), n_terms)))
     for part in np.array_split(subsets, len(subsets) // 1000 + 1):
         terms = values.T[part].transpose(0, 2, 1)  # (n_subsets, n_rows, n_terms)
@@ -236,7 +229,7 @@ def _linear(
         for own, target in zip(part[subset[holds]].tolist(), at[holds].tolist(), strict=True):
             sources = tuple(columns[source] for source in own)
             if columns[target] not in sources and _fits_scales(cells, columns[target], sources):
-                candidates.append(_Candidate(columns[target], sources, "linear"))
+                candidates.append(("linear", columns[target], sources))
     return _fits(cells, candidates, rows), n_candidates
 
 
@@ -261,7 +254,7 @@ def _products(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_F
     grids = np.array([cells.grid(at) for at in columns])
     is_target = np.array([cells.n_distinct(at) >= _MIN_VALUES[2] for at in columns])
     largest = np.abs(values).argmax(axis=0)  # the row that says most of the factor
-    candidates = []
+    candidates: list[_Candidate] = []
     for at, (shape, operation) in itertools.product(
         range(len(columns)), (("product", np.multiply), ("ratio", np.divide))
     ):
@@ -278,7 +271,7 @@ def _products(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_F
         for other, target in np.argwhere(is_open).tolist():
             if len({at, other, target}) == 3:
                 sources = (columns[at], columns[other])
-                candidates.append(_Candidate(columns[target], sources, shape))
+                candidates.append((shape, columns[target], sources))
     return _fits(cells, candidates, rows), 3 * math.comb(len(columns), 3) * 3
 
 
@@ -306,75 +299,111 @@ def _fits(cells: Cells, candidates: list[_Candidate], rows: IntArray) -> list[_F
     if len(candidates) > _MAX_TRIED / 10 and len(rows) > N_SAMPLED / 2:
         rows = rows[::2]
     for candidate in candidates[:_MAX_TRIED]:
-        columns = (candidate.target, *candidate.sources)
-        target, *sources = (cells.numbers(at, rows) for at in columns)
-        grid = cells.grid(candidate.target)
-        scales = [cells.scales[at] for at in columns]
-        best: tuple[float, tuple[Fraction, ...]] = (0.0, ())
-        for constants in _constants(candidate, target, sources, grid, scales):
-            share = float(_holds(candidate, constants, target, sources, grid).mean())
-            if share > best[0]:
-                best = share, constants
-            if share == 1:
+        trial = _Trial(cells, *candidate, rows)
+        share = 0.0
+        best: tuple[Fraction, ...] = ()
+        for constants in trial.constants():
+            own = float(trial.holds(constants).mean())
+            if own > share:
+                share, best = own, constants
+            if own == 1:
                 break
-        if best[0] >= MIN_SHARE:
-            holds = _holds(candidate, best[1], target, sources, grid)
-            errors = (target - _result(candidate, best[1], sources))[holds] / grid
-            error = float(np.sqrt((errors**2).mean()))
-            found.append(_Fit(candidate, best[1], best[0], error))
+        if share >= MIN_SHARE:
+            errors = (trial.target - trial.result(best))[trial.holds(best)] / trial.grid
+            found.append(_Fit(*candidate, best, share, float(np.sqrt((errors**2).mean()))))
     return found
 
 
-def _constants(
-    candidate: _Candidate,
-    target: FloatArray,
-    sources: list[FloatArray],
-    grid: float,
-    scales: list[str],
-) -> Iterator[tuple[Fraction, ...]]:
-    """Yield constants to try, those with few digits first."""
-    if candidate.shape != "linear":
-        with np.errstate(all="ignore"):
-            results = _result(candidate, (Fraction(1),), sources)
-            ratios = target / results
-        is_known = np.isfinite(ratios)
-        if not is_known.any():
+class _Trial:
+    """A formula of one shape, with any constants, on some rows."""
+
+    def __init__(
+        self, cells: Cells, shape: str, target: int, sources: tuple[int, ...], rows: IntArray
+    ) -> None:
+        self.shape = shape
+        self.scales = [cells.scales[at] for at in (target, *sources)]
+        self.grid = cells.grid(target)
+        self.target, *self.sources = (cells.numbers(at, rows) for at in (target, *sources))
+
+    def result(
+        self, constants: tuple[Fraction, ...], sources: Sequence[FloatArray] | None = None
+    ) -> FloatArray:
+        """Return the results before they are rounded, of other numbers if `sources` are given."""
+        sources = sources or self.sources
+        if self.shape != "linear":
+            operation = np.multiply if self.shape == "product" else np.divide
+            with np.errstate(all="ignore"):
+                return np.asarray(operation(*sources) * float(constants[0]))
+        *factors, constant = map(float, constants)
+        total = np.full(len(self.target), constant)
+        for factor, source in zip(factors, sources, strict=True):
+            total += factor * source
+        return total
+
+    def holds(
+        self, constants: tuple[Fraction, ...], sources: Sequence[FloatArray] | None = None
+    ) -> BoolArray:
+        """Return in which rows the rounded result is the cell."""
+        sizes = np.abs(self.target) + sum(np.abs(each) for each in sources or self.sources)
+        off = np.abs(self.target - self.result(constants, sources))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(off <= _SLACK * self.grid + 1e-13 * sizes)
+
+    def all_matter(self, constants: tuple[Fraction, ...], least: float) -> bool:
+        """Whether the formula fails in as many rows if any one source is held at its median."""
+        for at, source in enumerate(self.sources):
+            held = list(self.sources)
+            held[at] = np.full(len(source), np.median(source))
+            if np.count_nonzero(~self.holds(constants, held)) < least:
+                return False
+        return True
+
+    def constants(self) -> Iterator[tuple[Fraction, ...]]:
+        """Yield constants to try, those with few digits first."""
+        if self.shape != "linear":
+            with np.errstate(all="ignore"):
+                ratios = self.target / self.result((Fraction(1),))
+            # large results say most of the factor
+            sizes = np.abs(self.target)
+            ratios = ratios[np.isfinite(ratios) & (sizes >= np.quantile(sizes, 0.9))]
+            if len(ratios):
+                yield from ((factor,) for factor in _short(float(np.median(ratios))))
             return
-        # large results say most of the factor
-        large = np.flatnonzero(is_known & (np.abs(target) >= np.quantile(np.abs(target), 0.9)))
-        if len(large):
-            yield from ((factor,) for factor in _short(float(np.median(ratios[large]))))
-        return
-    factors = _least_squares(target, sources, grid)
-    for rounded in zip(*map(_short, factors), strict=True):
-        if any(factor == 0 for factor in rounded) or not _has_factors(rounded, scales):
-            continue
-        result = _result(candidate, (*rounded, Fraction(0)), sources)
-        rest = target - result
-        inside = rest[np.abs(rest - np.median(rest)) <= grid]
-        if len(inside) < MIN_SHARE * len(rest):
-            continue
-        for constant in _short((float(inside.min()) + float(inside.max())) / 2):
-            if constant and scales[0] == "duration":
+        for factors in zip(*map(_short, self._least_squares()), strict=True):
+            if any(factor == 0 for factor in factors) or not self._has_factors(factors):
+                continue
+            rest = self.target - self.result((*factors, Fraction(0)))
+            inside = rest[np.abs(rest - np.median(rest)) <= self.grid]
+            if len(inside) < MIN_SHARE * len(rest):
+                continue
+            for constant in _short((float(inside.min()) + float(inside.max())) / 2):
+                if constant and self.scales[0] == "duration":
+                    break
+                yield (*factors, constant)
+
+    def _least_squares(self) -> list[float]:
+        """Return the factors by least squares; a second fit leaves out rows that are far off."""
+        matrix = np.column_stack(self.sources)
+        rows = np.ones(len(matrix), dtype=bool)
+        for _ in range(4):
+            centred = matrix[rows] - matrix[rows].mean(axis=0)
+            own = self.target[rows] - self.target[rows].mean()
+            factors = np.linalg.lstsq(centred, own, rcond=None)[0]
+            rest = self.target - matrix @ factors
+            off = np.abs(rest - np.median(rest))
+            kept = off <= max(self.grid, 4 * float(np.quantile(off, 0.9)))
+            if (kept == rows).all():
                 break
-            yield (*rounded, constant)
+            rows = kept
+        return [float(factor) for factor in factors]
 
-
-def _least_squares(target: FloatArray, sources: list[FloatArray], grid: float) -> list[float]:
-    """Return the factors by least squares; a second fit leaves out rows that are far off."""
-    rows = np.ones(len(target), dtype=bool)
-    for _ in range(4):
-        matrix = np.column_stack([source[rows] for source in sources])
-        matrix = matrix - matrix.mean(axis=0)
-        own = target[rows] - target[rows].mean()
-        factors = np.linalg.lstsq(matrix, own, rcond=None)[0]
-        rest = target - np.column_stack(sources) @ factors
-        off = np.abs(rest - np.median(rest))
-        kept = off <= max(grid, 4 * float(np.quantile(off, 0.9)))
-        if (kept == rows).all():
-            break
-        rows = kept
-    return [float(factor) for factor in factors]
+    def _has_factors(self, factors: tuple[Fraction, ...]) -> bool:
+        """Whether the factors of dates are such that their zero does not matter."""
+        own, *scales = self.scales
+        of_dates = [f for f, scale in zip(factors, scales, strict=True) if "date" in scale]
+        if not of_dates:
+            return True
+        return sum(of_dates) == ("date" in own) and (own != "duration" or abs(of_dates[0]) == 1)
 
 
 def _short(number: float) -> list[Fraction]:
@@ -385,114 +414,50 @@ def _short(number: float) -> list[Fraction]:
     return [*decimal[:2], small, *decimal[2:5], medium, *decimal[5:], large]
 
 
-def _has_factors(factors: tuple[Fraction, ...], scales: list[str]) -> bool:
-    """Whether the factors of dates are such that their zero does not matter."""
-    own = scales[0]
-    of_dates = [f for f, scale in zip(factors, scales[1:], strict=True) if "date" in scale]
-    if not of_dates:
-        return True
-    return sum(of_dates) == (1 if "date" in own else 0) and (
-        own != "duration" or abs(of_dates[0]) == 1
-    )
-
-
-def _result(
-    candidate: _Candidate, constants: tuple[Fraction, ...], sources: Sequence[FloatArray]
-) -> FloatArray:
-    """Return the formula's results before they are rounded."""
-    if candidate.shape != "linear":
-        with np.errstate(all="ignore"):
-            is_product = candidate.shape == "product"
-            result = sources[0] * sources[1] if is_product else sources[0] / sources[1]
-            return np.asarray(result * float(constants[0]))
-    *factors, constant = map(float, constants)
-    total = np.full(len(sources[0]), constant)
-    for factor, source in zip(factors, sources, strict=True):
-        total += factor * source
-    return total
-
-
-def _holds(
-    candidate: _Candidate,
-    constants: tuple[Fraction, ...],
-    target: FloatArray,
-    sources: Sequence[FloatArray],
-    grid: float,
-) -> BoolArray:
-    result = _result(candidate, constants, sources)
-    sizes = np.abs(target) + sum(np.abs(source) for source in sources)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(target - result) <= _SLACK * grid + 1e-13 * sizes)
-
-
 # Verification
 
 
 def _verified(cells: Cells, fit: _Fit, n_candidates: float) -> Found | None:
     """Return the formula if it holds in all rows, or nearly, and is not chance."""
-    candidate = fit.candidate
-    target_at = candidate.target
     missing = np.zeros(len(cells), dtype=bool)
-    for at in candidate.sources:
+    for at in fit.sources:
         missing |= cells.missing(at)
-    if (missing != cells.missing(target_at)).any():
+    if (missing != cells.missing(fit.target)).any():
         return None
     known = np.flatnonzero(~missing)
-    target = cells.numbers(target_at, known)
-    sources = [cells.numbers(at, known) for at in candidate.sources]
-    grid = cells.grid(target_at)
-    holds = _holds(candidate, fit.constants, target, sources, grid)
+    trial = _Trial(cells, fit.shape, fit.target, fit.sources, known)
+    holds = trial.holds(fit.constants)
     n_known, broken = len(known), np.flatnonzero(~holds)
     if n_known < MIN_TRIED or len(broken) > (1 - MIN_SHARE) * n_known:
         return None
     # where there are exceptions, the formula must be simple: each source says a lot
-    least = max(MIN_EXPECTED, 0.1 * n_known if len(broken) else 0)
-    if not _all_matter(candidate, fit.constants, target, sources, grid, least):
+    if not trial.all_matter(fit.constants, max(MIN_EXPECTED, 0.1 * n_known if len(broken) else 0)):
         return None
-    ranks = cells.ranks[known, target_at]
-    frequency = np.bincount(ranks, minlength=len(cells.distinct[target_at])) / n_known
+    ranks = cells.ranks[known, fit.target]
+    frequency = np.bincount(ranks) / n_known
     # rows with equal sources are one piece of evidence: think of years and a series by year
-    tried = cells.ranks[known[holds]][:, candidate.sources]
+    tried = cells.ranks[known[holds]][:, fit.sources]
     first = np.unique(tried, axis=0, return_index=True)[1]
     logs = np.sort(np.log10(frequency[ranks[holds][first]]))
-    n_constants = len(candidate.sources) + 1
-    log10 = float(logs[n_constants:].sum()) + log10_choose(n_known, len(broken))
+    log10 = float(logs[len(fit.sources) + 1 :].sum()) + log10_choose(n_known, len(broken))
     # each rounding of the constants that was tried is a candidate
     chance = corrected(log10, n_candidates * 10.0 ** len(fit.constants))
     expected = n_known * (1 - float((frequency**2).sum()))
     if chance >= MAX_LOG10_CHANCE or expected < max(MIN_EXPECTED, 5 * len(broken)):
         return None
-    columns = (target_at, *candidate.sources)
-    constraint = Formula(cells.columns[target_at].name, _expression(cells, fit))
-    linear = tuple(map(float, fit.constants)) if candidate.shape == "linear" else ()
-    return Found(constraint, "formula", columns, n_known, chance, known[broken], linear)
-
-
-def _all_matter(
-    candidate: _Candidate,
-    constants: tuple[Fraction, ...],
-    target: FloatArray,
-    sources: list[FloatArray],
-    grid: float,
-    least: float,
-) -> bool:
-    """Whether the formula fails in as many rows if any one source is held at its median."""
-    for at in range(len(sources)):
-        held = list(sources)
-        held[at] = np.full(len(target), np.median(sources[at]))
-        n_failing = np.count_nonzero(~_holds(candidate, constants, target, held, grid))
-        if n_failing < least:
-            return False
-    return True
+    constraint = Formula(cells.columns[fit.target].name, _expression(cells, fit))
+    linear = tuple(map(float, fit.constants)) if fit.shape == "linear" else ()
+    columns = (fit.target, *fit.sources)
+    return Found(constraint, columns, n_known, chance, known[broken], linear)
 
 
 # Writing
 
 
 def _expression(cells: Cells, fit: _Fit) -> str:
-    names = [quote(cells.columns[at].name) for at in fit.candidate.sources]
-    if fit.candidate.shape != "linear":
-        operator = "*" if fit.candidate.shape == "product" else "/"
+    names = [quote(cells.columns[at].name) for at in fit.sources]
+    if fit.shape != "linear":
+        operator = "*" if fit.shape == "product" else "/"
         factor = fit.constants[0]
         text = f"{names[0]} {operator} {names[1]}"
         return text if factor == 1 else f"{_text(factor)} * {text}"

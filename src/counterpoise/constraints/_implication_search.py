@@ -38,7 +38,6 @@ _MIN_EXPECTED: Final = 20  # exceptions that each value would have
 _MIN_RATIO: Final = 0.2  # of the rows with an allowed value to those expected
 _MIN_EXCLUDED: Final = 0.05  # share that a set or range must exclude
 _MAX_CODES: Final = 10  # distinct numbers of a column in which each may stand for a category
-_NO_ROWS: Final = np.empty(0, dtype=np.int64)
 
 
 def find_implications(cells: Cells, taken: Collection[int]) -> list[Implied]:
@@ -187,7 +186,7 @@ def _limited(
         cells.columns[at].name, [cells.cell(at, rank)], cells.columns[then].name, values
     )
     n_rows = int(cells.counts[at][rank])
-    return Found(constraint, "implication", (at, then), n_rows, chance, _NO_ROWS)
+    return Found(constraint, (at, then), n_rows, chance)
 
 
 def _frequent(cells: Cells, at: int) -> list[int]:
@@ -268,11 +267,9 @@ class Implied(Found):
         )
         return cls(
             constraint,
-            "implication",
             (at, then),
             n_rows,
             log10_chance,
-            _NO_ROWS,
             cells=cells,
             premise=premise,
             ranks=tuple(ranks),

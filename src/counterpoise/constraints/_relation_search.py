@@ -21,8 +21,8 @@ from counterpoise.constraints._evidence import (
     FloatArray,
     Found,
     IntArray,
-    Pairs,
     corrected,
+    count_pairs,
     log10_choose,
     log10_disjoint,
     log10_same,
@@ -36,7 +36,6 @@ from counterpoise.constraints._missing_together import MissingTogether
 MAX_DETERMINANTS: Final = 60
 """Most columns among which pairs of determinants are searched."""
 
-_NO_ROWS: Final = np.empty(0, dtype=np.int64)
 _MAX_ONE_HOT_STEPS: Final = 300
 _MIN_ORDERED: Final = 5  # distinct values of a column in an order; fewer may be codes
 _CLOSE: Final = 0.02  # gap from a bound, beside the median gap, that some row must have
@@ -48,7 +47,7 @@ _MAX_LOG10_OF_RARE_BOUND: Final = -60.0  # log10 of chance from which on the sha
 def find_missing_together(cells: Cells) -> list[Found]:
     """Find the columns that are missing in the same rows."""
     groups: dict[bytes, list[int]] = {}
-    for at in range(cells.n_columns):
+    for at in range(len(cells.columns)):
         if cells.has_missing(at) and len(cells.distinct[at]) > 1:
             groups.setdefault(np.packbits(cells.missing(at)).tobytes(), []).append(at)
     n_candidates = math.comb(sum(map(len, groups.values())), 2)
@@ -59,7 +58,7 @@ def find_missing_together(cells: Cells) -> list[Found]:
         chance = corrected(-log10_choose(len(cells), n_missing), n_candidates)
         if len(members) > 1 and chance < MAX_LOG10_CHANCE:
             constraint = MissingTogether([cells.columns[at].name for at in members])
-            found.append(Found(constraint, "missing", tuple(members), len(cells), chance, _NO_ROWS))
+            found.append(Found(constraint, tuple(members), len(cells), chance))
     return found
 
 
@@ -139,8 +138,12 @@ def _dependency(
     """Return the dependency if it holds in all rows, or nearly, and is not chance."""
     n_rows, n_values = len(cells), len(cells.distinct[target])
     groups, n_groups = _groups(cells, sources)
-    pairs = Pairs.of(groups, n_groups, cells.ranks[:, target], n_values)
-    usual, n_usual = pairs.most()
+    first, second, counts = count_pairs(groups, n_groups, cells.ranks[:, target], n_values)
+    # by group the most frequent value of the target, and how many rows have it
+    order = np.lexsort((-counts, first))
+    most = order[np.flatnonzero(np.diff(first[order], prepend=-1))]
+    usual, n_usual = (np.zeros(n_groups, dtype=np.int64) for _ in range(2))
+    usual[first[most]], n_usual[first[most]] = second[most], counts[most]
     n_exceptions = n_rows - int(n_usual.sum())
     if n_exceptions > (1 - MIN_SHARE) * n_rows:
         return None
@@ -157,21 +160,18 @@ def _dependency(
     if n_exceptions and expected < 5 * n_exceptions:
         return None
     names = [cells.columns[at].name for at in sources]
-    exceptions = _NO_ROWS
-    if n_exceptions:
-        exceptions = np.flatnonzero(usual[groups] != cells.ranks[:, target])
     constraint = FunctionalDependency(names, cells.columns[target].name)
-    return Found(constraint, "dependency", (target, *sources), n_rows, chance, exceptions)
+    exceptions = np.flatnonzero(usual[groups] != cells.ranks[:, target])
+    return Found(constraint, (target, *sources), n_rows, chance, exceptions)
 
 
 def _groups(cells: Cells, sources: tuple[int, ...]) -> tuple[IntArray, int]:
     """Return which combination of the sources' values each row has, and how many there are."""
-    groups = cells.ranks[:, sources[0]].astype(np.int64)
+    first = cells.ranks[:, sources[0]].astype(np.int64)
     if len(sources) == 1:
-        return groups, len(cells.distinct[sources[0]])
-    for at in sources[1:]:
-        groups = groups * len(cells.distinct[at]) + cells.ranks[:, at]
-    found, groups = np.unique(groups, return_inverse=True)
+        return first, len(cells.distinct[sources[0]])
+    pairs = first * len(cells.distinct[sources[1]]) + cells.ranks[:, sources[1]]
+    found, groups = np.unique(pairs, return_inverse=True)
     return groups.astype(np.int64), len(found)
 
 
@@ -182,21 +182,18 @@ def _within(
 
     The target is shuffled among the rows that agree in the columns `given`.
     """
-    n_values = len(cells.distinct[target])
+    outer, n_outer = np.zeros(len(cells), dtype=np.int64), 1
     if given:
-        outer, n_outer = cells.ranks[:, given[0]].astype(np.int64), len(cells.distinct[given[0]])
-    else:
-        outer, n_outer = np.zeros(len(cells), dtype=np.int64), 1
-    cells_of = Pairs.of(outer, n_outer, cells.ranks[:, target], n_values)
+        outer, n_outer = _groups(cells, given)
+    first, _, counts = count_pairs(
+        outer, n_outer, cells.ranks[:, target], len(cells.distinct[target])
+    )
     outer_of = np.zeros(len(n_usual), dtype=np.int64)
     outer_of[groups] = outer
     log10, expected = 0.0, 0.0
-    for which in range(n_outer):
-        counts = cells_of.counts[cells_of.first == which]
+    for which in np.unique(first).tolist():
+        shares = counts[first == which] / counts[first == which].sum()
         sizes = n_usual[outer_of == which]
-        if not len(counts):
-            continue
-        shares = counts / counts.sum()
         log10 += log10_same(shares, sizes)
         expected += float((sizes[sizes > 0] - 1).sum() * (1 - (shares**2).sum()))
     return log10, expected
@@ -236,7 +233,7 @@ def find_one_hot(cells: Cells, taken: Collection[int]) -> list[Found]:
         if len(members) < 2 or chance >= MAX_LOG10_CHANCE or expected / 2 < MIN_EXPECTED:
             continue
         constraint = OneHot([cells.columns[at].name for at in members], at_most_one=not is_exact)
-        found.append(Found(constraint, "one-hot", tuple(members), len(cells), chance, _NO_ROWS))
+        found.append(Found(constraint, tuple(members), len(cells), chance))
         used.update(members)
         covered.update(members if is_exact else ())
     return found + _near_one_hot(cells, flags, both, covered)
@@ -268,9 +265,7 @@ def _near_one_hot(
         chance = corrected(chance, math.comb(len(flags), len(group)))
         if chance < MAX_LOG10_CHANCE:
             constraint = OneHot([cells.columns[at].name for at in members])
-            found.append(
-                Found(constraint, "one-hot", tuple(members), len(cells), chance, exceptions)
-            )
+            found.append(Found(constraint, tuple(members), len(cells), chance, exceptions))
             reported.update(members)
     return found
 
@@ -384,7 +379,7 @@ def _order(cells: Cells, low: int, high: int, n_candidates: int) -> Found | None
     is_strict = is_strict and n_next >= MIN_EXPECTED
     names = cells.columns[low].name, cells.columns[high].name
     constraint = Inequality(names[0], "<" if is_strict else "<=", names[1])
-    return Found(constraint, "order", (low, high), n_known, chance, known[broken])
+    return Found(constraint, (low, high), n_known, chance, known[broken])
 
 
 def _is_bound(lower: FloatArray, upper: FloatArray, gaps: FloatArray, least_close: float) -> bool:
