@@ -7,10 +7,8 @@ and ``_formula_search``, which say what is not searched. Here a set without redu
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -19,10 +17,9 @@ from counterpoise.constraints._base import Constraint, column_names, register_co
 from counterpoise.constraints._evidence import Cells, Found
 from counterpoise.constraints._formula_search import find_formulas
 from counterpoise.constraints._implication_search import (
-    MAX_LOG10_OF_IMPLICATION,
-    Implied,
     find_implications,
     find_limits,
+    leads,
 )
 from counterpoise.constraints._missing_together import MissingTogether
 from counterpoise.constraints._relation_search import (
@@ -34,9 +31,6 @@ from counterpoise.constraints._relation_search import (
 )
 
 N_EXCEPTIONS_SHOWN = 20
-
-MAX_IMPLICATIONS = 10
-"""Between two columns of which one nearly determines the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +148,9 @@ def discover(table: Table) -> list[Relation]:
         for one in find_dependencies(cells, chosen.sources)
         if not any(set(one.columns) <= set(other.columns) for other in near)
     ]
-    chosen.add(sorted(dependencies, key=lambda one: _preference(cells, one)))
+    # prefer the determinant with the fewest values, then the one that comes first
+    key = lambda one: (cells.n_distinct(one.columns[1]), one.columns[::-1])  # noqa: E731
+    chosen.add(sorted(dependencies, key=key))
     known = {(one.columns[1], one.columns[0]): one.is_exact for one in dependencies}
 
     groups = find_one_hot(cells, chosen.sources)
@@ -172,7 +168,8 @@ def discover(table: Table) -> list[Relation]:
     # of equivalent orders, decoding keeps those between columns that are written
     exact = [one for one in orders if one.is_exact]
     exact.sort(key=lambda one: chosen.sources.keys().isdisjoint(one.pair))
-    chosen.add(_reduced(exact, chosen.free_orders(orders)))
+    free = [one.pair for one in orders if chosen.is_free(*one.pair)]
+    chosen.add(_reduced(exact, free))
     always = [one.pair for one in exact]
     rarely_broken = _reduced([one for one in orders if not one.is_exact], always)
     near += [o for o in rarely_broken if not any(set(o.columns) <= set(f.columns) for f in near)]
@@ -181,14 +178,7 @@ def discover(table: Table) -> list[Relation]:
     chosen.add(missing)
     known |= {pair: True for one in missing for pair in itertools.permutations(one.columns, 2)}
     also_missing = {at for one in missing for at in one.columns[1:]}
-    implications = [
-        one
-        for one in find_implications(cells, chosen.sources)
-        if not known.get(one.pair)
-        and not one.names_missing(also_missing)
-        and not one.follows_from_order(always)
-    ]
-    kept = _reduced_implications(implications, known)
+    kept = find_implications(cells, chosen.sources, known, also_missing, always)
     chosen.add(kept)
     settled = {*known, *(one.pair for one in orders), *(one.pair for one in kept)}
     chosen.add(find_limits(cells, chosen.sources, settled))
@@ -220,14 +210,8 @@ class _Chosen:
 
     def origins(self, columns: Iterable[int]) -> set[int]:
         """Return the columns with all those that they come from."""
-        reached: set[int] = set()
-        open_ = list(columns)
-        while open_:
-            at = open_.pop()
-            if at not in reached:
-                reached.add(at)
-                open_ += self.sources.get(at, ())
-        return reached
+        columns = set(columns)
+        return columns.union(*(self.origins(self.sources.get(at, ())) for at in columns))
 
     def left(self, one: Found) -> Found | None:
         """Return a group without derived columns; None if fewer than two are left."""
@@ -237,11 +221,8 @@ class _Chosen:
         names = [self.cells.columns[at].name for at in columns]
         return replace(one, columns=columns, constraint=MissingTogether(names))
 
-    def free_orders(self, orders: Sequence[Found]) -> list[tuple[int, int]]:
-        """Return which of the orders formulas and dependencies give in any row."""
-        return [one.pair for one in orders if self._is_free(*one.pair)]
-
-    def _is_free(self, low: int, high: int) -> bool:
+    def is_free(self, low: int, high: int) -> bool:
+        """Whether formulas and dependencies give the order of two columns in any row."""
         roots = [self.origins([at]) - set(self.sources) for at in (low, high)]
         if not {low, high} & set(self.sources):
             return False
@@ -270,12 +251,6 @@ class _Chosen:
         )
 
 
-def _preference(cells: Cells, one: Found) -> tuple[int, ...]:
-    """Prefer the determinant with the fewest values, then the one that comes first."""
-    target, source = one.columns
-    return (cells.n_distinct(source), source, target)
-
-
 def _one_each(found: Iterable[Found], settled: set[int]) -> list[Found]:
     """Return of dependencies that nearly hold the best of each column that is not settled."""
     best: dict[int, Found] = {}
@@ -290,49 +265,9 @@ def _reduced(orders: Sequence[Found], free: Sequence[tuple[int, int]]) -> list[F
     kept = [one for one in orders if one.pair not in free]
     for one in list(kept):
         others = [other.pair for other in kept if other is not one]
-        if _leads([*free, *others], *one.pair):
+        if leads([*free, *others], *one.pair):
             kept.remove(one)
     return kept
-
-
-def _leads(edges: Iterable[tuple[Any, Any]], start: Any, end: Any) -> bool:
-    """Whether a path of edges leads from start to end."""
-    after: dict[Any, list[Any]] = {}
-    for first, second in edges:
-        after.setdefault(first, []).append(second)
-    reached, open_ = {start}, [start]
-    while open_:
-        for at in after.get(open_.pop(), ()):
-            if at == end:
-                return True
-            if at not in reached:
-                reached.add(at)
-                open_.append(at)
-    return False
-
-
-def _reduced_implications(
-    found: Sequence[Implied], nearly: Collection[tuple[int, int]]
-) -> list[Found]:
-    """Leave out the implications that follow from others, and join those that differ in a value.
-
-    Many between two columns of which one nearly determines the other (`nearly`) are left out too.
-    """
-    kept = [one for one in found if not any(one.follows_from(other) for other in found)]
-    for one in kept[::-1]:
-        edges = [edge for other in kept if other is not one for edge in other.edges()]
-        if _leads(edges, one.premise, one.conclusion):
-            kept.remove(one)
-    joined: dict[tuple[Any, ...], list[Implied]] = {}
-    for one in kept:
-        joined.setdefault((one.premise[0], one.conclusion), []).append(one)
-    pairs = Counter(one.pair for one in kept)
-    return [
-        one
-        for group in joined.values()
-        if (one := Implied.joined(group)).log10_chance < MAX_LOG10_OF_IMPLICATION
-        if pairs[group[0].pair] <= MAX_IMPLICATIONS or group[0].pair not in nearly
-    ]
 
 
 def _relation(one: Found, schema: Schema) -> Relation:

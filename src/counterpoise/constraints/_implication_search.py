@@ -1,17 +1,16 @@
 """Searches for values of one column that leave another column one value, a set or a range.
 
 A strong dependence has no exceptions in some value of some column, so the rule against chance
-(``_evidence``) is stricter here: the limits are `MAX_LOG10_OF_IMPLICATION` and
+(``_evidence``) is stricter here: the limits are `_MAX_LOG10_OF_VALUE` and
 `_MAX_LOG10_OF_LIMIT`.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -29,10 +28,11 @@ from counterpoise.constraints._evidence import (
 )
 from counterpoise.constraints._implication import Implication
 
-_MAX_VALUES: Final = 50  # of a column that a premise restricts to some of its values
-MAX_LOG10_OF_IMPLICATION: Final = -30.0
-"""Largest log10 of chance of an implication, summed over the values that lead to the same."""
+MAX_IMPLICATIONS: Final = 10
+"""Between two columns of which one nearly determines the other."""
 
+_MAX_VALUES: Final = 50  # of a column that a premise restricts to some of its values
+_MAX_LOG10_OF_VALUE: Final = -30.0  # of an implication, summed over the values with one conclusion
 _MAX_LOG10_OF_LIMIT: Final = -60.0  # of one to a set or a range
 _MIN_EXPECTED: Final = 20  # exceptions that each value would have
 _MIN_RATIO: Final = 0.2  # of the rows with an allowed value to those expected
@@ -40,26 +40,68 @@ _MIN_EXCLUDED: Final = 0.05  # share that a set or range must exclude
 _MAX_CODES: Final = 10  # distinct numbers of a column in which each may stand for a category
 
 
-def find_implications(cells: Cells, taken: Collection[int]) -> list[Implied]:
-    """Find where one value of a column leaves another column a single value, or missing."""
+def find_implications(
+    cells: Cells,
+    taken: Collection[int],
+    known: Mapping[tuple[int, int], bool],
+    also_missing: Collection[int],
+    orders: Collection[tuple[int, int]],
+) -> list[Found]:
+    """Find where one value of a column leaves another column a single value, or missing.
+
+    Left out are those of pairs of columns that `known` maps to True, those about missing cells in
+    the columns `also_missing`, those that `orders` give, and what follows from others. Of pairs of
+    which one nearly determines the other, that `known` has too, there are few or none.
+    """
     columns = [at for at in cells.searched if at not in taken]
     premises = [(at, rank) for at in columns for rank in _frequent(cells, at)]
     n_candidates = len(premises) * max(1, len(columns) - 1)
+    rows_by_rank = lru_cache(1)(lambda at: np.argsort(cells.ranks[:, at], kind="stable"))
     found = []
-    for at, rows_of in itertools.groupby(premises, key=lambda premise: premise[0]):
-        ranks = [rank for _, rank in rows_of]
-        order = np.argsort(cells.ranks[:, at], kind="stable")
-        ends = np.cumsum(cells.counts[at])
-        for rank in ranks:
-            rows = order[ends[rank] - cells.counts[at][rank] : ends[rank]]
-            for then in _constant(cells, rows, columns):
-                if then == at:
-                    continue
-                value = int(cells.ranks[rows[0], then])
-                one = _single(cells, (at, rank), (then, value), rows, n_candidates)
-                if one is not None:
-                    found.append(one)
-    return found
+    for at, rank in premises:
+        end = int(cells.counts[at][: rank + 1].sum())
+        rows = rows_by_rank(at)[end - cells.counts[at][rank] : end]
+        for then in _constant(cells, rows, columns):
+            value = int(cells.ranks[rows[0], then])
+            n_rows, n_allowed = len(cells), int(cells.counts[then][value])
+            log10 = log10_choose(n_allowed, len(rows)) - log10_choose(n_rows, len(rows))
+            chance = corrected(log10, n_candidates)
+            one = _Implied(cells, (at, rank), (then, value), len(rows), chance)
+            is_new = then != at and not known.get((at, then)) and not one.follows_from(orders)
+            is_shown = not one.names_missing(also_missing)
+            is_tried = len(rows) * (1 - n_allowed / n_rows) >= _MIN_EXPECTED
+            if is_new and is_shown and is_tried and chance < MAX_LOG10_CHANCE:
+                found.append(one)
+    return _reduced(cells, found, known)
+
+
+def _reduced(
+    cells: Cells, found: Sequence[_Implied], nearly: Collection[tuple[int, int]]
+) -> list[Found]:
+    """Leave out the implications that follow from others, and join those that differ in a value."""
+    kept = [one for one in found if not any(one.turns_around(other) for other in found)]
+    for one in kept[::-1]:
+        edges = [edge for other in kept if other is not one for edge in other.edges()]
+        if leads(edges, one.premise, one.conclusion):
+            kept.remove(one)
+    n_each = Counter(one.pair for one in kept)
+    groups: dict[tuple[Any, ...], list[_Implied]] = {}
+    for one in kept:
+        groups.setdefault((one.premise[0], one.conclusion), []).append(one)
+    joined = []
+    for group in groups.values():
+        chance = sum(one.log10_chance for one in group)
+        at, then = pair = group[0].pair
+        if chance >= _MAX_LOG10_OF_VALUE or (n_each[pair] > MAX_IMPLICATIONS and pair in nearly):
+            continue
+        constraint = Implication(
+            cells.columns[at].name,
+            [cells.cell(*one.premise) for one in group],
+            cells.columns[then].name,
+            [cells.cell(*group[0].conclusion)],
+        )
+        joined.append(Found(constraint, pair, sum(one.n_rows for one in group), chance))
+    return joined
 
 
 def find_limits(
@@ -84,10 +126,7 @@ def find_limits(
     found: list[Found] = []
     excluded: set[frozenset[tuple[int, int]]] = set()
 
-    @functools.lru_cache(1)
-    def rows_of(at: int, rank: int) -> IntArray:
-        return np.flatnonzero(cells.ranks[:, at] == rank)
-
+    rows_of = lru_cache(1)(lambda at, rank: np.flatnonzero(cells.ranks[:, at] == rank))
     for at, rank, then in _sampled_limits(cells, premises, columns):
         if at == then or (at, then) in known or (then, at) in known:
             continue
@@ -222,67 +261,18 @@ def _constant(cells: Cells, rows: IntArray, columns: Sequence[int]) -> list[int]
     ]
 
 
-def _single(
-    cells: Cells,
-    premise: tuple[int, int],
-    conclusion: tuple[int, int],
-    rows: IntArray,
-    n_candidates: int,
-) -> Implied | None:
-    then, value = conclusion
-    n_rows, n_allowed = len(cells), int(cells.counts[then][value])
-    log10 = log10_choose(n_allowed, len(rows)) - log10_choose(n_rows, len(rows))
-    expected = len(rows) * (1 - n_allowed / n_rows)
-    chance = corrected(log10, n_candidates)
-    if chance >= MAX_LOG10_CHANCE or expected < _MIN_EXPECTED:
-        return None
-    return Implied.of(cells, premise, [premise[1]], conclusion, len(rows), chance)
+class _Implied(NamedTuple):
+    """Where a column has one of its ranks, another one has one of its own."""
 
+    cells: Cells
+    premise: tuple[int, int]  # position, rank
+    conclusion: tuple[int, int]
+    n_rows: int
+    log10_chance: float
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Implied(Found):
-    """An implication: where a column has one of some ranks, another one has one rank."""
-
-    cells: Cells = field(kw_only=True)
-    premise: tuple[int, int] = field(kw_only=True)  # position, (first) rank
-    ranks: tuple[int, ...] = field(kw_only=True)
-    conclusion: tuple[int, int] = field(kw_only=True)
-
-    @classmethod
-    def of(
-        cls,
-        cells: Cells,
-        premise: tuple[int, int],
-        ranks: Sequence[int],
-        conclusion: tuple[int, int],
-        n_rows: int,
-        log10_chance: float,
-    ) -> Implied:
-        (at, _), (then, value) = premise, conclusion
-        constraint = Implication(
-            cells.columns[at].name,
-            [cells.cell(at, rank) for rank in ranks],
-            cells.columns[then].name,
-            [cells.cell(then, value)],
-        )
-        return cls(
-            constraint,
-            (at, then),
-            n_rows,
-            log10_chance,
-            cells=cells,
-            premise=premise,
-            ranks=tuple(ranks),
-            conclusion=conclusion,
-        )
-
-    @classmethod
-    def joined(cls, group: Sequence[Implied]) -> Implied:
-        """Return one implication for several that differ in the value of the first column."""
-        ranks = [rank for one in group for rank in one.ranks]
-        n_rows, chance = sum(one.n_rows for one in group), sum(one.log10_chance for one in group)
-        first = group[0]
-        return cls.of(first.cells, first.premise, ranks, first.conclusion, n_rows, chance)
+    @property
+    def pair(self) -> tuple[int, int]:
+        return self.premise[0], self.conclusion[0]
 
     def edges(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         """Return the implication and, between columns of two values each, its contrapositive."""
@@ -292,7 +282,7 @@ class Implied(Found):
             edges.append(((then, 1 - value), (at, 1 - rank)))
         return edges
 
-    def follows_from(self, other: Implied) -> bool:
+    def turns_around(self, other: _Implied) -> bool:
         """Whether the other one says the same the other way around, and more.
 
         Where a premise has two values and one of them leaves one value of a column, the column's
@@ -301,9 +291,8 @@ class Implied(Found):
         (at, rank), (then, value) = self.premise, self.conclusion
         if len(self.cells.distinct[then]) != 2 or len(self.cells.distinct[at]) == 2:
             return False
-        return other.premise == (then, 1 - value) and (
-            other.conclusion[0] == at and other.conclusion[1] != rank
-        )
+        is_contrary = other.conclusion[0] == at and other.conclusion[1] != rank
+        return is_contrary and other.premise == (then, 1 - value)
 
     def names_missing(self, columns: Collection[int]) -> bool:
         """Whether it is about missing cells in one of the columns."""
@@ -312,7 +301,7 @@ class Implied(Found):
             for at, rank in (self.premise, self.conclusion)
         )
 
-    def follows_from_order(self, orders: Collection[tuple[int, int]]) -> bool:
+    def follows_from(self, orders: Collection[tuple[int, int]]) -> bool:
         """Whether the conclusion is the least or greatest value, and an order leaves no other."""
         (at, rank), (then, value) = self.premise, self.conclusion
         if not (self.cells.scales[at] and self.cells.scales[then]):
@@ -321,3 +310,16 @@ class Implied(Found):
         return ((then, at) in orders and own == other[value] == np.nanmin(other)) or (
             (at, then) in orders and own == other[value] == np.nanmax(other)
         )
+
+
+def leads(edges: Iterable[tuple[Any, Any]], start: Any, end: Any) -> bool:
+    """Whether a path of edges leads from start to end."""
+    after: dict[Any, list[Any]] = {}
+    for first, second in edges:
+        after.setdefault(first, []).append(second)
+    reached, open_ = {start}, [start]
+    while open_:
+        new = set(after.get(open_.pop(), ())) - reached
+        reached |= new
+        open_ += new
+    return end in reached - {start}
