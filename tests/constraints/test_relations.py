@@ -100,6 +100,7 @@ def draw_codes(table: Table, n_rows: int, seed: int) -> Table:
     for column in table.schema:
         low, high = column.code_range or (0, int(column.n_values) - 1)
         drawn = rng.integers(low, high, size=n_rows, endpoint=True)
+        drawn = np.where(column.contains(drawn), drawn, low)  # there may be gaps
         codes.append(np.where(column.has_missing & (rng.random(n_rows) < 0.2), MISSING, drawn))
     return Table(table.schema, np.column_stack(codes))
 
