@@ -1,14 +1,9 @@
 """Calibrated probabilities after training on rows whose class shares were changed.
 
-A classifier trained on balanced rows expects the small class as often as it occurred there. Where
-the rows of each class were left as they are, Bayes' rule corrects that exactly (prior shift, [1]_).
-Where they were over-sampled with other rows, only real rows can tell: out-of-fold probabilities of
-rows that neither classifier nor generator has seen.
-
-References
-----------
-.. [1] Saerens, Latinne, Decaestecker, "Adjusting the outputs of a classifier to new a priori
-   probabilities", Neural Computation 14 (2002). For under-sampling: Elkan, IJCAI 2001.
+Where the rows of each class were left as they are, Bayes' rule corrects that exactly (Saerens,
+Latinne, Decaestecker, Neural Computation 14, 2002). Where they were over-sampled with other rows,
+only real rows can tell: out-of-fold probabilities of rows that neither classifier nor generator has
+seen.
 """
 
 from __future__ import annotations
@@ -26,10 +21,7 @@ _METHODS = ("prior", "sigmoid", "isotonic")
 def shift_priors(
     probability: npt.ArrayLike, trained_on: npt.ArrayLike, wanted: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Convert probabilities to those that hold where classes have other shares.
-
-    `probability` has shape (n_rows, n_classes); `trained_on` and `wanted` are the shares of the
-    classes where the classifier was trained, and where it is used.
+    """Convert probabilities, shape (n_rows, n_classes), to those where classes have other shares.
 
     >>> shift_priors([[0.5, 0.5]], [0.5, 0.5], [0.9, 0.1]).round(3)
     array([[0.9, 0.1]])

@@ -92,7 +92,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ``"imbllm-no-condition"`` and ``"imbllm-none"``; ``"great"``, ``"taptap"`` (needs xgboost)
         and ``"predllm"``.
 
-        Or a `Recipe`, such as ``get_recipe("imbllm", temperature=1.0)``; ``GridSearchCV`` and
+        Or a `Recipe`: ``get_recipe("imbllm", temperature=1.0)``; ``GridSearchCV`` and
         ``set_params(recipe__temperature=1.0)`` change single values of either.
     categorical_features : "auto" or array-like, default="auto"
         Columns that are categorical although their values are numbers, as for SMOTENC: column
@@ -111,14 +111,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         form, that no real row has. By default, they are found by their values and names.
 
         None are found in arrays and lists (give positions), nor among columns that have a type in
-        `column_types` or a constraint. None learns all columns. Numbers that count up are
-        continued; strings have the characters that real ones have at each position, and are
-        longer once these are taken.
+        `column_types` or a constraint. None learns all columns.
     passthrough_columns : list, default=None
         Columns that the model does not see, carried along: they are missing in synthetic rows.
 
-        Integers and booleans of pandas become nullable. Identifiers that are to be missing belong
-        here too.
+        Integers and booleans of pandas become nullable.
     constraints : "auto", list of Constraint or None, default="auto"
         What every synthetic row satisfies: objects of `counterpoise.constraints`, such as
         ``[Range("age", 18, 75), Formula("total", "price * quantity")]``. Columns that a `Formula`
@@ -129,14 +126,13 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     max_time : float, default=None
         Seconds for training and generation together. Training stops where it would leave too
         little for generating the rows, with a warning; every row asked for is still generated. The
-        default classifier that selects rows gets at most a quarter of the time (one of your own is
-        trained in full), and when the time is up, the best rows drawn so far are taken.
-        Which rows they are then depends on how fast the machine was. No time is set aside for
-        generation where training takes fewer than 50 steps.
+        default classifier that selects rows gets at most a quarter of the time, and when it is up,
+        the best rows drawn so far are taken: which these are depends on the speed of the machine.
+        No time is set aside for generation where training takes fewer than 50 steps.
     checkpoint_dir : str or path, default=None
         Folder in which training saves its state from time to time. The same call after it was
-        killed resumes from there and ends with exactly the weights that it would have had; the
-        file is deleted at the end. It holds no rows, but what the model has learned of them.
+        killed resumes from there and ends with exactly the same weights; the file is deleted at
+        the end. It holds no rows, but what the model has learned of them.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, or another torch device.
     random_state : int, RandomState instance or None, default=None
@@ -155,15 +151,12 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         and `text`, which says what becomes of them.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
-    recipe_ : Recipe
-        The recipe that was used.
-    constraints_ : list of Constraint
-        The constraints that were used, fitted.
+    recipe_, constraints_ : Recipe, list of Constraint
+        Those that were used, fitted.
     relations_ : list of Relation
         The relations between columns, with what supports them: declared ones, those that were
-        found, and last those that hold in nearly all real rows, with the rows that break them.
-        Every synthetic row satisfies those with `is_kept`;
-        `counterpoise.constraints.relation_shares` says in which share of any rows they hold.
+        found, and last those that hold in nearly all real rows. Synthetic rows satisfy those with
+        `is_kept`; see also `counterpoise.constraints.relation_shares`.
     model_name_, model_reason_ : str
         Which model generated the rows, and why it was taken.
     n_synthetic_ : int
@@ -293,20 +286,17 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
 
         Returns
         -------
-        X_resampled : of the type of X, of shape (n_samples + ``n_synthetic_``, n_features)
-            The rows of X, then the synthetic ones. The index of a DataFrame is continued where it
+        X_resampled, y_resampled : of the types of X and y, ``n_synthetic_`` rows longer
+            The real rows, then the synthetic ones. The index of a DataFrame is continued where it
             is of unique integers, and numbered anew otherwise.
-        y_resampled : of the type of y, of shape (n_samples + ``n_synthetic_``,)
-            Their labels.
 
         Raises
         ------
         ValueError
-            If a parameter, a column or a class cannot be used; the message names it. Raised
-            before any training.
+            Before any training: a parameter, a column or a class cannot be used.
         DecodingError
-            If constraints, or the labelling of the generated rows, reject so many that too few are
-            left of 50 draws per row (100 with a labelling).
+            If too few rows satisfy the constraints, or get their label, of 50 draws per row (100
+            where rows are labelled).
         """
         with self._fitting(X, y) as (frame, labels):
             whole, whole_labels = super().fit_resample(frame, labels, **params)
@@ -315,9 +305,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if np.ndim(labels) == 2:  # a column, or one per class: made by imbalanced-learn
             return X_resampled, whole_labels.tolist() if isinstance(y, list) else whole_labels
         y_resampled = self._y_type.extended(y, pd.Series(whole_labels[len(frame) :]))
-        if isinstance(X_resampled, pd.DataFrame) and isinstance(
-            y_resampled, pd.Series | pd.DataFrame
-        ):
+        if isinstance(X, pd.DataFrame) and isinstance(y, pd.Series | pd.DataFrame):
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
 
@@ -342,6 +330,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:
         """Return an array that follows the rows of X, such as sample weights, for `X_resampled`.
 
+        For groups of a cross-validation, take those of the real row next to each synthetic one:
+        ``np.append(groups, groups[sampler.provenance_["nearest_row"]])``.
+
         Parameters
         ----------
         values : array-like of shape (n_samples, ...)
@@ -357,13 +348,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ------
         ValueError
             If there is not one value per row, or there is no mean of values that are no numbers.
-        NotFittedError
-            Before `fit_resample`.
-
-        Notes
-        -----
-        Groups of a cross-validation are better taken from the real row next to each synthetic one:
-        ``np.append(groups, groups[sampler.provenance_["nearest_row"]])``.
         """
         check_is_fitted(self, "_resampled")
         given, labels = np.asarray(values), self._resampled[1]
@@ -395,23 +379,20 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         n_samples : int
             Number of rows.
         class_ : object, default=None
-            Their class; may be omitted if the fit filled, or the model was trained on, a single
-            one. The model knows the classes that it was trained on: with
-            ``Recipe(train_on="all")``, all of them.
+            Their class, one of those that the model was trained on (with
+            ``Recipe(train_on="all")``, all of them); may be omitted if a single one was filled.
         condition : mapping, default=None
-            Values that all the rows have: column name -> value. They replace the conditions that
-            the prompts hold otherwise.
+            Values that all the rows have: column name -> value.
         random_state : int, RandomState instance or None, default=None
             Seed of these rows; None continues the stream of the fit, so that repeated calls
-            generate different rows. Only calls with a seed give identifiers again that other
-            calls gave, but none of the fit.
+            generate different rows and identifiers.
         shard : (int, int), default=None
             ``(3, 64)`` generates the fourth of 64 shards of the `n_samples` rows, so that machines
             share the work without knowing of each other. All shards together are the same rows,
             identifiers included, whatever their number and whatever ran where: each block of 1,000
             rows has a stream of random numbers of its own, and `random_state` is an integer (None:
-            0). They are not the rows of a call without `shard`. Shards beyond the number of blocks
-            have no rows.
+            0). They are not the rows of a call without `shard`, and shards beyond the number of
+            blocks have none.
 
         Returns
         -------
@@ -423,8 +404,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         ValueError
             If the class was not trained on, the condition names an unknown column or a value
             outside the column's domain, or there is no such shard.
-        NotFittedError
-            Before `fit` or `fit_resample`.
         """
         label, fixed = self._check_sample(n_samples, class_, condition)
         if shard is None:
@@ -449,20 +428,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     ) -> Iterator[tuple[Any, Any]]:
         """Generate further rows in chunks, in memory that does not grow with their number.
 
-        Parameters
-        ----------
-        n_samples : int
-            Number of rows in all.
-        chunk_size : int, default=10_000
-            Rows per chunk.
-        class_, condition, random_state
-            As in :meth:`sample`, which also says what is raised: at the call, not at the first
-            chunk.
-
-        Yields
-        ------
-        X, y
-            As :meth:`sample` returns, of at most `chunk_size` rows.
+        Yields X and y as :meth:`sample` returns them, of at most `chunk_size` rows each,
+        `n_samples` in all; errors are raised at the call, not at the first chunk.
         """
         label, fixed = self._check_sample(n_samples, class_, condition)
         if not _is_count(chunk_size) or chunk_size == 0:
@@ -492,18 +459,14 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         -------
         ndarray of shape (n_samples,), float64
             In nats, the mean over 8 random orders of the columns (one, where the recipe has a
-            fixed order). A missing cell is scored like any other value where its column had
-            missing values in the fit, and is left out of the row (marginalised) where it had none.
-            ``-inf`` for a row with a cell that cannot be generated, such as an unknown category
-            or a number outside the range, or of a class that was not trained on. Free text is
-            left out.
+            fixed order). ``-inf`` for a row with a cell that cannot be generated, such as an
+            unknown category or a number outside the range, or of a class that was not trained on.
+            Free text is left out, and so is a missing cell where its column had none in the fit.
 
         Raises
         ------
         ValueError
             If a column is missing or has another type than in the fit.
-        NotFittedError
-            Before `fit` or `fit_resample`.
         """
         check_is_fitted(self, "generator_")
         labels = None if y is None else as_labels(y)
@@ -515,10 +478,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     ) -> None:
         """Save the fitted sampler to a folder, as safetensors and JSON (classifiers: by skops).
 
-        The folder holds the model, the columns with their categories and ranges, the parts of
-        free text, and how often each value of a column occurs in a class. It holds no row of the
-        table, unless asked for. That does not make it anonymous: rare categories are in it, and a
-        model can have learned a row by heart.
+        It holds the model, the columns with their categories and ranges, the parts of free text,
+        and how often each value of a column occurs in a class. That is not anonymous: rare
+        categories are in it, and a model can have learned a row by heart.
 
         Parameters
         ----------
@@ -543,19 +505,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def load(cls, folder: str | PathLike[str], *, device: str | None = None) -> Self:
         """Load a sampler that :meth:`save` saved; nothing in the folder is executed.
 
-        It generates the rows that the saved one would have generated next, on the same device.
-        What describes the rows of the fit (`provenance_`) is not in it.
-
-        Parameters
-        ----------
-        folder : str or path
-        device : str, default=None
-            Where to run, in place of the saved value of the parameter `device`.
-
-        Raises
-        ------
-        ModelError
-            If a file is missing, cut, changed, malformed or of another version.
+        It generates the rows that the saved one would have generated next, on the same `device`
+        (None: the saved one). What describes the rows of the fit (`provenance_`) is not in it. A
+        ModelError says that a file is missing, cut, changed, malformed or of another version.
         """
         from counterpoise.persistence._sampler import load_sampler
 
@@ -717,12 +669,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         wanted = [c for c, n in self.sampling_strategy_.items() if n > 0] or self.classes_.tolist()
         learned = [class_ for class_ in wanted if (labels == class_).sum() > 1]
         if len(learned) < len(wanted) and learned:
-            warnings.warn(
-                f"the model does not learn the classes {sorted(set(wanted) - set(learned))}, of "
-                "which there is a single row",
-                UserWarning,
-                stacklevel=5,
-            )
+            left_out = f"{sorted(set(wanted) - set(learned))}, of which there is a single row"
+            warnings.warn(f"the model does not learn the classes {left_out}", stacklevel=5)
         return {_plain(class_): 0 for class_ in learned or wanted}
 
     def _column_types(self, X: pd.DataFrame) -> dict[Hashable, str]:
@@ -733,22 +681,18 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         features, names = np.asarray(self.categorical_features), X.columns.tolist()
         is_mask = features.dtype == bool
         if is_mask and features.shape != (len(names),):
-            raise ValueError(
-                f"categorical_features is a mask of shape {features.shape}; X has "
-                f"{len(names)} columns"
-            )
+            of = f"of shape {features.shape}; X has {len(names)} columns"
+            raise ValueError(f"categorical_features is a mask {of}")
         listed: list[Any] = (X.columns[features] if is_mask else features).tolist()
         for given in listed:
             is_position = given not in names and isinstance(given, int) and given < len(names)
             name = names[given] if is_position else given
             if name not in names:
-                raise ValueError(
-                    f"categorical_features names the column {name!r}; the columns are {names}"
-                )
+                known = f"there are {names}"
+                raise ValueError(f"categorical_features names the column {name!r}; {known}")
             if types.setdefault(name, "categorical") not in ("categorical", "ordered", "boolean"):
-                raise ValueError(
-                    f"column {name!r} is in categorical_features and {types[name]} in column_types"
-                )
+                other = f"{types[name]} in column_types"
+                raise ValueError(f"column {name!r} is in categorical_features and {other}")
         return types
 
     def _find_unlearned(self, X: pd.DataFrame, X_type: CallerType) -> list[UnlearnedColumn]:
@@ -760,13 +704,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             described=self._column_types(X),
             constraints=repr(self.constraints),
         )
-        if X_type.kind == "array" and X_type.dtype.kind not in "cfOmM":
-            for column in found:
-                if column.kind == "passthrough":
-                    raise ValueError(
-                        f"column {column.name!r} is in passthrough_columns, and an array of "
-                        f"{X_type.dtype} has no missing values; give a DataFrame"
-                    )
+        carried = [column.name for column in found if column.kind == "passthrough"]
+        if carried and X_type.kind == "array" and X_type.dtype.kind not in "cfOmM":
+            array = f"an array of {X_type.dtype} has no missing values; give a DataFrame"
+            raise ValueError(f"column {carried[0]!r} is in passthrough_columns, and {array}")
         return found
 
     def _clock(self) -> float:
@@ -788,7 +729,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         with self._progress("generating", n_in_all) as advance:
             drawing = Drawing(advance)
             for class_, n in n_rows.items():
-                rows, stats_of_class = self._sample(n, class_, {}, self._rng, drawing, budget)
+                rows, stats_of_class = self._sample(
+                    n, class_, rng=self._rng, drawing=drawing, is_late=lambda: budget.is_over
+                )
                 generated.append(rows)
                 self.rejection_stats_[class_] = stats_of_class
         seconds = time.perf_counter() - started
@@ -809,26 +752,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _progress(self, stage: str, n_rows: int) -> AbstractContextManager[Stage]:
         return make_progress(self.verbose).stage(stage, total=n_rows, unit="rows")
 
-    def _sample(
-        self,
-        n_rows: int,
-        class_: Any,
-        fixed: Mapping[int, int],
-        rng: np.random.Generator,
-        drawing: Drawing,
-        budget: TimeBudget | None = None,
-    ) -> tuple[GeneratedRows, RejectionStats]:
+    def _sample(self, n: int, class_: Any, **how: Any) -> tuple[GeneratedRows, RejectionStats]:
         recipe = get_recipe(self.recipe)  # not `recipe_`: set_params may change the temperature
-        return self.generator_.sample(
-            class_,
-            n_rows,
-            Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size),
-            self._constraint_set,
-            rng=rng,
-            drawing=drawing,
-            fixed=fixed,
-            is_late=lambda: budget is not None and budget.is_over,
-        )
+        sampling = Sampling(recipe.temperature, recipe.top_p, self._generation_batch_size)
+        return self.generator_.sample(class_, n, sampling, self._constraint_set, **how)
 
     def _check_sample(
         self, n_samples: int, class_: Any, condition: Mapping[Any, Any] | None
@@ -836,16 +763,24 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Return the class and the fixed codes of rows to be generated, or raise."""
         check_is_fitted(self, "generator_")
         if not _is_count(n_samples):
-            raise ValueError(
-                f"n_samples must be a whole number of rows, 0 or more; got {shown(n_samples)}"
-            )
+            raise ValueError(f"n_samples must be an integer, 0 or more; got {shown(n_samples)}")
         fixed = read_fixed_values(self._constraint_set.layout, condition or {})
         self._constraint_set.check_fixed(fixed)
         schema = self._constraint_set.layout.schema
         empty = Table(schema, np.empty((0, len(schema)), dtype=np.int64))
         for constraint in self.constraints_:
             constraint.accepts(empty)  # raises where one of a loaded sampler lacks the real rows
-        return self._trained_class(class_), fixed
+        names = schema[0].decode(self.generator_.value_counts.labels).tolist()
+        filled = [name for name in names if self.sampling_strategy_.get(name, 0) > 0] or names
+        if class_ is None and len(filled) == 1:
+            return filled[0], fixed
+        if class_ is None or class_ not in names:
+            given = "none is given" if class_ is None else f"got {shown(class_)}"
+            raise ValueError(
+                f"class_ must be one of the classes that the model was trained on, {names}; "
+                f"{given}. With Recipe(train_on='all') it is trained on every class"
+            )
+        return class_, fixed
 
     def _take_identifiers(self, n_taken: int, n: int) -> None:
         """Leave the identifiers behind those of `n_taken` rows to `n` more, or raise."""
@@ -860,34 +795,19 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         with self._progress("generating", sum(n for _, n, _ in streams)) as advance:
             drawing = Drawing(advance)
             for n_taken, n, rng in streams:
-                rows, _ = self._sample(n, class_, fixed, rng, drawing)
+                rows, _ = self._sample(n, class_, rng=rng, drawing=drawing, fixed=fixed)
                 frame = self._constraint_set.layout.split(rows.table).to_frame()
                 X = with_unlearned(frame.iloc[:, 1:], self.unlearned_columns_, n_taken)
                 yield X, frame.iloc[:, 0]
-
-    def _trained_class(self, class_: Any) -> Any:
-        """Return the class to be generated, which the model must have been trained on."""
-        trained = self.generator_.value_counts.labels
-        names = self.generator_.serializer.schema[0].decode(trained).tolist()
-        filled = [name for name in names if self.sampling_strategy_.get(name, 0) > 0]
-        if class_ is None and len(filled or names) == 1:
-            return (filled or names)[0]
-        if class_ is None or class_ not in names:
-            given = "none is given" if class_ is None else f"got {shown(class_)}"
-            raise ValueError(
-                f"class_ must be one of the classes that the model was trained on, {names}; "
-                f"{given}. With Recipe(train_on='all') it is trained on every class"
-            )
-        return class_
 
 
 def _check_counts(n_rows: Mapping[Any, Any]) -> None:
     """Raise a ValueError unless each class has a whole number of rows, which 30.0 is too."""
     for class_, n in n_rows.items():
         if isinstance(n, bool | np.bool_) or not isinstance(n, Real) or float(n) % 1 != 0:
+            given = f"class {shown(class_)} {shown(n)} rows"
             raise ValueError(
-                f"sampling_strategy gives class {shown(class_)} {shown(n)} rows; give a whole "
-                "number, the rows that it is to have in all"
+                f"sampling_strategy gives {given}; give a whole number, the rows in all"
             )
 
 
@@ -901,9 +821,7 @@ def _block_streams(n_samples: int, random_state: Any, shard: Any) -> list[_Strea
         raise ValueError(f"shard is two whole numbers, such as (3, 64); got {shard!r}")
     which, n_shards = map(int, shard)
     if which >= n_shards:
-        raise ValueError(
-            f"there is no shard {which} of {n_shards}: they count from 0 to {n_shards - 1}"
-        )
+        raise ValueError(f"there is no shard {which} of {n_shards}: they count from 0")
     seed = 0 if random_state is None else random_state
     if not _is_count(seed):
         raise ValueError(f"with shard, random_state is an integer, 0 or more; got {seed!r}")

@@ -358,9 +358,10 @@ def test_summary_has_a_line_for_each_of_few_relations(
 def test_categories_of_a_parquet_file_keep_their_type(shell: Shell) -> None:
     frame = pd.DataFrame({"n": [1, 2, 3], "y": ["a", "a", "b"]})
     frame.to_parquet("t.parquet")
-    options = ["--type", "n=categorical", "--categories", "n=1,2,7"]
-    assert shell("resample", "t.parquet", "--target", "y", *options)[0] == 0
-    assert shell.sampler.arguments["constraints"][1].values == [1, 2, 7]
+    for values in ("1,2,7", "[1, 2, 7]"):
+        options = ["--type", "n=categorical", "--categories", f"n={values}"]
+        assert shell("resample", "t.parquet", "--target", "y", *options)[0] == 0
+        assert shell.samplers[-1].arguments["constraints"][1].values == [1, 2, 7]
 
 
 def test_provenance_of_nothing_is_an_empty_table(shell: Shell) -> None:

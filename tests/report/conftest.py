@@ -11,8 +11,7 @@ from imblearn.over_sampling import RandomOverSampler
 
 from counterpoise.columns import Schema
 from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._relations import RelationShares
-from counterpoise.report._summary import StrategyResult, Summary, Verdict
+from counterpoise.report._summary import RelationShares, StrategyResult, Summary, Verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 """A column and a category that would run, were they not shown as text."""

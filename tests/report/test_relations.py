@@ -13,14 +13,15 @@ from counterpoise.columns import Schema
 from counterpoise.constraints import Formula, FunctionalDependency, Inequality, Relation
 from counterpoise.recipes import get_recipe
 from counterpoise.report import Report, report
-from counterpoise.report._build import LabelledRows, summarize
-from counterpoise.report._relations import (
+from counterpoise.report._build import LabelledRows, compare_relations, summarize
+from counterpoise.report._summary import (
     RelationShares,
-    compare_relations,
+    Run,
+    Summary,
+    findings,
     relation_finding,
     share_text,
 )
-from counterpoise.report._summary import Run, Summary, findings
 from tests.report.conftest import HOSTILE
 
 

@@ -1,8 +1,4 @@
-"""The commands.
-
-`resample` fills small classes, `sample` draws further rows, `compare` compares strategies, and
-`report` looks at the rows of any generator.
-"""
+"""The commands."""
 
 from __future__ import annotations
 
@@ -32,8 +28,9 @@ _SCALE = declared_parameters("scale", "resample_dataset")
 _MAX_CLASSES = 8
 _MAX_UNLEARNED = 3
 _MANY_ROWS = 100_000  # take seconds to write
-_MAX_RELATIONS = {True: 5, False: 2}
-"""Relations that a summary has a line for, by whether they are kept: it is to fit a screen."""
+_NOTHING = "nothing to add: no class is smaller than asked for"
+_OF_COLUMN = ("name", "kind", "domain")
+_OF_RELATION = ("kind", "n_rows", "n_exceptions", "is_kept", "is_declared")
 _WIDTH = 80
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _NOT_NEGATIVE = click.FloatRange(min=0)
@@ -44,57 +41,40 @@ _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", 
 @click.command()
 @shared.table_options
 @shared.output_option
-@shared.option("--mark-synthetic", "COLUMN", "Add a column: True for synthetic rows.")
+@shared.option("--mark-synthetic COLUMN", "Add a column: True for synthetic rows.")
 @shared.option(
-    "--teacher-probability",
-    "COLUMN",
+    "--teacher-probability COLUMN",
     "Add a column: the probability of the smaller of two classes (of more, of the row's own) "
     "by a teacher, an ensemble of classifiers; of real rows out of fold.",
     rare=True,
 )
-@shared.option("--only-synthetic", None, "Write the synthetic rows only.", is_flag=True)
+@shared.option("--only-synthetic", "Write the synthetic rows only.")
 @shared.report_option
 @shared.option(
-    "--provenance",
-    "FILE",
-    "Write a table of where each synthetic row came from.",
-    rare=True,
-    type=shared.PATH,
+    "--provenance FILE", "Write a table of where each synthetic row came from.", rare=True
 )
 @shared.option(
-    "--save",
-    "FOLDER",
-    "Save the trained sampler, without the rows, for counterpoise sample.",
-    type=shared.PATH,
+    "--save FOLDER", "Save the trained sampler, without the rows, for counterpoise sample."
 )
 @shared.option(
-    "--save-rows",
-    None,
-    "Save the rows of the table with the sampler, as --no-copies needs.",
-    rare=True,
-    is_flag=True,
+    "--save-rows", "Save the rows of the table with the sampler, as --no-copies needs.", rare=True
 )
 @shared.escape_option
 @shared.option(
     "--dry-run",
-    None,
     "Say how the table is understood and what a run would take; train and write nothing.",
-    is_flag=True,
 )
-@shared.option(
-    "--json as_json", None, "Write the summary to stdout as JSON.", rare=True, is_flag=True
-)
+@shared.option("--json", "Write the summary to stdout as JSON.", "as_json", rare=True)
 @shared.force_option
 @shared.parameter_option(
     shared.SAMPLER["sampling_strategy"],
-    "--strategy",
-    "STRATEGY",
+    "--strategy STRATEGY",
     type=shared.parse_strategy,
     text=shared.SAMPLER["sampling_strategy"].help.replace('{"yes": 900}', "yes=900"),
 )
 @shared.sampler_options()
-@shared.parameter_option(shared.SAMPLER["max_time"], "--max-time", "SECONDS", type=_POSITIVE)
-@shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir", "FOLDER", rare=True)
+@shared.parameter_option(shared.SAMPLER["max_time"], "--max-time SECONDS", type=_POSITIVE)
+@shared.parameter_option(shared.SAMPLER["checkpoint_dir"], "--checkpoint-dir FOLDER", rare=True)
 @shared.dataset_options(_SCALE)
 @shared.seed_option
 @shared.verbosity_options
@@ -163,17 +143,14 @@ def resample(
     if provenance is not None:
         check_output(provenance, overwrite=force)
     if as_json and output is None and not dry_run:
-        raise click.BadParameter(
-            "stdout has the rows: name a file for --output", param_hint="--json"
-        )
+        message = "stdout has the rows: name a file for --output"
+        raise click.BadParameter(message, param_hint="--json")
     _check_reports(reports, overwrite=force)
     _check_save(save, save_rows, no_copies=options["no_copies"])
     table, types = shared.read_source(data, target, options)
+    new = {"--mark-synthetic": mark_synthetic, "--teacher-probability": teacher_probability}
     taken: list[Any] = list(table.frame.columns)
-    for flag, added in (
-        ("--mark-synthetic", mark_synthetic),
-        ("--teacher-probability", teacher_probability),
-    ):
+    for flag, added in new.items():
         if added is not None and added in taken:
             raise click.BadParameter(f"the table already has a column {added!r}", param_hint=flag)
         taken.append(added)
@@ -189,9 +166,8 @@ def resample(
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     if dry_run:
         estimate = sampler._dry_run(X, y)
-        n_added = sampler.sampling_strategy_
         as_text = _as_json if as_json else _plan
-        click.echo(as_text(y, n_added, sampler, estimate=estimate))
+        click.echo(as_text(y, sampler.sampling_strategy_, sampler, estimate=estimate))
         return
     with checkpoint_folder(checkpoint_dir):  # until all is written
         X_resampled, y_resampled = sampler.fit_resample(X, y)
@@ -206,9 +182,8 @@ def resample(
         if teacher_probability is not None:
             learned = without(X_resampled, getattr(sampler, "unlearned_columns_", ()))
             teacher = Teacher(id_columns=None, random_state=options["random_state"])
-            result[teacher_probability] = probability_by(
-                teacher, learned, y_resampled, n_real=len(y)
-            )
+            shares = probability_by(teacher, learned, y_resampled, n_real=len(y))
+            result[teacher_probability] = shares
         if only_synthetic:
             result = result.iloc[len(y) :]
         write_table(
@@ -280,18 +255,15 @@ def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
         raise ModelError(f"{save} exists. Name a new folder for --save, or move it away.")
     check_new_folder(save, overwrite=False)
     if no_copies and not save_rows:
-        raise click.BadParameter(
-            "with --no-copies, a saved sampler needs the rows of the table to avoid: "
-            "give --save-rows too, which stores them in the folder",
-            param_hint="--save",
-        )
+        message = "with --no-copies, a saved sampler needs the rows to avoid: give --save-rows too"
+        raise click.BadParameter(message, param_hint="--save")
 
 
 def _summary(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any) -> str:
     """Return class counts, the model, the time, and what was found: a screen at most."""
     lines = _class_lines(real, added)
     if not added:
-        return "\n".join([*lines, "nothing to add: no class is smaller than asked for"])
+        return "\n".join([*lines, _NOTHING])
     lines.append(f"model: {sampler.model_name_} ({sampler.model_reason_})")
     for stage in ("training", "generation"):
         seconds, rate = sampler.timings_[f"{stage}_s"], sampler.timings_[f"{stage}_rows_per_s"]
@@ -305,15 +277,10 @@ def _summary(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any) -> st
 
 
 def _plan(
-    real: pd.Series[Any],
-    added: Mapping[Any, int],
-    sampler: Any,
-    *,
-    estimate: RuntimeEstimate | None,
+    real: pd.Series[Any], added: Mapping[Any, int], sampler: Any, estimate: RuntimeEstimate | None
 ) -> str:
     """Return what a run would do, and how the table was understood."""
-    facts = [("column", "type", "values")]
-    facts += [(fact["name"], fact["kind"], fact["domain"]) for fact in _column_facts(sampler)]
+    facts = [("column", "type", "values"), *_column_facts(sampler)]
     widths = [min(32, max(len(one[at]) for one in facts)) for at in (0, 1)]
     lines = [
         _cut(f"{_cut(name, 32):{widths[0]}}  {kind:{widths[1]}}  {domain}")
@@ -321,12 +288,10 @@ def _plan(
     ]
     lines += ["", *_class_lines(real, added), *_relation_lines(sampler.relations_, cut=False)]
     if estimate is None:
-        lines.append("nothing to add: no class is smaller than asked for")
+        lines.append(_NOTHING)
     else:
-        lines += [
-            f"model: {sampler.model_name_} ({sampler.model_reason_})",
-            f"estimate: {estimate}",
-        ]
+        lines.append(f"model: {sampler.model_name_} ({sampler.model_reason_})")
+        lines.append(f"estimate: {estimate}")
     return printable("\n".join(lines))
 
 
@@ -352,16 +317,9 @@ def _as_json(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any, **mor
             {"name": str(class_), "n_real": n, "n_synthetic": added.get(class_, 0)}
             for class_, n in real.value_counts().items()
         ],
-        "columns": _column_facts(sampler),
+        "columns": [dict(zip(_OF_COLUMN, one, strict=True)) for one in _column_facts(sampler)],
         "relations": [
-            {
-                "text": one.constraint.text,
-                "kind": one.kind,
-                "n_rows": one.n_rows,
-                "n_exceptions": one.n_exceptions,
-                "is_kept": one.is_kept,
-                "is_declared": one.is_declared,
-            }
+            {"text": one.constraint.text, **{name: getattr(one, name) for name in _OF_RELATION}}
             for one in getattr(sampler, "relations_", ())
         ],
         "model": getattr(sampler, "model_name_", None),
@@ -370,14 +328,13 @@ def _as_json(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any, **mor
     return json.dumps({**record, **{name: as_json(value) for name, value in more.items()}})
 
 
-def _column_facts(sampler: Any) -> list[dict[str, str]]:
+def _column_facts(sampler: Any) -> list[tuple[str, str, str]]:
     """Return name, type with notation, and values of each column."""
-    learned = [
-        (c.name, ":".join(filter(None, (c.kind, getattr(c, "notation", "")))), c.domain())
-        for c in sampler.schema_
-    ]
-    learned += [(c.name, c.kind, c.text) for c in sampler.unlearned_columns_]
-    return [dict(zip(("name", "kind", "domain"), map(str, one), strict=True)) for one in learned]
+    facts = []
+    for c in sampler.schema_:
+        notation = getattr(c, "notation", "")
+        facts.append((str(c.name), f"{c.kind}:{notation}" if notation else c.kind, c.domain()))
+    return [*facts, *((str(c.name), c.kind, c.text) for c in sampler.unlearned_columns_)]
 
 
 def _relation_lines(relations: Sequence[Relation], *, cut: bool = True) -> list[str]:
@@ -390,21 +347,12 @@ def _relation_lines(relations: Sequence[Relation], *, cut: bool = True) -> list[
         if one.n_exceptions and not one.is_kept
     ]
     lines = []
-    for is_kept, title, texts in (
-        (True, "relations between columns that every synthetic row satisfies", kept),
-        (
-            False,
-            "relations that nearly all real rows satisfy, not kept (rows count from 0)",
-            nearly,
-        ),
-    ):
-        most = _MAX_RELATIONS[is_kept] if cut else len(texts)
-        if texts:
-            lines += [
-                f"{title}:",
-                *(f"  {_cut(t, _WIDTH - 2) if cut else t}" for t in texts[:most]),
-            ]
-        if len(texts) > most:
+    all_satisfy = "relations between columns that every synthetic row satisfies:"
+    few_break = "relations that nearly all real rows satisfy, not kept (rows count from 0):"
+    for title, texts, most in (all_satisfy, kept, 5), (few_break, nearly, 2):  # it fits a screen
+        shown = [f"  {text}" for text in (texts[:most] if cut else texts)]
+        lines += [title, *(map(_cut, shown) if cut else shown)] if texts else []
+        if len(shown) < len(texts):
             lines.append(f"  and {len(texts) - most:,} more; --report shows all")
     return lines
 
@@ -420,9 +368,9 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     def as_text(value: Any) -> str:
         return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
-    columns = ["class", "condition_column", "condition_value", "log_likelihood"]
-    columns += ["nearest_distance", "nearest_row"]
-    provenance = getattr(sampler, "provenance_", pd.DataFrame(columns=columns)).copy()
+    columns = "class condition_column condition_value log_likelihood nearest_distance nearest_row"
+    none = pd.DataFrame(columns=columns.split())
+    provenance = getattr(sampler, "provenance_", none).copy()
     for name in ("condition_column", "condition_value"):
         provenance[name] = provenance[name].map(as_text, na_action="ignore").astype(object)
     return provenance
@@ -431,28 +379,23 @@ def _provenance(sampler: Any) -> pd.DataFrame:
 @click.command()
 @click.argument("folder", type=shared.PATH)
 @shared.option(
-    "--rows -n n_samples", None, "How many rows.", type=click.IntRange(min=0), required=True
+    "--rows -n", "How many rows.", "n_samples", type=click.IntRange(min=0), required=True
 )
 @shared.option(
-    "--class class_", "CLASS", "Their class; not needed if the sampler learned a single one."
+    "--class CLASS", "Their class; not needed if the sampler learned a single one.", "class_"
 )
 @shared.option(
-    "--condition conditions",
-    "COLUMN=VALUE",
-    "A value that all the rows have in a column.",
-    multiple=True,
+    "--condition COLUMN=VALUE ...", "A value that all the rows have in a column.", "conditions"
 )
 @shared.output_option
 @shared.option(
-    "--shard",
-    "SHARD/SHARDS",
+    "--shard SHARD/SHARDS",
     "Generate one of so many shards of the rows, counted from 0, such as 3/64. --output is "
     "then a folder, in which a part that is there already is left as it is.",
     type=shared.parse_shard,
 )
 @shared.option(
     "--part-format",
-    None,
     "Of the file that --shard writes.",
     rare=True,
     type=click.Choice(["parquet", "csv"]),
@@ -520,10 +463,8 @@ def sample(
         n_samples, class_=class_, condition=condition, random_state=random_state, shard=shard
     )
     if not isinstance(X, pd.DataFrame):
-        raise ModelError(
-            f"the sampler in {folder} was fitted on arrays, which have no columns to write; "
-            "load it in Python"
-        )
+        message = "was fitted on arrays, which have no columns to write; load it in Python"
+        raise ModelError(f"the sampler in {folder} {message}")
     X[str(getattr(y, "name", None) or "class")] = y
     write_table(X, output, escape_formulas=escape_formulas)
     if verbose and output is not None:
@@ -551,25 +492,17 @@ def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
     except (OSError, TypeError, ValueError) as error:
         raise TableFileError(f"{str(folder)!r} can't be a folder of parts: {error}.") from error
     if others := [name for name, value in rows.items() if found.get(name) != value]:
-        raise TableFileError(
-            f"{str(folder)!r} has parts of other rows: not of the same {', '.join(others)}. Name "
-            "another folder."
-        )
+        message = f"has parts of other rows: not of the same {', '.join(others)}"
+        raise TableFileError(f"{str(folder)!r} {message}. Name another folder.")
 
 
 @click.command()
 @shared.table_options
 @shared.parameter_option(
-    _COMPARE["classifiers"],
-    "--classifier",
-    "NAME",
-    multiple=True,
-    default=[_COMPARE["classifiers"].default],
+    _COMPARE["classifiers"], "--classifier NAME ...", default=[_COMPARE["classifiers"].default]
 )
-@shared.option(
-    "--no-teacher", None, "Leave out what needs a teacher, to save time.", rare=True, is_flag=True
-)
-@shared.parameter_option(_COMPARE["positive"], "--positive", "CLASS")
+@shared.option("--no-teacher", "Leave out what needs a teacher, to save time.", rare=True)
+@shared.parameter_option(_COMPARE["positive"], "--positive CLASS")
 @shared.parameter_option(_COMPARE["n_folds"], "--folds", type=click.IntRange(min=2))
 @shared.parameter_option(_COMPARE["n_repeats"], "--repeats", rare=True, type=click.IntRange(min=1))
 @shared.parameter_option(_COMPARE["score"], "--score")
@@ -578,7 +511,7 @@ def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:
 )
 @shared.parameter_option(_COMPARE["cost_fn"], "--cost-fn", type=_NOT_NEGATIVE)
 @shared.parameter_option(_COMPARE["cost_fp"], "--cost-fp", type=_NOT_NEGATIVE)
-@shared.parameter_option(_COMPARE["max_time"], "--max-time", "SECONDS", type=_POSITIVE)
+@shared.parameter_option(_COMPARE["max_time"], "--max-time SECONDS", type=_POSITIVE)
 @shared.parameter_option(_COMPARE["random_state"], "--seed", type=click.IntRange(min=0))
 @shared.sampler_options(default=None, show_default="counterpoise and ranking, each")
 @shared.report_option
@@ -627,26 +560,15 @@ def compare(
 
 
 @click.command()
-@shared.option("--real", None, "The rows that were learned from.", type=shared.PATH, required=True)
-@shared.option("--synthetic", None, "The generated rows.", type=shared.PATH, required=True)
+@shared.option("--real FILE", "The rows that were learned from.", required=True)
+@shared.option("--synthetic FILE", "The generated rows.", required=True)
+@shared.option("--holdout FILE", "Real rows that the generator has not seen, for leakage.")
+@shared.option("--target COLUMN", "The column of the classes, shown one by one.")
+@shared.option("--drop COLUMN,... ...", "Columns to leave out, of all the files.", "dropped")
 @shared.option(
-    "--holdout",
-    None,
-    "Real rows that the generator has not seen, for leakage.",
-    type=shared.PATH,
+    "--output -o FILE ...", "Write the report: .html (a single file), .md or .json.", "reports"
 )
-@shared.option("--target", "COLUMN", "The column of the classes, shown one by one.")
-@shared.option(
-    "--drop dropped", "COLUMN,...", "Columns to leave out, of all the files.", multiple=True
-)
-@shared.option(
-    "--output -o reports",
-    "FILE",
-    "Write the report: .html (a single file), .md or .json.",
-    type=shared.PATH,
-    multiple=True,
-)
-@shared.option("--json as_json", None, "Write it to stdout as JSON.", is_flag=True)
+@shared.option("--json", "Write it to stdout as JSON.", "as_json")
 @shared.file_options
 @shared.force_option
 @shared.verbosity_options
@@ -690,11 +612,8 @@ def report(
         column_types={name: type_ for name, type_ in types.items() if name not in left_out},
         title=table_name(synthetic),
     )
-    if as_json:
-        click.echo(found.to_json(), nl=False)
-    else:
-        lines = [lead(found.summary), *(" ".join(one) for one in findings(found.summary))]
-        click.echo(printable("\n".join(lines)))
+    lines = [lead(found.summary), *(" ".join(one) for one in findings(found.summary))]
+    click.echo(found.to_json() if as_json else printable("\n".join(lines)), nl=not as_json)
     _write_reports(found, reports, say if verbose else _ignore)
 
 
@@ -717,9 +636,7 @@ def _check_reports(paths: Sequence[Path], *, overwrite: bool) -> None:
 
     for path in paths:
         if path.suffix.lower() not in _REPORT_METHODS:
-            raise TableFileError(
-                f"{str(path)!r} has no suffix of a report format: name it .html, .md or .json."
-            )
+            raise TableFileError(f"{str(path)!r} is no report: name it .html, .md or .json.")
         check_destination(path, overwrite=overwrite)
 
 

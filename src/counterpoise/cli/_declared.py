@@ -20,9 +20,9 @@ class Parameter:
     """A parameter of a public class or function; `type` is numpydoc's: ``int or "auto"``."""
 
     name: str
-    type: str
     default: Any
-    help: str
+    type: str = ""
+    help: str = ""
 
 
 def declared_parameters(module: str, name: str) -> dict[str, Parameter]:
@@ -32,23 +32,17 @@ def declared_parameters(module: str, name: str) -> dict[str, Parameter]:
     """
     function = definition = _definition(module, name)
     if isinstance(definition, ast.ClassDef):
-        methods = [node for node in definition.body if isinstance(node, ast.FunctionDef)]
-        (function,) = [method for method in methods if method.name == "__init__"]
-    documented = _documented(ast.get_docstring(definition) or "")
-    defaults = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-    return {
-        argument.arg: _parameter(argument.arg, ast.literal_eval(default), documented)
-        for argument, default in defaults
-    }
+        function = next(n for n in definition.body if getattr(n, "name", "") == "__init__")
+    names = [argument.arg for argument in function.args.kwonlyargs]
+    defaults = map(ast.literal_eval, function.args.kw_defaults)
+    return _parameters(dict(zip(names, defaults, strict=True)), ast.get_docstring(definition) or "")
 
 
 def parameters_of(cls: type) -> dict[str, Parameter]:
     """Return the parameters of an imported class; what it inherits is documented by its bases."""
-    documented: dict[str, tuple[str, str]] = {}
-    for base in reversed(cls.__mro__):
-        documented |= _documented(inspect.cleandoc(base.__doc__ or ""))
-    parameters = inspect.signature(cls).parameters.values()
-    return {p.name: _parameter(p.name, p.default, documented) for p in parameters}
+    docstrings = [inspect.cleandoc(base.__doc__ or "") for base in reversed(cls.__mro__)]
+    defaults = {p.name: p.default for p in inspect.signature(cls).parameters.values()}
+    return _parameters(defaults, *docstrings)
 
 
 def summary(module: str, name: str) -> str:
@@ -69,9 +63,9 @@ def _definition(module: str, name: str) -> Any:
     return next(node for node in source.body if getattr(node, "name", None) == name)
 
 
-def _parameter(name: str, default: Any, documented: dict[str, tuple[str, str]]) -> Parameter:
-    type_, help_ = documented.get(name, ("", ""))
-    return Parameter(name, type_, default, help_)
+def _parameters(defaults: dict[str, Any], *docstrings: str) -> dict[str, Parameter]:
+    documented = {name: own for text in docstrings for name, own in _documented(text).items()}
+    return {name: Parameter(name, defaults[name], *documented.get(name, ())) for name in defaults}
 
 
 def _documented(docstring: str) -> dict[str, tuple[str, str]]:

@@ -44,16 +44,25 @@ class RareOption(click.Option):
 
 
 def option(
-    flags: str, metavar: str | None, text: str | None, *, rare: bool = False, **attributes: Any
+    usage: str, text: str | None, name: str | None = None, *, rare: bool = False, **attributes: Any
 ) -> Decorator:
-    """Return an option: flags (and the parameter's name, if another), what follows, help."""
-    cls = RareOption if rare else click.Option
-    return click.option(*flags.split(), cls=cls, metavar=metavar, help=text, **attributes)
+    """Return the option that is used as ``--force``, ``--output -o FILE``, ``--report FILE ...``.
+
+    One without a value is a flag; a trailing ``...`` says that it can be given several times.
+    """
+    flags = [word for word in usage.split() if word.startswith("-")]
+    value = usage.split(maxsplit=len(flags))[len(flags) :]
+    metavar = value[0].removesuffix(" ...") if value else None
+    if metavar is None and "type" not in attributes:
+        attributes["is_flag"] = True
+    elif metavar in ("FILE", "FOLDER"):
+        attributes = {"type": PATH, **attributes}
+    attributes |= {"cls": RareOption} if rare else {}
+    several, names = usage.endswith(" ..."), [name] if name else []
+    return click.option(*flags, *names, metavar=metavar, help=text, multiple=several, **attributes)
 
 
-def parameter_option(
-    declared: Parameter, flag: str, metavar: str | None = None, **attributes: Any
-) -> Decorator:
+def parameter_option(declared: Parameter, usage: str, **attributes: Any) -> Decorator:
     """Return the option for a declared parameter: default, type and help are the parameter's."""
     choices = re.findall(r'"([^"]+)"', declared.type) if declared.type.startswith("{") else None
     words = re.findall(r"\w+", declared.type)
@@ -64,7 +73,7 @@ def parameter_option(
         "show_default": declared.default is not None,
         "text": declared.help,
     }
-    return option(f"{flag} {declared.name}", metavar, **{**from_declaration, **attributes})
+    return option(usage, name=declared.name, **{**from_declaration, **attributes})
 
 
 def grouped(*options: Decorator) -> Decorator:
@@ -78,7 +87,7 @@ def grouped(*options: Decorator) -> Decorator:
     return decorate
 
 
-def matched(pattern: str, text: str, form: str) -> tuple[str, ...]:
+def matched(pattern: str, form: str, text: str) -> tuple[str, ...]:
     """Return the groups of `pattern` in `text`, which is to be of the `form` that is named."""
     found = re.fullmatch(pattern, text, re.DOTALL)
     if found is None:
@@ -105,7 +114,7 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     (('recipe', 'epochs', 20), ('recipe', 'selection', None))
     """
     form = "recipe.NAME=VALUE or model.NAME=VALUE"
-    owner, name, value = matched(r"\s*(recipe|model)\.(\w+)\s*=(.*)", text, form)
+    owner, name, value = matched(r"\s*(recipe|model)\.(\w+)\s*=(.*)", form, text)
     return owner, name, parse_value(value)
 
 
@@ -141,23 +150,13 @@ def parse_strategy(text: str) -> str | float | dict[str, int]:
     return strategy
 
 
-def parse_type(text: str) -> tuple[str, str]:
-    """Return a column and its type.
-
-    >>> parse_type("a=b=text")
-    ('a=b', 'text')
-    """
-    column, type_ = matched(r"(.+)=(.+)", text, "COLUMN=TYPE")
-    return column, type_
-
-
 def parse_range(text: str) -> tuple[str, Any, Any]:
     """Return the arguments of a Range; an end that is left out is None.
 
     >>> parse_range("fee=0.5.."), parse_range("day=2020-01-01..2020-12-31")
     (('fee', 0.5, None), ('day', '2020-01-01', '2020-12-31'))
     """
-    column, low, high = matched(r"(.+)=(.*?)\.\.(.*)", text, "COLUMN=LOW..HIGH")
+    column, low, high = matched(r"(.+)=(.*?)\.\.(.*)", "COLUMN=LOW..HIGH", text)
     return column, parse_value(low), parse_value(high)
 
 
@@ -167,7 +166,7 @@ def parse_categories(text: str) -> tuple[str, list[Any]]:
     >>> parse_categories("plan=basic,plus"), parse_categories('plan=["a, b"]')
     (('plan', ['basic', 'plus']), ('plan', ['a, b']))
     """
-    column, values = matched(r"(.+?)=(.+)", text, "COLUMN=VALUE,VALUE")
+    column, values = matched(r"(.+?)=(.+)", "COLUMN=VALUE,VALUE", text)
     if not values.startswith("["):
         return column, [value.strip() for value in values.split(",")]
     if not isinstance(parsed := parse_value(values), list):
@@ -181,21 +180,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     >>> parse_shard("3/64")
     (3, 64)
     """
-    which, n_shards = map(int, matched(r"(\d{1,9})/(\d{1,9})", text, "SHARD/SHARDS, such as 3/64"))
+    which, n_shards = map(int, matched(r"(\d{1,9})/(\d{1,9})", "SHARD/SHARDS, such as 3/64", text))
     if which >= n_shards:
         raise click.BadParameter(f"shards count from 0, and {text!r} is none of them")
     return which, n_shards
-
-
-def parse_inequality(text: str) -> tuple[str, str, str]:
-    """Return the arguments of an Inequality.
-
-    >>> parse_inequality("min price <= max price")
-    ('min price', '<=', 'max price')
-    """
-    form = "'COLUMN <= COLUMN', with the spaces"
-    left, operator, right = matched(r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", text, form)
-    return left, operator, right
 
 
 def parse_relation(text: str) -> tuple[str, tuple[str, ...]]:
@@ -218,7 +206,7 @@ def parse_condition(text: str, columns: Iterable[Column]) -> tuple[Hashable, Any
     """Return a column and the value of it that ``COLUMN=VALUE`` names, in the column's type."""
     fitting = [column for column in columns if text.startswith(f"{column.name}=")]
     if not fitting:
-        name = matched(r"(.+?)=.*", text, "COLUMN=VALUE")[0]
+        name = matched(r"(.+?)=.*", "COLUMN=VALUE", text)[0]
         check_column(name, [str(column.name) for column in columns], "column of --condition")
     column = max(fitting, key=lambda column: len(str(column.name)))
     value = text[len(f"{column.name}=") :]
@@ -312,68 +300,54 @@ _RELATIONS = {
 }
 """By constraint the form in which ``--relation`` gives it; the first that matches counts."""
 
-_CONSTRAINTS: dict[
-    str, tuple[str, str, Callable[[str], Any]]
-] = {  # flag -> constraint, what follows the flag, what it is parsed by
-    "--range": ("Range", "COLUMN=LOW..HIGH", parse_range),
-    "--range-margin": ("RangeMargin", "SHARE", lambda text: (click.FloatRange(min=0)(text),)),
-    "--categories": ("Categories", "COLUMN=VALUE,...", parse_categories),
-    "--combination": (
-        "FixedCombinations",
-        "COLUMN,...",
-        lambda text: ([name.strip() for name in text.split(",")],),
-    ),
-    "--inequality": ("Inequality", "'COLUMN <= COLUMN'", parse_inequality),
+_INEQUALITY = r"\s*(.+?)\s+(<=|>=|<|>)\s+(.+?)\s*", "'COLUMN <= COLUMN', with the spaces"
+_CONSTRAINTS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "Range": ("--range COLUMN=LOW..HIGH ...", parse_range),
+    "RangeMargin": ("--range-margin SHARE ...", lambda text: (click.FloatRange(min=0)(text),)),
+    "Categories": ("--categories COLUMN=VALUE,... ...", parse_categories),
+    "FixedCombinations": ("--combination COLUMN,... ...", lambda text: (_split_names([text], ()),)),
+    "Inequality": ("--inequality 'COLUMN <= COLUMN' ...", lambda text: matched(*_INEQUALITY, text)),
 }
+"""By constraint its option, and what that is parsed by."""
 
 file_options = grouped(
-    option("--missing", "TEXT", "A cell that means missing, as the empty one does.", multiple=True),
+    option("--missing TEXT ...", "A cell that means missing, as the empty one does."),
     option(
-        "--delimiter",
-        "CHARACTER",
+        "--delimiter CHARACTER",
         "What separates the cells of a text file. [default: a comma in .csv, a tab in .tsv]",
         rare=True,
     ),
     option(
-        "--encoding",
-        "NAME",
+        "--encoding NAME",
         "Encoding of text files that are read; output is UTF-8.",
         rare=True,
         default="utf-8",
         show_default=True,
     ),
+    option("--categorical COLUMN,... ...", "Columns of categories that look like numbers."),
     option(
-        "--categorical",
-        "COLUMN,...",
-        "Columns of categories that look like numbers.",
-        multiple=True,
-    ),
-    option(
-        "--type column_types",
-        "COLUMN=TYPE",
+        "--type COLUMN=TYPE ...",
         SAMPLER["column_types"].help,
-        type=parse_type,
-        multiple=True,
+        "column_types",
+        type=lambda text: matched(r"(.+)=(.+)", "COLUMN=TYPE", text),
     ),
     option(
         "--decimal",
-        None,
         "The decimal mark of numbers. [default: per column, as its cells show]",
         rare=True,
         type=click.Choice([".", ","]),
     ),
     option(
-        "--date-format date_formats",
-        "FORMAT",
+        "--date-format FORMAT ...",
         "How dates are written, such as %d/%m/%Y: in each column where all cells are so. "
         "[default: per column, as its cells show]",
+        "date_formats",
         rare=True,
-        multiple=True,
     ),
 )
 table_options = grouped(
     click.argument("data", type=PATH),
-    option("--target", "COLUMN", "The column of the classes.", required=True),
+    option("--target COLUMN", "The column of the classes.", required=True),
     file_options,
 )
 
@@ -381,16 +355,14 @@ table_options = grouped(
 def dataset_options(declared: dict[str, Parameter]) -> Decorator:
     """Return the options for data sets in many files."""
     number = click.IntRange(min=1)
+    rows = "--rows-per-part INTEGER"
     return grouped(
         parameter_option(declared["copy"], "--copy", rare=True, is_flag=True, type=bool),
-        parameter_option(declared["max_rows"], "--max-rows", "INTEGER", rare=True, type=number),
-        parameter_option(
-            declared["rows_per_part"], "--rows-per-part", "INTEGER", rare=True, type=number
-        ),
+        parameter_option(declared["max_rows"], "--max-rows INTEGER", rare=True, type=number),
+        parameter_option(declared["rows_per_part"], rows, rare=True, type=number),
         parameter_option(
             declared["shard"],
-            "--shard",
-            "SHARD/SHARDS",
+            "--shard SHARD/SHARDS",
             text="Of a data set: write one of so many shards of the parts, counted from 0.",
             rare=True,
             type=parse_shard,
@@ -407,112 +379,83 @@ def is_dataset(data: Path, output: Path | None) -> bool:
     return data.is_dir() or is_pattern or is_file or re.match(r"\w{2,}:/", text) is not None
 
 
-device_option = parameter_option(SAMPLER["device"], "--device", "NAME", rare=True)
+device_option = parameter_option(SAMPLER["device"], "--device NAME", rare=True)
 
 
 def sampler_options(**recipe: Any) -> Decorator:
     """Return the options that `sampler_parameters` reads; `recipe` is for ``--recipe``."""
     return grouped(
-        parameter_option(SAMPLER["model"], "--model", "NAME"),
-        parameter_option(SAMPLER["recipe"], "--recipe", "NAME", **recipe),
-        option("--id id_columns", "COLUMN,...", SAMPLER["id_columns"].help, multiple=True),
+        parameter_option(SAMPLER["model"], "--model NAME"),
+        parameter_option(SAMPLER["recipe"], "--recipe NAME", **recipe),
+        option("--id COLUMN,... ...", SAMPLER["id_columns"].help, "id_columns"),
+        option("--drop COLUMN,... ...", SAMPLER["passthrough_columns"].help, "passthrough_columns"),
         option(
-            "--drop passthrough_columns",
-            "COLUMN,...",
-            SAMPLER["passthrough_columns"].help,
-            multiple=True,
-        ),
-        option(
-            "--set settings",
-            "NAME=VALUE",
+            "--set NAME=VALUE ...",
             "A parameter of the recipe or the model, such as recipe.temperature=0.7 or "
             "model.batch_size=16; --help-all shows all.",
+            "settings",
             type=parse_setting,
-            multiple=True,
         ),
         *(
             option(
-                f"{flag} {name}",
-                metavar,
+                usage,
                 summary("constraints", name),
+                name,
                 rare=name not in ("Range", "Categories"),
                 type=parse,
-                multiple=True,
             )
-            for flag, (name, metavar, parse) in _CONSTRAINTS.items()
+            for name, (usage, parse) in _CONSTRAINTS.items()
         ),
-        option("--no-copies", None, summary("constraints", "NoCopies"), is_flag=True),
+        option("--no-copies", summary("constraints", "NoCopies")),
         option(
             "--relations",
-            None,
             "Keep the relations between columns that hold in every row, or none of them. "
             "[default: auto, but off with the published recipes]",
             type=click.Choice(["auto", "off"]),
         ),
         option(
-            "--relation",
-            "TEXT",
+            "--relation TEXT ...",
             "A relation that every synthetic row satisfies: 'total = a + b', 'start <= end' or "
             "'branch -> city' (the branch determines the city).",
             type=parse_relation,
-            multiple=True,
         ),
         option(
-            "--drop-relation",
-            "COLUMN,...",
+            "--drop-relation COLUMN,... ...",
             "Do not keep what was found between these columns.",
             rare=True,
-            multiple=True,
         ),
         device_option,
     )
 
 
 output_option = option(
-    "--output -o",
-    "FILE",
+    "--output -o FILE",
     "Where to write: .csv, .tsv or .parquet; without it, or with -, CSV on stdout.",
     type=lambda text: None if text == "-" else Path(text),
 )
 report_option = option(
-    "--report reports",
-    "FILE",
-    "Write a report: .html (a single file), .md or .json.",
-    type=PATH,
-    multiple=True,
+    "--report FILE ...", "Write a report: .html (a single file), .md or .json.", "reports"
 )
 escape_option = option(
     "--escape-formulas",
-    None,
     "In .csv and .tsv, put an apostrophe before text that a spreadsheet would compute, as it "
     "begins with =, +, - or @; in real rows too.",
     rare=True,
-    is_flag=True,
 )
-force_option = option("--force", None, "Replace existing files.", is_flag=True)
+force_option = option("--force", "Replace existing files.")
 seed_option = parameter_option(
-    SAMPLER["random_state"], "--seed", "INTEGER", type=click.IntRange(min=0)
+    SAMPLER["random_state"], "--seed INTEGER", type=click.IntRange(min=0)
 )
 verbosity_options = grouped(
     option(
         "--verbose/--quiet -v/-q",
-        None,
         "Progress and a summary on stderr, or errors and warnings only.",
         default=True,
     ),
-    option(
-        "--debug",
-        None,
-        "Show the traceback of an error.",
-        rare=True,
-        is_flag=True,
-        expose_value=False,
-    ),
+    option("--debug", "Show the traceback of an error.", rare=True, expose_value=False),
     option(
         "--help-all",
-        None,
         "Show all options, also those that few need, and exit.",
-        is_flag=True,
         is_eager=True,
         expose_value=False,
         callback=_show_all_options,
@@ -543,19 +486,14 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         model.validate()
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--set") from error
+    options["Categories"] = [
+        (name, _in_types_of(X.get(name), values)) for name, values in options["Categories"]
+    ]
     wanted = [
         getattr(constraints, name)(*arguments)
-        for name, *_ in _CONSTRAINTS.values()
+        for name in _CONSTRAINTS
         for arguments in options.pop(name)
     ]
-    for constraint in wanted:
-        if isinstance(constraint, constraints.Categories):  # a Parquet file may hold numbers
-            by_text = {str(value): value for value in X.get(constraint.column, ())}
-            is_number = constraint.column in X and X[constraint.column].dtype.kind in "iuf"
-            constraint.values = [
-                by_text.get(value, parse_value(value) if is_number else value)
-                for value in constraint.values
-            ]
     if options.pop("no_copies"):
         wanted.append(constraints.NoCopies())
     names, relations = list(X.columns), options.pop("relations")
@@ -573,6 +511,14 @@ def sampler_parameters(options: dict[str, Any], X: pd.DataFrame) -> dict[str, An
         "passthrough_columns": passed_through or None,
         "device": options.pop("device"),
     }
+
+
+def _in_types_of(column: pd.Series[Any] | None, texts: list[Any]) -> list[Any]:
+    """Return values as a column has them: one of a Parquet file may hold numbers."""
+    if column is None:
+        return texts
+    by_text, is_number = {str(value): value for value in column}, column.dtype.kind in "iuf"
+    return [by_text.get(str(one), parse_value(str(one)) if is_number else one) for one in texts]
 
 
 def _relation(constraint: str, arguments: tuple[str, ...], columns: Sequence[str]) -> Any:
@@ -622,11 +568,10 @@ def read_source(
             _check_times(table.cells[name], type_, given["missing"])
     types |= _read_notations(table, target, types, given)
     if target is not None and (n_missing := int(table.frame[target].isna().sum())):
-        raise SchemaError(
-            f"The target {target!r} is missing in {n_missing:,} of {len(table.frame):,} rows. "
-            "Fill in these cells or remove the rows.",
-            column=target,
+        message = (
+            f"is missing in {n_missing:,} of {len(table.frame):,} rows: fill in or remove them"
         )
+        raise SchemaError(f"The target {target!r} {message}.", column=target)
     return table, types
 
 
@@ -649,16 +594,11 @@ def _read(path: Path, as_text: Collection[str], given: Mapping[str, Any]) -> Tab
 def check_classes(y: pd.Series[Any]) -> None:
     """Raise if there is a single class, or what is no class."""
     if y.dtype.kind == "f" and (fractions := y[y % 1 != 0]).size:
-        raise SchemaError(
-            f"The target {y.name!r} holds numbers such as {fractions.iloc[0]:g}: it is to be a "
-            "column of classes. Put numbers into a few groups first.",
-            column=y.name,
-        )
+        message = f"holds numbers such as {fractions.iloc[0]:g}. Put them into a few groups first."
+        raise SchemaError(f"The target {y.name!r} {message}", column=y.name)
     if y.nunique() == 1:
-        raise SchemaError(
-            f"The target {y.name!r} is {y.iloc[0]!r} in every row: there is nothing to balance.",
-            column=y.name,
-        )
+        message = f"is {y.iloc[0]!r} in every row: there is nothing to balance."
+        raise SchemaError(f"The target {y.name!r} {message}", column=y.name)
 
 
 def read_like(
@@ -680,22 +620,17 @@ def read_like(
     _read_notations(table, target, types, options)
     for name in known:
         kind, own = known[name].dtype.kind, frame[name].dtype.kind
+        where = f"{str(path)!r}: column {name!r} holds"
         if own == "f" and (is_infinite := frame[name].abs() == float("inf")).any():
-            raise SchemaError(
-                f"{str(path)!r}: column {name!r} holds an infinite number in row "
-                f"{int(is_infinite.to_numpy().argmax()) + 1}. Replace it.",
-                column=name,
-            )
+            row = int(is_infinite.to_numpy().argmax()) + 1
+            raise SchemaError(f"{where} an infinite number in row {row}. Replace it.", column=name)
         if table.cells is not None and own == "O" and kind in "iufM" and frame[name].notna().any():
             cells = table.cells[name][frame[name].notna()]
             is_wrong = cells.map(lambda cell: parse_cells(pd.Series([cell])).dtype.kind == "O")
             at = int(is_wrong.to_numpy().argmax())
-            raise SchemaError(
-                f"{str(path)!r}: column {name!r} holds {cells.iloc[at]!r} in row "
-                f"{cells.index[at] + 1}, and {'dates' if kind == 'M' else 'numbers'} in the real "
-                "rows.",
-                column=name,
-            )
+            wrong = f"{cells.iloc[at]!r} in row {cells.index[at] + 1}"
+            others = f"{'dates' if kind == 'M' else 'numbers'} in the real rows"
+            raise SchemaError(f"{where} {wrong}, and {others}.", column=name)
         if (table.cells is None) != (real.cells is None) and kind not in "iufM":
             for one in (known, frame):  # a Parquet file has other types of the same values
                 one[name] = one[name].astype(object).map(str, na_action="ignore")
@@ -709,10 +644,10 @@ def _read_notations(
     found: dict[str, str] = {}
     if table.cells is None:
         return found
-    frame, decimal, formats = table.frame, given["decimal"], given["date_formats"]
+    frame = table.frame
     for name in frame.columns.difference([target], sort=False):
         cells, type_ = table.cells[name], types.get(name, "")
-        frame[name], type_ = _written(frame[name], cells, type_, decimal, formats)
+        frame[name], type_ = _written(frame[name], cells, type_, given)
         if type_:
             found[name] = type_
     return found
@@ -753,11 +688,7 @@ def check_column(name: str, columns: Sequence[str], role: str) -> None:
 
 
 def _written(
-    values: pd.Series[Any],
-    cells: pd.Series[Any],
-    type_: str,
-    decimal: str | None,
-    date_formats: Sequence[str],
+    values: pd.Series[Any], cells: pd.Series[Any], type_: str, given: Mapping[str, Any]
 ) -> tuple[pd.Series[Any], str]:
     """Return a column of a text file, and its type, where it holds numbers or dates as text."""
     from counterpoise.columns._written import DateNotation, NumberNotation, texts_of, written_values
@@ -765,14 +696,15 @@ def _written(
 
     if type_.partition(":")[0] in ("categorical", "ordered", "text"):
         return values, type_
-    is_number = values.dtype.kind == "f" and cells.str.contains(".", regex=False).any()
-    if not (values.dtype.kind == "O" or (is_number and decimal == "," and not type_)):
+    decimal, has_points = given["decimal"], cells.str.contains(".", regex=False).any()
+    may_be_thousands = values.dtype.kind == "f" and has_points and decimal == "," and not type_
+    if values.dtype.kind != "O" and not may_be_thousands:
         return values, type_
     text = without_missing(cells.mask(values.isna()))
     if type_:
-        return (text, type_) if values.dtype.kind == "O" else (values, type_)
+        return text, type_
     texts = texts_of(text)
-    for form in date_formats:
+    for form in given["date_formats"]:
         try:
             notation = DateNotation.parse(form).padded_as(texts)
         except ValueError as error:
@@ -797,11 +729,8 @@ def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) ->
     from counterpoise.io import first_invalid_date, without_missing
 
     if type_ == "duration":
-        raise SchemaError(
-            f"Column {cells.name!r} cannot be a duration: none are read from text files. Write it "
-            "as a number, or give the table as .parquet.",
-            column=cells.name,
-        )
+        message = "is read from no text file as a duration. Write it as a number, or use .parquet."
+        raise SchemaError(f"Column {cells.name!r} {message}", column=cells.name)
     invalid = first_invalid_date(cells, missing=missing) if type_ == "datetime" else None
     texts = texts_of(without_missing(cells.mask(cells.isin(list(missing)))))
     if type_.startswith("datetime:"):

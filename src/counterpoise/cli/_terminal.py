@@ -99,11 +99,9 @@ def _unwinding_on_signals() -> Iterator[None]:
 
     What was begun is cleaned up: no draft of a file is left.
     """
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    ours = [getattr(signal, name) for name in names]
-    ours = [number for number in ours if signal.getsignal(number) == signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():
-        ours = []  # only the main thread gets signals
+    is_main = threading.current_thread() is threading.main_thread()  # no other gets signals
+    known = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    ours = [n for n in known if is_main and signal.getsignal(n) == signal.SIG_DFL]
 
     def end(number: int, _: object) -> None:
         for each in ours:
@@ -163,10 +161,8 @@ def _describe(error: Exception) -> tuple[int, str]:
         return 1, f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
     is_out_of_memory = isinstance(error, MemoryError) or "DefaultCPUAllocator" in message
     if is_out_of_memory or type(error).__name__ == "OutOfMemoryError":
-        return 1, (
-            "Out of memory. Try --set model.batch_size=8 and --set model.generation_batch_size=64, "
-            "or --model compact."
-        )
+        smaller = "--set model.batch_size=8 and --set model.generation_batch_size=64"
+        return 1, f"Out of memory. Try {smaller}, or --model compact."
     return 1, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
 
 

@@ -30,8 +30,7 @@ from counterpoise.constraints import Relation
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
 from counterpoise.distillation import Teacher, _kinds
 from counterpoise.report import Report
-from counterpoise.report._build import LabelledRows, describe_run, summarize
-from counterpoise.report._relations import found_relations
+from counterpoise.report._build import LabelledRows, describe_run, found_relations, summarize
 from counterpoise.report._summary import Verdict
 
 

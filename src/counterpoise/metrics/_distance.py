@@ -6,8 +6,7 @@ The distance is Gower's (Biometrics 27, 1971) with numbers replaced by their ran
 - Two categories, booleans or texts: 0 if equal, else 1.
 - Two numbers, dates, durations or ordered categories: the share of the real rows whose value lies
   between them, counting half of those that have one of the two values. So neither units nor a long
-  tail matter: dividing by the range instead, one extreme value would make all others alike. Beyond
-  the smallest and the largest real value, the difference grows in units of the range, up to 1.
+  tail matter. Beyond the real values, the difference grows in units of their range, up to 1.
 - A missing cell: 0 from another missing one, 1 from any value.
 
 The metrics, the report and `LLMOverSampler.provenance_` all use it.
@@ -83,31 +82,23 @@ def encode(
     """Encode frames so that their rows can be compared: one `Rows` per frame.
 
     `reference` are real rows, at least one in all: ranks are those among them. Dtypes may differ
-    from the schema, and values may lie outside its domains, as those of other generators do. A
-    `SchemaError` if a column is absent or a value has no place in the order of its column.
+    from the schema, and values may lie outside its domains. A `SchemaError` if a column is absent
+    or a value has no place in the order of its column.
     """
     frames, n_real = [*reference, *others], sum(map(len, reference))
     names = [column.name for column in schema]
     for frame in frames:
-        absent = [name for name in names if name not in frame.columns]
-        if absent:
-            raise SchemaError(
-                f"The table lacks the columns {absent!r}; the schema has {names!r}.",
-                column=absent[0],
-            )
+        if absent := [name for name in names if name not in frame.columns]:
+            message = f"The table lacks the columns {absent!r}; the schema has {names!r}."
+            raise SchemaError(message, column=absent[0])
     if n_real == 0:
         raise SchemaError("There is no real row to compare with.")
     ordered = [column for column in schema if column.is_ordered]
     unordered = [column for column in schema if not column.is_ordered]
-    numbers = [
-        np.concatenate([_numbers(column, frame[column.name]) for frame in frames])
-        for column in ordered
-    ]
+    numbers = [np.concatenate([_numbers(c, frame[c.name]) for frame in frames]) for c in ordered]
     positions = [_mid_ranks(column[:n_real], column) for column in numbers]
-    factorized = [
-        pd.factorize(np.concatenate([_objects(frame[column.name]) for frame in frames]))
-        for column in unordered
-    ]
+    cells = [np.concatenate([_objects(frame[c.name]) for frame in frames]) for c in unordered]
+    factorized = list(map(pd.factorize, cells))
     sizes = [len(frame) for frame in frames]
     rows = Rows(
         (*ordered, *unordered),
@@ -152,12 +143,8 @@ def _numbers(column: Column, series: pd.Series[Any]) -> FloatArray:
     without_place = np.isnan(numbers) & series.notna().to_numpy(dtype=bool)
     if without_place.any():
         value = series.iloc[int(without_place.argmax())]
-        raise SchemaError(
-            f"Column {column.name!r} is {column.kind} and holds {value!r}, which has no place in "
-            "its order. Correct the value, or infer the schema from a table that has it.",
-            column=column.name,
-            value=value,
-        )
+        message = f"is {column.kind} and holds {value!r}, which has no place in its order"
+        raise SchemaError(f"Column {column.name!r} {message}.", column=column.name, value=value)
     return numbers
 
 
@@ -236,12 +223,11 @@ def _correlation_ratio(ranks: FloatArray, categories: IntArray) -> float:
     if known.sum() < 2:
         return 0.0
     centred = ranks[known] - ranks[known].mean()
-    groups = categories[known]
-    counts = np.bincount(groups)
-    sums = np.bincount(groups, weights=centred)
+    groups = np.unique(categories[known], return_inverse=True)[1]
+    counts, sums = np.bincount(groups), np.bincount(groups, weights=centred)
     total = centred @ centred
-    within = total - (sums[counts > 0] ** 2 / counts[counts > 0]).sum()
-    n_rows, n_groups = len(centred), int((counts > 0).sum())
+    within = total - (sums**2 / counts).sum()
+    n_rows, n_groups = len(centred), len(counts)
     if total == 0 or n_groups == n_rows:
         return 0.0
     unexplained = within / total * (n_rows - 1) / (n_rows - n_groups)
@@ -249,10 +235,7 @@ def _correlation_ratio(ranks: FloatArray, categories: IntArray) -> float:
 
 
 def _cramers_v(one: IntArray, other: IntArray) -> float:
-    """Corrected for chance: Bergsma, Journal of the Korean Statistical Society 42 (2013).
-
-    Own code: scipy's is not corrected, computes a test, and a table of all pairs of values.
-    """
+    """Corrected for chance, unlike scipy's: Bergsma, Journal of the Korean Stat. Society 42."""
     n_rows, n_one, n_other = len(one), int(one.max()) + 1, int(other.max()) + 1
     sizes = np.array([n_one, n_other]) - 1.0  # degrees of freedom
     if sizes.min() == 0:

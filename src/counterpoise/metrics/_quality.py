@@ -156,11 +156,11 @@ def measure_quality(
     repeated = Sample(repeated_rows, rng, real=real, holdout=held)
     shuffled_rows = real.rows.shuffled(max(len(real), n_compared), rng)
     shuffled = Sample(shuffled_rows, rng, real=real, holdout=held)
-    drawn, drawn_repeated, drawn_shuffled, drawn_real = (
+    drawn = [
         _values_of_draws(sample, of_equal_size, n_compared, n_draws)
         for sample in (ours, repeated, shuffled, held_out)
-    )
-    by_column = {name: np.mean(v, axis=0) for name, v in drawn.items() if np.ndim(v[0])}
+    ]
+    by_column = {name: np.mean(v, axis=0) for name, v in drawn[0].items() if np.ndim(v[0])}
     columns = {
         str(column.name): {name: float(figures[at]) for name, figures in by_column.items()}
         for at, column in enumerate(ours.rows.columns)
@@ -175,23 +175,19 @@ def measure_quality(
             continue
         try:
             if metric.equal_size:
-                found, anchor, copied, unrelated = (
-                    _mean_estimate(values.get(name, []))
-                    for values in (drawn, drawn_real, drawn_repeated, drawn_shuffled)
-                )
+                found, copied, unrelated, anchor = (_mean_estimate(v.get(name, [])) for v in drawn)
             else:
                 found = as_estimate(metric.measure(ours))
                 column = None if found is None else found.column
                 anchor = as_estimate(metric.measure_real(ours, held_out), column)
-                copied, unrelated = (
-                    as_estimate(metric.measure(sample)) for sample in (repeated, shuffled)
-                )
+                copied = as_estimate(metric.measure(repeated))
+                unrelated = as_estimate(metric.measure(shuffled))
         except MissingDependencyError as error:
             failures.append(str(error))
             continue
         if found is not None:
             described = name, metric.label, metric.aspect, metric.better, metric.meaning
-            others = (anchor, copied, unrelated)
+            others = anchor, copied, unrelated
             anchors = [None if one is None else one.value for one in others]
             measures.append(Measure(*described, found.value, found.interval, *anchors))
             warnings.append(metric.warn(found, anchor))
@@ -242,12 +238,8 @@ def check_validity(synthetic: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of bool, with the index and columns of `synthetic`
-        Whether each cell is possible.
-
-    Raises
-    ------
-    ValueError
-        If the two tables do not have the same columns, or `real` has no row.
+        Whether each cell is possible. A ValueError says that the columns are not the same ones, or
+        that `real` has no row.
 
     Examples
     --------
@@ -285,8 +277,6 @@ def _valid_cells(synthetic: pd.Series[Any], real: pd.Series[Any]) -> npt.NDArray
 def _n_decimals(value: object) -> int:
     """Return how many decimals the shortest text of a number has.
 
-    Examples
-    --------
     >>> [_n_decimals(value) for value in (12, 0.25, 3.0, 1e-05, np.float32(0.1))]
     [0, 2, 0, 5, 1]
     """

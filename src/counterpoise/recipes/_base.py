@@ -33,9 +33,7 @@ _NUMBERS: dict[str, tuple[Any, ...]] = {  # kind, condition, what it says, allow
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Recipe(Parameters):
-    """What makes one method differ from another; every method is the same engine with other values.
-
-    The defaults here are no recipe by themselves: see `get_recipe` for the named ones.
+    """What makes one method differ from another; see `get_recipe` for the named ones.
 
     Parameters
     ----------
@@ -47,11 +45,10 @@ class Recipe(Parameters):
     permutation : {"label-first", "condition-first", "label-last", "no-label", "all", "none"}
         Second idea, and the default, ``"label-first"``: the label, then the features in a random
         order, new for each training sample. ``"condition-first"``: the label, then one feature
-        drawn at random, then the others in the table's order; it takes far fewer samples to learn,
-        and any feature can still be the condition. ``"label-last"``: after the features;
-        ``"no-label"``: features only; ``"all"`` shuffles the label along; ``"none"`` keeps the
-        table's order behind the label. Where the label stands decides who labels a generated row,
-        see `labelled_by`.
+        drawn at random, then the others in the table's order, which takes far fewer samples to
+        learn. ``"label-last"``: after the features; ``"no-label"``: features only; ``"all"``
+        shuffles the label along; ``"none"`` keeps the table's order behind the label. Where the
+        label stands decides who labels a generated row, see `labelled_by`.
     condition : {"feature", "any-feature", "label"}, default="feature"
         Third idea: a prompt is the label and the value of one feature, each feature in turn or
         (``"any-feature"``) drawn for each row. ``"label"`` prompts with the label alone.
@@ -65,37 +62,33 @@ class Recipe(Parameters):
         ``predict_proba`` or ``decision_function``, or a list of them, can be given. None keeps
         every row, as published.
 
-        `save` refuses classifiers that it cannot check: decision trees, forests, extra trees,
-        histogram gradient boosting, logistic regression and pipelines of these can be saved.
+        Decision trees, forests, extra trees, histogram gradient boosting, logistic regression and
+        pipelines of these can be saved; `save` refuses others.
     selection_rule : {"likeliest", "calibrated"}, default="likeliest"
         ``"likeliest"`` selects a row where the classifiers find no other class likelier: clear
-        cases of the class, for training a classifier. After eight draws per row, those that came
-        closest are taken. ``"calibrated"`` selects as many doubtful and as many clear cases as
-        there are among the real rows (equally many of each tenth of them, by how far their own
-        class leads under a classifier that has not seen them), which keeps rows true; after four
-        draws per row, what is lacking is taken from the other rows.
+        cases, for training a classifier; after eight draws per row, those that came closest are
+        taken. ``"calibrated"`` selects as many doubtful and as many clear cases as there are among
+        the real rows (equally of each tenth, by how far their own class leads), which keeps rows
+        true; after four draws per row, what is lacking is taken from the other rows.
     refinement : {"auto", "always", None}, default=None
         Whether the model is trained further on rows of its own, about 300 per class, that
         `selection` accepted (rejection-sampling fine-tuning); it then needs a half to a quarter of
-        the draws. ``"auto"`` does so where the rows to be generated make up for it, ``"always"``
-        makes sense before much is generated with ``sample``.
+        the draws. ``"auto"`` does so where the rows to be generated make up for it.
     epochs : int or "auto", default="auto"
         Passes over the training rows (real and interpolated); the paper has 50. ``"auto"`` stops
         where held-out rows get no likelier, and where a class has fewer than 200 rows then trains
         once more, for as long, on all rows. Never more than 50, nor than about 30,000 training
         samples (6,000 for a pre-trained model).
     max_samples_seen : int, default=None
-        Training samples seen at most, repeats included, whatever `epochs`; None for no limit but
-        that of ``epochs="auto"``.
+        Training samples seen at most, repeats included, whatever `epochs`; None for no limit.
     validation_fraction : float or "auto", default="auto"
         Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
         Given a share, the best weights are kept and there is no second training. ``"auto"``: a
         tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
         with 20 to 199.
     patience : int, default=3
-        Evaluations of the held-out rows without a better loss before training stops. They are
-        evaluated after each epoch, and every 500 rows (or more, where many are held out) of a
-        longer one.
+        Evaluations of the held-out rows (after each epoch, or 500 rows) without a better loss
+        before training stops.
     temperature : float, default=1.0
         Sampling temperature. The paper's implementation uses 0.7; 1.0 is more diverse.
     top_p : float, default=1.0
@@ -105,12 +98,11 @@ class Recipe(Parameters):
         ``"text"``: the published sentence in the model's own tokens.
     decoding : {"grammar", "free"}, default="grammar"
         ``"grammar"``: the model chooses among what the table allows, cell by cell. ``"free"``, with
-        ``serialization="text"`` only: as published. The model may generate any text; a row with an
-        unparsable number is dropped and generated again, and other impossible cells are replaced by
-        the most frequent category or the mean.
+        ``serialization="text"`` only: any text, as published; a row with an unparsable number is
+        generated again, other impossible cells become the most frequent category or the mean.
     digit_tokens : bool, default=False
-        With ``serialization="text"``: whether numbers are split into one token per digit, as TapTap
-        does, instead of as the tokenizer splits them.
+        With ``serialization="text"``: whether numbers are split into one token per digit, as by
+        TapTap.
 
     References
     ----------
@@ -143,11 +135,7 @@ class Recipe(Parameters):
 
     @property
     def labelled_by(self) -> str:
-        """What gives a generated row its class: ``"prompt"``, ``"model"`` or ``"xgboost"``.
-
-        The prompt, where it holds the label; the model, where it generates the label behind the
-        finished row; a classifier of the table's rows, where serialized rows have no label.
-        """
+        """What gives a generated row its class: ``"prompt"``, ``"model"`` or ``"xgboost"``."""
         return {"label-last": "model", "no-label": "xgboost"}.get(self.permutation, "prompt")
 
     def validate(self) -> None:
@@ -193,10 +181,7 @@ _RECIPES: dict[str, Recipe] = {}
 
 
 def register_recipe(name: str, recipe: Recipe) -> None:
-    """Make a recipe available by name: ``LLMOverSampler(recipe=name)``, ``--recipe name``.
-
-    It replaces a recipe of that name. A ValueError says which of its values is not allowed.
-    """
+    """Make a valid recipe available by name, in place of another one of that name."""
     recipe.validate()
     _RECIPES[name] = recipe
 
@@ -211,7 +196,6 @@ def get_recipe(recipe: str | Recipe, **changes: Any) -> Recipe:
 
     A ValueError says that no recipe has that name, or that there is no such parameter.
 
-    >>> from counterpoise.recipes import get_recipe
     >>> get_recipe("imbllm", temperature=1.0).epochs
     50
     """

@@ -3,7 +3,6 @@
 Start with `report`, and `report_rows` for the rows of any generator, in ``_build``.
 
 - ``_summary``: what a report says, as plain values and sentences; the outcome of a comparison too
-- ``_relations``: in which rows the relations between columns hold
 - ``_build``: from a sampler, or real and synthetic rows, to a summary
 - ``_render`` (with ``templates/``): HTML, Markdown and JSON; ``_charts``: SVG
 """

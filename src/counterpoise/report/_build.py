@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from counterpoise.columns import Column, Schema
+from counterpoise.columns import Column, Schema, Table
 from counterpoise.columns._frames import as_frame, as_labels
 from counterpoise.columns._unlearned import UnlearnedColumn, unlearned_columns, without
-from counterpoise.constraints import Relation
+from counterpoise.constraints import Relation, discover, relation_shares
 from counterpoise.errors import SchemaError
 from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
 from counterpoise.recipes import get_recipe
-from counterpoise.report._relations import compare_relations, found_relations
 from counterpoise.report._render import Report
 from counterpoise.report._summary import (
     ALL_ROWS,
@@ -41,6 +40,7 @@ from counterpoise.report._summary import (
     ColumnFacts,
     Layer,
     Origin,
+    RelationShares,
     RowMap,
     Run,
     Share,
@@ -48,7 +48,6 @@ from counterpoise.report._summary import (
     Verdict,
 )
 
-_STAGES = {"training_s": "Training", "generation_s": "Generation"}
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 _MAX_ASSOCIATED = 24
 """Columns of an association matrix: more cells than that cannot be told apart."""
@@ -92,48 +91,39 @@ def report(sampler: Any, *, title: str = "Table", holdout: tuple[Any, Any] | Non
     Parameters
     ----------
     sampler : LLMOverSampler
-        After `fit_resample`.
+        After `fit_resample`; a ValueError after `fit` or `load`.
     title : str, default="Table"
         Name of the table.
     holdout : tuple of (X, y), default=None
         Real rows that `fit_resample` has not seen, in the types of its X and y. Leakage can only
         be measured with them.
-
-    Raises
-    ------
-    NotFittedError
-        Before `fit_resample`.
-    ValueError
-        If the sampler holds no synthetic rows, as after `fit` or `load`.
     """
     check_is_fitted(sampler, "n_synthetic_")
     if not hasattr(sampler, "_resampled"):
         raise ValueError("this sampler holds no synthetic rows to report on: call fit_resample")
     X, y = sampler._resampled[0], pd.Series(sampler._resampled[1])
-    n_real = len(X) - sampler.n_synthetic_
-    target, timings = sampler._y_type.name, getattr(sampler, "timings_", {})
-    held_out = None
+    n_real, target = len(X) - sampler.n_synthetic_, sampler._y_type.name
+    held_out, unlearned, timings = None, sampler.unlearned_columns_, sampler.timings_
     if holdout is not None:
-        unlearned = getattr(sampler, "unlearned_columns_", ())
-        learned = without(as_frame(holdout[0]), unlearned)
-        X_held_out = learned.set_axis(X.columns, axis=1)
+        X_held_out = without(as_frame(holdout[0]), unlearned).set_axis(X.columns, axis=1)
         held_out = LabelledRows(X_held_out, pd.Series(np.asarray(as_labels(holdout[1]))))
+    run = describe_run(
+        sampler,
+        model=sampler.model_name_,
+        model_reason=sampler.model_reason_,
+        seconds={name: timings[f"{name.lower()}_s"] for name in ("Training", "Generation")},
+    )
     summary = summarize(
         LabelledRows(X.iloc[:n_real], y.iloc[:n_real]),
         LabelledRows(X.iloc[n_real:], y.iloc[n_real:]),
         sampler.schema_,
-        describe_run(
-            sampler,
-            model=getattr(sampler, "model_name_", ""),
-            model_reason=getattr(sampler, "model_reason_", ""),
-            seconds={title: timings[name] for name, title in _STAGES.items() if name in timings},
-        ),
+        run,
         title=title,
         target="class" if target is None else str(target),
         holdout=held_out,
-        provenance=getattr(sampler, "provenance_", None),
-        relations=getattr(sampler, "relations_", ()),
-        unlearned=getattr(sampler, "unlearned_columns_", ()),
+        provenance=getattr(sampler, "provenance_", None),  # only where rows were generated
+        relations=sampler.relations_,
+        unlearned=unlearned,
     )
     return Report(summary)
 
@@ -181,39 +171,34 @@ def report_rows(
     >>> [section.n_synthetic for section in found.summary.sections]
     [30]
     """
-    frames = {"real": as_frame(real), "synthetic": as_frame(synthetic)}
-    if holdout is not None:
-        frames["holdout"] = as_frame(holdout)
+    frames = {"real": real, "synthetic": synthetic, "holdout": holdout}
+    frames = {name: as_frame(frame) for name, frame in frames.items() if frame is not None}
     columns = list(frames["real"].columns)
     if target is not None and target not in columns:
         raise SchemaError(f"There is no target {target!r} among the columns.", column=target)
     for name, frame in frames.items():
         check_same_columns(columns, frame.columns, f"The rows of {name}")
     rows = {name: _labelled(frame[columns], target, name) for name, frame in frames.items()}
-    known = set(rows["real"].y)
-    for class_ in rows["synthetic"].y.unique():
-        if class_ not in known:
-            raise SchemaError(
-                f"The class {class_!r} of {target!r} is in no real row.", column=target
-            )
-    X = rows["real"].X
-    unlearned = unlearned_columns(X, id_columns="auto", described=column_types or {})
+    y = rows["synthetic"].y
+    if len(unknown := y[~y.isin(set(rows["real"].y))]):
+        message = f"The class {unknown.iloc[0]!r} of {target!r} is in no real row."
+        raise SchemaError(message, column=target)
+    unlearned = unlearned_columns(rows["real"].X, id_columns="auto", described=column_types or {})
     learned = {name: LabelledRows(without(one.X, unlearned), one.y) for name, one in rows.items()}
     schema = Schema.infer(learned["real"].X, kinds=column_types)
-    return Report(
-        summarize(
-            learned["real"],
-            learned["synthetic"],
-            schema,
-            _run(),
-            title=title,
-            target="" if target is None else str(target),
-            holdout=learned.get("holdout"),
-            relations=found_relations(learned["real"].X, schema),
-            unlearned=unlearned,
-            random_state=random_state,
-        )
+    summary = summarize(
+        learned["real"],
+        learned["synthetic"],
+        schema,
+        _run("", "", {}, {}),  # whoever generated the rows
+        title=title,
+        target="" if target is None else str(target),
+        holdout=learned.get("holdout"),
+        relations=found_relations(learned["real"].X, schema),
+        unlearned=unlearned,
+        random_state=random_state,
     )
+    return Report(summary)
 
 
 def check_same_columns(known: Collection[Hashable], names: Collection[Hashable], of: str) -> None:
@@ -257,7 +242,6 @@ def summarize(
 ) -> Summary:
     """Compute everything that a report says.
 
-    `real` are the rows that the generator was trained on, `holdout` real rows that it has not seen,
     `target` is the name of the balanced column (``""`` where rows are not told apart), `provenance`
     and `relations` are those of `LLMOverSampler`, `unlearned` are columns that are in no row here,
     and `random_state` draws what is shown where there is too much.
@@ -279,33 +263,54 @@ def summarize(
             origins=() if provenance is None else _origins(class_, provenance),
         )
         sections.append(section)
+    held_out = None if holdout is None else holdout.X
+    apart = [ColumnFacts(str(c.name), c.kind, c.text, c.missing_share) for c in unlearned]
+    untested = [UNTESTED] if verdict is None and target else []
     return Summary(
         title=title,
         target=target,
-        classes=tuple(
-            ClassCount(str(class_), int(n), int(made.get(class_, 0)))
-            for class_, n in counts.items()
-        ),
-        facts=(
-            *column_facts(real.X, schema),
-            *(ColumnFacts(str(c.name), c.kind, c.text, c.missing_share) for c in unlearned),
-        ),
+        classes=tuple(ClassCount(str(c), int(n), int(made.get(c, 0))) for c, n in counts.items()),
+        facts=(*column_facts(real.X, schema), *apart),
         sections=tuple(sections),
         run=run,
         verdict=verdict,
-        notes=(
-            *notes,
-            *([UNTESTED] if verdict is None and target else []),
-            *NOTES[0 if target else 2 :],
-        ),
-        relations=compare_relations(
-            relations,
-            real.X,
-            synthetic.X,
-            schema,
-            holdout=None if holdout is None else holdout.X,
-        ),
+        notes=(*notes, *untested, *NOTES[0 if target else 2 :]),
+        relations=compare_relations(relations, real.X, synthetic.X, schema, holdout=held_out),
     )
+
+
+def found_relations(real: pd.DataFrame, schema: Schema) -> list[Relation]:
+    """Find relations in real rows; nothing keeps them in synthetic ones."""
+    return [replace(one, is_kept=False) for one in discover(Table.from_frame(real, schema))]
+
+
+def compare_relations(
+    relations: Sequence[Relation],
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    schema: Schema,
+    *,
+    holdout: pd.DataFrame | None = None,
+) -> tuple[RelationShares, ...]:
+    """Compute the shares of relations; those that are kept come first, nearly true ones last."""
+    if not relations:
+        return ()
+
+    def shares(rows: pd.DataFrame | None) -> list[float | None]:
+        if rows is None:
+            return [None] * len(relations)
+        found = relation_shares(relations, rows, real=real, schema=schema).tolist()
+        return [None if math.isnan(share) else share for share in found]
+
+    found = []
+    each = zip(relations, shares(real), shares(holdout), shares(synthetic), strict=True)
+    for one, of_real, held_out, made in each:
+        status = "nearly true" if one.n_exceptions else "not kept"
+        if one.is_kept:
+            status = "declared" if one.is_declared else "kept"
+        known = one.constraint.text, one.kind, status, one.n_rows, of_real, held_out, made
+        found.append(RelationShares(*known, one.n_exceptions, one.exceptions))
+    return tuple(sorted(found, key=lambda one: (one.status == "nearly true", not one.is_kept)))
 
 
 def describe_run(
@@ -318,26 +323,20 @@ def describe_run(
         for known, of in ((parameters, recipe), (defaults, get_recipe(named))):
             known |= {f"recipe.{name}": value for name, value in of.get_params(deep=False).items()}
     changed = {name: value for name, value in parameters.items() if value != defaults.get(name)}
-    return _run(
-        model=model,
-        model_reason=model_reason,
-        parameters={
-            name: repr(value) + ("" if name in changed else " (default)")
-            for name, value in {**changed, **parameters}.items()
-        },
-        seconds=dict(seconds),
-    )
+    shown = {
+        name: repr(value) + ("" if name in changed else " (default)")
+        for name, value in {**changed, **parameters}.items()
+    }
+    return _run(model, model_reason, shown, dict(seconds))
 
 
-def _run(**known: Any) -> Run:
-    """Describe a run of which nothing may be known but when and where it is reported."""
+def _run(
+    model: str, model_reason: str, parameters: dict[str, str], seconds: dict[str, float]
+) -> Run:
     versions = {"counterpoise": _version("counterpoise"), "python": platform.python_version()}
-    unknown = {"model": "", "model_reason": "", "parameters": {}, "seconds": {}}
-    return Run(
-        **{**unknown, **known},
-        versions=versions | {name: _version(name) for name in _PACKAGES},
-        made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    )
+    versions |= {name: _version(name) for name in _PACKAGES}
+    made_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return Run(model, model_reason, parameters, versions, seconds, made_at)
 
 
 def _quality(
@@ -358,11 +357,9 @@ def _quality(
         return replace(found, notes=(*found.notes, _TOO_FEW_TO_HALVE))
     order = rng.permutation(len(real))
     one, other = (real.iloc[order[at::2]] for at in (0, 1))
-    others = {metric.aspect for metric in METRICS.values()} - {"privacy"}
+    others, privacy = {metric.aspect for metric in METRICS.values()} - {"privacy"}, ["privacy"]
     found = measure_quality(one, other, synthetic, schema, aspects=others, random_state=seed)
-    leakage = measure_quality(
-        real, None, synthetic, schema, aspects=("privacy",), random_state=seed
-    )
+    leakage = measure_quality(real, None, synthetic, schema, aspects=privacy, random_state=seed)
     return replace(
         found,
         n_train=len(real),
@@ -391,9 +388,8 @@ def _association(
         order = [encoded.index(name) for name in names]
         matrix = associations(rows, np.arange(len(names)))[np.ix_(order, order)].round(4)
         matrices.append(tuple(map(tuple, matrix.tolist())))
-    real_matrix, synthetic_matrix = matrices
     n_rows = len(kept[0]), len(kept[1])
-    return Association(tuple(map(str, names)), real_matrix, synthetic_matrix, n_rows)
+    return Association(tuple(map(str, names)), matrices[0], matrices[1], n_rows)
 
 
 def _is_nearly_unique(column: Column, *frames: pd.DataFrame) -> bool:
@@ -419,13 +415,8 @@ def _version(package: str) -> str:
 def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[ColumnFacts, ...]:
     """Say how each column of the table was understood."""
     return tuple(
-        ColumnFacts(
-            name=str(column.name),
-            kind=column.kind,
-            domain=column.domain(),
-            missing_share=float(real[column.name].isna().mean()),
-        )
-        for column in schema
+        ColumnFacts(str(c.name), c.kind, c.domain(), float(real[c.name].isna().mean()))
+        for c in schema
     )
 
 
@@ -464,12 +455,8 @@ def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) ->
     )
 
 
-_Coded: TypeAlias = tuple[list[str], IntArray]
-"""Labels, and the position of each cell's label; -1 where it is missing."""
-
-
-def _values(cells: npt.NDArray[Any]) -> _Coded:
-    """Tell categories apart, the frequent ones first, the rare ones together."""
+def _values(cells: npt.NDArray[Any]) -> tuple[list[str], IntArray]:
+    """Tell categories apart: labels, frequent ones first, and their positions; -1 is missing."""
     codes, values = pd.factorize(cells)
     order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
     labels = [str(values[at]) for at in order[:_MAX_BARS]]
@@ -479,8 +466,8 @@ def _values(cells: npt.NDArray[Any]) -> _Coded:
     return labels, places[codes]
 
 
-def _ranges(label: Callable[[float], str], numbers: FloatArray) -> _Coded:
-    """Tell numbers apart by value, or by range where there are many values."""
+def _ranges(label: Callable[[float], str], numbers: FloatArray) -> tuple[list[str], IntArray]:
+    """Tell numbers apart by value, or by range where there are many values; -1 is missing."""
     known = numbers[~np.isnan(numbers)]
     values = np.unique(known)
     if len(values) <= _MAX_RANGES:
@@ -506,11 +493,9 @@ def _edges(values: FloatArray, low: float, high: float) -> tuple[FloatArray, flo
     if np.abs(places - places.round()).max() > _OFF_GRID:
         step, edges = 0.0, np.linspace(low, high, _MAX_RANGES + 1)
     else:
-        first, last = ((end - values[0]) / step for end in (low, high))
-        n_steps = math.ceil((round(last) - round(first) + 1) / _MAX_RANGES)
-        edges = (
-            values[0] + (np.arange(round(first), round(last) + n_steps + 1, n_steps) - 0.5) * step
-        )
+        first, last = (round((end - values[0]) / step) for end in (low, high))
+        n_steps = math.ceil((last - first + 1) / _MAX_RANGES)
+        edges = values[0] + (np.arange(first, last + n_steps + 1, n_steps) - 0.5) * step
     edges[0], edges[-1] = values[0] - step / 2, values[-1] + step / 2
     return edges, step
 
@@ -524,10 +509,8 @@ def draw_map(
 ) -> RowMap | None:
     """Place real rows of a class, synthetic ones and real ones of other classes on a plane.
 
-    Its axes are the principal components of the real rows: of ranks of ordered columns, and of
-    indicators of categories over the square root of their share (factor analysis of mixed data;
-    J. Pages, Revue de statistique appliquee 52, 2004). None where they do not differ in two
-    directions.
+    By factor analysis of mixed data (J. Pages, Revue de statistique appliquee 52, 2004) of the real
+    rows, numbers as ranks. None where they do not differ in two directions.
     """
     frames = real, synthetic, others
     shown = [at_most(frame, _MAX_POINTS, rng) for frame in frames]

@@ -133,11 +133,9 @@ def map_chart(row_map: RowMap) -> Markup:
         points = row_map.layers[at].points
         path = "".join(f"M{_number(to_x(x))} {_number(to_y(y))}{shape}" for x, y in points)
         body += _element("path", class_=f"mark {name}", data_layer=str(at), d=path)
-    label = (
-        "Map of rows on two axes that hold "
-        f"{sum(row_map.explained):.0%} of the variance of the real rows: "
-        + "; ".join(f"{layer.name}, {len(layer.points)} shown" for layer in row_map.layers)
-    )
+    shown = "; ".join(f"{layer.name}, {len(layer.points)} shown" for layer in row_map.layers)
+    variance = f"{sum(row_map.explained):.0%} of the variance of the real rows"
+    label = f"Map of rows on two axes that hold {variance}: {shown}"
     return _svg("map", width, height, label, body)
 
 
@@ -161,16 +159,13 @@ def measure_chart(measure: Measure) -> Markup:
         x = scale(measure.real_anchor)
         body += _line(x, 3, x, height - 3, "held-out")
     if measure.duplicate_anchor is not None:
-        place = f"M{_number(scale(measure.duplicate_anchor))} {middle - 4}"
-        body += _element("path", class_="duplicated", d=f"{place}l4 7h-8z")
+        body += _path("duplicated", scale(measure.duplicate_anchor), middle - 4, "l4 7h-8z")
     if measure.shuffled_anchor is not None:
-        place = f"M{_number(scale(measure.shuffled_anchor) - 4)} {middle - 4}"
-        body += _element("path", class_="shuffled", d=f"{place}h8v8h-8z")
+        body += _path("shuffled", scale(measure.shuffled_anchor) - 4, middle - 4, "h8v8h-8z")
     if ends[0] < ends[1]:
         body += _line(scale(ends[0]), middle, scale(ends[1]), middle, "interval")
     if measure.value == measure.value:  # not NaN
-        place = f"M{_number(scale(measure.value))} {middle - 5}"
-        body += _element("path", class_="value", d=f"{place}l5 5l-5 5l-5-5z")
+        body += _path("value", scale(measure.value), middle - 5, "l5 5l-5 5l-5-5z")
     label = f"{measure.label}: {measure.value:.3g}" + "".join(
         f"; {name} rows {number:.3g}" for name, number in anchors.items() if number is not None
     )
@@ -182,13 +177,8 @@ def forest_chart(
 ) -> Markup:
     """Draw each strategy's difference from doing nothing, with its interval."""
     shown = [(result, result.difference) for result in results if result.difference is not None]
-    ends = [
-        number
-        for result, difference in shown
-        for number in (difference, *(result.interval or ()))
-        if math.isfinite(number)
-    ]
-    reach = max([abs(end) for end in ends] + [2 * smallest_difference])
+    ends = [end for result, value in shown for end in (value, *(result.interval or ()))]
+    reach = max([abs(end) for end in ends if math.isfinite(end)] + [2 * smallest_difference])
     left, width, step = 180.0, 560.0, 26.0
     scale = _scale(-reach, reach, left + 10, width - 90)
     bottom = 8 + step * len(shown)
@@ -219,19 +209,12 @@ def _scale(low: float, high: float, start: float, end: float) -> _Scale:
 
 
 def _svg(kind: str, width: float, height: float, label: str, body: Markup) -> Markup:
+    box = f"0 0 {_number(width)} {_number(height)}"
+    size = {"width": width, "height": height}
     # the keyboard stops only at charts with marks to walk through
     focus = {"tabindex": "0"} if "data-tip=" in body else {}
-    return _element(
-        "svg",
-        body,
-        class_=f"chart {kind}",
-        viewBox=f"0 0 {_number(width)} {_number(height)}",
-        width=width,
-        height=height,
-        role="img",
-        **focus,
-        aria_label=label,
-    )
+    own = {"role": "img", **focus, "aria_label": label}
+    return _element("svg", body, class_=f"chart {kind}", viewBox=box, **size, **own)
 
 
 def _rect(name: str, x: float, y: float, width: float, height: float, **more: str) -> Markup:
@@ -240,6 +223,10 @@ def _rect(name: str, x: float, y: float, width: float, height: float, **more: st
 
 def _text(x: float, y: float, text: str, name: str) -> Markup:
     return _element("text", text, x=x, y=y, class_=name)
+
+
+def _path(name: str, x: float, y: float, shape: str) -> Markup:
+    return _element("path", class_=name, d=f"M{_number(x)} {y}{shape}")
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, name: str) -> Markup:

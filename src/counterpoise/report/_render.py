@@ -17,7 +17,6 @@ from markupsafe import Markup, escape
 
 from counterpoise.report import _charts as charts
 from counterpoise.report import _summary as wording
-from counterpoise.report._relations import share_text
 from counterpoise.report._summary import Summary
 
 _MAX_CHARTS = 40
@@ -91,7 +90,7 @@ def _render(template: str, summary: Summary, **values: Any) -> str:
         keep_trailing_newline=is_markdown,
     )
     environment.filters |= {name: getattr(wording, name) for name in _FILTERS}
-    environment.filters |= {"share": share_text, "breakable": _breakable}
+    environment.filters |= {"share": wording.share_text, "breakable": _breakable}
     values |= {"lead": wording.lead(summary), "findings": wording.findings(summary)}
     return environment.get_template(template).render(summary=summary, **values)
 

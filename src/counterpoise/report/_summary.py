@@ -6,13 +6,12 @@ Every page and file is made from a `Summary` alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from counterpoise.metrics import Measure, Quality
 from counterpoise.metrics._quality import as_json
-from counterpoise.report._relations import RelationShares, relation_finding
 
 FORMAT: Final = 1
 """Version of what `Summary.to_dict` returns."""
@@ -32,6 +31,8 @@ NOTES = (
 )
 """What every user of synthetic rows must know."""
 
+_MAX_NAMED = 3
+"""Relations that are named, of those that do not hold in every row."""
 _BROKEN = 0.2
 """Difference of an association that a summary mentions."""
 _CERTAIN = 0.999
@@ -150,6 +151,27 @@ class ClassSection:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationShares:
+    """A relation between columns, with the shares of the rows in which it holds."""
+
+    text: str
+    kind: str  # formula, dependency, one-hot, order, implication or missing
+    status: str  # "kept", "declared" (and kept), "not kept" or "nearly true" (and not kept)
+    n_rows: int  # real rows that support it
+    # shares in [0, 1]; None where there are no rows, or none of which it can be told
+    real: float | None  # of the real rows of all classes that the generator was trained on
+    holdout: float | None
+    synthetic: float | None
+    n_exceptions: int  # real rows that break it
+    exceptions: tuple[int, ...]  # the first of these, counted from 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Return whether synthetic rows were held to it."""
+        return self.status in ("kept", "declared")
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """How the rows were generated."""
 
@@ -257,6 +279,22 @@ def percent(share: float | None) -> str:
     return f"{hundred:.0f}%"
 
 
+def share_text(share: float | None) -> str:
+    """Format a share so that only all rows are 100%, and only no row is 0%.
+
+    >>> share_text(1.0), share_text(0.9996), share_text(0.515), share_text(None)
+    ('100%', '99.96%', '51.5%', '-')
+    """
+    if share is None:
+        return "-"
+    if share in (0, 1):
+        return f"{share:.0%}"
+    n_decimals = 1
+    while n_decimals < 6 and float(f"{100 * share:.{n_decimals}f}") in (0, 100):
+        n_decimals += 1
+    return f"{100 * share:.{n_decimals}f}%"
+
+
 def p_value(p: float | None) -> str:
     """Format a p-value: 0.032, < 0.001."""
     if p is None or math.isnan(p):
@@ -266,20 +304,17 @@ def p_value(p: float | None) -> str:
 
 def lead(summary: Summary) -> str:
     """Say in one or two sentences what the report is about."""
-    n_real = sum(class_.n_real for class_ in summary.classes)
-    balanced = [class_ for class_ in summary.classes if class_.n_synthetic]
+    real = f"{sum(class_.n_real for class_ in summary.classes):,} real rows"
     if not summary.target:
         n_made = sum(class_.n_synthetic for class_ in summary.classes)
-        return f"{count(n_real)} real rows and {count(n_made)} synthetic rows."
-    table = f"{count(n_real)} real rows in {len(summary.classes)} classes of {summary.target!r}."
-    if not balanced:
-        return f"{table} No synthetic rows."
+        return f"{real} and {n_made:,} synthetic rows."
     parts = [
-        f"{count(class_.n_synthetic)} of the class {class_.name!r} "
-        f"(which has {count(class_.n_real)} real ones)"
-        for class_ in balanced
+        f"{c.n_synthetic:,} of the class {c.name!r} (which has {c.n_real:,} real ones)"
+        for c in summary.classes
+        if c.n_synthetic
     ]
-    return f"{table} Synthetic rows: {'; '.join(parts)}."
+    made = f"Synthetic rows: {'; '.join(parts)}." if parts else "No synthetic rows."
+    return f"{real} in {len(summary.classes)} classes of {summary.target!r}. {made}"
 
 
 def findings(summary: Summary) -> list[tuple[str, str]]:
@@ -290,6 +325,32 @@ def findings(summary: Summary) -> list[tuple[str, str]]:
         of = f" (class {section.name})" if len(summary.sections) > 1 else ""
         found += [(f"{name}{of}.", text) for name, text in _findings(section)]
     return found
+
+
+def relation_finding(relations: Sequence[RelationShares]) -> str | None:
+    """Say in which rows the relations hold that hold in every real row, or were declared."""
+    always = [one for one in relations if one.real == 1 or one.is_kept]
+    n_near = sum(one.status == "nearly true" for one in relations)
+    if not always and not n_near:
+        return None
+    broken = [one for one in always if not one.real == one.synthetic == 1]
+    n_held = len(always) - len(broken)
+    sentences = []
+    if n_held:
+        hold = "relation between columns holds" if n_held == 1 else "relations between columns hold"
+        sentences.append(f"{n_held:,} {hold} in every real row and in every synthetic row.")
+    for one in broken[:_MAX_NAMED]:
+        real = "every real row" if one.real == 1 else f"{share_text(one.real)} of the real rows"
+        sentences.append(
+            f"\u201c{one.text}\u201d holds in {real} and in {share_text(one.synthetic)} of the "
+            "synthetic ones."
+        )
+    if len(broken) > _MAX_NAMED:
+        sentences.append(f"So it is with {len(broken) - _MAX_NAMED:,} more.")
+    if n_near:
+        verb = "relation holds" if n_near == 1 else "relations hold"
+        sentences.append(f"{n_near:,} {verb} in nearly all real rows: look at the exceptions.")
+    return " ".join(sentences)
 
 
 def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
@@ -309,27 +370,28 @@ def _findings(section: ClassSection) -> Iterator[tuple[str, str]]:
         yield "Leakage", _leakage(quality)
     if section.columns:
         widest = section.columns[0]
-        text = (
+        yield (
+            "Columns",
             f"{widest.name} differs most from the real rows: {percent(widest.gap)} of the "
             f"synthetic rows would have to change to match them; "
-            f"{percent(widest.expected_gap)} is expected by chance."
+            f"{percent(widest.expected_gap)} is expected by chance.",
         )
-        yield "Columns", text
 
 
 def _fidelity(detection: Measure) -> str:
-    anchors = (
-        ("other real rows reach", detection.real_anchor),
-        ("rows with each column shuffled", detection.shuffled_anchor),
-    )
-    text = (
+    reached = [
+        f"{who} {figure(value)}"
+        for who, value in (
+            ("other real rows reach", detection.real_anchor),
+            ("rows with each column shuffled", detection.shuffled_anchor),
+        )
+        if value is not None
+    ]
+    return (
         "A gradient boosting classifier tells synthetic rows from real ones with an AUC of "
-        f"{figure(detection.value)}"
+        f"{figure(detection.value)}{'; ' if reached else ''}{', '.join(reached)} (0.5 is guessing, "
+        "1 is certain)."
     )
-    reached = [f"{who} {figure(value)}" for who, value in anchors if value is not None]
-    if reached:
-        text += f"; {', '.join(reached)}"
-    return f"{text} (0.5 is guessing, 1 is certain)."
 
 
 def _diversity(coverage: Measure) -> str:
