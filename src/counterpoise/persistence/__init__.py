@@ -10,13 +10,11 @@ The language model describes and rebuilds itself: `LanguageModel.describe` and `
 ============================ =====================================================================
 ``manifest.json``            format; SHA-256 of every other file
 ``sampler.json``             parameters and fitted attributes; schema (names, categories, ranges);
-                             parts of free text; what the model is made of; how training went;
-                             random state
+                             parts of free text; the model's form; training; random state
 ``weights.safetensors``      weights of the model
 ``value_counts.safetensors`` how often each value of a column occurs in a class, column by column;
                              the combinations of values of `FixedCombinations`
-``selection.safetensors``    the trees that say which generated rows are kept, where a recipe
-                             selects
+``selection.safetensors``    the trees that say which generated rows are kept
 ``selection.skops``          other scikit-learn classifiers given as ``Recipe(selection=...)``
 ``tokenizer.json``           the tokenizer of a pre-trained model
 ``rows.safetensors``,        the training rows and the real rows, only with ``include_rows=True``
@@ -27,8 +25,7 @@ What is promised: loading executes nothing in the folder and imports nothing tha
 are read only by the names above. A folder that is damaged, or forged with a new manifest, gives a
 `ModelError` or a sampler of the same kinds of values, never a crash, an endless loop or a full
 memory. A forger can still make a sampler that generates other rows: who wrote a folder is not
-checked. That no row is in it does not make a folder anonymous: a category that one person has is in
-the schema, and a model can have learned a row by heart.
+checked. Nor is a folder anonymous, see `LLMOverSampler.save`.
 
 Classes registered outside of the package (`register_constraint`, `register_model`,
 `register_column_type`) are stored by name, and must be registered where the sampler is loaded.

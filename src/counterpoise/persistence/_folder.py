@@ -48,8 +48,7 @@ class _Manifest(msgspec.Struct):
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a folder to write to; it becomes `path` if all goes well, and is deleted otherwise.
 
-    A ModelError if `path` exists, unless it is a saved sampler and `overwrite` says to replace it.
-    Files there that are not of a sampler stay.
+    It replaces a saved sampler if `overwrite` says so; files there that are not of one stay.
     """
     replaced = check_new_folder(path, overwrite=overwrite)
     path = path.resolve()  # where a link leads to
@@ -129,11 +128,7 @@ def write_manifest(folder: Path, version: str) -> None:
 def check_folder(
     folder: Path, required: frozenset[str], optional: frozenset[str]
 ) -> frozenset[str]:
-    """Check that a folder is whole and unchanged; return the names of its files.
-
-    Only files that the manifest lists are looked at, and only `required` and `optional` names may
-    be listed; a ModelError says what is wrong.
-    """
+    """Check that a folder is whole and unchanged; return the names of its files."""
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}")
     path = folder / MANIFEST
@@ -141,10 +136,10 @@ def check_folder(
         raise ModelError(f"{folder} is no folder of a saved sampler: it has no {MANIFEST}")
     manifest = msgspec.convert(read_json(path), _Manifest)
     if manifest.kind != _KIND or manifest.format != FORMAT:
-        raise ModelError(
-            f"{folder} holds a {manifest.kind} of format {manifest.format} (by counterpoise "
-            f"{manifest.written_by}), and this version reads a {_KIND} of format {FORMAT}"
+        found = (
+            f"a {manifest.kind} of format {manifest.format} (counterpoise {manifest.written_by})"
         )
+        raise ModelError(f"{folder} holds {found}, and this version reads a {_KIND} of {FORMAT}")
     if manifest.sha256 != manifest.seal() or path.read_bytes() != to_json(manifest):
         raise ModelError(f"{path} was changed after it was written")
     names = frozenset(manifest.files)
@@ -164,12 +159,9 @@ def _sha256(path: Path) -> str:
 
 
 def to_json(content: Any) -> bytes:
-    """Return `content` as JSON, the same bytes for the same content.
-
-    msgspec checks types. The text is Python's own JSON, which escapes what is no UTF-8 (a category
-    may have it) and refuses NaN.
-    """
+    """Return `content` as JSON, the same bytes for the same content."""
     plain = msgspec.to_builtins(content, str_keys=True)
+    # Python's own JSON escapes what is no UTF-8 (a category may have it) and refuses NaN
     return (json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
@@ -197,7 +189,5 @@ def refuse_malformed(folder: Path) -> Iterator[None]:
     except (ModelError, MissingDependencyError):
         raise
     except Exception as error:  # other libraries raise anything
-        reason = str(error).splitlines()[0] if str(error) else ""
-        raise ModelError(
-            f"the sampler saved in {folder} is malformed ({type(error).__name__}: {reason})"
-        ) from error
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise ModelError(f"the sampler saved in {folder} is malformed ({reason})") from error

@@ -144,15 +144,11 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
 def check_can_be_saved(recipe: Recipe) -> None:
     """Raise a ModelError if no sampler with such a recipe can be saved."""
     if recipe.labelled_by == "xgboost":
-        raise ModelError(
-            "a sampler whose rows are labelled by XGBoost cannot be saved: a file of XGBoost "
-            "can't be checked; use a recipe whose prompt holds the label"
-        )
+        reason = "whose rows are labelled by XGBoost cannot be saved: its files can't be checked"
+        raise ModelError(f"a sampler {reason}; use a recipe whose prompt holds the label")
     if recipe.decoding == "free":
-        raise ModelError(
-            "a sampler that generates without a grammar cannot be saved: it replaces unparsable "
-            "cells from real rows; use decoding='grammar'"
-        )
+        reason = "without a grammar cannot be saved: it replaces unparsable cells from real rows"
+        raise ModelError(f"a sampler that generates {reason}; use decoding='grammar'")
 
 
 def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:
@@ -199,10 +195,8 @@ def _check_nothing_left_out(raw: dict[str, Any], sampler: Any, device: str | Non
     if device is not None:
         described["parameters"]["device"] = raw["parameters"]["device"]
     # other versions of counterpoise may have more parameters, and of transformers more settings
-    for own, saved in (
-        (described["parameters"], raw["parameters"]),
-        (described["model"].get("settings", {}), raw["model"].get("settings", {})),
-    ):
+    settings = described["model"].get("settings", {}), raw["model"].get("settings", {})
+    for own, saved in (described["parameters"], raw["parameters"]), settings:
         for name in own.keys() - saved.keys():
             del own[name]
     for name in described.keys() | raw.keys():
@@ -312,8 +306,7 @@ def _checked(table: Table) -> Table:
 def _counts_as_arrays(sampler: Any) -> dict[str, IntArray]:
     """Return codes and how often each occurs, (2, n_codes), by ``LABEL.POSITION``.
 
-    ``combinations`` are what constraints must know of the real rows: rows in which the cells of one
-    constraint alone are not absent.
+    ``combinations`` are rows in which the cells of one constraint alone are not absent.
     """
     counts, layout = sampler.generator_.value_counts.counts, sampler._constraint_set.layout
     arrays = {f"{label}.{position}": np.stack(own) for (label, position), own in counts.items()}
@@ -340,9 +333,8 @@ def _read_value_counts(arrays: dict[str, Any], schema: Schema) -> ValueCounts:
         if not is_right:
             raise ModelError(f"there are value counts that column {position} cannot have")
         counts[label, position] = codes, n_each
-    if not counts or counts.keys() != set(
-        product({label for label, _ in counts}, ValueCounts.counted_columns(schema))
-    ):
+    columns = ValueCounts.counted_columns(schema)
+    if not counts or counts.keys() != set(product({label for label, _ in counts}, columns)):
         raise ModelError("there are value counts of other columns than those without free text")
     return ValueCounts(schema, counts)
 
@@ -360,10 +352,7 @@ def _read_serializer(
             raise ModelError(f"the parts of free text do not fit the column {column.name!r}")
     serializer = build_serializer(learned, tokenizer, recipe, record.text_parts)
     if _digest(serializer) != record.serializer:
-        raise ModelError(
-            "this version of counterpoise serializes the rows of this table differently from "
-            "the one that saved the sampler"
-        )
+        raise ModelError("the version of counterpoise that saved it serializes rows differently")
     return serializer
 
 
@@ -379,7 +368,6 @@ def _digest(serializer: Serializer) -> str:
 def _rebuild_model(
     description: dict[str, Any], n_tokens: int, path: Path, device: Device
 ) -> LanguageModel:
-    """Return the model that was described, with the weights of a safetensors file."""
     weights = load_weights(path)
     for name, tensor in weights.items():
         if not torch.isfinite(tensor).all():

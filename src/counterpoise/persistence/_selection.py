@@ -2,10 +2,9 @@
 
 Histogram gradient boosting, the default, is stored as our own `Trees`: plain arrays that are walked
 by NumPy and checked as a whole. skops executes nothing either, but does not look at nodes, and
-scikit-learn's compiled code follows a forged child or feature index wherever it leads: of nine
-forged forests (skops 0.16, scikit-learn 1.9), six ended the process with SIGSEGV and three never
-returned. So of other classifiers only a few are stored (by skops): trees, whose nodes are checked
-before anything is predicted, and what computes with NumPy alone.
+scikit-learn's compiled code follows a forged child or feature index wherever it leads. So of other
+classifiers only a few are stored (by skops): trees, whose nodes are checked before anything is
+predicted, and what computes with NumPy alone.
 """
 
 from __future__ import annotations
@@ -76,13 +75,9 @@ _NODES = {
 def write_selection(selection: SelectionClassifier, folder: Path) -> None:
     """Write a selection classifier to a folder; a ModelError if one of its classifiers is refused.
 
-    ``selection.safetensors`` has ``labels``, ``quantiles`` and ``NUMBER.NAME`` for the arrays of
-    `Trees`; ``selection.skops`` a dict of the other classifiers by number, if there are any.
+    Arrays of `Trees` are called ``NUMBER.NAME``; the other classifiers are in a dict by number.
     """
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "labels": selection.labels,
-        "quantiles": selection.quantiles,
-    }
+    arrays = {"labels": selection.labels, "quantiles": selection.quantiles}
     others = {}
     for number, classifier in enumerate(selection.classifiers):
         if isinstance(classifier, HistGradientBoostingClassifier):
@@ -147,10 +142,9 @@ def _read_estimators(path: Path, n_features: int, n_classes: int) -> dict[str, A
         is_compressed = any(i.compress_type != zipfile.ZIP_STORED for i in archive.infolist())
         types = set(_named_types(json.loads(archive.read("schema.json"))))
     if is_compressed or not types <= _TYPES:
-        raise ModelError(
-            f"a selection classifier cannot be saved or loaded: {sorted(types - _TYPES)} are not "
-            f"among what can be checked. Use one of {sorted(ESTIMATORS)}, or pipelines of them"
-        )
+        known = f"Use one of {sorted(ESTIMATORS)}, or pipelines of them"
+        unknown = f"{sorted(types - _TYPES)} cannot be checked"
+        raise ModelError(f"a selection classifier cannot be saved or loaded: {unknown}. {known}")
     classifiers: dict[str, Any] = load(path, trusted=sorted(types))
     for part in _parts(classifiers, set()):
         if hasattr(part, "tree_") and not _is_sound(part):
@@ -279,11 +273,10 @@ class Trees:
         cls, arrays: Mapping[str, npt.NDArray[Any]], n_features: int, n_outputs: int
     ) -> Trees:
         """Return the trees that arrays by name are of; ModelError if malformed."""
-        if arrays.keys() == {field.name for field in fields(cls)}:
-            trees = cls(**arrays)
-            if trees._is_sound(n_features, n_outputs):
-                return trees
-        raise ModelError("the trees of the selection classifier are malformed")
+        names = {field.name for field in fields(cls)}
+        if arrays.keys() != names or not cls(**arrays)._is_sound(n_features, n_outputs):
+            raise ModelError("the trees of the selection classifier are malformed")
+        return cls(**arrays)
 
     def _is_sound(self, n_features: int, n_outputs: int) -> bool:
         dtypes = {"number": np.float64, "baseline": np.float64, "missing_left": np.bool_}

@@ -25,11 +25,7 @@ from counterpoise.models import _backbone as backbones
 from counterpoise.persistence._selection import ESTIMATORS
 from counterpoise.recipes import Recipe
 
-_RECORDS: dict[str, type] = {
-    "caller": CallerType,
-    "relation": Relation,
-    "unlearned": UnlearnedColumn,
-}
+_RECORDS = {"caller": CallerType, "relation": Relation, "unlearned": UnlearnedColumn}
 _MAX_TEXT_ITEM = 2**20
 """Bytes of one element of an array of strings; a forged one must not fill the memory."""
 
@@ -40,11 +36,8 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
         case BaseEstimator():
             kind = type(value).__name__
             if _classes().get(kind) is not type(value):
-                raise ModelError(
-                    f"the parameter {name} cannot be saved: {kind} is not registered (see "
-                    "register_constraint and register_model), nor a classifier of "
-                    f"{sorted(ESTIMATORS)}"
-                )
+                known = f"registered (a constraint or a model), nor one of {sorted(ESTIMATORS)}"
+                raise ModelError(f"the parameter {name} cannot be saved: {kind} is not {known}")
             params = value.get_params(deep=False)
             return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
         case CallerType() | Relation() | UnlearnedColumn():
@@ -69,9 +62,8 @@ def encode(value: Any, name: str = "value") -> dict[str, Any]:
     try:
         return tag_value(value)
     except SchemaError as error:
-        raise ModelError(
-            f"the parameter {name} cannot be saved: {value!r} is a {type(value).__name__}"
-        ) from error
+        reason = f"{value!r} is a {type(value).__name__}"
+        raise ModelError(f"the parameter {name} cannot be saved: {reason}") from error
 
 
 def decode(encoded: Any) -> Any:
@@ -80,20 +72,20 @@ def decode(encoded: Any) -> Any:
     if tag == "object":
         name, params = content
         if name not in (known := _classes()):
-            raise ModelError(
-                f"the saved sampler uses the class {name!r}, which is not registered here: import "
-                "the module that registers it before loading"
-            )
+            reason = "which is not registered here: import what registers it before loading"
+            raise ModelError(f"the saved sampler uses the class {name!r}, {reason}")
         cls: Any = known[name]
         return cls(**{key: decode(item) for key, item in params.items()})
     if tag in _RECORDS:
         cls = _RECORDS[tag]
         return cls(**{key: decode(item) for key, item in content.items()})
-    if tag in ("list", "tuple"):
-        items = [decode(item) for item in _list(content)]
+    if tag in ("list", "tuple", "dict"):
+        if type(content) is not list:
+            raise TypeError(f"expected a list, got {content!r}")
+        if tag == "dict":
+            return {decode(key): decode(item) for key, item in content}
+        items = [decode(item) for item in content]
         return items if tag == "list" else tuple(items)
-    if tag == "dict":
-        return {decode(key): decode(item) for key, item in _list(content)}
     if tag == "array":
         dtype, items = content
         return np.array(decode(items), dtype=_decode_dtype(dtype))
@@ -101,8 +93,7 @@ def decode(encoded: Any) -> Any:
         items, dtype, names = decode(content[0]), content[1], decode(content[2])
         if len(names) > 1:
             return pd.MultiIndex.from_tuples(items, names=names)
-        own = _decode_dtype(dtype)
-        return pd.Index(items, dtype=own, tupleize_cols=False, name=names[0])
+        return pd.Index(items, dtype=_decode_dtype(dtype), tupleize_cols=False, name=names[0])
     if tag == "dtype":
         return _decode_dtype(content)
     return untag_value(encoded)
@@ -112,12 +103,6 @@ def _classes() -> dict[str, Any]:
     """Return by name the classes of which objects can be saved."""
     models = {cls.__name__: cls for cls in backbones._MODELS.values()}
     return {**ESTIMATORS, "Recipe": Recipe, **models, **constraints._CONSTRAINTS}
-
-
-def _list(content: Any) -> list[Any]:
-    if type(content) is not list:
-        raise TypeError(f"expected a list, got {content!r}")
-    return content
 
 
 def _encode_dtype(dtype: Any) -> dict[str, Any]:
