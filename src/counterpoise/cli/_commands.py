@@ -234,12 +234,8 @@ def _resample_dataset(
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     done = resample_dataset(data, target, output, sampler=sampler, **about_dataset)
-    rows = [("class", "before", "synthetic", "after")]
-    for class_, n in done.n_real.items():
-        n_added = done.n_added.get(class_, 0)
-        rows.append((_cut(class_, 40), f"{n:,}", f"{n_added:,}", f"{n + n_added:,}"))
     note = say if options["verbose"] else _ignore
-    note(aligned(rows))
+    note("\n".join(_class_lines(done.n_real, done.n_added)))
     note(f"learned from {done.n_learned:,} rows; {len(done.parts):,} files are in {output}")
 
 
@@ -261,7 +257,7 @@ def _check_save(save: Path | None, save_rows: bool, *, no_copies: bool) -> None:
 
 def _summary(real: pd.Series[Any], added: Mapping[Any, int], sampler: Any) -> str:
     """Return class counts, the model, the time, and what was found: a screen at most."""
-    lines = _class_lines(real, added)
+    lines = _class_lines(real.value_counts().to_dict(), added)
     if not added:
         return "\n".join([*lines, _NOTHING])
     lines.append(f"model: {sampler.model_name_} ({sampler.model_reason_})")
@@ -286,7 +282,11 @@ def _plan(
         _cut(f"{_cut(name, 32):{widths[0]}}  {kind:{widths[1]}}  {domain}")
         for name, kind, domain in facts
     ]
-    lines += ["", *_class_lines(real, added), *_relation_lines(sampler.relations_, cut=False)]
+    lines += [
+        "",
+        *_class_lines(real.value_counts().to_dict(), added),
+        *_relation_lines(sampler.relations_, cut=False),
+    ]
     if estimate is None:
         lines.append(_NOTHING)
     else:
@@ -295,10 +295,9 @@ def _plan(
     return printable("\n".join(lines))
 
 
-def _class_lines(real: pd.Series[Any], added: Mapping[Any, int]) -> list[str]:
-    before = real.value_counts()
+def _class_lines(before: Mapping[Any, int], added: Mapping[Any, int]) -> list[str]:
     rows = [("class", "before", "synthetic", "after")]
-    for class_, n in before[:_MAX_CLASSES].items():
+    for class_, n in list(before.items())[:_MAX_CLASSES]:
         n_added = added.get(class_, 0)
         rows.append((_cut(str(class_), 40), f"{n:,}", f"{n_added:,}", f"{n + n_added:,}"))
     lines = aligned(rows).split("\n")
