@@ -423,6 +423,7 @@ def test_messages_name_options_and_not_parameters() -> None:
         "stopped by --max-time 3.5; a device"
     )
     assert _in_options("device='cuda:0' is not here", flags) == "--device cuda:0 is not here"
+    assert _in_options("with Recipe(train_on='all')", {}) == "with --set recipe.train_on=all"
     said = "Convert it with `pandas.to_numeric`, or declare it categorical."
     assert _in_options(said, {}) == "Rewrite its cells, or declare it categorical."
 

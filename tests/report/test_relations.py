@@ -136,9 +136,9 @@ def test_finding_in_words(found: list[RelationShares], expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(1.0, "100%"), (0.0, "0%"), (0.99996, "99.996%"), (0.0002, "0.02%"), (0.5, "50.0%")],
+    [(1, "100%"), (0, "0%"), (0.99996, "99.996%"), (0.0002, "0.02%"), (0.5, "50.0%"), (None, "-")],
 )
-def test_only_all_rows_are_100_percent(share: float, text: str) -> None:
+def test_only_all_rows_are_100_percent(share: float | None, text: str) -> None:
     assert share_text(share) == text
 
 

@@ -108,24 +108,14 @@ def parse_value(text: str) -> Any:
 
 
 def parse_setting(text: str) -> tuple[str, str, Any]:
-    """Return owner, name and value.
-
-    >>> parse_setting("recipe.epochs=20"), parse_setting("recipe.selection=none")
-    (('recipe', 'epochs', 20), ('recipe', 'selection', None))
-    """
+    """Return owner, name and value of a setting, such as ``recipe.epochs=20``."""
     form = "recipe.NAME=VALUE or model.NAME=VALUE"
     owner, name, value = matched(r"\s*(recipe|model)\.(\w+)\s*=(.*)", form, text)
     return owner, name, parse_value(value)
 
 
 def parse_strategy(text: str) -> str | float | dict[str, int]:
-    """Return a sampling strategy; the keys of a dict are still texts.
-
-    >>> parse_strategy("minority"), parse_strategy("0.5"), parse_strategy("yes=900,maybe=50")
-    ('minority', 0.5, {'yes': 900, 'maybe': 50})
-    >>> parse_strategy('{"yes, if": 900}')
-    {'yes, if': 900}
-    """
+    """Return a sampling strategy; the keys of a dict are still texts."""
     if text in _STRATEGIES:
         return text
     strategy = parse_value(text)
@@ -175,11 +165,7 @@ def parse_categories(text: str) -> tuple[str, list[Any]]:
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """Return a shard and the number of shards.
-
-    >>> parse_shard("3/64")
-    (3, 64)
-    """
+    """Return a shard and the number of shards, as in ``3/64``."""
     which, n_shards = map(int, matched(r"(\d{1,9})/(\d{1,9})", "SHARD/SHARDS, such as 3/64", text))
     if which >= n_shards:
         raise click.BadParameter(f"shards count from 0, and {text!r} is none of them")
@@ -187,13 +173,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def parse_relation(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return the name of a constraint and the texts of its arguments.
-
-    >>> parse_relation("total = a + b"), parse_relation("start <= end")
-    (('Formula', ('total', 'a + b')), ('Inequality', ('start', '<=', 'end')))
-    >>> parse_relation("branch, day -> city")
-    ('FunctionalDependency', ('branch, day', 'city'))
-    """
+    """Return the name of a constraint and the texts of its arguments."""
     for name, pattern in _RELATIONS.items():
         if found := re.fullmatch(rf"\s*{pattern}\s*", text, re.DOTALL):
             return name, tuple(part.strip() for part in found.groups())

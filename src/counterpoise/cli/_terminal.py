@@ -43,7 +43,9 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
     _keep_numbers_of_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a class name in another locale
-    flags = _flags(group.commands.get(arguments[0]) if arguments else None)
+    command = group.commands.get(arguments[0]) if arguments else None
+    options = [one for one in command.params if isinstance(one, click.Option)] if command else []
+    flags = {str(one.name): one.opts[0] for one in options}  # by the parameter that they set
     try:
         with (
             _unwinding_on_signals(),
@@ -63,9 +65,10 @@ def run(group: click.Group, arguments: Sequence[str]) -> int:
         say("counterpoise: interrupted")
         return 130
     except _Ended as ended:
-        return 128 + ended.signal
-    except BrokenPipeError:
-        _discard_stdout()
+        return 128 + int(ended.args[0])
+    except BrokenPipeError:  # which the interpreter would report again when it ends
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:  # noqa: BLE001
         if "--debug" in arguments:
@@ -86,11 +89,7 @@ def _keep_numbers_of_streams() -> None:
 
 
 class _Ended(BaseException):
-    """A signal that ends the command."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.signal = number
+    """A signal that ends the command; its argument is the number of the signal."""
 
 
 @contextlib.contextmanager
@@ -133,12 +132,7 @@ def printable(text: str) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines of columns: the first aligned left, the others right.
-
-    >>> print(aligned([("class", "rows"), ("a", "5")]))
-    class  rows
-    a         5
-    """
+    """Return rows as lines of columns: the first aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
@@ -166,18 +160,8 @@ def _describe(error: Exception) -> tuple[int, str]:
     return 1, f"{type(error).__name__}: {message or 'no message'} (--debug shows where)"
 
 
-def _flags(command: click.Command | None) -> dict[str, str]:
-    """Return the flags of a command's options, by the names of the parameters that they set."""
-    options = [] if command is None else command.params
-    return {str(one.name): one.opts[0] for one in options if isinstance(one, click.Option)}
-
-
 def _in_options(message: str, flags: Mapping[str, str]) -> str:
-    """Return a message on one line, not too long, with options in place of Python's parameters.
-
-    >>> _in_options("model='x' is no model; with Recipe(train_on='all')", {"model": "--model"})
-    '--model x is no model; with --set recipe.train_on=all'
-    """
+    """Return a message on one line, not too long, with options in place of Python's parameters."""
     text = re.sub(r"Convert it with `[^`]*`", "Rewrite its cells", " ".join(message.split()))
     text = re.sub(r"\bRecipe\((\w+)='?(\w+)'?\)", r"--set recipe.\1=\2", text)
     for name, flag in flags.items():
@@ -194,11 +178,3 @@ def _show_warning(
 ) -> None:
     if not any(package in Path(filename).parts for package in _IGNORED_PACKAGES):
         say(f"counterpoise: warning: {_in_options(str(message), flags)}")
-
-
-def _discard_stdout() -> None:
-    """Redirect stdout to nowhere, or the interpreter reports the closed pipe when it ends."""
-    with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)

@@ -280,13 +280,9 @@ def percent(share: float | None) -> str:
 
 
 def share_text(share: float | None) -> str:
-    """Format a share so that only all rows are 100%, and only no row is 0%.
-
-    >>> share_text(1.0), share_text(0.9996), share_text(0.515), share_text(None)
-    ('100%', '99.96%', '51.5%', '-')
-    """
+    """Format a share so that only all rows are 100%, and only no row is 0%: 99.96%, 51.5%."""
     if share is None:
-        return "-"
+        return _UNKNOWN
     if share in (0, 1):
         return f"{share:.0%}"
     n_decimals = 1
