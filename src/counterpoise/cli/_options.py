@@ -121,10 +121,8 @@ def parse_strategy(text: str) -> str | float | dict[str, int]:
     strategy = parse_value(text)
     if type(strategy) in (int, float):
         if not 0 < strategy <= 1:
-            raise click.BadParameter(
-                f"{text} is to be above 0 and at most 1: minority rows per majority row. The rows "
-                f"of a class are given by its name, as in CLASS={text}"
-            )
+            ratio = "minority rows per majority row, above 0 and at most 1"
+            raise click.BadParameter(f"a number is {ratio}; rows are given as in CLASS={text}")
         return float(strategy)
     if not isinstance(strategy, dict):
         pairs = [re.fullmatch(r"(.+)=\s*(\d+)", part.strip()) for part in text.split(",")]
@@ -219,24 +217,17 @@ def strategy_for(strategy: Any, y: pd.Series[Any]) -> Any:
     counts, problem = y.value_counts(), None
     if isinstance(strategy, float):
         if len(counts) != 2:
-            problem = (
-                f"a number is for two classes, and there are {len(counts)}: name the rows of each, "
-                "such as a=900,b=300"
-            )
+            problem = f"a number is for two classes, and there are {len(counts)}: give a=900,b=300"
         elif strategy < (ratio := counts.iloc[1] / counts.iloc[0]):
-            problem = (
-                f"there are {ratio:.3g} minority rows per majority row already, more than "
-                f"{strategy:g}: no row is removed"
-            )
+            already = f"{ratio:.3g} minority rows per majority row already"
+            problem = f"there are {already}, more than {strategy:g}: no row is removed"
     elif isinstance(strategy, dict):
         names = counts.index
         strategy = {class_named(name, names, "--strategy"): n for name, n in strategy.items()}
         for class_, n in strategy.items():
             if n < counts[class_]:
-                problem = (
-                    f"class {str(class_)!r} has {counts[class_]:,} rows already, more than {n:,}: "
-                    "give the rows that it is to have in all"
-                )
+                already = f"class {str(class_)!r} has {counts[class_]:,} rows already"
+                problem = f"{already}, more than {n:,}: give the rows that it is to have in all"
     if problem is not None:
         raise click.BadParameter(problem, param_hint="--strategy")
     return strategy

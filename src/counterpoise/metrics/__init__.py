@@ -11,14 +11,7 @@ reports show it too.
 - ``_quality``: `measure_quality`, and `check_validity`: is each cell possible in the real table?
 """
 
-from counterpoise.metrics._metric import (
-    METRICS,
-    Estimate,
-    Measure,
-    Metric,
-    Sample,
-    register_metric,
-)
+from counterpoise.metrics._metric import METRICS, Estimate, Measure, Metric, Sample, register_metric
 from counterpoise.metrics._quality import Quality, check_validity, measure_quality
 
 __all__ = [

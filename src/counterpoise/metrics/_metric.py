@@ -57,9 +57,7 @@ class Sample:
         if len(rows) < 2:
             kind = "real rows" if real is None else "rows"
             raise ValueError(f"at least 2 {kind} are needed to be measured; got {len(rows)}")
-        self.rows = rows
-        self.rng = rng
-        self.holdout = holdout
+        self.rows, self.rng, self.holdout = rows, rng, holdout
         self.real = self if real is None else real
 
     @classmethod
@@ -74,8 +72,6 @@ class Sample:
     ) -> Sample:
         """Prepare frames, at least two rows each, to be measured.
 
-        Examples
-        --------
         >>> frame = pd.DataFrame({"a": [1, 2, 3, 4], "b": ["x", "y", "x", "y"]})
         >>> METRICS["coverage"].function(Sample.from_frames(frame, frame, Schema.infer(frame)))
         1.0
@@ -233,10 +229,9 @@ def share_estimate(n_hits: float, n: float) -> Estimate:
 def auc_estimate(
     positives: npt.ArrayLike, negatives: npt.ArrayLike, *, widened: float = 1.0
 ) -> Estimate:
-    """Return the area under the ROC curve of scores, at least two each, with DeLong's interval.
+    """Return the area under the ROC curve of scores, with DeLong's interval (Biometrics 44, 1988).
 
-    `widened` is a factor of its width, where scores are not independent. DeLong, DeLong and
-    Clarke-Pearson, Biometrics 44 (1988).
+    `widened` is a factor of its width, where scores are not independent.
     """
     high, low = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
     ranks = stats.rankdata(np.concatenate([high, low]))
@@ -337,8 +332,6 @@ def register_metric(label: str, **attributes: Any) -> Callable[[_Function], _Fun
 
     `attributes` are those of a `Metric`; at least `aspect` and `better`.
 
-    Examples
-    --------
     >>> @register_metric("Rows", aspect="size", better="real")
     ... def n_rows(sample):
     ...     "Number of rows."

@@ -35,12 +35,14 @@ _NUMBERS: dict[str, tuple[Any, ...]] = {  # kind, condition, what it says, allow
 class Recipe(Parameters):
     """What makes one method differ from another; see `get_recipe` for the named ones.
 
+    The three ideas are those of ImbLLM (arXiv 2510.09783).
+
     Parameters
     ----------
     train_on : {"minority", "all"}, default="minority"
         Train on the classes to be filled, as published, or on every class.
     interpolation : {"smotenc", None}, default="smotenc"
-        First idea of ImbLLM [1]_: train on SMOTE-NC rows too, of which only the label and the
+        First idea of ImbLLM: train on SMOTE-NC rows too, of which only the label and the
         numeric features are kept. None trains on real rows only.
     permutation : {"label-first", "condition-first", "label-last", "no-label", "all", "none"}
         Second idea, and the default, ``"label-first"``: the label, then the features in a random
@@ -103,11 +105,6 @@ class Recipe(Parameters):
     digit_tokens : bool, default=False
         With ``serialization="text"``: whether numbers are split into one token per digit, as by
         TapTap.
-
-    References
-    ----------
-    .. [1] Nguyen et al., "Large Language Models for Imbalanced Classification: Diversity makes
-       the difference", arXiv 2510.09783.
 
     Examples
     --------

@@ -207,20 +207,17 @@ def check_same_columns(known: Collection[Hashable], names: Collection[Hashable],
         if found := [str(name) for name in lacking if name not in more]:
             others = "" if verb == "lack" else " that the real rows do not have"
             noun = "column" if len(found) == 1 else "columns"
-            raise SchemaError(
-                f"{of} {verb} the {noun} {', '.join(found)}{others}.", column=found[0]
-            )
+            message = f"{of} {verb} the {noun} {', '.join(found)}{others}."
+            raise SchemaError(message, column=found[0])
 
 
 def _labelled(frame: pd.DataFrame, target: Hashable, name: str) -> LabelledRows:
     if target is None:
         return LabelledRows(frame, pd.Series([ALL_ROWS] * len(frame)))
     labels = pd.Series(np.asarray(as_labels(frame[target])))
-    if labels.isna().any():
-        raise SchemaError(
-            f"The target {target!r} is missing in {int(labels.isna().sum()):,} rows of {name}.",
-            column=target,
-        )
+    if n_missing := int(labels.isna().sum()):
+        message = f"The target {target!r} is missing in {n_missing:,} rows of {name}."
+        raise SchemaError(message, column=target)
     return LabelledRows(frame.drop(columns=[target]), labels)
 
 
