@@ -31,6 +31,8 @@ autodoc_default_options: dict[str, Any] = {"members": True, "inherited-members":
 autodoc_typehints = "none"
 html_theme = "pydata_sphinx_theme"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options: dict[str, Any] = {
     "show_toc_level": 2,
     "header_links_before_dropdown": 6,

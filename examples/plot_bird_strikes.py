@@ -14,6 +14,8 @@ the reports, so that this is short.
 from __future__ import annotations
 
 import importlib.util
+import textwrap
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -38,11 +40,14 @@ print(y.value_counts().to_dict())
 # Two warnings say what free text is worth: a small model that has read two hundred remarks for a
 # minute makes texts that look like remarks from afar, and mean nothing.
 recipe = get_recipe("counterpoise", max_samples_seen=2000)
-first = LLMOverSampler(recipe=recipe, random_state=0).fit(X, y)
+with warnings.catch_warnings(record=True) as told:
+    first = LLMOverSampler(recipe=recipe, random_state=0).fit(X, y)
+for warning in told:
+    print(textwrap.fill(f"Warning: {warning.message}", 72))
 for column in first.schema_:
-    print(f"{column.name}: {column.kind}, {column.domain()}"[:90])
+    print(f"{column.name}: {column.kind}, {column.domain()}"[:72])
 for remark in first.sample(20, class_="yes")[0]["remarks"].dropna()[:3]:
-    print(f"    {remark!r}"[:90])
+    print(f"    {remark!r}"[:72])
 
 # %%
 # Remarks carried along
@@ -71,5 +76,6 @@ figure.tight_layout()
 # Two folds and short trainings, so the verdict is of a quick look.
 comparison = compare(X, y, sampler=sampler, teacher=None, n_folds=2, n_repeats=1)
 results = next(iter(comparison.verdict.results.values()))
-print(comparison.verdict.sentence)
-print(pd.DataFrame({result.name: result.scores for result in results}).T.round(3).to_string())
+print(textwrap.fill(comparison.verdict.sentence, 72))
+shown = pd.DataFrame({result.name: result.scores for result in results}).T
+print(shown[["PR-AUC", "ROC-AUC", "F1 at 0.5", "Brier score"]].round(3).to_string())

@@ -64,3 +64,10 @@ found = pd.DataFrame(search.cv_results_).set_axis(["no balancing", "balanced"])
 found["mean_test_score"].plot.barh(xerr=found["std_test_score"]).set_xlabel("PR-AUC")
 plt.tight_layout()
 print(found[["mean_test_score", "std_test_score"]].round(3).to_string())
+gain = found["mean_test_score"].diff().iloc[-1]
+is_clear = abs(gain) > found["std_test_score"].max()
+print(
+    f"Balancing changes PR-AUC by {gain:+.3f}:",
+    "more" if is_clear else "less",
+    "than folds differ.",
+)

@@ -11,6 +11,7 @@ so that this is short.
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -53,5 +54,6 @@ print(*sampler.relations_, sep="\n")
 comparison = compare(X, y, sampler=sampler, teacher=None, n_folds=2, n_repeats=1)
 verdict = comparison.verdict
 results = next(iter(verdict.results.values()))
-print(verdict.sentence)
-print(pd.DataFrame({result.name: result.scores for result in results}).T.round(3).to_string())
+print(textwrap.fill(verdict.sentence, 72))
+shown = pd.DataFrame({result.name: result.scores for result in results}).T
+print(shown[["PR-AUC", "ROC-AUC", "F1 at 0.5", "Brier score"]].round(3).to_string())

@@ -11,6 +11,7 @@ what the synthetic rows are like, in one HTML file that loads nothing.
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -34,7 +35,8 @@ sampler = LLMOverSampler(recipe=get_recipe("counterpoise", max_samples_seen=1000
 comparison = compare(
     X, y, sampler=sampler, teacher=None, n_folds=2, n_repeats=1, title="Employees who leave"
 )
-comparison.report.to_html("attrition-report.html")
+html = comparison.report.to_html("attrition-report.html")
+print(f"{len(html) / 1000:,.0f} kB")
 
 # %%
 # .. raw:: html
@@ -48,8 +50,8 @@ comparison.report.to_html("attrition-report.html")
 # ---------------
 # What the report begins with, from the comparison. Two folds and short trainings: a quick look.
 results = next(iter(comparison.verdict.results.values()))
-print(comparison.verdict.sentence)
-print(*comparison.verdict.reasons, sep="\n")
+for sentence in (comparison.verdict.sentence, *comparison.verdict.reasons):
+    print(textwrap.fill(sentence, 72))
 scores = pd.Series({result.name: result.value for result in results})
 scores.plot.barh().set_xlabel("PR-AUC")
 plt.tight_layout()
