@@ -59,7 +59,13 @@ def registries() -> Iterator[None]:
 @pytest.mark.parametrize(
     "page", [page for page in USED if blocks("python", page)], ids=lambda page: page.stem
 )
-def test_python_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_runs(
+    page: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
     # classes of a page are dataclasses, which look their module up
     names: dict[str, object] = {"__name__": __name__}
     for block in blocks("python", page):
