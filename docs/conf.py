@@ -31,6 +31,7 @@ autodoc_default_options: dict[str, Any] = {"members": True, "inherited-members":
 autodoc_typehints = "none"
 html_theme = "pydata_sphinx_theme"
 html_show_sourcelink = False
+toc_object_entries_show_parents = "hide"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options: dict[str, Any] = {
