@@ -56,8 +56,8 @@ for remark in first.sample(20, class_="yes")[0]["remarks"].dropna()[:3]:
 # back in the notation of the table.
 sampler = LLMOverSampler(recipe=recipe, passthrough_columns=["remarks"], random_state=0)
 synthetic = sampler.fit_resample(X, y)[0].iloc[len(X) :]
-shown = ["date", "phase_of_flt", "species", "height", "speed", "remarks"]
-print(synthetic.sample(4, random_state=0)[shown].T.to_string())
+columns = ["date", "phase_of_flt", "species", "height", "speed", "remarks"]
+print(synthetic.sample(4, random_state=0)[columns].T.to_string())
 
 figure, panels = plt.subplots(1, 2, figsize=(9, 4))
 for name, rows in {"real": X[y == "yes"], "synthetic": synthetic}.items():
