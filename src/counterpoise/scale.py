@@ -258,30 +258,23 @@ class _Source:
         import pyarrow as pa
         import pyarrow.dataset as ds
 
-        self.fs, path = _file_system(data, options)
-        self.base, found = path, {}
-        if self.fs.isfile(path):
-            self.base, found = self.fs._parent(path), {path: self.fs.info(path)}
-        elif self.fs.exists(path):
-            found = {
-                file: info
-                for file, info in self.fs.find(path, detail=True).items()
-                if file.endswith((".parquet", ".pq"))
-            }
-        elif glob.has_magic(path):
+        self.fs, self.base = _file_system(data, options)
+        places, suffixes = [self.base], [".parquet", ".pq"]
+        if glob.has_magic(self.base) and not self.fs.exists(self.base):
+            places, suffixes = self.fs.glob(self.base), [""]
             while glob.has_magic(self.base):
-                self.base = self.base.rpartition("/")[0]
-            for one, info in self.fs.glob(path, detail=True).items():
-                files = {one: info} if info["type"] == "file" else self.fs.find(one, detail=True)
-                found |= files
-        own = f"{output.path}/" if output else ""
-        self.sizes = {
-            file: info["size"]
-            for file, info in sorted(found.items())
-            if not re.search(r"(^|/)[._]", self.relative(file))
-            and not (own and file.startswith(own) and file.rpartition("/")[2].startswith(_PART))
-        }
-        self.files = list(self.sizes)
+                self.base = self.fs._parent(self.base)
+        elif self.fs.isfile(self.base):
+            self.base = self.fs._parent(self.base)
+        own = f"{output.path}/" if output else "?"
+        self.files = sorted(
+            file
+            for place in places
+            for file in self.fs.find(place)
+            if file.endswith(tuple(suffixes))
+            and not re.search(r"(^|/)[._]", self.relative(file))
+            and not (file.startswith(own) and f"/{_PART}" in file)
+        )
         if not self.files:
             raise TableFileError(f"There is no Parquet file in {os.fspath(data)!r}.")
         keys = self._keys(self.files[0])
@@ -309,7 +302,7 @@ class _Source:
 
     def digest(self) -> str:
         """Return what changes with the names or the sizes of the files."""
-        sizes = [(self.relative(file), size) for file, size in self.sizes.items()]
+        sizes = [(self.relative(file), self.fs.size(file)) for file in self.files]
         return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
 
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -388,17 +381,16 @@ class _Folder:
 
     def save(self, sampler: Any, plan: Mapping[str, Any]) -> None:
         """Keep the fitted sampler, and then the plan."""
-        with _raising(TableWriteError, f"Cannot write {self._state!r}"):
+        with self._draft(self._state, "sampler") as draft:
             if plan["n_added"]:
                 include_rows = any(isinstance(one, NoCopies) for one in sampler.constraints_)
                 with tempfile.TemporaryDirectory() as temporary:
                     sampler.save(Path(temporary) / "sampler", include_rows=include_rows)
-                    self._remove(f"{self._state}/sampler")
-                    self.fs.makedirs(f"{self._state}/sampler", exist_ok=True)
-                    self.fs.put(f"{temporary}/sampler/", f"{self._state}/sampler/", recursive=True)
-            self._write(
-                f"{self._state}/plan.json", lambda file: file.write(json.dumps(plan).encode())
-            )
+                    self.fs.makedirs(draft, exist_ok=True)
+                    self.fs.put(f"{temporary}/sampler/", f"{draft}/", recursive=True)
+                self._remove(f"{self._state}/sampler")
+                self.fs.mv(draft, f"{self._state}/sampler", recursive=True)
+        self._write(f"{self._state}/plan.json", lambda file: file.write(json.dumps(plan).encode()))
 
     def load(self, like: LLMOverSampler) -> LLMOverSampler:
         """Return the saved sampler, which runs where `like` does."""
@@ -411,8 +403,12 @@ class _Folder:
         """Copy a file unless it was copied already."""
         if self.fs.exists(f"{self.path}/{name}"):
             return
-        with _raising(TableWriteError, f"Cannot copy {file!r}"), fs.open(file, "rb") as own:
-            self._write(f"{self.path}/{name}", lambda draft: shutil.copyfileobj(own, draft, 2**22))
+        folder, _, own = f"{self.path}/{name}".rpartition("/")
+        self.remove_drafts(folder, [own])
+        with fs.open(file, "rb") as stream:
+            self._write(
+                f"{self.path}/{name}", lambda draft: shutil.copyfileobj(stream, draft, 2**22)
+            )
 
     def finished(self, name: str) -> list[str] | None:
         """Return the files of a part; None unless it is finished."""
@@ -428,41 +424,44 @@ class _Folder:
         """Write the files of a part as drafts, then give them their names, and note them last."""
         import pyarrow.dataset as ds
 
-        draft, files = f"{self.path}/.{name}.{uuid.uuid4().hex[:8]}.tmp", []
-        try:
-            with _raising(TableWriteError, f"Cannot write {name!r} in {self.path!r}"):
-                ds.write_dataset(
-                    rows,
-                    draft,
-                    format="parquet",
-                    filesystem=self.fs,
-                    partitioning=partitioning,
-                    basename_template=f"{name}-{{i}}.parquet",
-                    use_threads=False,
-                    max_partitions=max(1, rows.num_rows),
-                )
-                for file in sorted(self.fs.find(draft)):
-                    files.append(file.removeprefix(draft).lstrip("/"))
-                    self._move(file, f"{self.path}/{files[-1]}")
-                note = json.dumps(files).encode()
-                self._write(f"{self._state}/{name}.json", lambda file: file.write(note))
-        finally:
-            self._remove(draft)
+        files = []
+        with self._draft(self.path, name) as draft:
+            ds.write_dataset(
+                rows,
+                draft,
+                format="parquet",
+                filesystem=self.fs,
+                partitioning=partitioning,
+                basename_template=f"{name}-{{i}}.parquet",
+                use_threads=False,
+                max_partitions=max(1, rows.num_rows),
+            )
+            for file in sorted(self.fs.find(draft)):
+                files.append(file.removeprefix(draft).lstrip("/"))
+                self._move(file, f"{self.path}/{files[-1]}")
+        self._write(
+            f"{self._state}/{name}.json", lambda file: file.write(json.dumps(files).encode())
+        )
         return [f"{self.path}/{file}" for file in files]
 
     def _write(self, path: str, write: Callable[[Any], object]) -> None:
         """Write a file under another name first."""
         folder, _, name = path.rpartition("/")
-        draft = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}.tmp"
-        self.remove_drafts(folder, [name])
-        self.fs.makedirs(folder, exist_ok=True)
-        try:
+        with self._draft(folder, name) as draft:
+            self.fs.makedirs(folder, exist_ok=True)
             with self.fs.open(draft, "wb") as file:
                 write(file)
             self._move(draft, path)
-        except BaseException:
+
+    @contextlib.contextmanager
+    def _draft(self, folder: str, name: str) -> Iterator[str]:
+        """Yield a path beside what it is moved to; what is still there in the end is removed."""
+        draft = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}.tmp"
+        try:
+            with _raising(TableWriteError, f"Cannot write {name!r} in {folder!r}"):
+                yield draft
+        finally:
             self._remove(draft)
-            raise
 
     def remove_drafts(self, folder: str, names: Collection[str]) -> None:
         """Remove what a run that was killed has left of files or parts."""
@@ -537,25 +536,15 @@ def _scan(
             counts[label] += len(at)
             reservoir = held.setdefault(label, _Reservoir())
             if len(held) > min(_MAX_CLASSES, max_rows):
-                raise SchemaError(
-                    f"The target {target!r} has more than {len(held) - 1:,} values: it is to be a "
-                    "column of classes.",
-                    column=target,
-                )
+                fact = f"has more than {len(held) - 1:,} values: it is to be a column of classes"
+                raise SchemaError(f"The target {target!r} {fact}.", column=target)
             reservoir.add(batch, at, keys, max_rows // len(held))
         advance(batch.num_rows)
-    if n_missing:
-        raise SchemaError(
-            f"The target {target!r} is missing in {n_missing:,} of {source.n_rows:,} rows. Fill in "
-            "these cells or remove the rows.",
-            column=target,
-        )
-    if len(held) == 1:
-        raise SchemaError(
-            f"The target {target!r} is {next(iter(held))!r} in every row: there is nothing to "
-            "balance.",
-            column=target,
-        )
+    if n_missing or len(held) == 1:
+        fact = f"is missing in {n_missing:,} of {source.n_rows:,} rows. Fill in or remove these"
+        if not n_missing:
+            fact = f"is {next(iter(held))!r} in every row: there is nothing to balance"
+        raise SchemaError(f"The target {target!r} {fact}.", column=target)
     ordered = sorted(held, key=str)
     return counts, {c: held[c].shrink(max_rows // len(held)) for c in ordered}
 
@@ -628,7 +617,7 @@ def _rows_to_add(strategy: Any, counts: Counter[Any]) -> dict[Any, int]:
     if not isinstance(strategy, str) or strategy not in left_out:
         raise ValueError(
             f"sampling_strategy is {strategy!r}: for a data set of {len(counts)} classes, give "
-            f"rows by class{' , a number' * (len(counts) == 2)} or {', '.join(left_out)}"
+            f"rows by class{', a number' * (len(counts) == 2)} or {', '.join(left_out)}"
         )
     return {c: most - n for c, n in counts.items() if c not in left_out[strategy]}
 
@@ -660,7 +649,7 @@ def _free_of(source: _Source, column: UnlearnedColumn, n_added: int) -> Unlearne
 
 def _describe(sampler: LLMOverSampler) -> str:
     """Return the parameters that the rows depend on, as text."""
-    without_effect = ("checkpoint_dir", "device", "verbose")
     parameters = sampler.get_params(deep=False).items()
+    without_effect = ("checkpoint_dir", "device", "verbose")
     text = repr({name: value for name, value in parameters if name not in without_effect})
     return re.sub(r" at 0x[0-9a-f]+", "", text)
