@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
+import os
 import shutil
+import sys
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +25,7 @@ from counterpoise import sampler as sampler_module
 from counterpoise import scale
 from counterpoise.cli import main
 from counterpoise.constraints import NoCopies
-from counterpoise.errors import SchemaError, TableFileError, TableWriteError
+from counterpoise.errors import MissingDependencyError, SchemaError, TableFileError, TableWriteError
 from counterpoise.scale import resample_dataset
 from tests.small_models import QUICK
 
@@ -426,3 +429,93 @@ def test_the_command_resamples_a_data_set(data, tmp_path, capsys):
     single = ["resample", str(data / "part-0.parquet"), *command[2:5], str(tmp_path / "single")]
     assert main([*single, *quick.split(), "-q"]) == 0
     assert parts_in(tmp_path / "single")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of two workers on this machine, where Ray is installed."""
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield ray
+    ray.shutdown()
+
+
+class DyingWriter:
+    """Ends the process of the first worker that writes the second part."""
+
+    def __init__(self, note: Path) -> None:
+        self.note = note
+
+    def __call__(self, part: int) -> list[object]:
+        if part == 1 and not self.note.exists():
+            self.note.touch()
+            os._exit(1)
+        return [part, os.getpid()]
+
+
+def test_ray_writes_the_parts_that_one_process_writes(cluster, data, tmp_path):
+    # several blocks per part, as in other processes nothing is patched
+    options = {"sampling_strategy": {"yes": 2_600}, "parameters": {"rows_per_part": 1_000}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampler_module, "_BLOCK_SIZE", 1_000)
+        resample(data, tmp_path / "one", **options)
+    again(tmp_path / "one", tmp_path / "ray")
+    parameters = {**options["parameters"], "engine": "ray"}
+    result = resample(data, tmp_path / "ray", **{**options, "parameters": parameters})
+    assert len(result.parts) == 3
+    assert bytes_in(tmp_path / "ray") == bytes_in(tmp_path / "one")
+
+
+def test_ray_writes_the_shards_of_sample(cluster, done, tmp_path, monkeypatch, capsys):
+    commands = importlib.import_module("counterpoise.cli._commands")
+    monkeypatch.setattr(commands, "_ROWS_PER_PART", 1_000)
+    monkeypatch.setattr(sampler_module, "_BLOCK_SIZE", 1_000)
+    kept = str(done / "_counterpoise" / "sampler")
+    command = ["sample", kept, "-n", "2500", "--seed", "3", "-o"]
+    for which in range(3):
+        assert main([*command, str(tmp_path / "one"), "--shard", f"{which}/3"]) == 0
+    assert main([*command, str(tmp_path / "ray"), "--engine", "ray"]) == 0
+    assert "wrote 2,500 rows" in capsys.readouterr().err
+    files = [
+        {p.name: p.read_bytes() for p in (tmp_path / name).glob("part-*")}
+        for name in ("one", "ray")
+    ]
+    assert len(files[0]) == 3
+    assert files[0] == files[1]
+    assert main([*command, str(tmp_path / "ray"), "--engine", "ray"]) == 0
+    assert "is there already" in capsys.readouterr().err
+    # a folder is where a part is to be written
+    broken = tmp_path / "broken" / "part-00001-of-00003.parquet"
+    broken.mkdir(parents=True)
+    assert main([*command, str(tmp_path / "broken"), "--engine", "ray", "--force"]) == 2
+
+
+def test_a_worker_of_ray_that_is_lost_is_replaced(cluster, tmp_path):
+    note = tmp_path / "died"
+    done = scale.on_ray(DyingWriter(note), range(4), None)
+    assert note.exists()
+    assert [part for part, _ in done] == [0, 1, 2, 3]
+
+
+def fail(part: int) -> None:
+    if part == 2:
+        raise TableWriteError(f"Cannot write part {part}: No space left on device.")
+
+
+def test_an_error_of_a_worker_of_ray_is_that_of_one_process(cluster):
+    with pytest.raises(TableWriteError, match=r"^Cannot write part 2: No space left on device\.$"):
+        scale.on_ray(fail, range(4), None)
+
+
+def test_ray_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependencyError, match=r"counterpoise\[ray\]"):
+        scale.on_ray(fail, range(4), None)
+
+
+def test_engines_are_checked(data, tmp_path):
+    with pytest.raises(ValueError, match="engine"):
+        resample(data, tmp_path / "out", parameters={"engine": "dask"})
+    assert main(["sample", "kept", "-n", "3", "--engine", "ray"]) == 2
+    shard = ["--shard", "0/2", "--engine", "ray", "-o", str(tmp_path / "out")]
+    assert main(["sample", "kept", "-n", "3", *shard]) == 2

@@ -19,8 +19,9 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,12 +36,13 @@ from counterpoise.columns._unlearned import UnlearnedColumn
 from counterpoise.constraints import NoCopies
 from counterpoise.errors import (
     CounterpoiseError,
+    ModelError,
     SchemaError,
     TableFileError,
     TableWriteError,
     needs_extra,
 )
-from counterpoise.io import arrow_like, table_from_arrow
+from counterpoise.io import arrow_like, table_from_arrow, write_table
 from counterpoise.persistence._sampler import check_can_be_saved
 from counterpoise.recipes import get_recipe
 from counterpoise.sampler import LLMOverSampler
@@ -79,6 +81,8 @@ def resample_dataset(
     rows_per_part: int = 50_000,
     copy: bool = False,
     shard: tuple[int, int] = (0, 1),
+    engine: str | None = None,
+    address: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> ResampledDataset:
     """Fill the minority classes of a Parquet data set of any size, in bounded memory.
@@ -111,6 +115,10 @@ def resample_dataset(
         ``(3, 64)`` writes every 64th part, from the fourth on, for machines that share the work.
         The first call fits the sampler and the others find it: let the others start when
         ``_counterpoise/plan.json`` is there.
+    engine : {"ray"}, default=None
+        Workers of Ray write the parts, one per CPU of the cluster. All must reach `output`.
+    address : str, default=None
+        Of the cluster; None stands for the one that Ray finds, or starts on this machine.
     storage_options : mapping, default=None
         For the file system, as in fsspec: credentials, for example.
 
@@ -134,6 +142,8 @@ def resample_dataset(
             raise ValueError(f"{name} must be a whole number, 1 or more; got {value!r}")
     if not 0 <= shard[0] < shard[1]:
         raise ValueError(f"there is no shard {shard[0]} of {shard[1]}: they count from 0")
+    if engine not in (None, "ray"):
+        raise ValueError(f"engine is None or 'ray'; got {engine!r}")
     check_can_be_saved(get_recipe(sampler.recipe))
     folder = _Folder(output, storage_options)
     source = _Source(data, folder, storage_options)
@@ -161,18 +171,126 @@ def resample_dataset(
     if copy:
         for file in source.files[shard[0] :: shard[1]]:
             folder.copy(source.fs, file, source.relative(file))
-    files: list[str] = []
-    loaded = None
     parts = _parts(plan, rows_per_part)[shard[0] :: shard[1]]
     folder.remove_drafts(folder.path, {part.name for part in parts})
-    for part in parts:
-        written = folder.finished(part.name)
-        if written is None:
-            loaded = loaded or folder.load(sampler)
-            rows = source.as_arrow(part.generate(loaded, target), plan["nan_columns"])
-            written = folder.write_part(part.name, rows, source.partitioning)
-        files += written
+    writer = _PartWriter(source, folder, plan, parts, target, sampler)
+    numbers = range(len(parts))
+    written = map(writer, numbers) if engine is None else on_ray(writer, numbers, address)
+    files = [file for part in written for file in part]
     return ResampledDataset(plan["n_real"], plan["n_added"], plan["n_learned"], files)
+
+
+def on_ray(writer: Callable[[int], Any], parts: Sequence[int], address: str | None) -> list[Any]:
+    """Call a writer for each part, in processes of Ray; each loads what it needs once.
+
+    A worker that is lost is replaced, and its part written again. The `address` is that of the
+    cluster; None stands for the one that Ray finds, or starts on this machine.
+    """
+    if not parts:
+        return []
+    with needs_extra("ray", "Ray is not installed: run `pip install 'counterpoise[ray]'`."):
+        import ray
+        import ray.data
+
+    class Worker:
+        def __call__(self, batch: Any) -> Any:
+            done = [json.dumps(writer(int(part))) for part in batch["part"]]
+            return {"part": batch["part"], "done": done}
+
+    if not ray.is_initialized():
+        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    context = ray.data.DataContext.get_current()
+    before = context.raise_original_map_exception, context.enable_progress_bars
+    context.raise_original_map_exception, context.enable_progress_bars = True, False
+    n_workers = max(1, min(len(parts), int(ray.cluster_resources().get("CPU", 1))))
+    pool = ray.data.ActorPoolStrategy(size=n_workers, max_tasks_in_flight_per_actor=1)
+    try:
+        rows = (
+            ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
+            .map_batches(Worker, batch_size=1, compute=pool, num_cpus=1)
+            .take_all()
+        )
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, CounterpoiseError):
+            text = str(error.cause).partition("\nFailed to apply UDF")[0]  # which Ray adds
+            raise type(error.cause)(text) from None
+        raise
+    finally:
+        context.raise_original_map_exception, context.enable_progress_bars = before
+    by_part = {row["part"]: json.loads(row["done"]) for row in rows}
+    return [by_part[part] for part in parts]
+
+
+@dataclass
+class _PartWriter:
+    """Writes parts of a data set, by their position, unless they are finished."""
+
+    source: _Source
+    folder: _Folder
+    plan: dict[str, Any]
+    parts: list[_Part]
+    target: str
+    like: LLMOverSampler
+
+    def __call__(self, at: int) -> list[str]:
+        """Return the files."""
+        part = self.parts[at]
+        written = self.folder.finished(part.name)
+        if written is None:
+            rows = part.generate(self._sampler, self.target)
+            table = self.source.as_arrow(rows, self.plan["nan_columns"])
+            written = self.folder.write_part(part.name, table, self.source.partitioning)
+        return written
+
+    @cached_property
+    def _sampler(self) -> LLMOverSampler:
+        return self.folder.load(self.like)
+
+
+@dataclass
+class ShardWriter:
+    """Writes shards of the rows of a saved sampler to files in a folder, by their number."""
+
+    sampler: Path
+    output: Path
+    part_format: str
+    n_shards: int
+    device: str
+    escape_formulas: bool
+    arguments: dict[str, Any] = field(default_factory=dict)  # of `LLMOverSampler.sample`
+
+    def path(self, which: int) -> Path:
+        """Return the file of a shard."""
+        return self.output / f"part-{which:05}-of-{self.n_shards:05}.{self.part_format}"
+
+    def unfinished(self, shards: Iterable[int], *, overwrite: bool) -> list[int]:
+        """Return those of the shards that are to be written, without what was left of them."""
+        found = [which for which in shards if overwrite or not self.path(which).exists()]
+        left = {f".{self.path(which).name}" for which in found}
+        for draft in self.output.glob(".part-*.tmp"):  # of a run that was killed
+            if draft.name.rsplit(".", 2)[0] in left:
+                draft.unlink(missing_ok=True)
+        return found
+
+    def __call__(self, which: int) -> int:
+        """Return the number of rows."""
+        X, y = self._sampler.sample(**self.arguments, shard=(which, self.n_shards))
+        rows = with_labels(X, y)
+        write_table(rows, self.path(which), escape_formulas=self.escape_formulas)
+        return len(rows)
+
+    @cached_property
+    def _sampler(self) -> LLMOverSampler:
+        return LLMOverSampler.load(self.sampler, device=self.device)
+
+
+def with_labels(X: Any, y: Any) -> pd.DataFrame:
+    """Return rows with the column of their classes, to be written."""
+    if not isinstance(X, pd.DataFrame):
+        raise ModelError(
+            "the sampler was fitted on arrays, which have no columns to write; load it in Python"
+        )
+    return X.assign(**{str(getattr(y, "name", None) or "class"): y})
 
 
 class _Part(NamedTuple):

@@ -35,6 +35,7 @@ _WIDTH = 80
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _NOT_NEGATIVE = click.FloatRange(min=0)
 _N_SHOWN = 3
+_ROWS_PER_PART = 50_000
 _REPORT_METHODS = {".html": "to_html", ".htm": "to_html", ".md": "to_markdown", ".json": "to_json"}
 
 
@@ -106,8 +107,8 @@ def resample(
     --output is then a folder, which gets the synthetic rows only, part by part; a run that was
     killed goes on from there.
     """
-    about_dataset = {name: options.pop(name) for name in ("max_rows", "rows_per_part", "copy")}
-    about_dataset["shard"] = options.pop("shard")
+    names = ("max_rows", "rows_per_part", "copy", "shard", "engine", "address")
+    about_dataset = {name: options.pop(name) for name in names}
     if shared.is_dataset(data, output):
         if output is None:
             raise click.BadParameter("for a data set, name a folder", param_hint="--output")
@@ -117,8 +118,8 @@ def resample(
         unused |= {"provenance": provenance, "save": save, "dry_run": dry_run, "json": as_json}
         _resample_dataset(data, target, output, {**unused, "force": force}, about_dataset, options)
         return
-    if about_dataset["copy"] or about_dataset["shard"] != (0, 1):
-        raise click.BadParameter("--copy and --shard are for a folder or a glob of Parquet files")
+    if about_dataset["copy"] or about_dataset["engine"] or about_dataset["shard"] != (0, 1):
+        raise click.BadParameter("--copy, --shard and --engine are for many Parquet files")
     from counterpoise.columns._unlearned import without
     from counterpoise.distillation import Teacher, probability_by
     from counterpoise.io import (
@@ -401,6 +402,7 @@ def _provenance(sampler: Any) -> pd.DataFrame:
     default="parquet",
     show_default=True,
 )
+@shared.engine_options
 @shared.escape_option
 @shared.force_option
 @shared.device_option
@@ -415,6 +417,8 @@ def sample(
     output: Path | None,
     shard: tuple[int, int] | None,
     part_format: str,
+    engine: str | None,
+    address: str | None,
     escape_formulas: bool,
     force: bool,
     device: str,
@@ -430,24 +434,30 @@ def sample(
     with a shard of its own, and all parts together are the same rows, whatever their number and
     whatever ran where.
     """
-    import pandas as pd
-
     from counterpoise.io import check_output, write_table
     from counterpoise.sampler import LLMOverSampler
+    from counterpoise.scale import ShardWriter, on_ray, with_labels
 
-    if shard is not None:
+    note, writer = say if verbose else _ignore, None
+    if shard is not None or engine is not None:
         if output is None:
-            raise click.BadParameter("with --shard, name a folder", param_hint="--output")
-        rows = {"rows": n_samples, "seed": random_state or 0, "class": class_}
-        rows["escape_formulas"] = escape_formulas
-        _check_parts(output, folder, {**rows, "conditions": sorted(conditions)})
-        output /= f"part-{shard[0]:05}-of-{shard[1]:05}.{part_format}"
-        if output.exists() and not force:
-            (say if verbose else _ignore)(f"{output} is there already")
+            raise click.BadParameter("with --shard or --engine, name a folder for --output")
+        if engine is not None and shard is not None:
+            raise click.BadParameter("--engine writes all shards: leave --shard out")
+        about = {"rows": n_samples, "seed": random_state or 0, "class": class_}
+        about["escape_formulas"] = escape_formulas
+        _check_parts(output, folder, {**about, "conditions": sorted(conditions)})
+        which, n_shards = shard or (0, max(1, -(-n_samples // _ROWS_PER_PART)))
+        writer = ShardWriter(folder, output, part_format, n_shards, device, escape_formulas)
+        todo = writer.unfinished([which] if shard else range(n_shards), overwrite=force)
+        output = writer.path(which)
+        if not todo:
+            note(f"{output} is there already")
             return
-        for draft in output.parent.glob(f".{output.name}.*.tmp"):  # of a run that was killed
-            draft.unlink(missing_ok=True)
-    check_output(output, overwrite=force)
+        for at in todo:
+            check_output(writer.path(at), overwrite=force)
+    else:
+        check_output(output, overwrite=force)
     sampler = LLMOverSampler.load(folder, device=device)
     sampler.set_params(verbose=verbose)
     if class_ is not None:
@@ -458,16 +468,18 @@ def sample(
         if name in condition:
             raise click.BadParameter(f"{name!r} is named twice", param_hint="--condition")
         condition[name] = value
-    X, y = sampler.sample(
-        n_samples, class_=class_, condition=condition, random_state=random_state, shard=shard
-    )
-    if not isinstance(X, pd.DataFrame):
-        message = "was fitted on arrays, which have no columns to write; load it in Python"
-        raise ModelError(f"the sampler in {folder} {message}")
-    X[str(getattr(y, "name", None) or "class")] = y
-    write_table(X, output, escape_formulas=escape_formulas)
-    if verbose and output is not None:
-        say(f"wrote {len(X):,} rows to {output}")
+    arguments: dict[str, Any] = {"n_samples": n_samples, "class_": class_}
+    arguments |= {"condition": condition, "random_state": random_state}
+    if writer is not None and engine is not None:
+        writer.arguments = arguments
+        n_written = on_ray(writer, todo, address)
+        note(f"wrote {sum(n_written):,} rows to {writer.output}")
+        return
+    X, y = sampler.sample(shard=shard, **arguments)
+    rows = with_labels(X, y)
+    write_table(rows, output, escape_formulas=escape_formulas)
+    if output is not None:
+        note(f"wrote {len(rows):,} rows to {output}")
 
 
 def _check_parts(folder: Path, sampler: Path, rows: dict[str, Any]) -> None:

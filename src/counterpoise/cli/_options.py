@@ -323,6 +323,18 @@ table_options = grouped(
 )
 
 
+engine_options = grouped(
+    option(
+        "--engine",
+        None,
+        "Have the workers of a cluster of Ray write the parts; all must reach --output.",
+        rare=True,
+        type=click.Choice(["ray"]),
+    ),
+    option("--address", "ADDRESS", "Of the cluster; without it, of this machine.", rare=True),
+)
+
+
 def dataset_options(declared: dict[str, Parameter]) -> Decorator:
     """Return the options for data sets in many files."""
     number = click.IntRange(min=1)
@@ -339,6 +351,7 @@ def dataset_options(declared: dict[str, Parameter]) -> Decorator:
             type=parse_shard,
             default="0/1",
         ),
+        engine_options,
     )
 
 
