@@ -326,12 +326,11 @@ table_options = grouped(
 engine_options = grouped(
     option(
         "--engine",
-        None,
         "Have the workers of a cluster of Ray write the parts; all must reach --output.",
         rare=True,
         type=click.Choice(["ray"]),
     ),
-    option("--address", "ADDRESS", "Of the cluster; without it, of this machine.", rare=True),
+    option("--address ADDRESS", "Of the cluster; without it, of this machine.", rare=True),
 )
 
 
