@@ -399,15 +399,15 @@ class _Source:
         kinds = pa.schema([(key, pa.string()) for key in keys])
         self.partitioning = ds.partitioning(kinds, flavor="hive") if keys else None
         self.schema, self.n_rows = pa.schema([]), 0
-        schemas = []
         for file in self.files:
             with _raising(TableFileError, f"{file!r} cannot be read as Parquet"):
                 fragment = self._fragment(file)
                 self.n_rows += fragment.count_rows()
-                schemas.append(fragment.physical_schema)
-            self._check_like_first(file, schemas[0], schemas[-1])
-            schemas = [pa.unify_schemas(schemas)]  # a column of nulls is of the type of the others
-        self.schema = schemas[0]
+                own_schema = fragment.physical_schema
+                known = self.schema if len(self.schema) else own_schema
+                self._check_like_first(file, known, own_schema)
+                # a column of nulls is of the type of the others
+                self.schema = pa.unify_schemas([known, own_schema])
         for key in keys:
             if key in self.schema.names:
                 raise TableFileError(f"{key!r} is a column of the files and a key of the folders.")
