@@ -324,7 +324,14 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.model_name_, self.model_reason_ = model.name, model.reason
         with model.device.threads():
             rng = _generator_of(self.random_state)
-            training = prepare_training(table, n_deficit, model, recipe, rng)
+            training = prepare_training(
+                table,
+                n_deficit,
+                model,
+                recipe,
+                rng,
+                [one.ends for one in prepared.constraints.restrictions()],
+            )
             return estimate_runtime(training, n_deficit, self._clock)
 
     def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:
@@ -607,6 +614,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             budget=self._budget(),
             checkpoint_dir=self._folder(),
             parameters=self.get_params(deep=False),
+            linked=[one.ends for one in prepared.constraints.restrictions()],
         )
         self.model_name_, self.model_reason_ = model.name, model.reason
         self._generation_batch_size = model.generation_batch_size

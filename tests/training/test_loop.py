@@ -12,8 +12,9 @@ from counterpoise.grammar._grammar import FORCED
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import serialize, table_serializer
+from counterpoise.serialization._serializer import label_is_given
 from counterpoise.training import _loop as training
-from counterpoise.training._loop import TrainingPlan, train
+from counterpoise.training._loop import Part, TrainingPlan, train
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
@@ -26,17 +27,20 @@ def built(n_rows=60, seed=0):
     return table, serializer, model
 
 
+def scorer(model, serializer, plan):
+    scores_label = not label_is_given(plan.permutation)
+    return Scorer(model, serializer.grammar, CPU, scores_label=scores_label)
+
+
 def run(plan, *, held_out=None, seed=0, n_rows=60):
     table, serializer, model = built(n_rows)
+    corpora = [serialize(one, serializer) for one in (table, held_out) if one is not None]
     history = train(
         model,
-        serialize(table, serializer),
-        serializer.grammar,
+        [Part(scorer(model, serializer, plan), *corpora)],
         plan,
-        device=CPU,
         rng=np.random.default_rng(seed),
         progress=Progress(),
-        held_out=None if held_out is None else serialize(held_out, serializer),
     )
     return model, history
 
@@ -82,13 +86,10 @@ def test_stops_early_and_keeps_the_best_epoch():
     corpus = serialize(held_out.take(np.array(inside)), serializer)
     history = train(
         model,
-        serialize(table, serializer),
-        serializer.grammar,
+        [Part(scorer(model, serializer, plan), serialize(table, serializer), corpus)],
         plan,
-        device=CPU,
         rng=np.random.default_rng(0),
         progress=Progress(),
-        held_out=corpus,
     )
     losses = history.held_out_loss
     best = int(np.argmin(losses))
@@ -96,11 +97,12 @@ def test_stops_early_and_keeps_the_best_epoch():
     assert best == len(losses) - 4, "three evaluations after the best one"
     assert history.best_n_samples_seen == history.samples_seen[best]
     # the weights that are kept are those of the best evaluation: they score what it scored
-    scorer = Scorer(model, serializer.grammar, CPU)
     rng = np.random.default_rng(0)
     rng.integers(2**31)
     seed = int(rng.integers(2**31))
-    again = scorer.loss_per_row(corpus, "label-first", np.random.default_rng(seed), 2)
+    again = scorer(model, serializer, plan).loss_per_row(
+        corpus, "label-first", np.random.default_rng(seed), 2
+    )
     assert again == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -169,9 +171,9 @@ def test_each_row_is_seen_once_per_epoch(monkeypatch):
     plan = TrainingPlan(60, batch_size=7, learning_rate=1e-3)
     table, serializer, _ = built()
     corpus = serialize(table, serializer)
-    batches = training._batches(corpus, plan, np.random.default_rng(0))
+    batches = training._batches([corpus], plan, np.random.default_rng(0))
     for _ in range(2):  # two epochs
-        epoch = [next(batches)[0] for _ in range(9)]
+        epoch = [next(batches)[1] for _ in range(9)]
         assert sorted(np.concatenate(epoch)) == list(range(60))
         assert max(len(rows) for rows in epoch) == 7
 

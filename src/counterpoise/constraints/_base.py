@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +49,10 @@ class Restriction:
     def ends(self) -> tuple[int, int]:
         return self.source, self.target
 
+    def at(self, positions: Mapping[int, int]) -> Restriction:
+        """Return the same of other positions."""
+        return replace(self, source=positions[self.source], target=positions[self.target])
+
 
 @dataclass(frozen=True)
 class Order:
@@ -64,6 +68,10 @@ class Order:
     @property
     def ends(self) -> tuple[int, int]:
         return self.smaller, self.larger
+
+    def at(self, positions: Mapping[int, int]) -> Order:
+        """Return the same of other positions."""
+        return replace(self, smaller=positions[self.smaller], larger=positions[self.larger])
 
 
 def units_per_one(column: Column) -> int:

@@ -17,6 +17,7 @@ from counterpoise._parameters import shown
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._combination import Combination
 from counterpoise.constraints._layout import Layout
+from counterpoise.generation._blocks import Block
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
@@ -53,6 +54,16 @@ class ValueCounts:
     def counted_columns(schema: Schema) -> tuple[int, ...]:
         """Return the positions of the columns that are counted."""
         return tuple(at for at in range(1, len(schema)) if not schema[at].is_text) or (0,)
+
+    def of_block(self, block: Block) -> ValueCounts:
+        """Return the counts of the columns of a block."""
+        own = {
+            (label, local): self.counts[label, at]
+            for label in self.labels.tolist()
+            for local, at in enumerate(block.columns)
+            if (label, at) in self.counts
+        }
+        return ValueCounts(Schema(tuple(self.schema[at] for at in block.columns)), own)
 
     @property
     def labels(self) -> IntArray:

@@ -36,12 +36,19 @@ class Scorer:
 
     A token's probability is its share among the tokens that the grammar permits where it was
     chosen: what generation draws from. Forced tokens have probability one, and so has the label
-    unless `scores_label`.
+    unless `scores_label`. The first `n_context` features do not count in the loss of a row.
     """
 
     def __init__(
-        self, model: LanguageModel, grammar: Grammar, device: Device, *, scores_label: bool = False
+        self,
+        model: LanguageModel,
+        grammar: Grammar,
+        device: Device,
+        *,
+        scores_label: bool = False,
+        n_context: int = 0,
     ) -> None:
+        self._n_context = n_context
         self._model = model
         self._device = device
         self._allowed = device.tensor(grammar.allowed)
@@ -81,7 +88,10 @@ class Scorer:
             for start in range(0, n_rows, _BATCH_SIZE):
                 rows = np.arange(start, min(start + _BATCH_SIZE, n_rows))
                 batch = corpus.token_batch(rows, orders[rows])
-                total -= float(self.log_likelihood(batch)[0].sum())
+                scores, _, columns = self.log_likelihood(batch)
+                if self._n_context:
+                    scores = scores[self._device.tensor(columns > self._n_context)]
+                total -= float(scores.sum())
         self._model.train(was_training)
         return total / float(n_orders * n_rows)
 
@@ -125,18 +135,23 @@ def score_rows(
     possible = np.flatnonzero(is_possible)
     if not len(possible):
         return scores
-    permutation, model = generator.recipe.permutation, generator.model
-    serialized = serialize(learned.take(possible), generator.serializer)
-    if sum(parameter.numel() for parameter in model.parameters()) < _SMALL_MODEL:
-        model = copy.deepcopy(model).double()  # a row's score must not depend on its batch
-    grammar, scores_label = generator.serializer.grammar, not label_is_given(permutation)
-    scorer = Scorer(model, grammar, generator.device, scores_label=scores_label)
+    permutation, learned = generator.recipe.permutation, learned.take(possible)
     rng, rows = np.random.default_rng(0), np.arange(len(possible))
-    n_orders = 1 if permutation == "none" else N_ORDERS
-    for _ in range(n_orders):
-        order = draw_orders(1, len(learned.schema), permutation, rng)
-        by_cell = scorer.by_cell(serialized, rows, np.repeat(order, len(rows), axis=0))
-        scores[possible] += by_cell.sum(axis=1) / n_orders
+    for block, part in generator.parts:
+        serialized, model = serialize(block.of(learned), part.serializer), part.model
+        if sum(parameter.numel() for parameter in model.parameters()) < _SMALL_MODEL:
+            model = copy.deepcopy(model).double()  # a row's score must not depend on its batch
+        grammar, scores_label = part.serializer.grammar, not label_is_given(permutation)
+        scorer = Scorer(model, grammar, part.device, scores_label=scores_label)
+        # the context comes before the rest of a block
+        n_orders = 1 if permutation == "none" or generator.blocks else N_ORDERS
+        for _ in range(n_orders):
+            order = draw_orders(
+                1, len(block.columns), "none" if generator.blocks else permutation, rng
+            )
+            by_cell = scorer.by_cell(serialized, rows, np.repeat(order, len(rows), axis=0))
+            by_cell[:, 1 : 1 + block.n_context] = 0.0
+            scores[possible] += by_cell.sum(axis=1) / n_orders
     return scores
 
 

@@ -8,7 +8,8 @@ Shapes below: B rows, T tokens per row, L of them new, H heads, K key-value head
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import msgspec
@@ -88,6 +89,37 @@ class Llama(LanguageModel):
         if not 0 < shape.n_layers <= MAX_PARTS:
             raise ValueError(f"it has {shape.n_layers} layers")
         return cls(shape, fused_attention=device.fuses_attention)
+
+
+class BlockModel(LanguageModel):
+    """The models of the blocks of a wide table: each has tokens of its own, layers are shared."""
+
+    kind = "llama blocks"
+    is_random = False
+    parts: Any  # a Llama for each block
+
+    def __init__(self, parts: Sequence[Llama]) -> None:
+        super().__init__()
+        first = parts[0]
+        for part in parts[1:]:
+            if replace(part.shape, n_tokens=0) != replace(first.shape, n_tokens=0):
+                raise ValueError("blocks of different models")
+            part.layers, part.norm = first.layers, first.norm
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, *_: Any) -> Tensor:
+        """Refuse: there is a model for each block."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": self.kind, "parts": [asdict(part.shape) for part in self.parts]}
+
+    @classmethod
+    def rebuild(cls, description: dict[str, Any], n_tokens: int, device: Device) -> Self:  # noqa: ARG003
+        if not 0 < len(description["parts"]) <= MAX_PARTS:
+            raise ValueError(f"it has {len(description['parts'])} blocks")
+        shapes = [{"shape": shape} for shape in description["parts"]]
+        return cls([Llama.rebuild(one, one["shape"]["n_tokens"], device) for one in shapes])
 
 
 class LlamaLayer(nn.Module):

@@ -26,13 +26,14 @@ from counterpoise.constraints import Constraint
 from counterpoise.constraints._layout import build_layout
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.errors import ModelError
+from counterpoise.generation._blocks import Block
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray, Runs
 from counterpoise.models import AutoModel, get_model
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
 from counterpoise.models._language_model import Device, LanguageModel
-from counterpoise.models._llama import Llama
+from counterpoise.models._llama import BlockModel, Llama
 from counterpoise.persistence._folder import (
     check_folder,
     new_folder,
@@ -98,6 +99,7 @@ class _Sampler(msgspec.Struct):
     search: History | None
     refinement: History | None
     random_state: dict[str, Any]
+    blocks: tuple[Block, ...] | None = None  # of a wide table
 
 
 class _Texts(msgspec.Struct):
@@ -186,6 +188,7 @@ def _describe(sampler: Any) -> _Sampler:
         search=training.search,
         refinement=training.refinement,
         random_state=dict(sampler._rng.bit_generator.state),
+        blocks=tuple(block for block, _ in generator.blocks) or None,
     )
 
 
@@ -289,9 +292,30 @@ def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozens
         device,
         selection_classifier=read_selection(folder, names, learned.schema, selection),
     )
+    if record.blocks:
+        _check_blocks(record.blocks, len(learned.schema))
+        serializers = [block.serializer(learned, record.text_parts) for block in record.blocks]
+        generator = generator.in_blocks(record.blocks, serializers)
+        for _, part in generator.blocks:
+            assert isinstance(part.model, Llama)
+            if part.model.shape.n_tokens != len(part.serializer.vocabulary):
+                raise ModelError("the blocks of columns do not fit the weights")
     rows = TrainingRows(corpus, n_real, None, value_counts)
     sampler.training_ = FitResult(generator, rows, record.history, record.search, record.refinement)
     sampler.generator_, sampler.history_ = generator, record.history
+
+
+def _check_blocks(blocks: tuple[Block, ...], n_columns: int) -> None:
+    """Raise unless each feature is one block's own, and in the context of later ones alone."""
+    earlier = [0]
+    for block in blocks:
+        n_before = 1 + block.n_context
+        label, *context = block.columns[:n_before]
+        if label != 0 or block.n_context < 0 or not set(context) <= set(earlier[1:]):
+            raise ModelError("a block of columns has a context that is not before it")
+        earlier += block.columns[n_before:]
+    if sorted(earlier) != list(range(n_columns)):
+        raise ModelError("the blocks of columns are not those of the table")
 
 
 def _checked(table: Table) -> Table:
@@ -384,7 +408,7 @@ def _check_weights(
 ) -> None:
     """Check that a description is of a model with such weights, before memory is taken for one."""
     cls = LanguageModel.of_kind(description["kind"])
-    if cls not in (Llama, HuggingFaceModel):
+    if cls not in (Llama, BlockModel, HuggingFaceModel):
         return
     with torch.device("meta"):
         expected = distinct_tensors(cls.rebuild(description, n_tokens, device))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -26,9 +26,9 @@ from counterpoise.generation._rejection_sampling import Drawing, expected_draws
 from counterpoise.generation._selection import Likeliest, SelectionClassifier, fit_labeller
 from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
-from counterpoise.serialization import SerializedTable, serialize
+from counterpoise.serialization import serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
-from counterpoise.training._loop import TrainingPlan, prepare_training, train
+from counterpoise.training._loop import TrainingPlan, prepare_training, train, training_parts
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
 
@@ -70,12 +70,13 @@ def fit(
     budget: TimeBudget,
     checkpoint_dir: Path | None,
     parameters: Mapping[str, Any],
+    linked: Sequence[Sequence[int]] = (),
 ) -> tuple[FitResult, LoadedModel]:
     """Load a model and train it, from where a killed training in `checkpoint_dir` had got to.
 
     `table` has all rows, label first; `n_deficit` says how many rows to generate for each label
     code. Of the `parameters` of the sampler, the constraints and the random state must be those of
-    the training that is resumed.
+    the training that is resumed. `linked` are pairs of columns that are learned together.
     """
     model = load_model(backbone, table, n_deficit, recipe, device, budget, checkpoint_dir)
     checkpoint = None
@@ -87,31 +88,23 @@ def fit(
         parts = fingerprint(table, n_deficit, by_name, seeded)
         checkpoint = Checkpoint(checkpoint_dir, parts, rng, model.name)
     with model.device.threads():
-        prepared = prepare_training(table, n_deficit, model, recipe, rng)
+        prepared = prepare_training(table, n_deficit, model, recipe, rng, linked)
         generator, rows = prepared.row_generator, prepared.rows
         network, serializer = generator.model, generator.serializer
-        is_free = recipe.decoding == "free"
-        grammar = serializer.unconstrained_grammar() if is_free else serializer.grammar
-
-        def serialized(part: Table) -> SerializedTable:
-            corpus = serialize(part, serializer)
-            return corpus.unconstrained() if is_free else corpus
+        samples_per_row = prepared.samples_per_row
 
         def train_on(
-            rows: TrainingRows, n_samples: int, name: str, n_repeats: float = 0.0
+            rows: TrainingRows, n_rows_seen: float, name: str, n_repeats: float = 0.0
         ) -> History:
-            corpus = serialized(rows.corpus)
-            network.check_length(corpus.longest)
+            parts = training_parts(generator, rows)
+            network.check_length(max(part.corpus.longest for part in parts))
             return train(
                 network,
-                corpus,
-                grammar,
-                TrainingPlan.of(rows, n_samples, model, recipe),
-                device=model.device,
+                parts,
+                TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row),
                 rng=rng,
                 progress=progress,
                 name=name,
-                held_out=None if rows.held_out is None else serialized(rows.held_out),
                 deadline=deadline,
                 n_repeats=n_repeats,
                 checkpoint=checkpoint,
@@ -130,11 +123,11 @@ def fit(
         # 2. training with held-out rows
         first_weights = copy.deepcopy(network.state_dict()) if prepared.n_repeats else None
         name = "training with held-out rows" if prepared.n_repeats else "training"
-        n_samples, search = prepared.plan.n_samples_seen, None
-        history = train_on(rows, n_samples, name, prepared.n_repeats)
+        n_rows_seen, search = prepared.plan.n_samples_seen / samples_per_row, None
+        history = train_on(rows, n_rows_seen, name, prepared.n_repeats)
         if recipe.labelled_by == "xgboost":
             generator = replace(generator, labeller=fit_labeller(table, rng))
-        if is_free:
+        if recipe.decoding == "free":
             # what can't be parsed is filled in from all real rows of the trained classes
             is_trained = np.isin(table.codes[:, 0], np.unique(rows.corpus.codes[:, 0]))
             real = table.take(np.flatnonzero(is_trained))
@@ -146,7 +139,7 @@ def fit(
             every = training_rows(table, n_deficit, recipe, rng, holds_out=False)
             n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
             search, rows = history, every
-            history = train_on(rows, n_best, "training on all rows")
+            history = train_on(rows, n_best / samples_per_row, "training on all rows")
             generator = replace(generator, value_counts=rows.value_counts)
         # 4. refinement
         refinement = None
@@ -157,8 +150,8 @@ def fit(
                 sampling = Sampling(batch_size=model.generation_batch_size)
                 learned = selected_rows(generator, rows, n_deficit, sampling, rng, progress)
                 if learned is not None:
-                    n_samples = _REFINEMENT_EPOCHS * len(learned.corpus)
-                    refinement = train_on(learned, n_samples, "refinement")
+                    n_rows_seen = _REFINEMENT_EPOCHS * len(learned.corpus)
+                    refinement = train_on(learned, n_rows_seen, "refinement")
     result = FitResult(generator, rows, history, search, refinement)
     stopped = [one for one in result.trainings if one.stopped_by == "max_time"]
     if stopped:

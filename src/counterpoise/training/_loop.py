@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,17 +21,20 @@ from torch import Tensor
 from counterpoise._progress import Progress
 from counterpoise.columns import Table
 from counterpoise.errors import ModelError
+from counterpoise.generation._blocks import find_blocks
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._scoring import Scorer
-from counterpoise.grammar._grammar import Grammar, IntArray
+from counterpoise.grammar._grammar import IntArray
 from counterpoise.models._backbone import LoadedModel
-from counterpoise.models._language_model import Device, LanguageModel, global_generator
+from counterpoise.models._language_model import LanguageModel, global_generator
+from counterpoise.models._llama import BlockModel, Llama
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import (
     SerializedTable,
     Serializer,
     Tokenizer,
+    serialize,
     table_serializer,
     text_serializer,
 )
@@ -49,6 +53,7 @@ _PUBLISHED_EPOCHS = 50
 # without held-out rows: this many passes, but no fewer training samples than this
 _BLIND_EPOCHS = 10
 _BLIND_SAMPLES_SEEN = 2000
+_SAMPLES_PER_ROW = 0.5  # of each block of a wide table, whose layers learn from all blocks
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
 _MAX_WARMUP_STEPS = 20
@@ -74,15 +79,21 @@ class TrainingPlan:
 
     @classmethod
     def of(
-        cls, rows: TrainingRows, n_samples_seen: int, model: LoadedModel, recipe: Recipe
+        cls,
+        rows: TrainingRows,
+        n_rows_seen: float,
+        model: LoadedModel,
+        recipe: Recipe,
+        samples_per_row: float = 1.0,
     ) -> TrainingPlan:
         """Return the plan of a training on `rows`."""
+        evaluate_every = max(min(len(rows.corpus), 500), 4 * rows.n_held_out)
         return cls(
-            n_samples_seen=n_samples_seen,
+            n_samples_seen=math.ceil(n_rows_seen * samples_per_row),
             batch_size=model.batch_size,
             learning_rate=model.learning_rate,
             permutation=recipe.permutation,
-            evaluate_every=max(min(len(rows.corpus), 500), 4 * rows.n_held_out),
+            evaluate_every=math.ceil(evaluate_every * samples_per_row),
             patience=recipe.patience,
         )
 
@@ -97,6 +108,35 @@ class PreparedTraining:
     # how many times as many samples a second training sees, on all rows; 0: there is none
     n_repeats: float
     sampling: Sampling
+    samples_per_row: float = 1.0  # more where each block of columns is a training sample
+
+
+class Part(NamedTuple):
+    """Rows to learn from, or one block of their columns."""
+
+    scorer: Scorer
+    corpus: SerializedTable
+    held_out: SerializedTable | None = None
+
+
+def training_parts(generator: RowGenerator, rows: TrainingRows) -> list[Part]:
+    """Return what a generator learns of `rows`, for each of its parts."""
+    is_free = generator.recipe.decoding == "free"
+    scores_label = not label_is_given(generator.recipe.permutation)
+    parts = []
+    for block, own in generator.parts:
+        serializer, tables = own.serializer, [rows.corpus, *filter(None, [rows.held_out])]
+        grammar = serializer.unconstrained_grammar() if is_free else serializer.grammar
+        serialized = [serialize(block.of(table), serializer) for table in tables]
+        scorer = Scorer(
+            own.model,
+            grammar,
+            own.device,
+            scores_label=scores_label,
+            n_context=block.n_context,
+        )
+        parts.append(Part(scorer, *(one.unconstrained() if is_free else one for one in serialized)))
+    return parts
 
 
 def prepare_training(
@@ -105,18 +145,40 @@ def prepare_training(
     model: LoadedModel,
     recipe: Recipe,
     rng: np.random.Generator,
+    linked: Sequence[Sequence[int]] = (),
 ) -> PreparedTraining:
     """Build the network and choose the rows that it learns from; see `fit`."""
     serializer = build_serializer(table, model.tokenizer, recipe)
-    network = model.build(serializer.vocabulary, int(rng.integers(2**31)))
+    seed = int(rng.integers(2**31))
+    network: Any = model.build(serializer.vocabulary, seed)
+    blocks = find_blocks(table, linked) if _learns_blocks(network, model, recipe) else ()
+    serializers = [block.serializer(table) for block in blocks]
+    if blocks:
+        built: list[Any] = [model.build(own.vocabulary, seed) for own in serializers]
+        network = BlockModel(built)
     network.to(model.device.device, model.device.weight_precision)
     rows = training_rows(table, n_deficit, recipe, rng)
+    generator = RowGenerator(serializer, network, recipe, rows.value_counts, model.device)
+    samples_per_row = len(blocks) * _SAMPLES_PER_ROW if blocks else 1.0
+    n_rows_seen = _max_samples_seen(rows, recipe, model)
     return PreparedTraining(
-        RowGenerator(serializer, network, recipe, rows.value_counts, model.device),
+        generator.in_blocks(blocks, serializers) if blocks else generator,
         rows,
-        TrainingPlan.of(rows, _max_samples_seen(rows, recipe, model), model, recipe),
+        TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row),
         1 + rows.n_held_out / len(rows.corpus) if _is_search(rows, recipe) else 0.0,
         Sampling(recipe.temperature, recipe.top_p, model.generation_batch_size),
+        samples_per_row,
+    )
+
+
+def _learns_blocks(network: LanguageModel, model: LoadedModel, recipe: Recipe) -> bool:
+    """Whether a wide table is learned in blocks: by the compact model, in its own vocabulary."""
+    return (
+        isinstance(network, Llama)
+        and model.tokenizer is None
+        and recipe.serialization == "table"
+        and recipe.labelled_by == "prompt"
+        and recipe.permutation in ("label-first", "condition-first", "none")
     )
 
 
@@ -161,21 +223,18 @@ def build_serializer(
 
 def train(
     model: LanguageModel,
-    corpus: SerializedTable,
-    grammar: Grammar,
+    parts: Sequence[Part],
     plan: TrainingPlan,
     *,
-    device: Device,
     rng: np.random.Generator,
     progress: Progress,
     name: str = "training",
-    held_out: SerializedTable | None = None,
     deadline: float = math.inf,
     n_repeats: float = 0.0,
     checkpoint: Checkpoint | None = None,
     clock: Clock = time.perf_counter,
 ) -> History:
-    """Train `model` in place on `corpus`; with `held_out` rows, keep the best weights.
+    """Train `model` in place on `parts`; with held-out rows, keep the best weights.
 
     Step 4 of the paper: fine-tuning. At the `deadline`, in seconds on the `clock`, the training up
     to its best weights must be over, and `n_repeats` times as long a second one. A ModelError says
@@ -184,7 +243,6 @@ def train(
     if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
         model.eval()
         return finished
-    scorer = Scorer(model, grammar, device, scores_label=not label_is_given(plan.permutation))
     state = initial_state(model, plan, rng)
     seed = int(rng.integers(2**31))
     with (
@@ -193,15 +251,16 @@ def train(
     ):
         held_out_seed = int(rng.integers(2**31))
         model.train()
-        batches = _batches(corpus, plan, rng)
+        batches = _batches([part.corpus for part in parts], plan, rng)
         if checkpoint is not None:
             checkpoint.resume(state, batches, plan.n_samples_seen)
             advance(state.n_samples_seen)
         history = state.history
         started = clock() - history.seconds
-        for rows, orders in batches:
+        for which, rows, orders in batches:
             # 1. one step, on rows whose columns are in a fresh order
-            take_step(state, scorer.log_likelihood(corpus.token_batch(rows, orders))[0])
+            batch = parts[which].corpus.token_batch(rows, orders)
+            take_step(state, parts[which].scorer.log_likelihood(batch)[0])
             state.n_batches += 1
             state.n_samples_seen += len(rows)
             advance(len(rows))
@@ -212,7 +271,7 @@ def train(
             is_last = is_last or history.stopped_by == "max_time"
             # 2. evaluate now and then: has it diverged, does it still get better?
             if state.n_samples_seen >= state.next_evaluation or is_last:
-                _evaluate(state, scorer, plan, held_out, held_out_seed)
+                _evaluate(state, parts, plan, held_out_seed)
             if is_last or history.stopped_by == "held-out rows":
                 advance.note(_ENDS[history.stopped_by])
                 break
@@ -257,13 +316,7 @@ def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
     state.losses.append(loss.detach())
 
 
-def _evaluate(
-    state: TrainingState,
-    scorer: Scorer,
-    plan: TrainingPlan,
-    held_out: SerializedTable | None,
-    seed: int,
-) -> None:
+def _evaluate(state: TrainingState, parts: Sequence[Part], plan: TrainingPlan, seed: int) -> None:
     """Note the losses, keep the weights if they are the best, decide whether to stop early."""
     history, losses = state.history, state.losses
     state.next_evaluation = state.n_samples_seen + plan.evaluate_every
@@ -275,10 +328,15 @@ def _evaluate(
             f"training diverged after {state.n_samples_seen} rows: the loss is no longer a "
             f"number; lower learning_rate (it was {plan.learning_rate:g})"
         )
-    if held_out is None:
-        return
     rng = np.random.default_rng(seed)
-    loss = scorer.loss_per_row(held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
+    losses_ = [
+        part.scorer.loss_per_row(part.held_out, plan.permutation, rng, _N_HELD_OUT_ORDERS)
+        for part in parts
+        if part.held_out is not None
+    ]
+    if not losses_:
+        return
+    loss = sum(losses_)
     history.held_out_loss.append(loss)
     if loss < state.best_loss:
         state.best_loss = loss
@@ -292,26 +350,28 @@ def _evaluate(
 
 
 def _batches(
-    corpus: SerializedTable, plan: TrainingPlan, rng: np.random.Generator
-) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield (rows, orders of their columns) without end, one shuffled epoch after another.
+    corpora: Sequence[SerializedTable], plan: TrainingPlan, rng: np.random.Generator
+) -> Iterator[tuple[int, IntArray, IntArray]]:
+    """Yield (corpus, rows, orders of their columns) without end, one shuffled epoch after another.
 
     Step 3 of the paper, the second idea: permutation. Within a window of shuffled rows those of
     similar length share a batch, which saves padding.
     """
-    n_rows, n_columns = corpus.segments.shape
-    lengths = corpus.lengths(corpus.segments).sum(axis=1)
+    lengths = [corpus.lengths(corpus.segments).sum(axis=1) for corpus in corpora]
     window = plan.batch_size * _N_BATCHES_SORTED_TOGETHER
     while True:
-        shuffled = rng.permutation(n_rows)
-        batches = []
-        for start in range(0, n_rows, window):
-            near = shuffled[start : start + window]
-            near = near[np.argsort(lengths[near], kind="stable")]
-            batches += np.split(near, range(plan.batch_size, len(near), plan.batch_size))
-        for which in rng.permutation(len(batches)):
-            rows = batches[which]
-            yield rows, draw_orders(len(rows), n_columns, plan.permutation, rng)
+        batches: list[tuple[int, IntArray]] = []
+        for which, n_tokens in enumerate(lengths):
+            shuffled = rng.permutation(len(n_tokens))
+            for start in range(0, len(n_tokens), window):
+                near = shuffled[start : start + window]
+                near = near[np.argsort(n_tokens[near], kind="stable")]
+                split = np.split(near, range(plan.batch_size, len(near), plan.batch_size))
+                batches += [(which, rows) for rows in split]
+        for at in rng.permutation(len(batches)):
+            which, rows = batches[at]
+            n_columns = corpora[which].segments.shape[1]
+            yield which, rows, draw_orders(len(rows), n_columns, plan.permutation, rng)
 
 
 def _warmup_cosine(n_steps: int) -> Callable[[int], float]:

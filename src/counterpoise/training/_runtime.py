@@ -20,7 +20,6 @@ from torch import Tensor
 
 from counterpoise._progress import Progress, Stage
 from counterpoise.columns import Table
-from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._backbone import (
@@ -32,10 +31,15 @@ from counterpoise.models._backbone import (
 )
 from counterpoise.models._language_model import Device, global_generator
 from counterpoise.recipes import Recipe
-from counterpoise.serialization import serialize
 from counterpoise.serialization._serializer import draw_orders
 from counterpoise.training._checkpoint import Clock, read_checkpoint
-from counterpoise.training._loop import PreparedTraining, initial_state, prepare_training, take_step
+from counterpoise.training._loop import (
+    PreparedTraining,
+    initial_state,
+    prepare_training,
+    take_step,
+    training_parts,
+)
 
 AUTO_BUDGET_S = 60.0  # that a fit with model="auto" may take, unless `max_time` says otherwise
 _LEAST_BUDGET_S = 20.0  # with less, not even loading SmolLM2 and timing it pays
@@ -150,9 +154,10 @@ def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -
     """Return the seconds per row of a training step, and the bytes kept for its backward pass."""
     generator, plan = prepared.row_generator, prepared.plan
     model, device = generator.model, generator.device
-    corpus = serialize(prepared.rows.corpus, generator.serializer)
+    parts = training_parts(generator, prepared.rows)
+    part = parts[-1]  # all are about as large
+    scorer, corpus = part.scorer, part.corpus
     rng = np.random.default_rng(0)
-    scorer = Scorer(model, generator.serializer.grammar, device)
     state = initial_state(model, replace(plan, learning_rate=0.0), rng)
     drawn = rng.integers(len(corpus), size=plan.batch_size)
     # what is kept is most in a batch with the longest row, to which all others are padded
