@@ -32,7 +32,7 @@ NOT_SELECTED = "not selected by the classifiers of the real rows"
 DRAWS_PER_ROW = 50
 DRAWS_PER_LABELLED_ROW = 100
 MIN_DRAWS = 1000  # allowed in any case: a few rows may be unlucky
-_MAX_SPARE_ROWS = 256  # drawn at first beyond those asked for, where rows are selected
+SPARE_SHARE, _MAX_SPARE_ROWS = 0.5, 256  # drawn at first to spare, where rows are selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,8 @@ def draw_accepted(
     n_drawn = n_kept = n_fallback = 0
     n_told = 0, 0  # accepted and rejected
     # a round of few rows takes nearly as long as one of many, so draw some to spare
-    n_next = n_rows + (0 if select is None else min(n_rows // 2, _MAX_SPARE_ROWS))
+    n_spare = 0 if select is None else min(int(SPARE_SHARE * n_rows), _MAX_SPARE_ROWS)
+    n_next = n_rows + n_spare
     while True:
         rows = draw(n_next)
         n_drawn += len(rows)

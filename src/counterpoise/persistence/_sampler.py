@@ -310,8 +310,8 @@ def _check_blocks(blocks: tuple[Block, ...], n_columns: int) -> None:
     earlier = [0]
     for block in blocks:
         n_before = 1 + block.n_context
-        label, *context = block.columns[:n_before]
-        if label != 0 or block.n_context < 0 or not set(context) <= set(earlier[1:]):
+        before = block.columns[:n_before]
+        if before[:1] != (0,) or not set(before) <= set(earlier):
             raise ModelError("a block of columns has a context that is not before it")
         earlier += block.columns[n_before:]
     if sorted(earlier) != list(range(n_columns)):

@@ -140,7 +140,7 @@ def fit(
             n_best = round(history.best_n_samples_seen * len(every.corpus) / len(rows.corpus))
             search, rows = history, every
             history = train_on(rows, n_best / samples_per_row, "training on all rows")
-            generator = replace(generator, value_counts=rows.value_counts)
+            generator = generator.counting(rows.value_counts)
         # 4. refinement
         refinement = None
         is_over = history.stopped_by == "max_time" or generator.selection_classifier is None

@@ -51,7 +51,6 @@ _MARGIN = 1.3  # generation gets this much of the time that it is estimated to t
 # how many rows are generated to time a batch of any size, and each further row
 _SOME_ROWS = (4, 16)
 _MANY_ROWS = 128  # instead of the second number, where that goes quickly
-_SELECTION_DRAWS = 2  # per row where a classifier selects; measured: 1.1 to 8 (docs/log.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,20 +192,23 @@ def _generation_s(prepared: PreparedTraining, n_deficit: Mapping[int, int], cloc
     few, more = _SOME_ROWS
     label = max(n_rows, key=lambda one: n_rows[one])  # rows of all classes take about as long
 
+    block, part = generator.parts[-1]  # all take about as long
+    context = range(1, 1 + block.n_context)
+
     def time_rows(n: int) -> float:
         started, rng = clock(), np.random.default_rng(0)
-        generator.generate(label, n, sampling, rng=rng, advance=Stage())
-        return clock() - started
+        given = {at: part.value_counts.draw(label, at, n, rng) for at in context}
+        part.generate(label, n, sampling, rng=rng, advance=Stage(), given=given)
+        return (clock() - started) * len(generator.parts)
 
     time_rows(few)  # the first of all is not counted
     seconds = {n: time_rows(n) for n in (few, more)}
-    if seconds[more] < _QUICK_S and sampling.batch_size >= _MANY_ROWS:
+    if seconds[more] < _QUICK_S * len(generator.parts) and sampling.batch_size >= _MANY_ROWS:
         more = _MANY_ROWS
         seconds[more] = time_rows(more)
     each = max(0.0, seconds[more] - seconds[few]) / (more - few)
     fixed = max(0.0, seconds[few] - few * each)
-    per_row = 1 if generator.recipe.selection is None else _SELECTION_DRAWS
-    n_draws = [n * per_row for n in n_rows.values()]
+    n_draws = [n * generator.n_draws_expected for n in n_rows.values()]
     return sum(math.ceil(n / sampling.batch_size) * fixed + n * each for n in n_draws)
 
 
