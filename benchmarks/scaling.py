@@ -1,7 +1,9 @@
 """Measure how time grows with generated rows, training samples seen, and columns.
 
 Synthetic tables, the compact model. The exponent is the slope of a least-squares line through the
-logarithms of size and seconds: 1 is linear.
+logarithms of size and seconds: 1 is linear. With ``--wide``, 300 rows of that many columns, ten for
+each of some hidden factors, are balanced by default settings, and beside the seconds stands how
+well gradient boosting tells generated rows, and rows with shuffled columns, from real ones (AUC).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import argparse
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +20,9 @@ import pandas as pd
 from benchmarks._output import ResultFolder, markdown_table, significant
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import Rows
-
-if TYPE_CHECKING:
-    from counterpoise import LLMOverSampler
+from counterpoise import LLMOverSampler
+from counterpoise.metrics import Sample
+from counterpoise.metrics._builtin import detection_auc
 
 MINORITY = "few"
 _N_ROWS = 1000
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n-rows", nargs="+", type=int, default=[1000, 4000, 16000])
     parser.add_argument("--samples-seen", nargs="+", type=int, default=[1000, 4000, 16000])
     parser.add_argument("--columns", nargs="+", type=int, default=[5, 10, 20, 40])
+    parser.add_argument("--wide", nargs="*", type=int, default=[], help="such as 25 50 100 500")
     parser.add_argument("--n-columns", type=int, default=10, help="where the others grow")
     parser.add_argument("--n-fixed", type=int, default=2000, help="rows where columns grow")
     parser.add_argument("--seed", type=int, default=0)
@@ -56,6 +59,25 @@ def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
         folder.add({"axis": "columns, training", "size": size, "seconds": training_s})
         folder.add({"axis": "columns, generation", "size": size, "seconds": generation_s})
 
+    for size in args.wide:
+        X, y = factor_table(300, size, seed)
+        sampler = LLMOverSampler(random_state=seed)
+        started = time.perf_counter()
+        sampler.fit_resample(X, y)
+        run: dict[str, Any] = {
+            "axis": "columns, all",
+            "size": size,
+            "seconds": time.perf_counter() - started,
+        }
+        real = X[y == "many"]
+        rng = np.random.default_rng(seed)
+        shuffled = pd.DataFrame({name: rng.permutation(real[name]) for name in real})
+        generated, _ = sampler.sample(len(real), class_="many", random_state=seed)
+        for name, rows in {"AUC": generated, "shuffled AUC": shuffled}.items():
+            sample = Sample.from_frames(real, rows, sampler.schema_, random_state=seed)
+            run[name] = detection_auc(sample).value
+        folder.add(run)
+
 
 def render(folder: ResultFolder) -> str:
     rows = []
@@ -71,6 +93,9 @@ def render(folder: ResultFolder) -> str:
                 "exponent": f"{fitted_exponent(sizes, seconds):.2f}",
             }
         )
+        for name in ("AUC", "shuffled AUC"):
+            if any(name in run for run in runs):
+                rows[-1][name] = ", ".join(f"{run[name]:.2f}" for run in of_axis if name in run)
     return markdown_table(rows)
 
 
@@ -95,6 +120,26 @@ def synthetic_table(n_rows: int, n_columns: int, seed: int) -> Rows:
             columns[f"category_{number}"] = np.char.add("kind ", code.astype(str))
     labels = [MINORITY if is_few else "many" for is_few in is_minority]
     return pd.DataFrame(columns), pd.Series(labels, name="label")
+
+
+def factor_table(n_rows: int, n_columns: int, seed: int) -> Rows:
+    """Return a table of numbers, categories and truth values that follow hidden factors.
+
+    Examples
+    --------
+    >>> X, y = factor_table(40, 20, seed=0)
+    >>> X.shape, sorted(set(y))
+    ((40, 20), ['few', 'many'])
+    """
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(n_rows, max(2, n_columns // 10)))
+    columns: dict[str, Any] = {}
+    for number in range(n_columns):
+        value = factors[:, number % factors.shape[1]] + rng.normal(0, 0.6, n_rows)
+        cells = [np.array(list("abcd"))[np.digitize(value, [-1, 0, 1])], value > 0.3]
+        columns[f"column_{number}"] = (cells + 3 * [value.round(2)])[number % 5]
+    is_few = factors[:, 0] + rng.normal(0, 0.5, n_rows) > 1
+    return pd.DataFrame(columns), pd.Series(np.where(is_few, MINORITY, "many"), name="label")
 
 
 def fitted_exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:

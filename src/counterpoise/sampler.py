@@ -324,14 +324,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.model_name_, self.model_reason_ = model.name, model.reason
         with model.device.threads():
             rng = _generator_of(self.random_state)
-            training = prepare_training(
-                table,
-                n_deficit,
-                model,
-                recipe,
-                rng,
-                [one.ends for one in prepared.constraints.restrictions()],
-            )
+            linked = [one.ends for one in prepared.constraints.restrictions()]
+            training = prepare_training(table, n_deficit, model, recipe, rng, linked)
             return estimate_runtime(training, n_deficit, self._clock)
 
     def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:

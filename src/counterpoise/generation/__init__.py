@@ -5,6 +5,7 @@ as asked for are accepted; `provenance` says where each came from and which real
 
 ``_prompts``             what is given of a row: label and condition (step 5), the user's fixed
                          values; the order in which the other cells are generated
+``_blocks``              which columns of a wide table are learned and generated together
 ``_decoding``            a batch of rows, token by token, under the grammar
 ``_restricting``         which codes a cell can have, given those that its row has already
 ``_free_decoding``       as published: free text, parsed and repaired

@@ -135,7 +135,10 @@ def score_rows(
     possible = np.flatnonzero(is_possible)
     if not len(possible):
         return scores
-    permutation, learned = generator.recipe.permutation, learned.take(possible)
+    # the context of a block has to come first
+    permutation = "none" if generator.blocks else generator.recipe.permutation
+    n_orders = 1 if permutation == "none" else N_ORDERS
+    learned = learned.take(possible)
     rng, rows = np.random.default_rng(0), np.arange(len(possible))
     for block, part in generator.parts:
         serialized, model = serialize(block.of(learned), part.serializer), part.model
@@ -143,12 +146,8 @@ def score_rows(
             model = copy.deepcopy(model).double()  # a row's score must not depend on its batch
         grammar, scores_label = part.serializer.grammar, not label_is_given(permutation)
         scorer = Scorer(model, grammar, part.device, scores_label=scores_label)
-        # the context comes before the rest of a block
-        n_orders = 1 if permutation == "none" or generator.blocks else N_ORDERS
         for _ in range(n_orders):
-            order = draw_orders(
-                1, len(block.columns), "none" if generator.blocks else permutation, rng
-            )
+            order = draw_orders(1, len(block.columns), permutation, rng)
             by_cell = scorer.by_cell(serialized, rows, np.repeat(order, len(rows), axis=0))
             by_cell[:, 1 : 1 + block.n_context] = 0.0
             scores[possible] += by_cell.sum(axis=1) / n_orders

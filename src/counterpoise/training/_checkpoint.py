@@ -72,7 +72,7 @@ class History:
     Attributes
     ----------
     samples_seen : list of int
-        Training samples seen at each evaluation.
+        Training samples seen at each evaluation; each block of columns of a wide table is one.
     train_loss : list of float
         Mean negative log-likelihood per chosen token since the evaluation before, in nats.
     held_out_loss : list of float

@@ -60,7 +60,7 @@ class RuntimeEstimate:
     training_s: float  # at most; it may stop earlier where held-out rows get no likelier
     generation_s: float  # assumes that only selection rejects rows
     n_bytes: int  # weights, what the optimizer and the backward pass keep, copies of the weights
-    s_per_sample: float  # of training, a second training included
+    s_per_sample: float  # for each row seen in training, a second training included
 
     def __str__(self) -> str:
         return (
@@ -146,7 +146,8 @@ def estimate_runtime(
     generation_s = _generation_s(prepared, n_deficit, clock)
     model.train(was_training)
     training_s = s_per_sample * prepared.plan.n_samples_seen
-    return RuntimeEstimate(training_s, generation_s, n_bytes, s_per_sample)
+    s_per_row = s_per_sample * prepared.samples_per_row
+    return RuntimeEstimate(training_s, generation_s, n_bytes, s_per_row)
 
 
 def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -> tuple[float, int]:
