@@ -20,7 +20,8 @@ def fitted(monkeypatch, n_rows, recipe, best=0.5):
     """(result, trainings): what `train` was called with; each finds its best at `best`."""
     calls = []
 
-    def train(model, corpus, grammar, plan, *, held_out, **rest):
+    def train(model, parts, plan, **rest):
+        ((_, corpus, held_out),) = parts
         weights = {name: value.clone() for name, value in model.state_dict().items()}
         calls.append((len(corpus), plan, None if held_out is None else len(held_out), weights))
         for parameter in model.parameters():
