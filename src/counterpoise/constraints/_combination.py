@@ -6,7 +6,6 @@ from collections.abc import Container, Hashable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns import ABSENT, CategoricalColumn, Schema, Table
@@ -42,18 +41,9 @@ class Combination:
 
     def join(self, codes: IntArray) -> IntArray:
         """Return the joint code of each row of the members' `codes`; ABSENT where there is none."""
-        known, given = (np.zeros(len(rows), dtype=np.int64) for rows in (self.codes, codes))
-        is_known = np.ones(len(codes), dtype=bool)
-        for of_known, of_given in zip(self.codes.T, codes.T, strict=True):
-            # number the combinations of the columns so far, in the order of their codes
-            values, place = np.unique(of_known, return_inverse=True)
-            at, is_value = _places(values, of_given)
-            numbers, known = np.unique(known * len(values) + place, return_inverse=True)
-            given, is_number = _places(numbers, given * len(values) + at)
-            is_known &= is_value & is_number
-        joined = np.full(len(codes), ABSENT, dtype=np.int64)
-        joined[is_known] = np.argsort(known)[given[is_known]]
-        return joined
+        known, given = (pd.MultiIndex.from_arrays(list(rows.T)) for rows in (self.codes, codes))
+        joined = known.get_indexer(given)
+        return np.where(joined < 0, ABSENT, joined)
 
     def split(self, joined: IntArray) -> IntArray:
         """Return the members' codes of each joint code; ABSENT where that is."""
@@ -69,14 +59,6 @@ def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
     is_first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     first = np.flatnonzero(is_first)
     return ordered[first], np.diff(first, append=len(codes))
-
-
-def _places(values: IntArray, of: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Return where numbers are among sorted `values`, and which are."""
-    if not len(values):
-        return np.zeros(len(of), dtype=np.int64), np.zeros(len(of), dtype=bool)
-    at = np.searchsorted(values, of).clip(max=len(values) - 1)
-    return at, values[at] == of
 
 
 def _unlike(text: str, taken: Container[Hashable]) -> str:

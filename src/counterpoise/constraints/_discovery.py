@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from counterpoise.columns import Schema, Table
+from counterpoise.columns import Table
 from counterpoise.constraints._base import Constraint, column_names, register_constraint
 from counterpoise.constraints._evidence import Cells, Found
 from counterpoise.constraints._formula_search import find_formulas
@@ -139,15 +139,14 @@ def discover(table: Table) -> list[Relation]:
     chosen = _Chosen(cells)
     near: list[Found] = []
 
-    formulas = find_formulas(cells, ())
+    def is_new(one: Found) -> bool:
+        return not any(set(one.columns) <= set(other.columns) for other in near)
+
+    formulas = find_formulas(cells)
     chosen.add(formulas)
     near += [one for one in formulas if not one.is_exact]
 
-    dependencies = [
-        one
-        for one in find_dependencies(cells, chosen.sources)
-        if not any(set(one.columns) <= set(other.columns) for other in near)
-    ]
+    dependencies = list(filter(is_new, find_dependencies(cells, chosen.sources)))
     # prefer the determinant with the fewest values, then the one that comes first
     key = lambda one: (cells.n_distinct(one.columns[1]), one.columns[::-1])  # noqa: E731
     chosen.add(sorted(dependencies, key=key))
@@ -160,7 +159,7 @@ def discover(table: Table) -> list[Relation]:
     known |= {pair: True for one in groups for pair in itertools.permutations(one.columns, 2)}
 
     joint = find_joint_dependencies(cells, chosen.sources, grouped, known)
-    joint = [j for j in joint if not any(set(j.columns) <= set(f.columns) for f in near)]
+    joint = list(filter(is_new, joint))
     chosen.add(sorted(joint, key=lambda one: one.log10_chance))
     near += _one_each([*dependencies, *joint], {*chosen.sources, *(f.columns[0] for f in near)})
 
@@ -172,7 +171,7 @@ def discover(table: Table) -> list[Relation]:
     chosen.add(_reduced(exact, free))
     always = [one.pair for one in exact]
     rarely_broken = _reduced([one for one in orders if not one.is_exact], always)
-    near += [o for o in rarely_broken if not any(set(o.columns) <= set(f.columns) for f in near)]
+    near += list(filter(is_new, rarely_broken))
 
     missing = [one for one in map(chosen.left, find_missing_together(cells)) if one]
     chosen.add(missing)
@@ -182,7 +181,19 @@ def discover(table: Table) -> list[Relation]:
     chosen.add(kept)
     settled = {*known, *(one.pair for one in orders), *(one.pair for one in kept)}
     chosen.add(find_limits(cells, chosen.sources, settled))
-    return [_relation(one, table.schema) for one in (*chosen.found, *near)]
+    return [
+        Relation(
+            one.constraint,
+            one.constraint.kind,
+            tuple(cells.columns[at].name for at in one.columns),
+            one.n_rows - len(one.exceptions),
+            one.log10_chance,
+            len(one.exceptions),
+            tuple(one.exceptions[:N_EXCEPTIONS_SHOWN].tolist()),
+            is_kept=one.is_exact,
+        )
+        for one in (*chosen.found, *near)
+    ]
 
 
 class _Chosen:
@@ -268,17 +279,3 @@ def _reduced(orders: Sequence[Found], free: Sequence[tuple[int, int]]) -> list[F
         if leads([*free, *others], *one.pair):
             kept.remove(one)
     return kept
-
-
-def _relation(one: Found, schema: Schema) -> Relation:
-    n_exceptions = len(one.exceptions)
-    return Relation(
-        one.constraint,
-        one.constraint.kind,
-        tuple(schema[at].name for at in one.columns),
-        one.n_rows - n_exceptions,
-        one.log10_chance,
-        n_exceptions,
-        tuple(one.exceptions[:N_EXCEPTIONS_SHOWN].tolist()),
-        is_kept=not n_exceptions,
-    )

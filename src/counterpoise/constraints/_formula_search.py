@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -64,12 +64,12 @@ class _Fit:
     error: float  # root mean square of the rounding errors in these, in grid units
 
 
-def find_formulas(cells: Cells, taken: Collection[int]) -> list[Found]:
+def find_formulas(cells: Cells) -> list[Found]:
     """Find formulas for columns with a scale: those that hold, and those that nearly do.
 
     No column is derived twice, and none from itself.
     """
-    search = _Search(cells, [at for at in cells.searched if cells.scales[at] and at not in taken])
+    search = _Search(cells)
     for n_terms in (1, 2, 3):
         for columns, rows in search.blocks():
             search.keep(_linear(cells, columns, rows, n_terms))
@@ -82,9 +82,13 @@ def find_formulas(cells: Cells, taken: Collection[int]) -> list[Found]:
 class _Search:
     """The formulas found so far, and the columns that are left."""
 
-    def __init__(self, cells: Cells, columns: list[int]) -> None:
+    def __init__(self, cells: Cells) -> None:
         self.cells = cells
-        self.columns = [at for at in columns if cells.n_distinct(at) >= _MIN_SOURCE_VALUES]
+        self.columns = [
+            at
+            for at in cells.searched
+            if cells.scales[at] and cells.n_distinct(at) >= _MIN_SOURCE_VALUES
+        ]
         self.exact: list[Found] = []
         self.near: list[Found] = []
         self.sources: dict[int, tuple[int, ...]] = {}  # by derived column

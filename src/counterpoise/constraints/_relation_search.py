@@ -8,7 +8,6 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from counterpoise.constraints._evidence import (
     MAX_LOG10_CHANCE,
@@ -205,7 +204,8 @@ def _within(
 def find_one_hot(cells: Cells, taken: Collection[int]) -> list[Found]:
     """Find groups of columns of 0 and 1 of which exactly one, or at most one, is 1 in a row.
 
-    Groups of two of which exactly one is 1 are one-to-one codes, and so dependencies.
+    Groups of two of which exactly one is 1 are one-to-one codes, and so dependencies. Groups of
+    which exactly one is 1 but for a few rows come last.
     """
     flags = [at for at in cells.searched if at not in taken and _is_flag(cells, at)]
     if len(flags) < 2:
@@ -213,60 +213,47 @@ def find_one_hot(cells: Cells, taken: Collection[int]) -> list[Found]:
     marks = np.column_stack([cells.ranks[:, at] == 1 for at in flags])
     n_marked = marks.sum(axis=0)
     both = marks.T.astype(np.float32) @ marks.astype(np.float32)
-    exclusive = both == 0
-    found, used, covered = [], set(taken), set(taken)
-    for start in range(len(flags)):
-        if flags[start] in used:
-            continue
-        usable = np.array([at not in used for at in flags])
-        group = _exact_cover(marks, exclusive & usable, [start])
-        is_exact = group is not None
-        if group is None or len(group) < 3:
-            is_exact = False
-            group = _clique(start, exclusive & usable, n_marked, len(cells))
-        members = [flags[at] for at in sorted(group)]
-        chance = log10_disjoint(len(cells), n_marked[sorted(group)].tolist())
-        chance = corrected(chance, math.comb(len(flags), len(members)))
-        expected = len(cells) * float(
-            (n_marked[group] / len(cells)).sum() ** 2 - ((n_marked[group] / len(cells)) ** 2).sum()
-        )
-        if len(members) < 2 or chance >= MAX_LOG10_CHANCE or expected / 2 < MIN_EXPECTED:
-            continue
-        constraint = OneHot([cells.columns[at].name for at in members], at_most_one=not is_exact)
-        found.append(Found(constraint, tuple(members), len(cells), chance))
-        used.update(members)
-        covered.update(members if is_exact else ())
-    return found + _near_one_hot(cells, flags, both, covered)
-
-
-def _near_one_hot(
-    cells: Cells, flags: list[int], both: npt.NDArray[np.float32], used: Collection[int]
-) -> list[Found]:
-    """Return the groups of which exactly one is 1 but for a few rows, to be reported."""
     found: list[Found] = []
-    n_marked = both.diagonal()
-    reported: set[int] = set()
+
+    def add(group: list[int], *, at_most_one: bool, exceptions: Any = ()) -> bool:
+        """Add the group, flags by number, if it is not chance."""
+        kept = np.delete(marks[:, group], exceptions, axis=0)
+        log10 = log10_disjoint(len(kept), kept.sum(axis=0).tolist())
+        log10 += log10_choose(len(cells), len(exceptions))
+        chance = corrected(log10, math.comb(len(flags), len(group)))
+        shares = n_marked[group] / len(cells)
+        expected = len(cells) * float(shares.sum() ** 2 - (shares**2).sum()) / 2
+        if len(group) < 2 or chance >= MAX_LOG10_CHANCE or expected < MIN_EXPECTED:
+            return False
+        columns = tuple(flags[at] for at in group)
+        names = [cells.columns[at].name for at in columns]
+        constraint = OneHot(names, at_most_one=at_most_one)
+        rows = np.array(exceptions, dtype=np.int64)
+        found.append(Found(constraint, columns, len(cells), chance, rows))
+        return True
+
+    used, covered = set[int](), set[int]()
+    for start in range(len(flags)):
+        if start not in used:
+            exclusive = (both == 0) & ~np.isin(np.arange(len(flags)), list(used))
+            group = _exact_cover(marks, exclusive, [start])
+            is_exact = group is not None and len(group) >= 3
+            if group is None or not is_exact:
+                group = _clique(start, exclusive, n_marked, len(cells))
+            if add(sorted(group), at_most_one=not is_exact):
+                used.update(group)
+                covered.update(group if is_exact else ())
     for start in range(len(flags)):
         group = [start]
         for at in range(start + 1, len(flags)):
             expected = n_marked[group] * n_marked[at] / len(cells)
             if (both[group, at] <= 0.05 * expected).all() and expected.min() >= MIN_EXPECTED:
                 group.append(at)
-        members = [flags[at] for at in group]
-        if len(group) < 3 or {*used, *reported} & set(members):
-            continue
-        marks = np.column_stack([cells.ranks[:, at] == 1 for at in members])
-        exceptions = np.flatnonzero(marks.sum(axis=1) != 1)
-        if not 0 < len(exceptions) <= (1 - MIN_SHARE) * len(cells):
-            continue
-        kept = np.delete(marks, exceptions, axis=0)
-        chance = log10_disjoint(len(kept), kept.sum(axis=0).tolist())
-        chance += log10_choose(len(cells), len(exceptions))
-        chance = corrected(chance, math.comb(len(flags), len(group)))
-        if chance < MAX_LOG10_CHANCE:
-            constraint = OneHot([cells.columns[at].name for at in members])
-            found.append(Found(constraint, tuple(members), len(cells), chance, exceptions))
-            reported.update(members)
+        exceptions = np.flatnonzero(marks[:, group].sum(axis=1) != 1)
+        is_near = 0 < len(exceptions) <= (1 - MIN_SHARE) * len(cells)
+        is_free = len(group) >= 3 and covered.isdisjoint(group)
+        if is_near and is_free and add(group, at_most_one=False, exceptions=exceptions):
+            covered.update(group)
     return found
 
 

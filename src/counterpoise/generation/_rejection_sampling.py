@@ -134,10 +134,6 @@ def draw_accepted(
     the message of an error.
     """
     drawing = drawing or Drawing()
-    if not accept and select is None:
-        rows = draw(n_rows)
-        drawing.decide(n_rows, 0)
-        return rows, RejectionStats(n_rows, n_rows)
     bound = max(max_draws_per_row * n_rows, MIN_DRAWS)
     selection_bound = min(selection_draws_per_row * n_rows, bound)
     kept: list[GeneratedRows] = []
