@@ -106,6 +106,12 @@ def _is_among(cells: pd.Series[Any], values: Sequence[Any]) -> BoolArray:
 
 
 def _keeps_formula(formula: Formula, rows: pd.DataFrame, real: pd.DataFrame) -> BoolArray:
+    if found := re.fullmatch(r"years\((\w+), (?:(\w+)|'([-0-9]+)')\)", formula.expression):
+        start, end, day = found.groups()
+        ends = rows[end] if end else [pd.Timestamp(day)] * len(rows)
+        made = _numbers(rows[formula.column])
+        years = [_whole_years(*pair) for pair in zip(rows[start], ends, strict=True)]
+        return np.array((made == years) | (np.isnan(made) & np.isnan(years)), dtype=bool)
     names: list[Hashable] = []
 
     def variable(match: re.Match[str]) -> str:
@@ -124,6 +130,13 @@ def _keeps_formula(formula: Formula, rows: pd.DataFrame, real: pd.DataFrame) -> 
         is_near = np.abs(result - made) <= _tolerance(model)
     kept: BoolArray = np.where(is_computed, is_near, np.isnan(made))
     return kept
+
+
+def _whole_years(start: Any, end: Any) -> float:
+    if pd.isna(start) or pd.isna(end):
+        return float("nan")
+    has_birthday = (end.month, end.day) >= (start.month, start.day)
+    return float(end.year - start.year - (not has_birthday))
 
 
 def _numbers(cells: pd.Series[Any]) -> npt.NDArray[np.float64]:

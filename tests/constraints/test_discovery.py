@@ -107,6 +107,14 @@ def planted_hours(rng, n):
     return frame, ["end = start + hours / 24"]
 
 
+def planted_age(rng, n):
+    birth = pd.Timestamp("1950-01-01") + pd.to_timedelta(rng.integers(0, 20_000, n), "D")
+    visit = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D")
+    has_birthday = visit.month * 31 + visit.day >= birth.month * 31 + birth.day
+    age = visit.year - birth.year - ~has_birthday
+    return {"birth": birth, "visit": visit, "age": age}, ["age = years(birth, visit)"]
+
+
 def planted_due_date(rng, n):
     ordered = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D")
     return {"ordered": ordered, "due": ordered + pd.Timedelta("30D")}, ["due = ordered + 30"]

@@ -79,6 +79,22 @@ def test_dates_differ_by_days_and_durations_are_days():
     unchanged(frame.assign(start=frame["start"].dt.date), Formula("start", "end - n"))
 
 
+def test_years_between_dates_are_whole():
+    birth = pd.Series(pd.to_datetime(["2000-02-29", "2000-02-29", "1950-12-31", "1981-05-20"]))
+    end = pd.Series(pd.to_datetime(["2021-02-28", "2021-03-01", "2021-12-30", "2021-05-20"]))
+    frame = pd.DataFrame({"birth": birth, "end": end, "age": [20, 21, 70, 40]})
+    unchanged(frame, Formula("age", "years(birth, end)"))
+    unchanged(frame.assign(end=end + pd.Timedelta("7h")), Formula("age", "years(birth, end)"))
+    unchanged(frame.assign(age=[41, 43, 141, 81]), Formula("age", "2 * years(birth, end) + 1"))
+    unchanged(frame.assign(age=[21, 21, 71, 40]), Formula("age", "years(birth, '2021-12-31')"))
+    frame.loc[1, ["birth", "age"]] = [pd.NaT, np.nan]
+    unchanged(frame, Formula("age", "years(birth, end)"))
+    condition = {"age": 40.0, "end": end[3]}
+    found = solved(frame, condition, Formula("age", "years(birth, end)"))["birth"]
+    days = pd.to_datetime([min(found), max(found)], unit="D")
+    assert days.tolist() == [pd.Timestamp("1980-05-21"), birth[3]]
+
+
 def test_instants_with_a_time_zone_and_hours():
     start = pd.Series(pd.date_range("2021-03-27 10:00", periods=4, freq="7h", tz="Europe/Rome"))
     hours = pd.Series([1, 30, 5, 7])
@@ -202,6 +218,12 @@ def test_numbers_of_many_digits_are_right_within_their_rounding():
         ("c", "1 + 1", "names no column"),
         ("c", "a +", "can't be read"),
         ("c", "__import__('os')", "can't be read.*Call"),
+        ("c", "years(a, b)", "asks for years, and 'a' is no date"),
+        ("c", "years(day)", "can't be read.*Call"),
+        ("c", "years(day + 1, later)", "can't be read.*two columns of dates"),
+        ("c", "years(day, '2020')", "can't be read"),
+        ("c", "years(day, zoned)", "time zone"),
+        ("day", "years(day, later)", "gives a number"),
         ("c", "a.b", "can't be read.*Attribute"),
         ("c", "a ** b", "can't be read.*Pow"),
         ("c", "a if b else a", "can't be read.*IfExp"),

@@ -4,6 +4,7 @@ Whether a row keeps a relation is asked of `benchmarks._relations`, which shares
 keeps it.
 """
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -85,6 +86,21 @@ def plant_duration(rng, n):
         columns["t_end"] = end.mask(rng.random(n) < 0.15)
         columns["t_days"] = days.astype("Int64").mask(columns["t_end"].isna())
     return columns, Formula("t_days", "t_end - t_start")
+
+
+def plant_age(rng, n):
+    birth = pd.Series(pd.Timestamp("1940-01-01") + pd.to_timedelta(rng.integers(0, 22000, n), "D"))
+    visit = pd.Series(pd.Timestamp("2019-06-30") + pd.to_timedelta(rng.integers(0, 900, n), "D"))
+    end = visit if (is_dated := rng.random() < 0.5) else pd.Series([visit[0]] * n)
+    has_birthday = end.dt.month * 31 + end.dt.day >= birth.dt.month * 31 + birth.dt.day
+    age = (end.dt.year - birth.dt.year - ~has_birthday).astype("int64")
+    columns = {"y_birth": birth, "y_age": age}
+    if rng.random() < 0.4:
+        columns["y_birth"] = birth.mask(rng.random(n) < 0.15)
+        columns["y_age"] = columns["y_age"].astype("Int64").mask(columns["y_birth"].isna())
+    if is_dated:
+        return columns | {"y_visit": visit}, Formula("y_age", "years(y_birth, y_visit)")
+    return columns, Formula("y_age", f"years(y_birth, '{visit[0].date()}')")
 
 
 def plant_dependency(rng, n):
@@ -208,7 +224,7 @@ def columns_of(truth):
     named = [*(given.get(key) for key in ("column", "then", "left", "right", "dependent"))]
     named += [*given.get("columns", ()), *given.get("determinants", ())]
     if isinstance(truth, Formula):
-        named += [word for word in truth.expression.split() if word[0].isalpha()]
+        named += set(re.findall(r"[a-z]\w*", truth.expression)) - {"years"}
     return frozenset(named) - {None}
 
 

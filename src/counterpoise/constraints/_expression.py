@@ -9,16 +9,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
+
+Days: TypeAlias = npt.NDArray[np.int64]
 
 _LONGEST = 1000  # characters
 _MAX_OPERATIONS = 100
 _QUOTED = re.compile(r"`((?:[^`]|``)+)`")
 _NODES = (
-    *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Load),
+    *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Load, ast.Call),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub, ast.UAdd),
 )
 
@@ -39,7 +43,8 @@ def quote(name: Hashable) -> str:
 class Expression:
     """Numbers and names of columns with ``+ - * /`` and parentheses between them.
 
-    A name that is no identifier stands in backticks. A ValueError says what can't be read.
+    And ``years(start, end)`` of columns of dates, or of one and a date such as ``"2024-12-31"``. A
+    name that is no identifier stands in backticks. A ValueError says what can't be read.
     """
 
     def __init__(self, text: str) -> None:
@@ -61,6 +66,18 @@ class Expression:
         nodes = list(ast.walk(self._tree))
         if sum(isinstance(node, ast.BinOp | ast.UnaryOp) for node in nodes) > _MAX_OPERATIONS:
             raise ValueError(f"it has more than {_MAX_OPERATIONS} operations")
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        parts = [part for call in calls for part in call.args]
+        texts = [part for part in parts if isinstance(part, ast.Constant)]
+        for call in calls:
+            is_years = isinstance(call.func, ast.Name) and call.func.id == "years"
+            n_texts = sum(part in texts for part in call.args)
+            if not is_years or len(call.args) != 2 or call.keywords or n_texts > 1:
+                raise ValueError("there is a Call in it that is not years(start, end)")
+        for text_ in texts:
+            text_.value = days_of(str(text_.value))
+        nodes = [node for node in nodes if node not in [call.func for call in calls]]
+        self._names = [node for node in nodes if isinstance(node, ast.Name)]
         for node in nodes:
             if isinstance(node, ast.Name):
                 node.id = quoted.get(node.id, node.id)
@@ -68,19 +85,34 @@ class Expression:
                 raise ValueError(f"there is a {type(node).__name__} in it")
             elif isinstance(node, ast.Constant) and not _is_number(node.value):
                 raise ValueError(f"{node.value!r} is not a finite number")
+        if any(not isinstance(part, ast.Name | ast.Constant) for part in parts):
+            raise ValueError("years() takes two columns of dates, or one and a date")
+        self.dates = [part.id for part in parts if isinstance(part, ast.Name)]
+        """Names of which the years between are asked."""
 
     @property
     def names(self) -> list[str]:
         """Distinct names in the order in which they are written."""
-        names = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name)]
-        names.sort(key=lambda node: (node.lineno, node.col_offset))
+        names = sorted(self._names, key=lambda node: (node.lineno, node.col_offset))
         return list(dict.fromkeys(node.id for node in names))
 
-    def evaluate(self, values: Mapping[str, Any], constant: Callable[[Fraction], Any]) -> Any:
-        """Return the result for the values of the names: fractions, `Ratios` or other numbers."""
+    def evaluate(
+        self,
+        values: Mapping[str, Any],
+        constant: Callable[[Fraction], Any],
+        years: Callable[[Any, Any], Any] | None = None,
+    ) -> Any:
+        """Return the result for the values of the names: fractions, `Ratios` or other numbers.
+
+        An ArithmeticError without `years` where the expression asks for them.
+        """
 
         def result(node: Any) -> Any:
             match node:
+                case ast.Call():
+                    if years is None:
+                        raise ArithmeticError
+                    return years(*map(result, node.args))
                 case ast.Name():
                     return values[node.id]
                 case ast.Constant():
@@ -123,7 +155,8 @@ class Ratios:
         return cls.constant(abs(number))
 
     def __add__(self, other: Ratios) -> Ratios:
-        if isinstance(self.under, int) and isinstance(other.under, int):
+        is_whole = isinstance(self.under, int) and isinstance(other.under, int)
+        if is_whole and self.under and other.under:
             under = math.lcm(self.under, other.under)
             mine, others = under // self.under, under // other.under
             return Ratios(self.over * mine + other.over * others, under)
@@ -137,6 +170,42 @@ class Ratios:
         # what was divided by zero stays undefined
         is_defined = np.where(other.under == 0, 0, 1) if np.ndim(other.under) else 1
         return Ratios(self.over * other.under, self.under * other.over * is_defined)
+
+    @classmethod
+    def years(cls, start: Ratios, end: Ratios) -> Ratios:
+        days = (np.asarray(one.over // one.under, dtype=np.int64) for one in (start, end))
+        return cls(whole_years(*days), 1)
+
+
+def days_of(text: str) -> int:
+    """Return the days from 1970 to a date; a ValueError if it is none."""
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+
+
+def whole_years(start: Days, end: Days) -> Days:
+    """Return the whole years from one day to another, both in days since 1970.
+
+    A year from 29 February ends on 1 March where there is no such day.
+    """
+    (first, in_first), (last, in_last) = map(_year_and_rest, (start, end))
+    full: Days = last - first - (in_last < in_first)
+    return full
+
+
+def add_years(days: Days, years: Days) -> Days:
+    """Return the days on which so many years are whole."""
+    year, rest = _year_and_rest(days)
+    months = ((year + years) * 12 + rest // 31).astype("datetime64[M]")
+    moved: Days = months.astype("datetime64[D]").astype(np.int64) + rest % 31
+    return moved
+
+
+def _year_and_rest(days: Days) -> tuple[Days, Days]:
+    """Return years since 1970, and 31 times the months, plus the days, within the year."""
+    months = days.astype("datetime64[D]").astype("datetime64[M]")
+    day = days - months.astype("datetime64[D]").astype(np.int64)
+    year, month = np.divmod(months.astype(np.int64), 12)
+    return year, month * 31 + day
 
 
 def affine(function: Callable[[Fraction], Fraction]) -> tuple[Fraction, Fraction]:

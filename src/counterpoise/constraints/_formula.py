@@ -44,6 +44,8 @@ _SAFE = 2**60
 """Numbers below it are computed as int64, larger ones as Python's ints."""
 _MAX_SOLUTIONS = 100_000
 """Values of a source that may give the same result, where a condition is solved."""
+_MAX_LISTED = 50_000
+"""Values of a source that are all tried, where the formula is not linear in it."""
 _MAX_TRIED = 2000
 """Values of a second source that are tried for that."""
 _MAX_FEW_CODES = 200
@@ -74,7 +76,8 @@ class Formula(Constraint):
         Names of other such columns, numbers, ``+ - * /`` and parentheses. A name that is no
         identifier stands in backticks: ``"`unit price` * quantity"``. A difference of dates, and a
         duration, is a number of days of 24 hours: ``"end - start"``, ``"start + n_days"``.
-        Nothing else is read, and nothing is executed.
+        ``"years(birth, visit)"`` are the whole years between two dates, one of which can be given:
+        ``"years(birth, '2024-12-31')"``. Nothing else is read, and nothing is executed.
     rounding : {"auto", "half-even", "half-up"}, default="auto"
         What becomes of a result halfway between two values of the column: the even one, or the one
         farther from zero. Both are right in real rows; ``"auto"`` is what more of them have.
@@ -101,6 +104,9 @@ class Formula(Constraint):
                     f"names the column {column.name!r}, which is {column.kind}: it takes numbers, "
                     "dates and durations"
                 )
+        for name in self._read().dates:
+            if not isinstance(schema[positions[name]], DatetimeColumn):
+                raise self._error(f"asks for years, and {name!r} is no date")
         dates = [column for column in columns if isinstance(column, DatetimeColumn)]
         if any(date.common_scales(dates[0]) is None for date in dates):
             raise self._error("names dates with a time zone and dates without one")
@@ -124,7 +130,8 @@ class Formula(Constraint):
         ]
 
         def moved(x: Fraction) -> Fraction:
-            return self._value(arbitrary | {name: arbitrary[name] + x for name in dates})
+            values = arbitrary | {name: arbitrary[name] + x for name in dates}
+            return self._value(values, lambda *_: Fraction(0))
 
         return affine(moved)[0]
 
@@ -248,7 +255,9 @@ class Formula(Constraint):
             )
         parts = []
         for values in known:
-            cells = self._candidates(schema, code, values, unknown[-1]) if unknown else [ABSENT]
+            cells: Any = [ABSENT]
+            if unknown:
+                cells = self._candidates(schema, code, values, unknown[-1], len(known))
             rows = np.full((len(cells), len(schema)), ABSENT, dtype=np.int64)
             rows[:, list(values)] = list(values.values())
             if unknown:
@@ -259,9 +268,12 @@ class Formula(Constraint):
         return solutions
 
     def _candidates(
-        self, schema: Schema, code: int, fixed: Mapping[int, int], unknown: int
+        self, schema: Schema, code: int, fixed: Mapping[int, int], unknown: int, n_fixed: int
     ) -> Codes:
-        """Return the codes of the source at `unknown` that can give `code`."""
+        """Return the codes of the source at `unknown` that can give `code`.
+
+        All that there are, if that is hard to say; it is asked of `n_fixed` values of the others.
+        """
         column: Any = schema[unknown]
         if code == MISSING:
             return np.array([MISSING] * column.has_missing, dtype=np.int64)
@@ -272,7 +284,7 @@ class Formula(Constraint):
         }
         own = next(name for name, at in positions.items() if at == unknown)
         sizes = [units_per_one(schema[at]) for at in (unknown, self.positions(schema)[0])]
-        low, high = column.low, column.high
+        (low, high), most = column.code_range, _MAX_SOLUTIONS
         try:
             slope, rest = affine(lambda x: self._value(values | {own: x / sizes[0]}) * sizes[1])
             if slope:
@@ -283,8 +295,8 @@ class Formula(Constraint):
         except ZeroDivisionError:
             high = low - 1
         except ArithmeticError:
-            high = low + _MAX_SOLUTIONS
-        if high - low >= _MAX_SOLUTIONS:
+            most = _MAX_LISTED // n_fixed
+        if high - low >= most:
             raise ValueError(
                 f"condition: column {self.column!r} is computed as {self.expression!r}, which "
                 f"can't be solved for {column.name!r}; name values of the columns in it instead"
@@ -313,7 +325,7 @@ class Formula(Constraint):
         except (TypeError, ValueError) as error:
             raise self._error(
                 f"can't be read ({error}); an expression has names of columns (in backticks where "
-                "they are no identifiers), numbers, + - * / and parentheses"
+                "they are no identifiers), numbers, + - * /, parentheses and years(start, end)"
             ) from None
 
     def _sources(self, schema: Schema) -> dict[str, int]:
@@ -326,8 +338,8 @@ class Formula(Constraint):
             name: feature_position(schema, known.get(name, name)) for name in self._read().names
         }
 
-    def _value(self, values: Mapping[str, Fraction]) -> Fraction:
-        result: Fraction = self._read().evaluate(values, Fraction)
+    def _value(self, values: Mapping[str, Fraction], *years: Callable[..., Fraction]) -> Fraction:
+        result: Fraction = self._read().evaluate(values, Fraction, *years)
         return result
 
     def _results(self, table: Table) -> _Results:
@@ -337,15 +349,16 @@ class Formula(Constraint):
         units = [units_per_one(table.schema[source]) for source in sources]
         size, expression = units_per_one(table.schema[at]), self._read()
 
-        def evaluate(cells: Sequence[Any], constant: Callable[[Fraction], Ratios]) -> Ratios:
+        def evaluate(cells: Sequence[Any], *functions: Callable[..., Ratios]) -> Ratios:
             values = zip(expression.names, map(Ratios, cells, units), strict=True)
-            result: Ratios = expression.evaluate(dict(values), constant)
+            result: Ratios = expression.evaluate(dict(values), *functions)
             return result
 
-        most = evaluate(np.abs(known).max(axis=0, initial=1).tolist(), Ratios.size)
+        sizes = np.abs(known).max(axis=0, initial=1).tolist()
+        most = evaluate(sizes, Ratios.size, lambda *_: Ratios(10_000, 1))
         largest = max(most.over * size, most.under * int(np.abs(own).max(initial=1)))
         known = known.astype(np.int64 if 4 * largest < _SAFE else object)
-        result = evaluate(list(known.T), Ratios.constant)
+        result = evaluate(list(known.T), Ratios.constant, Ratios.years)
         under = np.broadcast_to(np.asarray(result.under, dtype=known.dtype), len(table))
         is_missing = (codes == MISSING).any(axis=1) | np.asarray(under == 0, dtype=bool)
         sign = np.where(np.asarray(under < 0, dtype=bool), -1, 1)

@@ -1,10 +1,10 @@
-"""Search for formulas: sums, differences, products, ratios, affine functions and dates.
+"""Search for formulas: sums, differences, products, ratios, affine functions, dates and years.
 
 Candidates fit some 24 rows within rounding; they are fitted on the sample of rows, their constants
 written with as few digits as hold, and then verified on all rows. Not searched: sums of more than
 three terms, of three terms in tables of more than `MAX_OF_THREE` columns of numbers, products and
 ratios of more than two columns, products beside further terms, and results that are not rounded to
-the nearest (truncated numbers, whole days or years of a time span).
+the nearest (truncated numbers, whole days of a time span); but whole years between dates are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from counterpoise.constraints._evidence import (
     corrected,
     log10_choose,
 )
-from counterpoise.constraints._expression import quote
+from counterpoise.constraints._expression import add_years, quote, whole_years
 from counterpoise.constraints._formula import Formula
 
 MAX_OF_THREE: Final = 60
@@ -51,7 +51,7 @@ _SLACK: Final = 0.5 + 1e-6  # grid units that a rounded result may be off; ties 
 
 
 _Candidate: TypeAlias = tuple[str, int, tuple[int, ...]]
-"""The shape, "linear", "product" or "ratio", the column that is computed, and its sources."""
+"""The shape, "linear", "product", "ratio" or "years"; the column that is computed; its sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Fit:
     shape: str
     target: int
     sources: tuple[int, ...]
-    constants: tuple[Fraction, ...]  # linear: factors, then the constant; else the one factor
+    constants: tuple[Fraction, ...]  # linear: factors, constant; years: the end; else the factor
     share: float  # of the sampled rows in which it holds
     error: float  # root mean square of the rounding errors in these, in grid units
 
@@ -73,6 +73,8 @@ def find_formulas(cells: Cells) -> list[Found]:
     for n_terms in (1, 2, 3):
         for columns, rows in search.blocks():
             search.keep(_linear(cells, columns, rows, n_terms))
+            if n_terms == 1:
+                search.keep(_years(cells, columns, rows))
             if n_terms == 2:
                 search.keep(_products(cells, columns, rows))
     near = [one for one in search.near if one.columns[0] not in search.sources]
@@ -279,6 +281,26 @@ def _products(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_F
     return _fits(cells, candidates, rows), 3 * math.comb(len(columns), 3) * 3
 
 
+def _years(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_Fit], float]:
+    """Return the whole years between two dates, or from one on to any, that fit the rows."""
+    dates = [at for at in columns if cells.scales[at] in ("date", "zoned date")]
+    targets = [
+        at
+        for at in columns
+        if cells.scales[at] == "number" and cells.grid(at) == 1
+        if cells.n_distinct(at) >= _MIN_VALUES[1]
+    ]
+    sources = [*itertools.product(dates), *itertools.permutations(dates, 2)]
+    sources = [own for own in sources if len({cells.scales[at] for at in own}) == 1]
+    candidates: list[_Candidate] = []
+    for target, own in itertools.product(targets, sources):
+        trial = _Trial(cells, "years", target, own, rows[:: max(1, len(rows) // 100)])
+        if any(trial.holds(constants).mean() >= 0.9 for constants in trial.constants()):
+            candidates.append(("years", target, own))
+    n_ends = 365 * 100  # that one date can be counted to
+    return _fits(cells, candidates, rows), len(targets) * (len(sources) + len(dates) * n_ends)
+
+
 def _screened(cells: Cells, columns: list[int], rows: IntArray) -> IntArray:
     """Return some of the rows, in half of which many columns have a value that is not usual."""
     some = rows[:: max(1, len(rows) // 500)]
@@ -334,6 +356,10 @@ class _Trial:
     ) -> FloatArray:
         """Return the results before they are rounded, of other numbers if `sources` are given."""
         sources = sources or self.sources
+        if self.shape == "years":
+            end = np.full(len(self.target), float(constants[0])) if constants else sources[1]
+            start, end = (np.floor(days).astype(np.int64) for days in (sources[0], end))
+            return whole_years(start, end).astype(float)
         if self.shape != "linear":
             operation = np.multiply if self.shape == "product" else np.divide
             with np.errstate(all="ignore"):
@@ -364,6 +390,9 @@ class _Trial:
 
     def constants(self) -> Iterator[tuple[Fraction, ...]]:
         """Yield constants to try, those with few digits first."""
+        if self.shape == "years":
+            yield () if len(self.sources) == 2 else (Fraction(self._end()),)
+            return
         if self.shape != "linear":
             with np.errstate(all="ignore"):
                 ratios = self.target / self.result((Fraction(1),))
@@ -384,6 +413,14 @@ class _Trial:
                 if constant and self.scales[0] == "duration":
                     break
                 yield (*factors, constant)
+
+    def _end(self) -> int:
+        """Return the day to which most rows have their years."""
+        start, years = np.floor(self.sources[0]).astype(np.int64), self.target.astype(np.int64)
+        first = np.sort(add_years(start, years))
+        last = np.sort(add_years(start, years + 1))  # the first day on which it is no more
+        n_right = np.searchsorted(first, first, "right") - np.searchsorted(last, first, "right")
+        return int(first[n_right.argmax()])
 
     def _least_squares(self) -> list[float]:
         """Return the factors by least squares; a second fit leaves out rows that are far off."""
@@ -460,6 +497,9 @@ def _verified(cells: Cells, fit: _Fit, n_candidates: float) -> Found | None:
 
 def _expression(cells: Cells, fit: _Fit) -> str:
     names = [quote(cells.columns[at].name) for at in fit.sources]
+    if fit.shape == "years":
+        names += [f"'{np.datetime64(int(end), 'D')}'" for end in fit.constants]
+        return f"years({', '.join(names)})"
     if fit.shape != "linear":
         operator = "*" if fit.shape == "product" else "/"
         factor = fit.constants[0]
