@@ -272,7 +272,7 @@ class Formula(Constraint):
     ) -> Codes:
         """Return the codes of the source at `unknown` that can give `code`.
 
-        All that there are, if that is hard to say; it is asked of `n_fixed` values of the others.
+        All that there are, if that is hard to say and the others have one value, not `n_fixed`.
         """
         column: Any = schema[unknown]
         if code == MISSING:
@@ -295,7 +295,7 @@ class Formula(Constraint):
         except ZeroDivisionError:
             high = low - 1
         except ArithmeticError:
-            most = _MAX_LISTED // n_fixed
+            most = _MAX_LISTED if n_fixed == 1 else 0
         if high - low >= most:
             raise ValueError(
                 f"condition: column {self.column!r} is computed as {self.expression!r}, which "
