@@ -32,22 +32,38 @@ _LINE = (
 class Stage:
     """One piece of work; call it with what was done since the last call."""
 
-    def __init__(self, total: int = 0) -> None:
-        self.n, self.total = 0, total
-        self.text = ""
+    def __init__(self, total: int = 0, bar: Any = None, *, as_lines: bool = False) -> None:
+        self.n, self.total, self.text = 0, total, ""
+        self._bar, self._as_lines, self._last_line_s = bar, as_lines, 0.0
 
     def __call__(self, n: int = 1) -> None:
         """Add `n`, which is negative where less was done than thought."""
         self.n += n
+        if self._bar is None:
+            return
+        self._bar.total = max(self.total, self.n)
+        self._bar.update(n)
+        elapsed_s = self._bar.format_dict["elapsed"] if self._as_lines else 0.0
+        if elapsed_s - self._last_line_s >= _LINE_INTERVAL_S and self.n < self.total:
+            self._last_line_s = elapsed_s
+            self._bar.fp.write(str(self._bar))
 
     def note(self, text: str) -> None:
         """Show `text` (a loss, say) behind the meter, until the next note."""
         self.text = text
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
 
     def close(self, *, is_finished: bool) -> None:
         """End the stage, with all of it done if it is finished, however much that was."""
-        if is_finished:
-            self.total = self.n
+        self.total = self.n if is_finished else self.total
+        if self._bar is not None:
+            self._bar.total = self.total
+            if self._as_lines:
+                self._bar.fp.write(str(self._bar))
+            else:
+                self._bar.refresh()
+            self._bar.close()
 
 
 class Progress:
@@ -55,10 +71,7 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
-        """Open the stage `name` of `total` units; leaving the block closes it.
-
-        `unit` is its name in the plural, such as ``"rows"``.
-        """
+        """Open the stage `name` of `total` units, in the plural; leaving the block closes it."""
         _LOG.info("%s: %s %s to do", name, f"{total:,}", unit)
         started = time.perf_counter()
         stage = self._open(name, total, unit)
@@ -91,9 +104,19 @@ class BarProgress(Progress):
         _Shown(self._stream).write(f"{text}\n")
 
     def _open(self, name: str, total: int, unit: str) -> Stage:
-        stream = _Shown(self._stream)
-        stage_class = _BarStage if stream.isatty() else _LineStage
-        return stage_class(total, desc=f"{name}: ", unit=f" {unit}", file=stream)
+        from tqdm import tqdm
+
+        stream: Any = _Shown(self._stream)
+        as_lines = not stream.isatty()
+        # disable=False: TQDM_DISABLE, which silences other libraries' bars, is not meant for ours
+        options = {"desc": f"{name}: ", "unit": f" {unit}", "file": stream, "disable": False}
+        if as_lines:  # the bar shows nothing itself
+            options |= {"bar_format": _LINE, "delay": math.inf}
+        return Stage(
+            total,
+            tqdm(total=total, dynamic_ncols=True, mininterval=0.2, **options),
+            as_lines=as_lines,
+        )
 
 
 def make_progress(verbose: bool) -> Progress:
@@ -122,51 +145,3 @@ class _Shown:
 
     def __getattr__(self, name: str) -> Any:  # tqdm asks for the encoding and the width
         return getattr(self._stream, name)
-
-
-class _BarStage(Stage):
-    def __init__(self, total: int, **options: Any) -> None:
-        from tqdm import tqdm
-
-        super().__init__(total)
-        # disable=False: TQDM_DISABLE, which silences other libraries' bars, is not meant for ours
-        self._bar: Any = tqdm(
-            total=total, disable=False, dynamic_ncols=True, mininterval=0.2, **options
-        )
-
-    def __call__(self, n: int = 1) -> None:
-        super().__call__(n)
-        self._bar.total = max(self.total, self.n)
-        self._bar.update(n)
-
-    def note(self, text: str) -> None:
-        super().note(text)
-        self._bar.set_postfix_str(text, refresh=False)
-
-    def close(self, *, is_finished: bool) -> None:
-        super().close(is_finished=is_finished)
-        self._bar.total = self.total
-        self._bar.refresh()
-        self._bar.close()
-
-
-class _LineStage(_BarStage):
-    def __init__(self, total: int, **options: Any) -> None:
-        super().__init__(total, bar_format=_LINE, delay=math.inf, **options)  # shows nothing itself
-        self._last_line_s = 0.0
-
-    def __call__(self, n: int = 1) -> None:
-        super().__call__(n)
-        elapsed_s = self._bar.format_dict["elapsed"]
-        if elapsed_s - self._last_line_s >= _LINE_INTERVAL_S and self.n < self.total:
-            self._last_line_s = elapsed_s
-            self._write_line()
-
-    def close(self, *, is_finished: bool) -> None:
-        Stage.close(self, is_finished=is_finished)
-        self._bar.total = self.total
-        self._write_line()
-        self._bar.close()
-
-    def _write_line(self) -> None:
-        self._bar.fp.write(str(self._bar))

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STDIN = Path("-")
+_STDOUT = "standard output"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _PARQUET = (".parquet", ".pq")
 _EXCEL = (".xlsx",)
@@ -89,12 +90,13 @@ _DATE_FORMATS = {  # pattern -> format of the ISO dates that are understood
 }
 
 
+def _error(path: Path, problem: str) -> TableFileError:
+    return TableFileError(f"{str(path)!r} {problem}")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it was read: its values, and what the file itself holds.
-
-    The latter is what is written again: no conversion has touched it.
-    """
+    """A table as it was read: its values, and what the file itself holds and gets again."""
 
     frame: pd.DataFrame
     cells: pd.DataFrame | None = None  # of a text file
@@ -109,34 +111,27 @@ class Table:
                 name: format_like(rows[name], self.frame[name], self.cells[name]) for name in rows
             }
             return pd.concat([self.cells, pd.DataFrame(cells, dtype=object)], ignore_index=True)
-        dtypes = dict(self.frame.dtypes)
-        for name in rows.columns[rows.isna().any()]:  # numbers that are carried along
-            if dtypes[name].kind in "iub":
-                dtypes[name] = rows[name].dtype
+        gaps = rows.columns[rows.isna().any()]  # numbers that are carried along
+        dtypes = {
+            name: rows[name].dtype if name in gaps and dtype.kind in "iub" else dtype
+            for name, dtype in self.frame.dtypes.items()
+        }
         rows = rows.astype(dtypes)
-        if as_text or self.arrow is None:
-            whole = pd.concat([self.frame, rows], ignore_index=True)
-            for name, column in self._decimals():
-                decimals = [*column.to_pylist(), *arrow_like(column, rows[name]).to_pylist()]
-                whole[name] = [None if cell is None else f"{cell:f}" for cell in decimals]
-            return whole
-        import pyarrow as pa
-
-        columns = [arrow_like(self.arrow[name], rows[name]) for name in rows]
-        tables = [self.arrow, pa.table(columns, schema=self.arrow.schema)]
-        frame: pd.DataFrame = (
-            pa.concat_tables(tables).unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype)
-        )
-        return frame
-
-    def _decimals(self) -> list[tuple[str, pa.ChunkedArray]]:
-        """Return the columns that are decimal in a Parquet file, by name."""
         if self.arrow is None:
-            return []
+            return pd.concat([self.frame, rows], ignore_index=True)
         import pyarrow as pa
 
-        columns = zip(self.arrow.column_names, self.arrow.columns, strict=True)
-        return [(name, column) for name, column in columns if pa.types.is_decimal(column.type)]
+        if as_text:
+            whole = pd.concat([self.frame, rows], ignore_index=True)
+            for name, column in zip(self.arrow.column_names, self.arrow.columns, strict=True):
+                if pa.types.is_decimal(column.type):
+                    made = arrow_like(column, rows[name])
+                    decimals = [*column.to_pylist(), *made.to_pylist()]
+                    whole[name] = [None if cell is None else f"{cell:f}" for cell in decimals]
+            return whole
+        columns = [arrow_like(self.arrow[name], rows[name]) for name in rows]
+        parts = pa.concat_tables([self.arrow, pa.table(columns, schema=self.arrow.schema)])
+        return pd.DataFrame(parts.unify_dictionaries().to_pandas(types_mapper=pd.ArrowDtype))
 
     def check_as_text(self) -> None:
         """Raise if a column of a Parquet file has no form in a text file, warn if one says less."""
@@ -155,12 +150,11 @@ class Table:
                 )
             texts = column.cast(pa.large_string()) if "string" in str(kind) else None
             if texts is not None and texts.null_count and pc.any(pc.equal(texts, "")).as_py():
-                warnings.warn(
+                message = (
                     f"Column {field.name!r} holds empty text and missing cells, which are the same "
-                    "in a text file. Write .parquet to tell them apart.",
-                    UserWarning,
-                    stacklevel=2,
+                    "in a text file. Write .parquet to tell them apart."
                 )
+                warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def read_table(
@@ -178,7 +172,7 @@ def read_table(
     elif not path.exists():
         raise TableFileError(f"There is no file {str(path)!r}.{_similar_file(path)}")
     if path.is_dir():
-        raise TableFileError(f"{str(path)!r} is a folder; a table is a file.")
+        raise _error(path, "is a folder; a table is a file.")
     if suffix in _PARQUET:
         return _read_parquet(path)
     if suffix in _EXCEL:
@@ -217,27 +211,29 @@ def write_table(
     if path is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file, in any locale
-        try:
+        with _writing_to(_STDOUT):
             _write_delimited(frame, sys.stdout, delimiter or ",")
             sys.stdout.flush()
-        except BrokenPipeError:  # what reads it has seen enough
-            raise
-        except OSError as error:
-            message = f"Cannot write to standard output: {error.strerror or error}."
-            raise TableWriteError(message) from error
         return
     delimiter = delimiter or DELIMITERS.get(table_suffix(path))
+    with _writing_to(repr(str(path))), atomic_write(path) as draft:
+        if delimiter is None:
+            _write_parquet(frame, draft, source)
+        else:
+            with draft.open("w", encoding="utf-8", newline="") as stream:
+                _write_delimited(frame, stream, delimiter)
+        if source is not None and n_real and draft.is_file():
+            _check_real_rows(draft, delimiter, source, n_real)
+
+
+@contextmanager
+def _writing_to(what: str) -> Iterator[None]:
     try:
-        with atomic_write(path) as draft:
-            if delimiter is None:
-                _write_parquet(frame, draft, source)
-            else:
-                with draft.open("w", encoding="utf-8", newline="") as stream:
-                    _write_delimited(frame, stream, delimiter)
-            if source is not None and n_real and draft.is_file():
-                _check_real_rows(draft, delimiter, source, n_real)
+        yield
     except OSError as error:
-        raise TableWriteError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
+        if isinstance(error, BrokenPipeError) and what == _STDOUT:
+            raise  # what reads it has seen enough
+        raise TableWriteError(f"Cannot write {what}: {error.strerror or error}.") from error
 
 
 def _check_real_rows(draft: Path, delimiter: str | None, source: Table, n_real: int) -> None:
@@ -252,15 +248,13 @@ def _check_real_rows(draft: Path, delimiter: str | None, source: Table, n_real: 
         wrong = [name for name in names if not _is_same(own[name], written[name][:n_real])]
     else:
         cells = _read_cells(draft, delimiter, delimiter, "utf-8")[0].iloc[:n_real]
-        wrong = [
-            name
-            for at, name in enumerate(names)
-            if not (
-                cells.iloc[:, at].equals(source.cells[name])
-                if source.cells is not None
-                else _stands_for(cells.iloc[:, at], source.frame[name])
-            )
-        ]
+        wrong = []
+        for at, name in enumerate(names):
+            if source.cells is not None:
+                is_same = cells.iloc[:, at].equals(source.cells[name])
+            else:
+                is_same = _stands_for(cells.iloc[:, at], source.frame[name])
+            wrong += [] if is_same else [name]
     if wrong:
         raise OSError(f"real rows would not be as they were read, in {', '.join(wrong)}")
 
@@ -294,10 +288,8 @@ def _escaped(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_formula(value: Any) -> Any:
-    is_text = isinstance(value, str)
-    return (
-        f"'{value}" if is_text and _FORMULA.match(value) and not _SIGNED.fullmatch(value) else value
-    )
+    is_formula = isinstance(value, str) and _FORMULA.match(value) and not _SIGNED.fullmatch(value)
+    return f"'{value}" if is_formula else value
 
 
 def check_output(path: Path | None, *, overwrite: bool) -> None:
@@ -326,9 +318,9 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
         raise TableFileError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
     else:
         if stat.S_ISDIR(mode):
-            raise TableFileError(f"{str(path)!r} is a folder; name a file in it.")
+            raise _error(path, "is a folder; name a file in it.")
         if stat.S_ISREG(mode) and not overwrite:
-            raise TableFileError(f"{str(path)!r} exists already; give --force to replace it.")
+            raise _error(path, "exists already; give --force to replace it.")
     folder = path.resolve().parent
     if not folder.is_dir():
         raise TableFileError(f"There is no folder {str(folder)!r} to write {path.name!r} in.")
@@ -413,12 +405,10 @@ def table_suffix(path: Path) -> str:
     suffix = ".csv" if path == STDIN else _without_compression(path).suffix.lower()
     known = (*DELIMITERS, *_PARQUET, *_EXCEL)
     if path.suffix.lower() in _COMPRESSED and suffix not in DELIMITERS:
-        raise TableFileError(
-            f"{str(path)!r}: what is compressed is to be text, such as .csv{path.suffix}."
-        )
+        raise _error(path, f"is compressed, so it must be text, such as .csv{path.suffix}.")
     if suffix not in known:
         given = f"unknown suffix {path.suffix!r}" if suffix else "no suffix"
-        raise TableFileError(f"{str(path)!r} has {given}; known are {', '.join(known)}.")
+        raise _error(path, f"has {given}; known are {', '.join(known)}.")
     return suffix
 
 
@@ -455,36 +445,33 @@ def _read_cells(
         delimiter = delimiter or declared[1]
         content, n_skipped = content[declared.end() :], 1
     if not content.strip():
-        raise TableFileError(f"{str(path)!r} is empty.")
+        raise _error(path, "is empty.")
     delimiter = delimiter or usual or max("\t;,|", key=content.splitlines()[0].count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     try:
         for row in filter(None, reader):  # not the blank lines
             rows.append(row)
-            if len(rows) == 1:
-                _check_delimiter(row, delimiter, path)
-            elif len(row) != len(rows[0]):
+            # another delimiter in the only name of a header
+            other = re.search(r"[;\t|,]", row[0].replace(delimiter, ""))
+            if len(rows) == len(row) == 1 and other is not None:
+                raise _error(
+                    path,
+                    f"has one column, {row[0][:60]!r}. If its cells are separated by "
+                    f"{other[0]!r}, give --delimiter.",
+                )
+            if len(row) != len(rows[0]):
                 raise TableFileError(
                     f"{str(path)!r}: line {reader.line_num + n_skipped} has {len(row)} "
                     f"cell{'' if len(row) == 1 else 's'}, the header has {len(rows[0])}."
                 )
     except csv.Error as error:
-        raise TableFileError(
-            f"{str(path)!r} cannot be read: {error} (line {reader.line_num + n_skipped})."
+        raise _error(
+            path, f"cannot be read: {error} (line {reader.line_num + n_skipped})."
         ) from error
     frame = pd.DataFrame(rows[1:], columns=rows[0], dtype=object)
     _check_shape(rows[0], len(frame), path)
     return frame, delimiter
-
-
-def _check_delimiter(header: list[str], delimiter: str, path: Path) -> None:
-    for other in (";", "\t", "|", ","):
-        if len(header) == 1 and other != delimiter and other in header[0]:
-            raise TableFileError(
-                f"{str(path)!r} has one column, {header[0][:60]!r}. If its cells are separated by "
-                f"{other!r}, give --delimiter."
-            )
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -495,8 +482,9 @@ def _read_bytes(path: Path) -> bytes:
     if suffix == ".gz":
         return gzip.decompress(path.read_bytes())
     if suffix == ".zst":
-        with needs_extra("parquet", f"{str(path)!r} needs pyarrow: pip install pyarrow."):
-            import pyarrow as pa
+        _require_pyarrow(path)
+        import pyarrow as pa
+
         with pa.input_stream(path, compression="zstd") as stream:
             return bytes(stream.read())
     return path.read_bytes()
@@ -514,19 +502,19 @@ def _decode(path: Path, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         advice = _advice(content) or "Give its encoding, such as --encoding cp1252."
-        raise TableFileError(
-            f"{str(path)!r} is not {encoding}: line {line} holds the byte "
-            f"0x{content[error.start]:02x}. {advice}"
+        raise _error(
+            path,
+            f"is not {encoding}: line {line} holds the byte 0x{content[error.start]:02x}. {advice}",
         ) from error
     except (LookupError, ValueError) as error:  # none of text, such as hex
         raise TableFileError(f"There is no encoding {encoding!r} of text.") from error
     if re.search("[\ud800-\udfff]", text):
-        raise TableFileError(f"{str(path)!r} holds halves of characters: it is not {encoding}.")
+        raise _error(path, f"holds halves of characters: it is not {encoding}.")
     if "\0" in text:
         advice = "If it is text, give its encoding, such as --encoding utf-16."
-        raise TableFileError(
-            f"{str(path)!r} holds NUL characters: it is not text in {encoding}. "
-            f"{_advice(content) or advice}"
+        raise _error(
+            path,
+            f"holds NUL characters: it is not text in {encoding}. {_advice(content) or advice}",
         )
     return text
 
@@ -538,9 +526,8 @@ def _advice(content: bytes) -> str:
 
 def _write_delimited(frame: pd.DataFrame, stream: TextIO, delimiter: str) -> None:
     # the csv module does not quote a lone carriage return, but reads it as the end of a line
-    has_returns = any(
-        "\r" in cell for name in frame.columns for cell in frame[name] if isinstance(cell, str)
-    )
+    cells = (cell for name in frame.columns for cell in frame[name])
+    has_returns = any("\r" in cell for cell in cells if isinstance(cell, str))
     frame.to_csv(
         stream,
         sep=delimiter,
@@ -554,24 +541,20 @@ def _read_excel(path: Path, missing: Collection[str], as_text: Collection[str]) 
     """Read the first sheet."""
     with needs_extra("excel", f"{str(path)!r} is an Excel file: pip install openpyxl."):
         import openpyxl  # noqa: F401
+    na_values = ["", *missing]
     try:
         with pd.ExcelFile(path, engine="openpyxl") as file:
             n_sheets = len(file.sheet_names)
-            frame = pd.read_excel(
-                file, header=None, keep_default_na=False, na_values=["", *missing]
-            )
+            frame = pd.read_excel(file, header=None, keep_default_na=False, na_values=na_values)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TableFileError(f"{str(path)!r} cannot be read as Excel: {error}.") from error
+        raise _error(path, f"cannot be read as Excel: {error}.") from error
     if frame.empty:
-        raise TableFileError(f"{str(path)!r} is empty.")
+        raise _error(path, "is empty.")
     names = ["" if pd.isna(name) else str(name) for name in frame.iloc[0]]
     _check_shape(names, len(frame) - 1, path)
     if n_sheets > 1:
-        warnings.warn(
-            f"only the first of the {n_sheets} sheets of {str(path)!r} is read",
-            UserWarning,
-            stacklevel=3,
-        )
+        message = f"only the first of the {n_sheets} sheets of {str(path)!r} is read"
+        warnings.warn(message, UserWarning, stacklevel=3)
     cells = frame.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
     frame = cells.infer_objects()
     for name in frame.select_dtypes("float"):  # of whole numbers with missing ones
@@ -583,8 +566,7 @@ def _read_excel(path: Path, missing: Collection[str], as_text: Collection[str]) 
 
 
 def _require_pyarrow(path: Path) -> None:
-    message = f"{str(path)!r} is a Parquet file, which needs pyarrow: run `pip install pyarrow`."
-    with needs_extra("parquet", message):
+    with needs_extra("parquet", f"{str(path)!r} needs pyarrow: run `pip install pyarrow`."):
         import pyarrow  # noqa: F401
 
 
@@ -605,13 +587,10 @@ def _read_parquet(path: Path) -> Table:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-        raise TableFileError(f"{str(path)!r} cannot be read as Parquet: {reason}.") from error
+        raise _error(path, f"cannot be read as Parquet: {reason}.") from error
     if index:
-        warnings.warn(
-            f"The index of {str(path)!r} is left out: generated rows have none.",
-            UserWarning,
-            stacklevel=3,
-        )
+        message = f"The index of {str(path)!r} is left out: generated rows have none."
+        warnings.warn(message, UserWarning, stacklevel=3)
     return read
 
 
@@ -633,10 +612,7 @@ def _without_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
     cells = column.to_pylist()
     to_number, kind = (float, pa.float64()) if column.type.scale > 0 else (int, pa.int64())
     numbers = [None if cell is None else to_number(cell) for cell in cells]
-    is_exact = all(
-        cell == (number if number is None else Decimal(str(number)))
-        for cell, number in zip(cells, numbers, strict=True)
-    )
+    is_exact = cells == [None if number is None else Decimal(str(number)) for number in numbers]
     try:
         return pa.chunked_array([pa.array(numbers, kind)]) if is_exact else column
     except (OverflowError, pa.ArrowInvalid):  # of more than 64 bits
@@ -685,14 +661,8 @@ def _write_parquet(frame: pd.DataFrame, path: Path, source: Table | None) -> Non
     table = pa.Table.from_pandas(frame, preserve_index=False)
     if source is not None and source.arrow is not None:
         own = source.arrow.schema
-        fields = [
-            own.field(f.name).with_nullable(
-                own.field(f.name).nullable or table[f.name].null_count > 0
-            )
-            if f.name in own.names
-            else f
-            for f in table.schema
-        ]
+        fields = [own.field(f.name) if f.name in own.names else f for f in table.schema]
+        fields = [f.with_nullable(f.nullable or table[f.name].null_count > 0) for f in fields]
         table = table.cast(pa.schema(fields, own.metadata))
     elif source is None:  # a column without a value has one type in all parts of a data set
         kinds = (pa.string() if pa.types.is_null(f.type) else f.type for f in table.schema)
@@ -703,11 +673,11 @@ def _write_parquet(frame: pd.DataFrame, path: Path, source: Table | None) -> Non
 
 def _check_shape(names: Sequence[str], n_rows: int, path: Path) -> None:
     """Raise unless there are rows, and columns that each have a name of their own."""
-    counts = Counter(names)
-    repeated = ", ".join(repr(name) for name, count in counts.items() if count > 1 and name)
+    repeated = [repr(name) for name, count in Counter(names).items() if count > 1 and name]
     if repeated:
-        raise TableFileError(
-            f"{str(path)!r} has columns of the same name: {repeated}. Rename all but one of each."
+        raise _error(
+            path,
+            f"has columns of the same name: {', '.join(repeated)}. Rename all but one of each.",
         )
     for position, name in enumerate(names, start=1):
         if not name.strip():
@@ -716,7 +686,7 @@ def _check_shape(names: Sequence[str], n_rows: int, path: Path) -> None:
                 "(pandas writes row numbers as such a column, unless to_csv gets index=False)."
             )
     if not n_rows:
-        raise TableFileError(f"{str(path)!r} has a header and no row.")
+        raise _error(path, "has a header and no row.")
 
 
 def parse_cells(
@@ -735,8 +705,7 @@ def parse_cells(
     has_no_value = is_missing | _is_missing_word(cells)
     if not as_text and not has_no_value.all():
         for parse in (_numbers, _dates):
-            values = parse(cells, has_no_value)
-            if values is not None:
+            if (values := parse(cells, has_no_value)) is not None:
                 return values
     return cells.mask(is_missing, np.nan).infer_objects()
 
@@ -808,10 +777,9 @@ def _find_date_format(cells: pd.Series[Any]) -> str | None:
 
 
 def _date_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
-    date_format = _find_date_format(cells)
-    assert date_format is not None, "the column was parsed as dates"
+    form = str(_find_date_format(cells))
     # strftime does not pad years to four digits on Linux
-    return lambda date: str(date.strftime(date_format.replace("%Y", f"{date.year:04d}")))
+    return lambda date: str(date.strftime(form.replace("%Y", f"{date.year:04d}")))
 
 
 def _number_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
@@ -824,12 +792,12 @@ def _number_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
     has_exponent = cells.str.contains("e", case=False).any()
     fixed = int(n_decimals.iloc[0]) if n_decimals.nunique() == 1 and not has_exponent else None
     has_integers = not cells.str.contains(".", regex=False).all()
-    positive, zeros = (cells[numbers > 0].str[0] == "+"), (cells[numbers == 0].str[0] == "+")
-    has_plus = len(positive) > 0 and bool(positive.all())
-    zero_has_plus = bool(zeros.all()) if len(zeros) else has_plus
-    fractions = cells[numbers.abs() < 1].str.lstrip("+-").str[0]
-    is_bare = len(fractions) > 0 and bool((fractions == ".").all())
-    is_capital = bool(cells.str.contains("E").any()) and not cells.str.contains("e").any()
+    plus = cells.str.startswith("+")
+    has_plus = bool(plus[numbers > 0].all()) and bool((numbers > 0).any())
+    zero_has_plus = bool(plus[numbers == 0].all()) if (numbers == 0).any() else has_plus
+    fractions = cells[numbers.abs() < 1].str.lstrip("+-")
+    is_bare = len(fractions) > 0 and bool(fractions.str.startswith(".").all())
+    is_capital = cells.str.contains("E").any() and not cells.str.contains("e").any()
 
     def to_plain_cell(value: Any) -> str:
         if isinstance(value, int | np.integer):

@@ -254,3 +254,13 @@ def test_a_value_without_a_zone_is_one_of_the_columns_zone(dtype: str | None) ->
             assert column.code_of(value) == expected
         with pytest.raises(ValueError, match="has no 'x'"):
             column.code_of("x")
+
+
+@pytest.mark.parametrize("kind", [datetime.date, datetime.datetime])
+def test_a_value_of_a_column_of_objects_has_a_code(kind: type[datetime.date]) -> None:
+    series = pd.Series([kind(2020, 1, 1), kind(2020, 1, 4), kind(2020, 3, 9)], dtype=object)
+    column = DatetimeColumn.infer(series)
+    for value, code in zip(series, column.encode(series), strict=True):
+        assert column.code_of(value) == column.code_of(str(value)) == code
+    with pytest.raises(ValueError, match="has no"):
+        column.code_of(kind(2031, 1, 1))

@@ -72,7 +72,8 @@ def test_floats_stay_inside_the_observed_range_and_print_short(cells: list[float
     # Half a unit where it is rounded, up to one where it is clipped into the observed range.
     assert (restored - series).abs().max() <= 10.0**-column.decimals + noise
     for number in restored[~np.isin(codes, column.atoms)].dropna():
-        exponent = decimal.Decimal(repr(number)).normalize().as_tuple().exponent
+        short = np.float32(number) if column.is_single else number
+        exponent = decimal.Decimal(str(short)).normalize().as_tuple().exponent
         assert int(exponent) >= -column.decimals
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.columns import Column, Schema, TextColumn
-from counterpoise.columns._shapes import MAX_SHAPES, automaton, example, learn_shapes, split
+from counterpoise.columns._text import MAX_SHAPES, example, learn_shapes, shape_automaton, split
 from counterpoise.errors import SchemaError
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -48,7 +48,7 @@ def drawn(pattern, n, seed=0):
 
 def texts_of(shape, n, seed=0):
     """Walk through the automaton of a shape at random."""
-    r, states = random.Random(seed), automaton(shape).edges
+    r, states = random.Random(seed), shape_automaton(shape).edges
     for _ in range(n):
         state, words = 0, []
         while state >= 0:

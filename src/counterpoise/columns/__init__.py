@@ -11,13 +11,7 @@ Start with ``_base``: the class `Column`, and how to register a type of your own
 
 from __future__ import annotations
 
-from counterpoise.columns._base import (
-    ABSENT,
-    MISSING,
-    Codes,
-    Column,
-    register_column_type,
-)
+from counterpoise.columns._base import ABSENT, MISSING, Codes, Column, register_column_type
 from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._datetime import DatetimeColumn, DurationColumn
 from counterpoise.columns._empty import EmptyColumn

@@ -76,11 +76,7 @@ def present_types(series: pd.Series[Any]) -> dict[type, npt.NDArray[np.intp]]:
 
 
 def distinct(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[Hashable]]:
-    """Return which distinct value each cell is (-1 if missing), and these, by first appearance.
-
-    Values of different Python types are different, also where they compare equal: an object
-    column can hold 1, 1.0 and True.
-    """
+    """Return which distinct value each cell is (-1 if missing), and these; 1, 1.0, True differ."""
     if not is_object(series.dtype):
         is_numpy = isinstance(series.dtype, np.dtype)
         codes, found = pd.factorize(series.to_numpy() if is_numpy else series.array)
@@ -214,7 +210,7 @@ class Column(ABC):
     @property
     def min_rows_of_identifier(self) -> int | None:
         """From how many rows on a different value in each is no accident; None if it may be."""
-        return None
+        return {"categorical": 30, "text": 30, "integer": 100}.get(self.kind)
 
     # Grammar. Free text needs none of these: it is made of the parts of the strings there are.
 
@@ -346,6 +342,19 @@ class Column(ABC):
         values = {"has_missing": bool(missing.any())} | values
         values.setdefault("marker", marker_of(series))
         return cls(name=series.name, kind=kind, dtype=series.dtype, **values)
+
+    @property
+    def missing_cell(self) -> Any:
+        """What stands for a missing cell in an array of objects."""
+        return MARKERS[self.marker] if is_object(self.dtype) else None
+
+    def restored(self, values: npt.NDArray[Any], missing: Mask) -> pd.Series[Any]:
+        """Return values as cells of the column, missing where `missing`."""
+        if is_object(self.dtype):
+            cells = np.where(missing, self.missing_cell, values.astype(object))
+            return pd.Series(cells, name=self.name, dtype=object)
+        whole = pd.Series(values, name=self.name).astype(self.dtype)
+        return whole.mask(missing) if missing.any() else whole
 
     def _error(self, problem: str, value: Any = None) -> SchemaError:
         return column_error(self.name, problem, value)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self, TypeGuard, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns._base import (
-    MARKERS,
     MISSING,
     MISSING_WORD,
     Codes,
@@ -23,10 +23,9 @@ from counterpoise.columns._base import (
     distinct,
     is_object,
     is_string,
-    present_types,
     register_column_type,
 )
-from counterpoise.columns._json import Dtype, is_supported
+from counterpoise.columns._json import is_supported
 from counterpoise.grammar import Automaton, from_sequences
 
 
@@ -35,11 +34,8 @@ from counterpoise.grammar import Automaton, from_sequences
 class CategoricalColumn(Column):
     """A column whose cells each hold one of a few values, ordered or not.
 
-    Parameters
-    ----------
-    categories : tuple of Hashable
-        The values, as Python objects; a code is a position among them. Two values of different
-        types are two categories, also where they compare equal.
+    A code is a position among `categories`, Python objects. Two values of different types are two
+    categories, also where they compare equal.
     """
 
     kinds = ("categorical", "ordered", "boolean")
@@ -59,10 +55,6 @@ class CategoricalColumn(Column):
                 f"has {len(self.categories)} distinct values, {_shorten(self.categories)}, so it "
                 "is not boolean. Declare it categorical."
             )
-        self._check_categories()
-
-    def _check_categories(self) -> None:
-        """Raise a `SchemaError` unless each category can be stored, and restored in the dtype."""
         for category in self.categories:
             if not is_supported(category):
                 raise self._error(
@@ -93,8 +85,18 @@ class CategoricalColumn(Column):
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         _, observed = distinct(series)
-        categories = _in_order(observed, series.dtype)
-        return cls.describing(series, kind or _kind_of(series), categories=categories)
+        dtype, types = series.dtype, {type(value) for value in observed}
+        is_ordered = isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
+        if isinstance(dtype, pd.CategoricalDtype) and is_ordered:
+            positions = _positions(dtype.categories.tolist())
+            observed.sort(key=lambda value: positions[type(value), value])
+        else:
+            with suppress(TypeError):  # by first appearance where they cannot be sorted
+                observed = sorted(observed)  # type: ignore[type-var]
+        if kind is None:
+            is_boolean = types <= {bool, np.bool_} and not isinstance(dtype, pd.CategoricalDtype)
+            kind = "ordered" if is_ordered else "boolean" if is_boolean else "categorical"
+        return cls.describing(series, kind, categories=tuple(observed))
 
     def with_categories(self, values: Sequence[Any]) -> Self:
         given = set(_keys(values))
@@ -112,19 +114,17 @@ class CategoricalColumn(Column):
         self.check_missing(series.isna().to_numpy())
         cells, values = distinct(series)
         positions = _positions(self.categories)
-        codes = np.empty(len(values) + 1, dtype=np.int64)
-        codes[-1] = MISSING  # the position of a missing cell is -1
-        for position, value in enumerate(values):
-            code = positions.get((type(value), value))
-            if code is None:
+        codes = []
+        for value in values:
+            if (code := positions.get((type(value), value))) is None:
                 raise self._error(
                     f"holds {value!r}, which is none of its categories "
                     f"{_shorten(self.categories)}. Infer the schema from a table with this value, "
                     "or name it in its categories.",
                     value,
                 )
-            codes[position] = code
-        return codes[cells]
+            codes.append(code)
+        return np.array([*codes, MISSING], dtype=np.int64)[cells]  # a missing cell is at -1
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
@@ -137,7 +137,7 @@ class CategoricalColumn(Column):
         elif is_object(self.dtype):
             pool = np.empty(len(self.categories) + 1, dtype=object)
             # a plain np.array would spread tuples over a second axis
-            pool[:] = (*self.categories, MARKERS[self.marker])
+            pool[:] = (*self.categories, self.missing_cell)
             cells = pool[positions]
         else:
             values = pd.Series(list(self.categories), dtype=self.dtype).array
@@ -171,10 +171,6 @@ class CategoricalColumn(Column):
         names = [str(category) for category in self.categories]
         shown = ", ".join(names[:6])
         return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
-
-    @property
-    def min_rows_of_identifier(self) -> int | None:
-        return 30 if self.kind == "categorical" else None
 
     @cached_property
     def _texts(self) -> list[str]:
@@ -224,31 +220,6 @@ def _positions(values: Sequence[Hashable]) -> dict[tuple[type, Hashable], int]:
     return {key: position for position, key in enumerate(_keys(values))}
 
 
-def _is_ordered(dtype: Dtype) -> TypeGuard[pd.CategoricalDtype]:
-    return isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
-
-
-def _kind_of(series: pd.Series[Any]) -> str:
-    if _is_ordered(series.dtype):
-        return "ordered"
-    if is_object(series.dtype):
-        is_boolean = set(present_types(series)) <= {bool, np.bool_}
-    else:
-        is_boolean = getattr(series.dtype, "kind", "O") == "b"
-    return "boolean" if is_boolean else "categorical"
-
-
-def _in_order(observed: list[Hashable], dtype: Dtype) -> tuple[Hashable, ...]:
-    """In the order of the dtype, or sorted, or by first appearance where that is impossible."""
-    if _is_ordered(dtype):
-        positions = _positions(dtype.categories.tolist())
-        return tuple(sorted(observed, key=lambda value: positions[type(value), value]))
-    try:
-        return tuple(sorted(observed))  # type: ignore[type-var]
-    except TypeError:
-        return tuple(observed)
-
-
 def _shorten(values: Sequence[Hashable], n_shown: int = 8) -> str:
     shown = ", ".join(repr(value) for value in values[:n_shown])
     return shown if len(values) <= n_shown else f"{shown}, ..."
@@ -258,6 +229,5 @@ def _quoted(text: str) -> str:
     """Return `text` as it is, or as a JSON string where it could be mistaken in a row as text."""
     is_printable = text.isprintable()
     is_plain = is_printable and text == text.strip() and text not in ("", MISSING_WORD)
-    if is_plain and not any(character in text for character in ',"'):
-        return text
-    return json.dumps(text, ensure_ascii=not is_printable)
+    is_plain = is_plain and "," not in text and '"' not in text
+    return text if is_plain else json.dumps(text, ensure_ascii=not is_printable)

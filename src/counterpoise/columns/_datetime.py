@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ import pandas as pd
 
 from counterpoise.columns._base import (
     ABSENT,
-    MARKERS,
     MISSING,
     TEXT_END,
     Codes,
@@ -26,17 +25,12 @@ from counterpoise.columns._base import (
     distinct,
     is_object,
     is_string,
-    marker_of,
     present_types,
     register_column_type,
 )
 from counterpoise.columns._json import Dtype
-from counterpoise.columns._ranged import RangedColumn, are_few, shared
-from counterpoise.columns._written import (
-    DateNotation,
-    kind_and_notation,
-    written_values,
-)
+from counterpoise.columns._ranged import RangedColumn, kept_exactly
+from counterpoise.columns._written import DateNotation, kind_and_notation, written_values
 from counterpoise.errors import SchemaError
 from counterpoise.grammar import Automaton, expand, framed
 from counterpoise.grammar import _ranges as ranges
@@ -46,19 +40,13 @@ from counterpoise.grammar._ranges import NANOSECONDS
 _PYTHON_TYPES: Final[dict[type, str]] = {datetime.date: "D", datetime.datetime: "us"}
 """Resolution of what an object column can hold."""
 
-_FREQUENCIES: Final = {"m": "min"}
-"""Units of numpy that have another name in pandas."""
-
-Ticks = tuple[Codes, Mask, str]
-"""Integers that cells stand for (any where missing), which are missing, and their unit."""
+Times: TypeAlias = npt.NDArray[Any]
+"""Instants or durations of one resolution, NaT where missing; instants are in UTC if in a zone."""
 
 
 @dataclass(frozen=True)
 class TimeColumn(RangedColumn):
-    """A column of instants or durations.
-
-    A code is a number of whole units: since 1970-01-01, in UTC for a column with a zone, or long.
-    """
+    """Instants or durations; a code counts whole units, since 1970-01-01 (in UTC if in a zone)."""
 
     priority = 40
     letter: ClassVar[str]  # of numpy's dtypes
@@ -76,7 +64,7 @@ class TimeColumn(RangedColumn):
 
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
-        return cls._can_be(series.dtype)
+        return getattr(series.dtype, "kind", "O") == cls.letter
 
     @property
     def _has_possible_dtype(self) -> bool:
@@ -98,61 +86,60 @@ class TimeColumn(RangedColumn):
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         if not cls._can_be(series.dtype):
             raise cls._wrong_dtype(series.name, series.dtype)
-        ticks, missing, resolution = cls._read_ticks(series)
+        return cls._fit(series, kind, cls._times(series))
+
+    @classmethod
+    def _fit(cls, series: pd.Series[Any], kind: str | None, times: Times, **more: Any) -> Self:
+        """Make the column whose cells stand for `times`, with `more` fields."""
+        resolution = np.datetime_data(times.dtype)[0]
         units = list(NANOSECONDS)[: list(NANOSECONDS).index(resolution) + 1]
-        if is_object(series.dtype) and resolution != "D":
+        if is_object(series.dtype) and resolution != "D" and not more:
             units.remove("D")  # unit "D" says that the objects are dates
 
         def coarsest(ticks: Codes) -> str:
             return next(unit for unit in units if not (ticks % _ratio(unit, resolution)).any())
 
-        values, counts = np.unique(ticks[~missing], return_counts=True)
+        values, counts = np.unique(times[~np.isnat(times)].astype(np.int64), return_counts=True)
         unit = coarsest(values)
         codes = values // _ratio(unit, resolution)
-        if kind is None and are_few(codes, counts, 1):
-            grid = {"low": 1, "high": 0, "atoms": tuple(codes.tolist())}
-        else:
-            is_atom = shared(codes, counts)
-            low, high = codes[~is_atom][[0, -1]].tolist()
+        is_atom = kept_exactly(codes, counts, 1, kind is None)
+        grid: dict[str, Any] = {"low": 1, "high": 0, "atoms": tuple(codes[is_atom].tolist())}
+        if not is_atom.all():
+            grid["low"], grid["high"] = codes[~is_atom][[0, -1]].tolist()
             can_differ = cls.letter == "M" and ranges.covers(int(codes[0]), int(codes[-1]), unit)
-            usual = coarsest(values[~is_atom]) if can_differ else unit
-            step, atoms = _ratio(usual, unit), tuple(codes[is_atom].tolist())
-            grid = {"low": low, "high": high, "step": step, "atoms": atoms}
-        return cls.describing(series, kind or cls.kinds[0], unit=unit, **grid)
+            grid["step"] = _ratio(coarsest(values[~is_atom]) if can_differ else unit, unit)
+        return cls.describing(series, kind or cls.kinds[0], unit=unit, **grid, **more)
 
     @classmethod
     @abstractmethod
-    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks: ...
+    def _times(cls, series: pd.Series[Any]) -> Times:
+        """Return what the cells of a column of times hold."""
+
+    def _counted(self, series: pd.Series[Any]) -> tuple[Times, Mask | bool]:
+        """Return the times whose units are codes, and which cells stand for none of them."""
+        return self._times(series), False
 
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
-        ticks, missing, resolution = self._read_ticks(series)
-        factor = _ratio(self.unit, resolution)
+        times, is_off = self._counted(series)
+        factor = _ratio(self.unit, np.datetime_data(times.dtype)[0])
+        ticks = times.astype(np.int64)
         codes = ticks // max(factor, 1)
-        is_other = (resolution == "D") != (is_object(self.dtype) and self.unit == "D")
-        low, high = self.code_range
-        outside = (codes < low) | (codes > high) | (codes * factor != ticks) | is_other
-        return self._placed(series, codes, missing, outside)
+        return self._placed(series, codes, np.isnat(times), is_off | (codes * factor != ticks))
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
-        missing = codes == MISSING
-        ticks = np.where(missing, MISSING, np.where(missing, 0, codes) * self._factor)
-        times = ticks.view(f"{self.letter}8[{self._resolution}]")  # the smallest int64 is NaT
-        if is_object(self.dtype):
-            cells = times.astype(object)
-            cells[missing] = MARKERS[self.marker]
-            return pd.Series(cells, name=self.name, dtype=object)
-        restored = pd.Series(times, name=self.name)
-        if (zone := _zone(self.dtype)) is not None:
-            restored = restored.dt.tz_localize("UTC").dt.tz_convert(zone)
-        return restored.astype(self.dtype)
+        is_missing = codes == MISSING
+        ticks = np.where(is_missing, MISSING, np.where(is_missing, 0, codes) * self._factor)
+        return self._cells(ticks.view(f"{self.letter}8[{self._resolution}]"))
+
+    def _cells(self, times: Times) -> pd.Series[Any]:
+        """Return cells that stand for what is counted."""
+        return pd.Series(times, name=self.name).astype(self.dtype)
 
     @property
     def _resolution(self) -> str:
         """Unit of the integers that cells of this column's dtype keep."""
-        if is_object(self.dtype):
-            return "D" if self.unit == "D" else "us"
         return _resolution_of(self.dtype)
 
     @property
@@ -160,15 +147,24 @@ class TimeColumn(RangedColumn):
         return _ratio(self.unit, self._resolution)
 
     def _limits(self) -> tuple[int, int]:
-        if is_object(self.dtype):
-            years = np.array(["0001-01-01", "9999-12-31"], dtype=f"M8[{self.unit}]")
-            return int(years.astype(np.int64)[0]), int(years.astype(np.int64)[1])
         return -(-(ABSENT + 1) // self._factor), int(np.iinfo(np.int64).max) // self._factor
 
     def _units(self, bound: Any) -> Fraction:
         time = self._time(bound)
         nanoseconds = int(time.asm8.astype(np.int64)) * NANOSECONDS[time.unit]
         return Fraction(nanoseconds, NANOSECONDS[self.unit])
+
+    def code_of(self, value: Any) -> int:
+        if pd.isna(value) is True:
+            return super().code_of(value)
+        try:
+            units = self._units(value)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise self._no_value(value) from error
+        low, high = self.code_range
+        if units % 1 == 0 and low <= units <= high and self.contains(np.array([int(units)]))[0]:
+            return int(units)
+        raise self._no_value(value)
 
     @abstractmethod
     def _time(self, bound: Any) -> pd.Timestamp | pd.Timedelta: ...
@@ -196,30 +192,27 @@ class TimeColumn(RangedColumn):
 
     def _ordinary_symbols(self, code: int) -> list[Hashable]:
         if self._is_calendar:
-            return ranges.instant_symbols(code // self.step, str(self._usual_unit))
+            return list(ranges.instant_symbols(code // self.step, str(self._usual_unit)))
         return ranges.fixed_symbols(code, self.multiples)
 
     def text_automaton(self) -> Automaton:
-        parts = []
-        for code in self._own_atoms:
-            if self._is_calendar:
-                one = ranges.instants(code, code, self.unit)
-                parts.append(framed(expand(one, ranges.iso_text), " ", TEXT_END))
-            else:
-                one = ranges.plain_numbers(range(code, code + 1), 0, TEXT_END)
-                parts.append(framed(one, " "))
-        if self.has_ordinary and self._is_calendar:
-            parts.append(framed(expand(self._instants, ranges.iso_text), " ", TEXT_END))
-        elif self.has_ordinary:
-            parts.append(framed(ranges.plain_numbers(self.multiples, 0, TEXT_END), " "))
-        return union(*parts)
+        if not self._is_calendar:
+            spans = [range(code, code + 1) for code in self._own_atoms]
+            spans += [self.multiples] if self.has_ordinary else []
+            parts = [ranges.plain_numbers(span, 0, TEXT_END) for span in spans]
+            return framed(union(*parts), " ")
+        parts = [ranges.instants(code, code, self.unit) for code in self._own_atoms]
+        parts += [self._instants] if self.has_ordinary else []
+        return union(*(framed(expand(part, ranges.iso_text), " ", TEXT_END) for part in parts))
 
     def text(self, code: int) -> str:
         if not self._is_calendar:
             return ranges.plain_text(code, 0)
-        if self._is_ordinary(code):
-            return "".join(map(ranges.iso_text, self._ordinary_symbols(code)))
-        return "".join(map(ranges.iso_text, ranges.instant_symbols(code, self.unit)))
+        is_ordinary = self._is_ordinary(code)
+        symbols = (
+            self._ordinary_symbols(code) if is_ordinary else ranges.instant_symbols(code, self.unit)
+        )
+        return "".join(map(ranges.iso_text, symbols))
 
     def _units_of_text(self, text: str) -> float:
         if not self._is_calendar:
@@ -288,6 +281,18 @@ class DatetimeColumn(TimeColumn):
         return _holds_text(self.dtype) and not self.is_local
 
     @classmethod
+    def _can_be(cls, dtype: Dtype) -> bool:
+        return is_object(dtype) or super()._can_be(dtype)
+
+    @classmethod
+    def recognizes(cls, series: pd.Series[Any]) -> bool:
+        types = set(present_types(series)) if is_object(series.dtype) else set()
+        if types == {datetime.datetime}:
+            return all(moment.tzinfo is None for moment in series.dropna())
+        is_time = types == {datetime.date} or super().recognizes(series)
+        return is_time or bool(DateNotation.found(written_values(series)))
+
+    @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         kind, form = kind_and_notation(kind)
         types = set(present_types(series)) if is_object(series.dtype) else {str}
@@ -303,11 +308,11 @@ class DatetimeColumn(TimeColumn):
         size = NANOSECONDS[column.unit] * column.step
         # Rounded down, for where there is no midnight: clocks are put forward from 0:00 to 1:00
         for unit in [unit for unit in NANOSECONDS if NANOSECONDS[unit] > size] + [moments.unit]:
-            local = moments.tz_convert(zone).tz_localize(None).floor(_FREQUENCIES.get(unit, unit))
+            local = _local(moments, zone, unit)
             if _in_zone(local, zone).equals(moments.tz_convert(zone)):
-                naive = super().infer(pd.Series(local, name=series.name), kind)
-                if NANOSECONDS[naive.unit] * naive.step > size:
-                    return replace(naive, dtype=series.dtype, is_local=True)
+                found = cls._fit(series, kind, local.to_numpy(), is_local=True)
+                if NANOSECONDS[found.unit] * found.step > size:
+                    return found
         return column
 
     @classmethod
@@ -329,18 +334,12 @@ class DatetimeColumn(TimeColumn):
                 texts[0],
             )
         notation = found[0]
-        column = super().infer(_times(series, notation), kind)
+        column = cls._fit(series, kind, _moments_of(series, notation), notation=str(notation))
         if notation.has_only_months and column.has_ordinary:
             first, last = np.array(column.code_range, f"M8[{column.unit}]").astype("M8[M]")
             months = np.arange(first, last + 1).astype(f"M8[{column.unit}]").astype(np.int64)
             column = replace(column, low=1, high=0, step=1, atoms=tuple(months.tolist()))
-        return replace(column, dtype=series.dtype, marker=marker_of(series), notation=str(notation))
-
-    @cached_property
-    def _naive(self) -> Self:
-        """The column of what clocks in the zone show, or of what the text says."""
-        dtype = np.dtype(f"M8[{self._resolution}]")
-        return replace(self, dtype=dtype, is_local=False, notation="")
+        return column
 
     @cached_property
     def _notation(self) -> DateNotation:
@@ -348,81 +347,24 @@ class DatetimeColumn(TimeColumn):
 
     @property
     def _resolution(self) -> str:
-        return self._notation.resolution if self.notation else super()._resolution
+        if self.notation:
+            return self._notation.resolution
+        if is_object(self.dtype):
+            return "D" if self.unit == "D" else "us"
+        return super()._resolution
 
     def _limits(self) -> tuple[int, int]:
-        if not self.notation:
+        if not (self.notation or is_object(self.dtype)):
             return super()._limits()
-        low, high = np.array(self._notation.ends, f"M8[{self.unit}]").astype(np.int64).tolist()
+        ends = self._notation.ends if self.notation else ("0001-01-01", "9999-12-31")
+        low, high = np.array(ends, f"M8[{self.unit}]").astype(np.int64).tolist()
         return low, high
 
-    def encode(self, series: pd.Series[Any]) -> Codes:
-        if self.notation:
-            self.check_dtype(series)
-            times = _times(series, self._notation)
-            is_other = times.isna().to_numpy() & series.notna().to_numpy()
-            if is_other.any():
-                value = series.iloc[int(is_other.argmax())]
-                raise self._error(
-                    f"holds {value!r}, which is no date or time written as {self.notation}.", value
-                )
-            return self._naive.encode(times)
-        zone = _zone(self.dtype)
-        if not self.is_local or zone is None:
-            return super().encode(series)
-        self.check_dtype(series)
-        moments = _moments(series).tz_convert(zone)
-        local = moments.tz_localize(None).floor(_FREQUENCIES.get(self.unit, self.unit))
-        is_missing = np.asarray(moments.isna())
-        is_off = np.asarray(_in_zone(local, zone) != moments)
-        codes = self._naive.encode(pd.Series(local, name=self.name))
-        return self._placed(series, codes, is_missing, is_off)
-
-    def decode(self, codes: Codes) -> pd.Series[Any]:
-        if self.notation:
-            return self._as_written(codes)
-        zone = _zone(self.dtype)
-        if not self.is_local or zone is None:
-            return super().decode(codes)
-        local = pd.DatetimeIndex(self._naive.decode(codes))
-        return pd.Series(_in_zone(local, zone), name=self.name).astype(self.dtype)
-
-    def _as_written(self, codes: Codes) -> pd.Series[Any]:
-        found, positions = np.unique(codes, return_inverse=True)
-        times = self._naive.decode(found)
-        is_text = is_object(self.dtype) or is_string(self.dtype)
-        marker = MARKERS[self.marker] if is_object(self.dtype) else None
-        cells = np.full(len(found), marker, dtype=object)
-        for at, time in enumerate(times.to_numpy().astype("M8[us]").tolist()):
-            if time is not None:
-                text = self._notation.write(time)
-                cells[at] = text if is_text else int(text)
-        return pd.Series(cells[positions], name=self.name, dtype=object).astype(self.dtype)
-
     @classmethod
-    def recognizes(cls, series: pd.Series[Any]) -> bool:
+    def _times(cls, series: pd.Series[Any]) -> Times:
         if not is_object(series.dtype):
-            is_time = super().recognizes(series)
-            return is_time or bool(DateNotation.found(written_values(series)))
-        types = set(present_types(series))
-        if types == {datetime.datetime}:
-            return all(moment.tzinfo is None for moment in series.dropna())
-        return types == {datetime.date} or bool(DateNotation.found(written_values(series)))
-
-    @classmethod
-    def _can_be(cls, dtype: Dtype) -> bool:
-        return is_object(dtype) or super()._can_be(dtype)
-
-    @classmethod
-    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
-        missing = series.isna().to_numpy(dtype=bool)
-        if is_object(series.dtype):
-            return cls._read_objects(series, missing)
-        return np.asarray(_moments(series).asi8), missing, _resolution_of(series.dtype)
-
-    @classmethod
-    def _read_objects(cls, series: pd.Series[Any], missing: Mask) -> Ticks:
-        types = set(present_types(series))
+            return np.asarray(_moments(series).tz_localize(None))
+        missing, types = series.isna().to_numpy(dtype=bool), set(present_types(series))
         has_zones = any(getattr(cell, "tzinfo", None) is not None for cell in series[~missing])
         if len(types) > 1 or not types <= _PYTHON_TYPES.keys() or has_zones:
             raise column_error(
@@ -433,36 +375,54 @@ class DatetimeColumn(TimeColumn):
         resolution = _PYTHON_TYPES[types.pop()] if types else "us"
         cells = series.to_numpy(dtype=object, copy=True)
         cells[missing] = np.datetime64("NaT", "us")  # NumPy means to end NaT without a unit
-        return cells.astype(f"M8[{resolution}]").view(np.int64), missing, resolution
+        return cells.astype(f"M8[{resolution}]")
 
-    def code_of(self, value: Any) -> int:
-        if pd.isna(value) is True:
-            return super().code_of(value)
+    def _counted(self, series: pd.Series[Any]) -> tuple[Times, Mask | bool]:
         if self.notation:
-            return self._naive.code_of(self._meant(value))
-        try:
-            moment = self._in_own_zone(pd.Timestamp(value))
-        except (TypeError, ValueError) as error:
-            raise self._no_value(value) from error
-        return super().code_of(moment)
-
-    def _meant(self, value: Any) -> Any:
-        """Return what a cell or another value of the user's stands for."""
-        if not self.notation:
-            return value
-        is_number = isinstance(value, int | float | np.number)
-        return self._notation.read(str(int(value)) if is_number else str(value)) or value
-
-    def _in_own_zone(self, moment: pd.Timestamp) -> pd.Timestamp:
-        """Return a moment without a zone as clocks in the column's zone show it."""
+            times = _moments_of(series, self._notation)
+            is_other = np.isnat(times) & series.notna().to_numpy()
+            if is_other.any():
+                value = series.iloc[int(is_other.argmax())]
+                raise self._error(
+                    f"holds {value!r}, which is no date or time written as {self.notation}.", value
+                )
+            return times, False
         zone = _zone(self.dtype)
-        if zone is None or moment.tz is not None:
-            return moment
-        return _in_zone(pd.DatetimeIndex([moment]), zone)[0]
+        if self.is_local and zone is not None:
+            moments = _moments(series)
+            local = _local(moments, zone, self.unit)
+            return local.to_numpy(), np.asarray(_in_zone(local, zone) != moments.tz_convert(zone))
+        times = self._times(series)
+        # a date is no datetime at midnight
+        is_off = is_object(self.dtype) and (times.dtype == "M8[D]") != (self.unit == "D")
+        return times, is_off
+
+    def _cells(self, times: Times) -> pd.Series[Any]:
+        if self.notation:
+            found, positions = np.unique(times, return_inverse=True)
+            is_text = is_object(self.dtype) or is_string(self.dtype)
+            cells = np.full(len(found), self.missing_cell, dtype=object)
+            for at, time in enumerate(found.astype("M8[us]").tolist()):
+                if time is not None:
+                    text = self._notation.write(time)
+                    cells[at] = text if is_text else int(text)
+            return pd.Series(cells[positions], name=self.name, dtype=object).astype(self.dtype)
+        if is_object(self.dtype):
+            return self.restored(times.astype(object), np.isnat(times))
+        zone, moments = _zone(self.dtype), pd.DatetimeIndex(times)
+        if zone is not None and self.is_local:
+            moments = _in_zone(moments, zone)
+        elif zone is not None:
+            moments = moments.tz_localize("UTC").tz_convert(zone)
+        return pd.Series(moments, name=self.name).astype(self.dtype)
 
     def _time(self, bound: Any) -> pd.Timestamp:
-        moment = self._in_own_zone(pd.Timestamp(self._meant(bound)))
-        zone = _zone(self.dtype)
+        if self.notation:
+            is_number = isinstance(bound, int | float | np.number)
+            bound = self._notation.read(str(int(bound)) if is_number else str(bound)) or bound
+        moment, zone = pd.Timestamp(bound), _zone(self.dtype)
+        if zone is not None and moment.tz is None:  # as clocks in the column's zone show it
+            moment = _in_zone(pd.DatetimeIndex([moment]), zone)[0]
         if (zone is None) != (moment.tz is None):
             raise ValueError(f"{bound!r} has a zone, and the column has none")
         return moment.tz_convert(zone).tz_localize(None) if self.is_local else moment
@@ -478,18 +438,15 @@ class DatetimeColumn(TimeColumn):
         return super().measure
 
     def _parsed(self, series: pd.Series[Any]) -> Any:
-        if not self.notation:
-            if super()._can_be(series.dtype):  # pandas 3.0 leaves Arrow's times as they are
-                series = pd.Series(_moments(series))
-            return pd.to_datetime(series, errors="coerce", utc=True)
-        if getattr(series.dtype, "kind", "O") == "M":
-            return series
-        return _times(series, self._notation)
+        if getattr(series.dtype, "kind", "O") == "M":  # pandas leaves Arrow's times as they are
+            return _moments(series)
+        if self.notation:
+            return _moments_of(series, self._notation)
+        return pd.to_datetime(series, errors="coerce", utc=True)
 
     def label(self, number: float) -> str:
-        if self.notation:
-            return self._notation.write(pd.Timestamp(number, unit="us").to_pydatetime())
-        return f"{pd.Timestamp(number, unit='us'):%Y-%m-%d}"
+        moment = pd.Timestamp(number, unit="us").to_pydatetime()
+        return (self._notation if self.notation else DateNotation("%Y-%m-%d")).write(moment)
 
 
 @register_column_type
@@ -502,17 +459,16 @@ class DurationColumn(TimeColumn):
     converter = "to_timedelta"
 
     @classmethod
-    def _read_ticks(cls, series: pd.Series[Any]) -> Ticks:
-        resolution = _resolution_of(series.dtype)
-        lengths = pd.TimedeltaIndex(series.astype(np.dtype(f"m8[{resolution}]")))
-        return np.asarray(lengths.asi8), series.isna().to_numpy(dtype=bool), resolution
+    def _times(cls, series: pd.Series[Any]) -> Times:
+        lengths = series.astype(np.dtype(f"m8[{_resolution_of(series.dtype)}]"))
+        return np.asarray(pd.TimedeltaIndex(lengths))
 
     def _time(self, bound: Any) -> pd.Timedelta:
         return pd.Timedelta(bound)
 
     def _parsed(self, series: pd.Series[Any]) -> Any:
         if self._can_be(series.dtype):  # pandas leaves Arrow's durations as they are
-            series = series.astype(np.dtype(f"m8[{_resolution_of(series.dtype)}]"))
+            return self._times(series)
         return pd.to_timedelta(series, errors="coerce")
 
     def label(self, number: float) -> str:
@@ -551,6 +507,11 @@ def _in_zone(local: pd.DatetimeIndex, zone: datetime.tzinfo | str) -> pd.Datetim
     return local.tz_localize(zone, ambiguous=is_first, nonexistent="shift_forward")
 
 
+def _local(moments: pd.DatetimeIndex, zone: datetime.tzinfo | str, unit: str) -> pd.DatetimeIndex:
+    """Return what clocks in a zone show, rounded down to whole units."""
+    return moments.tz_convert(zone).tz_localize(None).floor("min" if unit == "m" else unit)
+
+
 def _holds_text(dtype: Dtype) -> bool:
     """Whether cells can write dates: strings, or numbers made of a date's digits."""
     return is_object(dtype) or is_string(dtype) or getattr(dtype, "kind", "O") in "iuf"
@@ -564,8 +525,7 @@ def _texts(series: pd.Series[Any]) -> tuple[npt.NDArray[np.int64], list[str]]:
     return positions, [str(int(value) if whole else value) for value, whole in pairs]  # type: ignore[call-overload]
 
 
-def _times(series: pd.Series[Any], notation: DateNotation) -> pd.Series[Any]:
+def _moments_of(series: pd.Series[Any], notation: DateNotation) -> Times:
     """Return what cells stand for; NaT unless they are written exactly so."""
     positions, texts = _texts(series)
-    times = notation.moments([*texts, ""])  # the last is NaT, of missing cells
-    return pd.Series(times[positions], name=series.name)
+    return notation.moments([*texts, ""])[positions]  # the last is NaT, of missing cells

@@ -9,15 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from counterpoise.columns._base import (
-    MARKERS,
-    MISSING,
-    Codes,
-    Column,
-    Mask,
-    is_object,
-    register_column_type,
-)
+from counterpoise.columns._base import MISSING, Codes, Column, Mask, register_column_type
 from counterpoise.grammar import Automaton
 
 
@@ -60,8 +52,7 @@ class EmptyColumn(Column):
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
-        cell = MARKERS[self.marker] if is_object(self.dtype) else None
-        cells = np.full(len(codes), cell, dtype=object)
+        cells = np.full(len(codes), self.missing_cell, dtype=object)
         return pd.Series(cells, name=self.name).astype(self.dtype)
 
     def contains(self, codes: Codes) -> Mask:

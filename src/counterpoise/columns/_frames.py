@@ -30,30 +30,24 @@ class CallerType:
     kind: str  # "pandas", "array", "list", or the library of another frame or series: "polars", ...
     name: Any = None  # of a series
     columns: pd.Index[Any] | None = None  # of a DataFrame of pandas
-    # of an array, a list, a series of pandas or a frame of one column; of a frame with sparse
-    # columns, theirs by position
-    dtype: Any = None
+    dtype: Any = (
+        None  # of an array, a list or a series of pandas; of a frame, see `of`, by position
+    )
     arrow_schema: bytes | None = None  # of a frame of another library; a series is its only column
     is_frame: bool = False
 
     @classmethod
     def of(cls, data: Any) -> CallerType:
-        """Remember the type of `data`."""
-        kind = _kind(data)
+        """Remember the type of `data`: of a frame the sparse columns, or the only one, a y."""
+        kind, name = _kind(data), getattr(data, "name", None)
         if isinstance(data, pd.DataFrame):
+            is_y = data.shape[1] == 1
             dtypes = enumerate(data.dtypes)
-            sparse_types = {at: kind for at, kind in dtypes if isinstance(kind, pd.SparseDtype)}
-            name, dtype = None, sparse_types or None
-            if data.shape[1] == 1:  # it may be a y
-                name, dtype = data.columns[0], sparse_types or data.dtypes.iloc[0]
-            return cls(kind, name, data.columns, dtype, is_frame=True)
-        name = getattr(data, "name", None)
-        if kind == "pandas":
-            return cls(kind, name, dtype=data.dtype)
-        if kind == "array":
-            return cls(kind, name, dtype=_as_array(data).dtype)
-        if kind == "list":
-            return cls(kind, dtype=np.dtype(object))
+            kept = {at: dtype for at, dtype in dtypes if is_y or isinstance(dtype, pd.SparseDtype)}
+            return cls(kind, data.columns[0] if is_y else None, data.columns, kept, is_frame=True)
+        if kind in ("pandas", "array", "list"):
+            dtype = data.dtype if kind == "pandas" else np.dtype(object)
+            return cls(kind, name, dtype=_as_array(data).dtype if kind == "array" else dtype)
         frame = nw.from_native(data, allow_series=True)
         is_frame = not isinstance(frame, nw.Series)
         frame = frame if is_frame else frame.to_frame()
@@ -65,26 +59,23 @@ class CallerType:
     def restore(self, rows: pd.DataFrame | pd.Series[Any]) -> Any:
         """Return synthetic rows, or their labels, as `data` came in."""
         if self.is_frame and isinstance(rows, pd.Series):  # a y of one column
-            dtype = self.dtype[0] if isinstance(self.dtype, Mapping) else self.dtype
-            rows = rows if dtype is None else rows.astype(dtype)
-            rows = rows.rename(self.name).to_frame()
+            dtype = self.dtype[0] if self.dtype else rows.dtype
+            rows = rows.astype(dtype).rename(self.name).to_frame()
         if self.arrow_schema is not None:
-            if isinstance(rows, pd.DataFrame):
-                return _from_arrow(rows, self.arrow_schema, self.kind).to_native()
-            name = self.name or ""
-            frame = _from_arrow(rows.rename(name).to_frame(), self.arrow_schema, self.kind)
-            return frame[name].to_native()
+            is_frame, name = isinstance(rows, pd.DataFrame), self.name or ""
+            frame = rows if isinstance(rows, pd.DataFrame) else rows.rename(name).to_frame()
+            restored = _from_arrow(frame, self.arrow_schema, self.kind)
+            return restored.to_native() if is_frame else restored[name].to_native()
         if self.kind != "pandas":
             cells = rows.to_numpy(dtype=self.dtype)
             return cells.tolist() if self.kind == "list" else cells
         if isinstance(rows, pd.DataFrame):
-            if isinstance(self.dtype, Mapping):
-                kinds = {
-                    rows.columns[at]: kind
-                    for at, kind in self.dtype.items()
-                    if kind.kind not in "iub" or rows.iloc[:, at].notna().all()
-                }
-                rows = rows.astype(kinds)
+            kinds = {
+                rows.columns[at]: kind
+                for at, kind in (self.dtype or {}).items()
+                if kind.kind not in "iub" or rows.iloc[:, at].notna().all()
+            }
+            rows = rows.astype(kinds)
             return rows if self.columns is None else rows.set_axis(self.columns, axis=1)
         return (rows if self.dtype is None else rows.astype(self.dtype)).rename(self.name)
 
@@ -106,10 +97,7 @@ class CallerType:
 
 
 def with_rows(own: Any, rows: Any) -> Any:
-    """Return a frame or series of pandas with further rows, numbered from 0, in its own dtypes.
-
-    Numbers and booleans that cannot be missing become nullable where further rows are missing.
-    """
+    """Return a frame or series with further rows, in its own dtypes, nullable where needed."""
     dtypes = own.dtypes
     if isinstance(own, pd.DataFrame):
         both = zip(dtypes, rows.dtypes, rows.isna().any(), strict=True)
@@ -125,14 +113,12 @@ def as_frame(X: Any) -> pd.DataFrame:
             "sparse input is not supported: every cell of a row is a training token; pass a dense "
             "array or a DataFrame"
         )
-    if _is_lazy(X):
-        raise TypeError(f"X is a {type(X).__name__}, which has no rows yet; give `X.collect()`")
+    kind = _kind(X, "X")
     if _is_series(X):
         raise ValueError(
             "X must be a 2D table, of shape (n_samples, n_features); got a Series. Give "
             "`X.to_frame()` if it is a single feature"
         )
-    kind = _kind(X)
     frame: pd.DataFrame
     if kind == "pandas":
         frame = X
@@ -160,21 +146,14 @@ def as_frame(X: Any) -> pd.DataFrame:
         )
     if not n_rows:
         raise SchemaError(f"the table is empty: it has {n_rows} rows and {n_columns} columns")
-    sparse_columns = {
-        name: dtype.subtype
-        for name, dtype in frame.dtypes.items()
-        if isinstance(dtype, pd.SparseDtype)
-    }
-    return frame.astype(sparse_columns) if sparse_columns else frame
+    is_sparse = [isinstance(dtype, pd.SparseDtype) for dtype in frame.dtypes]
+    dense = {name: frame.dtypes[name].subtype for name in frame.columns[is_sparse]}
+    return frame.astype(dense) if dense else frame
 
 
 def as_labels(y: Any) -> Any:
-    """Return `y` as an array of numbers, booleans or objects; an array of two axes as it is.
-
-    A frame of one column is its column.
-    """
-    if _is_lazy(y):
-        raise TypeError(f"y is a {type(y).__name__}, which has no rows yet; give `y.collect()`")
+    """Return `y`, or its only column, as numbers, booleans or objects; two axes as they are."""
+    kind = _kind(y, "y")
     if y is None:
         raise ValueError("y is None; class labels are required, one per row of X")
     if isinstance(y, str | bytes | Mapping | Set) or not hasattr(y, "__len__"):
@@ -182,15 +161,13 @@ def as_labels(y: Any) -> Any:
             "y must be a Series, an array or a list of class labels, one per row of X; got a "
             f"{type(y).__name__}"
         )
-    kind = _kind(y)
     if kind not in ("array", "list"):
         y = _only_column(y)
-    elif not isinstance(y, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
-        y = _as_array(y, "y") if kind == "array" or np.ndim(y) == 2 else y
-    if kind in ("array", "list") and np.ndim(y) == 2:
-        return y
-    if kind == "array" and y.dtype != np.dtype(object):
-        return y
+    elif kind == "array" or np.ndim(y) == 2:
+        is_known = isinstance(y, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray)
+        y = y if is_known else _as_array(y, "y")
+        if np.ndim(y) == 2 or y.dtype != np.dtype(object):
+            return y
     if kind not in ("pandas", "array", "list"):
         values = nw.from_native(y, series_only=True).to_list()
     else:
@@ -248,16 +225,18 @@ def with_labels(features: Table, labels: Any, name: Any, *, is_named: bool = Tru
     )
 
 
-def _kind(data: Any) -> str:
+def _kind(data: Any, name: str = "data") -> str:
     """Name what `data` is: pandas, array, list, or the library of another frame or series."""
     if isinstance(data, pd.DataFrame | pd.Series):
         return "pandas"
     if isinstance(data, list | tuple):
         return "list"
-    native = nw.from_native(data, eager_only=True, allow_series=True, pass_through=True)
-    if isinstance(native, nw.DataFrame | nw.Series):
-        return str(native.implementation.value)
-    return "array"
+    native = nw.from_native(data, allow_series=True, pass_through=True)
+    if isinstance(native, nw.LazyFrame):
+        kind = type(data).__name__
+        raise TypeError(f"{name} is a {kind}, which has no rows yet; give `{name}.collect()`")
+    is_known = isinstance(native, nw.DataFrame | nw.Series)
+    return str(native.implementation.value) if is_known else "array"
 
 
 def _only_column(y: Any) -> Any:
@@ -283,12 +262,6 @@ def _as_array(data: Any, name: str = "X") -> npt.NDArray[Any]:
         raise TypeError(
             f"{name}, a {type(data).__name__}, cannot be read as an array of numpy: {error}"
         ) from error
-
-
-def _is_lazy(data: Any) -> bool:
-    if isinstance(data, pd.DataFrame):
-        return False  # narwhals refuses one with repeated names
-    return isinstance(nw.from_native(data, pass_through=True), nw.LazyFrame)
 
 
 def _is_series(data: Any) -> bool:
@@ -336,10 +309,8 @@ def _array_frame(X: Any) -> pd.DataFrame:
         kind = "a list of dicts" if is_list else f"a {type(X).__name__}"
         raise TypeError(f"X is {kind}; give a DataFrame, such as `pandas.DataFrame(X)`")
     if X is None or isinstance(X, str | bytes):
-        raise ValueError(
-            "X must be a table: a DataFrame, an array or a list of rows; got "
-            + ("None" if X is None else f"a {type(X).__name__}, {X!r}")
-        )
+        given = "None" if X is None else f"a {type(X).__name__}, {X!r}"
+        raise ValueError(f"X must be a table: a DataFrame, an array or a list of rows; got {given}")
     if is_list and len({len(row) if isinstance(row, _ROW) else -1 for row in X}) > 1:
         raise ValueError("X is a list of rows of different lengths; give each row every cell")
     if not (is_list and len(X) and isinstance(X[0], _ROW)):
@@ -358,18 +329,14 @@ def _array_frame(X: Any) -> pd.DataFrame:
 
 
 def _continued(index: pd.Index[Any], n_more: int) -> pd.Index[Any]:
-    """Return `index` continued for `n_more` rows: unique integers above the largest.
-
-    Other labels mean something, which a synthetic row does not have: numbered from 0 instead.
-    """
+    """Return `index` with unique integers above its largest, or else numbered from 0."""
     if not n_more:
         return index
     if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
         return pd.RangeIndex(len(index) + n_more, name=index.name)
-    if index.dtype.kind != "i" or not index.is_unique:
-        return pd.RangeIndex(len(index) + n_more)
-    first = int(index.max()) + 1
-    if first + n_more > np.iinfo(np.int64).max:
+    is_numbered = index.dtype.kind == "i" and index.is_unique
+    first = int(index.max()) + 1 if is_numbered else 0
+    if not is_numbered or first + n_more > np.iinfo(np.int64).max:
         return pd.RangeIndex(len(index) + n_more)
     more = pd.Index(np.arange(first, first + n_more))
     with contextlib.suppress(ValueError, TypeError, OverflowError):  # too large for its type

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Callable, Hashable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -29,13 +29,7 @@ def is_supported(value: object) -> bool:
 
 
 def tag_value(value: object) -> dict[str, Any]:
-    """Describe a value as ``{type: content}``, with JSON types only.
-
-    >>> tag_value(1), tag_value("1"), tag_value(True)
-    ({'int': 1}, {'str': '1'}, {'bool': True})
-    >>> untag_value(tag_value(("a", 0.1)))
-    ('a', 0.1)
-    """
+    """Describe a value as ``{type: content}``, such as ``{'int': 1}``, with JSON types only."""
     if isinstance(value, _NUMPY):
         return {"numpy": [value.dtype.str, tag_value(value.item())]}
     if type(value) not in _TAGS:
@@ -54,10 +48,9 @@ def untag_value(tagged: Any) -> Hashable:
     if tag in _PLAIN:
         if type(content) is not _PLAIN[tag]:
             raise TypeError(f"expected {_PLAIN[tag].__name__}, got {content!r}")
-        value: Hashable = content
-    else:
-        value = (_read_numpy if tag == "numpy" else _CODECS[tag][2])(content)
-    return value
+        return content
+    read = _read_numpy if tag == "numpy" else _CODECS[tag][2]
+    return read(content)
 
 
 def _read_numpy(content: Any) -> np.generic:
@@ -68,26 +61,10 @@ def _read_numpy(content: Any) -> np.generic:
     return number
 
 
-def _write_timestamp(value: pd.Timestamp) -> list[Any]:
-    return [int(value.to_datetime64().astype(np.int64)), value.unit, tag_zone(value.tz)]
-
-
 def _read_timestamp(content: Any) -> pd.Timestamp:
     instant, unit, zone = content
     moment = pd.Timestamp(np.datetime64(int(instant), unit))
     return moment if zone is None else moment.tz_localize("UTC").tz_convert(untag_zone(zone))
-
-
-def _read_interval(content: Any) -> pd.Interval[Any]:
-    low, high, closed = content
-    left: Any = untag_value(low)
-    right: Any = untag_value(high)
-    return pd.Interval(left, right, closed=closed)
-
-
-def _write_datetime(value: datetime.datetime) -> list[Any]:
-    naive = value.replace(tzinfo=None, fold=0).isoformat()
-    return [naive, value.fold, tag_zone(value.tzinfo)]
 
 
 def _read_datetime(content: Any) -> datetime.datetime:
@@ -112,13 +89,21 @@ _CODECS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "number": (decimal.Decimal, str, lambda c: decimal.Decimal(str(c))),
     "date": (datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
     "time": (datetime.time, _write_time, datetime.time.fromisoformat),
-    "datetime": (datetime.datetime, _write_datetime, _read_datetime),
+    "datetime": (
+        datetime.datetime,
+        lambda v: [v.replace(tzinfo=None, fold=0).isoformat(), v.fold, tag_zone(v.tzinfo)],
+        _read_datetime,
+    ),
     "duration": (
         datetime.timedelta,
         lambda v: [v.days, v.seconds, v.microseconds],
         lambda c: datetime.timedelta(*map(int, c)),
     ),
-    "timestamp": (pd.Timestamp, _write_timestamp, _read_timestamp),
+    "timestamp": (
+        pd.Timestamp,
+        lambda v: [int(v.to_datetime64().astype(np.int64)), v.unit, tag_zone(v.tz)],
+        _read_timestamp,
+    ),
     "timedelta": (
         pd.Timedelta,
         lambda v: [int(v.to_timedelta64().astype(np.int64)), v.unit],
@@ -132,7 +117,7 @@ _CODECS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "interval": (
         pd.Interval,
         lambda v: [tag_value(v.left), tag_value(v.right), v.closed],
-        _read_interval,
+        lambda c: pd.Interval(cast(Any, untag_value(c[0])), cast(Any, untag_value(c[1])), c[2]),
     ),
 }
 _ARROW_STRING = "string[pyarrow]"
@@ -148,8 +133,7 @@ def tag_zone(zone: datetime.tzinfo | None) -> dict[str, Any] | None:
         return {"name": zone.key}
     if isinstance(name := getattr(zone, "zone", None), str):
         return {"pytz": name}  # before version 3, pandas made zones with pytz
-    offset = zone.utcoffset(None)
-    if offset is None:
+    if (offset := zone.utcoffset(None)) is None:
         raise SchemaError(
             f"Time zone {zone!r} has no name that could be stored. "
             "Convert it with `tz_convert` to a zone of the zoneinfo module."
@@ -184,10 +168,13 @@ def tag_dtype(dtype: Dtype) -> dict[str, Any]:
         missing = getattr(dtype, "na_value", pd.NA)
         return {"storage": dtype.storage, "missing": "na" if missing is pd.NA else "nan"}
     name = str(dtype)
-    if _is_arrow_string(dtype):
+    if isinstance(dtype, pd.ArrowDtype) and name == _ARROW_STRING:
         return {"arrow": name}  # a name that pandas reads as that of a StringDtype
     if isinstance(dtype, pd.SparseDtype):
-        return {"sparse": tag_dtype(dtype.subtype), "fill": tag_value(_plain(dtype.fill_value))}
+        return {
+            "sparse": tag_dtype(dtype.subtype),
+            "fill": tag_value(np.asarray(dtype.fill_value).item()),
+        }
     if _named(name) != dtype:
         raise SchemaError(f"Dtype {name} cannot be stored in a schema. Convert it with `astype`.")
     return {"name": name}
@@ -218,20 +205,11 @@ def untag_dtype(tagged: Any) -> Dtype:
     if "sparse" in tagged:
         subtype: Any = untag_dtype(tagged["sparse"])
         fill: Any = untag_value(tagged["fill"])
-        sparse: Dtype = pd.SparseDtype(subtype, fill)
-        return sparse
+        return cast(Dtype, pd.SparseDtype(subtype, fill))
     named = _named(str(tagged["name"]))
     if named is None:
         raise TypeError(f"unknown dtype {tagged['name']!r}")
     return named
-
-
-def _is_arrow_string(dtype: Dtype) -> bool:
-    return isinstance(dtype, pd.ArrowDtype) and str(dtype) == _ARROW_STRING
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _named(name: str) -> Dtype | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from numbers import Number
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,6 @@ import pandas as pd
 
 from counterpoise.columns._base import (
     ABSENT,
-    MARKERS,
     MISSING,
     TEXT_END,
     Codes,
@@ -30,11 +30,10 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 from counterpoise.columns._json import Dtype
-from counterpoise.columns._ranged import RangedColumn, are_few, coarsen, shared
+from counterpoise.columns._ranged import RangedColumn, coarsen, kept_exactly
 from counterpoise.columns._written import (
     NumberNotation,
     kind_and_notation,
-    n_decimals,
     texts_of,
     written_values,
 )
@@ -78,15 +77,23 @@ class NumberColumn(RangedColumn):
         numbers = tuple(self.numbers[at] for at in kept) if self.numbers else ()
         return {**super()._atoms_at(kept), "numbers": numbers}
 
-    def _with_atoms(
-        self, values: npt.NDArray[Any], codes: Codes, outside: Mask
-    ) -> tuple[Codes, Mask]:
-        """Return the codes of values, and which are outside, where some are exactly atoms."""
+    def _near_ends(self, values: npt.NDArray[Any], codes: Codes) -> Codes:
+        """Return the codes of values, whose nearest are `codes`.
+
+        What is less than a unit away from the ordinary values is taken for the last of them.
+        """
+        for end, beyond in ((self.low, self.low - 1), (self.high, self.high + 1)):
+            last, other = self._number(end), self._number(beyond)
+            is_near = (values > other) & (values <= last) | (values < other) & (values >= last)
+            codes = np.where((codes == beyond) & is_near, end, codes)
         if not self.numbers:
-            return codes, outside
+            return codes
         at = np.searchsorted(self._numbers, values).clip(0, len(self.numbers) - 1)
-        is_atom = self._numbers[at] == values
-        return np.where(is_atom, self._atom_codes[at], codes), outside & ~is_atom
+        return np.where(self._numbers[at] == values, self._atom_codes[at], codes)
+
+    @abstractmethod
+    def _number(self, code: int) -> float:
+        """Return the number of a code that is no atom."""
 
     def _with_numbers(
         self, codes: Codes, restored: npt.NDArray[np.float64]
@@ -127,13 +134,13 @@ class NumericColumn(NumberColumn):
     def __post_init__(self) -> None:
         super().__post_init__()
         native = number_dtype(self.dtype)
-        if native is None and not (is_object(self.dtype) or is_string(self.dtype)):
-            raise self._error(
-                f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
-            )
         is_integer = self.kind == "integer" or (native is not None and native.kind != "f")
         if self.is_written:
             self._check_notation()
+        elif native is None and not is_object(self.dtype):
+            raise self._error(
+                f"has dtype {self.dtype}, which holds no numbers. Convert it with `astype`."
+            )
         if not (
             0 <= self.decimals <= (0 if is_integer else MAX_DECIMALS)
             and self.step in [10**power for power in range(min(self.decimals, 18) + 1)]
@@ -159,14 +166,15 @@ class NumericColumn(NumberColumn):
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         """Make the column that describes `series`; digits write any number if it was declared."""
         kind, like = kind_and_notation(kind)
-        if is_string(series.dtype) or texts_of(series):
-            notation = _notation_of(series, like)
-            decimals = n_decimals(notation, texts_of(series))
+        texts = texts_of(series)
+        if is_string(series.dtype) or texts:
+            notation = _notation_of(series, texts, like)
+            decimals = max(found[1] for text in texts if (found := notation.read(text)))
             if kind == "integer" and decimals:
                 raise column_error(
                     series.name,
-                    f"is declared integer, but has decimals, as in {texts_of(series)[0]!r}. Round "
-                    "it, or declare it decimal.",
+                    f"is declared integer, but has decimals, as in {texts[0]!r}. Round it, or "
+                    "declare it decimal.",
                 )
             codes, missing = _read_written(series, notation, decimals)
             grid = _grid(codes[~missing], decimals, kind is None)
@@ -188,38 +196,32 @@ class NumericColumn(NumberColumn):
         self.check_dtype(series)
         if self.is_written:
             codes, missing = _read_written(series, self._notation, self.decimals)
-            low, high = self.code_range
-            outside = (codes < low) | (codes > high)
-        else:
-            values, missing = read_numbers(series)
-            codes, outside = self._on_grid(values)
-        return self._placed(series, codes, missing, outside)
+            return self._placed(series, codes, missing)
+        codes, missing = read_numbers(series)
+        if codes.dtype.kind == "f" or self.decimals:
+            numbers = codes.astype(self._float_type)
+            units = np.clip(numbers.astype(np.float64) * 10.0**self.decimals, -(2.0**62), 2.0**62)
+            codes = self._near_ends(numbers, np.rint(units).astype(np.int64))
+        return self._placed(series, codes, missing)
 
     @property
     def is_written(self) -> bool:
         """Whether cells are strings."""
-        return bool(self.notation) or is_string(self.dtype)
+        return bool(self.notation)
 
     @cached_property
     def _notation(self) -> NumberNotation:
-        return NumberNotation.parse(self.notation or _plain_notation(self.decimals))
+        return NumberNotation.parse(self.notation)
 
     def _check_notation(self) -> None:
         try:
             fewest, is_fixed = self._notation.fewest_decimals, self._notation.is_fixed
         except ValueError as error:
             raise self._error(f"has a notation that cannot be read: {error}.") from error
-        holds_strings = is_object(self.dtype) or is_string(self.dtype)
         has_mark = bool(self._notation.decimal) or not self.decimals
-        if (
-            not holds_strings
-            or not has_mark
-            or not (fewest == self.decimals if is_fixed else fewest < self.decimals)
-        ):
-            raise self._error(
-                f"(dtype {self.dtype}) cannot be written as {self.notation} with {self.decimals} "
-                "decimals."
-            )
+        fits = fewest == self.decimals if is_fixed else fewest < self.decimals
+        if not (is_object(self.dtype) or is_string(self.dtype)) or not (has_mark and fits):
+            raise self._error(f"(dtype {self.dtype}) cannot be written as {self.notation}.")
 
     @property
     def _float_type(self) -> Any:
@@ -235,49 +237,22 @@ class NumericColumn(NumberColumn):
         # 1.8 is meant where 1.7999999523162842 is held
         return super().code_of(float(np.float32(value)) if self.is_single else value)
 
-    def _on_grid(self, values: npt.NDArray[Any]) -> tuple[Codes, Mask]:
-        """Codes of numbers, and which numbers lie a grid unit or more outside the range."""
-        low, high = self.code_range
-        if values.dtype.kind != "f" and not self.decimals:
-            return values, (values < low) | (values > high)
-        exact, scale = self._float_type, 10.0**self.decimals
-        numbers = values.astype(exact)
-        # Where the dtype is coarser than the grid, the next unit rounds to the bound itself.
-        below = min(exact((low - 1) / scale), np.nextafter(exact(low / scale), exact(-np.inf)))
-        above = max(exact((high + 1) / scale), np.nextafter(exact(high / scale), exact(np.inf)))
-        outside = (numbers <= below) | (numbers >= above)
-        codes = to_codes(np.where(outside, exact(0), numbers), self.decimals)
-        # What is less than a unit away from the ordinary values is taken for the last of them.
-        for end, beyond in ((self.low, self.low - 1), (self.high, self.high + 1)):
-            codes = np.where((codes == beyond) & (numbers != exact(beyond / scale)), end, codes)
-        return self._with_atoms(values, codes, outside)
-
-    def _restored(self, codes: Codes) -> npt.NDArray[np.float64]:
-        """Return the floats that codes stand for."""
-        restored = to_numbers(codes, self.decimals).astype(self._float_type).astype(np.float64)
-        return self._with_numbers(codes, restored)
+    def _number(self, code: int) -> float:
+        return float(self._float_type(code / 10.0**self.decimals))
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
         codes = np.where(missing, 0, codes)
-        cells: Any
+        native = number_dtype(self.dtype)
+        values: npt.NDArray[Any] = codes
         if self.is_written:
             texts = [self._notation.write(code, self.decimals) for code in codes.tolist()]
-            marker = MARKERS[self.marker] if is_object(self.dtype) else None
-            cells = np.array([*texts, marker], dtype=object)[:-1]
-            cells[missing] = marker
-        elif is_object(self.dtype):
-            values = codes if self.kind == "integer" else self._restored(codes)
-            cells = np.where(missing, MARKERS[self.marker], values.astype(object))
-        else:
-            native, dtype = number_dtype(self.dtype), cast(Any, self.dtype)
-            assert native is not None
-            restored = codes if native.kind != "f" else self._restored(codes)
-            cells = pd.array(restored.astype(native), dtype=dtype)
-            if missing.any():
-                cells[missing] = np.nan if isinstance(self.dtype, np.dtype) else pd.NA
-        return pd.Series(cells, name=self.name, dtype=self.dtype)
+            values = np.array([*texts, None], dtype=object)[:-1]
+        elif native.kind == "f" if native is not None else self.kind == "decimal":
+            numbers = to_numbers(codes, self.decimals).astype(self._float_type)
+            values = self._with_numbers(codes, numbers.astype(np.float64))
+        return self.restored(values, missing)
 
     @property
     def usual_decimals(self) -> int:
@@ -296,10 +271,6 @@ class NumericColumn(NumberColumn):
         if not self.is_written:
             return super().to_floats(series)
         return series.map(self._notation.number).to_numpy(dtype=float, na_value=np.nan)
-
-    @property
-    def min_rows_of_identifier(self) -> int | None:
-        return 100 if self.kind == "integer" else None
 
     def _limits(self) -> tuple[int, int]:
         if self.is_written:
@@ -347,8 +318,7 @@ class NumericColumn(NumberColumn):
         return 10 ** (most - self.decimals), 10 ** (most - other.decimals)
 
     def round_floats(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        rounded: npt.NDArray[np.float64] = np.round(values, self.decimals)
-        return rounded
+        return np.asarray(np.round(values, self.decimals))
 
 
 # The numbers in a column's cells
@@ -377,18 +347,13 @@ def _code_limits(dtype: Dtype, decimals: int, is_whole: bool) -> tuple[int, int]
 
 
 def read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
-    """Return the numbers of a column, 0 where missing, and which are missing.
-
-    They are int64 wherever all are integers by type, else one of the float dtypes.
-    """
+    """Return the numbers of a column as int64 or floats, 0 where missing, and which are missing."""
     missing = series.isna().to_numpy(dtype=bool)
+    dtype = number_dtype(series.dtype)
     if is_object(series.dtype):
         values = _object_numbers(series, missing)
-    elif (dtype := number_dtype(series.dtype)) is not None:
-        if isinstance(series.dtype, np.dtype):
-            values = np.where(missing, dtype.type(0), series.to_numpy())
-        else:
-            values = series.array.to_numpy(dtype=dtype, na_value=0)
+    elif dtype is not None:
+        values = series.array.to_numpy(dtype=dtype, na_value=0)
     else:
         raise column_error(
             series.name,
@@ -396,8 +361,7 @@ def read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
             "Convert it with `astype`, for instance to float.",
         )
     if values.dtype.kind != "f":
-        ends = (int(values.min()), int(values.max())) if len(values) else ()
-        for end in ends:
+        for end in (int(values.min(initial=0)), int(values.max(initial=0))):
             if not ABSENT < end <= _INT64_MAX:
                 raise _too_large(series, end)
         return values.astype(np.int64), missing
@@ -413,8 +377,8 @@ def read_numbers(series: pd.Series[Any]) -> tuple[npt.NDArray[Any], Mask]:
 
 
 def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
-    is_whole = True
-    for kind, rows in present_types(series).items():
+    types = present_types(series)
+    for kind, rows in types.items():
         if not issubclass(kind, _NUMBER_TYPES) or kind is bool:
             value = series.iloc[int(rows[0])]
             raise column_error(
@@ -423,7 +387,7 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
                 "Convert it with `pandas.to_numeric`, or declare it categorical.",
                 value,
             )
-        is_whole &= issubclass(kind, (int, np.integer))
+    is_whole = all(issubclass(kind, (int, np.integer)) for kind in types)
     cells = np.where(missing, 0, series.to_numpy(dtype=object))
     try:
         return cells.astype(np.int64) if is_whole else cells.astype(np.float64)
@@ -446,13 +410,8 @@ def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
 # Numbers kept as strings
 
 
-def _plain_notation(decimals: int) -> str:
-    return f"1234.{'0' * decimals}" if decimals else "1234"
-
-
-def _notation_of(series: pd.Series[Any], like: str) -> NumberNotation:
+def _notation_of(series: pd.Series[Any], texts: Sequence[str], like: str) -> NumberNotation:
     """Return the notation of a column that was declared to be numeric."""
-    texts = texts_of(series)
     try:
         given = [NumberNotation.parse(like)] if like else []
         found = NumberNotation.found(texts, is_declared=True, like=like)
@@ -497,19 +456,13 @@ def _read_written(
 def _grid(codes: Codes, decimals: int, may_be_few: bool) -> dict[str, Any]:
     """Return which of the codes are atoms, and the range of the others and their step."""
     values, counts = np.unique(codes, return_counts=True)
-    if may_be_few and are_few(values, counts, coarsen(codes, decimals)[0]):
-        return {"decimals": decimals, "low": 1, "high": 0, "atoms": tuple(values.tolist())}
-    atoms = values[shared(values, counts)]
+    atoms = values[kept_exactly(values, counts, coarsen(codes, decimals)[0], may_be_few)]
     others = codes[~np.isin(codes, atoms)]
-    step, exceptions = coarsen(others, decimals)
+    step, exceptions = coarsen(others, decimals) if len(others) else (1, ())
     others = others[others % step == 0]
-    return {
-        "decimals": decimals,
-        "low": int(others.min()),
-        "high": int(others.max()),
-        "step": step,
-        "atoms": tuple(sorted({*atoms.tolist(), *exceptions})),
-    }
+    low, high = (int(others.min()), int(others.max())) if len(others) else (1, 0)
+    kept = tuple(sorted({*atoms.tolist(), *exceptions}))
+    return {"decimals": decimals, "low": low, "high": high, "step": step, "atoms": kept}
 
 
 def _fit(series: pd.Series[Any], present: npt.NDArray[Any], may_be_few: bool) -> dict[str, Any]:
@@ -521,21 +474,16 @@ def _fit(series: pd.Series[Any], present: npt.NDArray[Any], may_be_few: bool) ->
     is_single = not is_exact and bool((single == present).all()) and single.dtype != present.dtype
     if is_single:
         decimals, is_exact = fit_decimals(single)
-    if is_exact and _has_codes(series, present, decimals):
-        grid = _grid(to_codes(present, decimals), decimals, may_be_few)
-    else:
+    if not (is_exact and _has_codes(series, present, decimals)):
         grid = _off_grid(series, single if is_single else present, may_be_few)
-    return {**grid, "is_single": is_single} | _numbers_of_atoms(grid, present, is_single)
-
-
-def _numbers_of_atoms(grid: dict[str, Any], present: Floats, is_single: bool) -> dict[str, Any]:
-    """Return what the atoms are, if the grid does not restore them."""
-    if "numbers" in grid or not grid["atoms"]:
-        return {}
-    numbers = numbers_of(grid["atoms"], to_codes(present, grid["decimals"]), present)
-    restored = to_numbers(np.array(grid["atoms"]), grid["decimals"])
-    restored = restored.astype(np.float32 if is_single else present.dtype).astype(np.float64)
-    return {} if numbers == tuple(restored.tolist()) else {"numbers": numbers}
+        return {**grid, "is_single": is_single}
+    codes = to_codes(present, decimals)
+    grid = _grid(codes, decimals, may_be_few)
+    numbers = numbers_of(grid["atoms"], codes, present)
+    restored = to_numbers(np.array(grid["atoms"]), decimals)
+    restored = restored.astype(single.dtype if is_single else present.dtype)
+    is_restored = numbers == tuple(restored.astype(np.float64).tolist())
+    return {**grid, "is_single": is_single, "numbers": () if is_restored else numbers}
 
 
 def numbers_of(atoms: Sequence[int], codes: Codes, present: Floats) -> tuple[float, ...]:
@@ -548,15 +496,14 @@ def numbers_of(atoms: Sequence[int], codes: Codes, present: Floats) -> tuple[flo
 def _off_grid(series: pd.Series[Any], present: Floats, may_be_few: bool) -> dict[str, Any]:
     """Describe numbers that do not lie on one grid: digits within the range, and exact atoms."""
     values, counts = np.unique(present, return_counts=True)
-    is_few = may_be_few and are_few(values, counts, 0.0)
-    is_atom = np.ones(len(values), dtype=bool) if is_few else shared(values, counts)
-    others = values if is_few else values[~is_atom]
-    decimals, is_exact = fit_decimals(others)
+    is_atom = kept_exactly(values, counts, 0.0, may_be_few)
+    is_few = bool(is_atom.all())
+    decimals, is_exact = fit_decimals(values[is_atom == is_few])
     step, low, high = 1, 1, 0
     if not is_few:
-        decimals, low, high = _range_within(series, others, decimals, is_exact)
+        decimals, low, high = _range_within(series, values[~is_atom], decimals, is_exact)
         if low > high:  # no point of the finest grid lies between them: keep exactly these
-            is_few, is_atom[:] = True, True
+            low, high, is_few, is_atom[:] = 1, 0, True, True
             decimals, is_exact = fit_decimals(values)
     atoms = values[is_atom].astype(np.float64)
     # An atom needs a code of its own, which an ordinary value on an exact grid does not have.
@@ -573,14 +520,8 @@ def _off_grid(series: pd.Series[Any], present: Floats, may_be_few: bool) -> dict
         decimals += 1
         if not is_few:
             step, low, high = step * 10, low * 10, high * 10
-    return {
-        "decimals": decimals,
-        "low": low,
-        "high": high,
-        "step": step,
-        "atoms": tuple(codes.tolist()),
-        "numbers": tuple(atoms.tolist()),
-    }
+    exact = {"atoms": tuple(codes.tolist()), "numbers": tuple(atoms.tolist())}
+    return {"decimals": decimals, "low": low, "high": high, "step": step, **exact}
 
 
 def _range_within(
@@ -591,20 +532,20 @@ def _range_within(
     It has more decimals if it has no point between them. The lowest code is above the highest one
     if the finest grid has none between the few numbers that there are.
     """
+    largest = float(np.abs(present).max())
     while True:
-        _check_size(series, present, decimals, is_exact)
+        too_small = not is_exact and largest * 10.0**MAX_DECIMALS < 1e5
+        if decimals > MAX_DECIMALS or too_small or not _has_codes(series, present, decimals):
+            raise _size_error(series, present, decimals)
         if is_exact:
             codes = to_codes(present, decimals)
             return decimals, int(codes.min()), int(codes.max())
-        low, high = inner_bounds(present, decimals)
-        next_codes = float(np.abs(present).max()) * 10.0 ** (decimals + 1)
-        is_finest = decimals >= MAX_DECIMALS or next_codes > 2**53  # beyond, float64 skips some
-        if low > high and is_finest:
-            # All numbers lie between two neighbours of the finest grid: of many, take the nearest.
-            if 1 < len(np.unique(present)) <= _MAX_OFF_GRID:
-                return decimals, 1, 0
-            low = high = int(to_codes(present[:1], decimals)[0])
-        if low <= high:
+        low, high = _inner_bound(present, decimals), -_inner_bound(-present, decimals)
+        # beyond 2**53, float64 skips some
+        is_finest = decimals >= MAX_DECIMALS or largest * 10.0 ** (decimals + 1) > 2**53
+        if low > high and is_finest and not 1 < len(np.unique(present)) <= _MAX_OFF_GRID:
+            low = high = int(to_codes(present[:1], decimals)[0])  # of many, take the nearest
+        if low <= high or is_finest:
             return decimals, low, high
         decimals += 1
 
@@ -624,14 +565,6 @@ def _has_codes(series: pd.Series[Any], present: Floats, decimals: int) -> bool:
     return largest * 10.0**decimals <= _code_limits(series.dtype, decimals, is_whole=False)[1]
 
 
-def _check_size(series: pd.Series[Any], present: Floats, decimals: int, is_exact: bool) -> None:
-    """Raise a `SchemaError` for numbers too large or too small to be codes."""
-    largest = float(np.abs(present).max())
-    too_small = not is_exact and largest * 10.0**MAX_DECIMALS < 1e5
-    if decimals > MAX_DECIMALS or too_small or not _has_codes(series, present, decimals):
-        raise _size_error(series, present, decimals)
-
-
 def _size_error(series: pd.Series[Any], present: Floats, decimals: int) -> SchemaError:
     largest = float(np.abs(present).max())
     return column_error(
@@ -648,9 +581,6 @@ def fit_decimals(numbers: Floats) -> tuple[int, bool]:
     A number lies on a grid if it is within a few rounding errors of it, while such errors are
     small beside the grid's unit, or if it is its dtype's number nearest to it. If no grid within
     the digits of the dtype fits, 6 significant digits of the largest number are kept.
-
-    >>> fit_decimals(np.array([0.5329999999999999, 12.5]))
-    (3, True)
     """
     remaining = np.unique(numbers).astype(np.float64)
     if np.array_equal(remaining, np.rint(remaining)):
@@ -690,15 +620,8 @@ def grid_units(bound: Any, decimals: int) -> Decimal:
     return nearest if abs(units - nearest) <= abs(units) * _BOUND_NOISE else units
 
 
-def inner_bounds(numbers: Floats, decimals: int) -> tuple[int, int]:
-    """Lowest and highest code whose number lies within the observed ones.
-
-    The low bound is above the high one where the grid has no point between them.
-    """
-    return _inner_bound(numbers, decimals), -_inner_bound(-numbers, decimals)
-
-
 def _inner_bound(numbers: Floats, decimals: int) -> int:
+    """Return the lowest code whose number is not below all `numbers`."""
     lowest, scale, exact = numbers.min(), 10.0**decimals, numbers.dtype.type
     code = math.ceil(float(lowest) * scale)
     # The product is rounded, and so is the cast to a short dtype: compare the numbers restored.

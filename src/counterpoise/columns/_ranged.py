@@ -49,9 +49,6 @@ def are_few(values: npt.NDArray[Any], counts: Codes, unit: float) -> bool:
 
     `values` are ascending, `counts` the cells of each; digits would write multiples of `unit`. So
     many cells without another value say that there is none, or that it does not matter.
-
-    >>> are_few(np.array([3, 17, 99, 1001]), np.array([25, 30, 20, 25]), 1)
-    True
     """
     inner = values[len(values) // 20 : len(values) - len(values) // 20].astype(np.float64)
     are_codes = unit * len(inner) <= _CODES_SHARE * (inner[-1] - inner[0])  # outliers aside
@@ -60,12 +57,7 @@ def are_few(values: npt.NDArray[Any], counts: Codes, unit: float) -> bool:
 
 
 def shared(values: npt.NDArray[Any], counts: Codes) -> Mask:
-    """Which of the distinct `values`, ascending, many cells share: zeros, caps, sentinels.
-
-    >>> values = np.array([-999, 10, 12, 13, 15, 18, 21])
-    >>> values[shared(values, np.array([3, 1, 20, 1, 2, 1, 1]))]
-    array([-999,   12])
-    """
+    """Which of the distinct `values`, ascending, many cells share: zeros, caps, sentinels."""
     fewest = max(_SHARED_CELLS, _SHARED * counts.sum(), _TIMES_USUAL * np.median(counts))
     found: Mask = counts >= fewest
     for at in np.flatnonzero(found):
@@ -74,13 +66,10 @@ def shared(values: npt.NDArray[Any], counts: Codes) -> Mask:
     is_repeated = counts >= _SENTINEL_CELLS * max(1.0, float(np.median(counts)))
     others = np.flatnonzero(~found)
     while len(others) > 2:
-        numbers = values[others].astype(np.float64)
-        steps = np.diff(numbers)
-        low_gap = steps[0] > _SENTINEL_GAP * (numbers[-1] - numbers[1])
-        high_gap = steps[-1] > _SENTINEL_GAP * (numbers[-2] - numbers[0])
-        if low_gap and is_repeated[others[0]]:
+        first, second, previous, last = values[others].astype(np.float64)[[0, 1, -2, -1]]
+        if is_repeated[others[0]] and second - first > _SENTINEL_GAP * (last - second):
             found[others[0]], others = True, others[1:]
-        elif high_gap and is_repeated[others[-1]]:
+        elif is_repeated[others[-1]] and last - previous > _SENTINEL_GAP * (previous - first):
             found[others[-1]], others = True, others[:-1]
         else:
             break
@@ -88,14 +77,18 @@ def shared(values: npt.NDArray[Any], counts: Codes) -> Mask:
     return found
 
 
+def kept_exactly(values: npt.NDArray[Any], counts: Codes, unit: float, may_be_few: bool) -> Mask:
+    """Which of the distinct `values` are atoms: all if they are few, else those that are shared."""
+    if may_be_few and are_few(values, counts, unit):
+        return np.ones(len(values), dtype=bool)
+    return shared(values, counts)
+
+
 def coarsen(codes: Codes, decimals: int) -> tuple[int, tuple[int, ...]]:
     """Find a coarser grid that holds all codes but a few values, which repeat: step, exceptions.
 
     A column of one decimal whose gaps were filled with the mean needs nine for that one value. A
     grid with exceptions must save three decimals and hold half of the codes.
-
-    >>> coarsen(np.array([1_000_000, 1_200_000, 3_100_000, 5_300_000] * 10 + [2_137_513] * 10), 6)
-    (100000, (2137513,))
     """
     for kept in range(max(0, decimals - _LARGEST_POWER), decimals):
         step = 10 ** (decimals - kept)
@@ -245,19 +238,20 @@ class RangedColumn(Column):
                 f"was given the range {shown((low, high))}, which must be two finite numbers, two "
                 "points in time or two durations."
             ) from error
-        kept = [
-            at
-            for at, code in enumerate(self.atoms)
-            if (lowest is None or code >= lowest) and (highest is None or code <= highest)
-        ]
         first, last = (self.low, self.high) if self.has_ordinary else self.code_range
-        is_narrow = (lowest is None or lowest >= first) and (highest is None or highest <= last)
-        if is_narrow and not self.has_ordinary:
-            limited = self._between(1, 0, kept)
-        else:
-            first = first if lowest is None else lowest
-            last = last if highest is None else highest
-            limited = self._between(first, last, kept)
+        below, above = self.code_range
+        below, above = (
+            (below if lowest is None else lowest),
+            (above if highest is None else highest),
+        )
+        kept = [at for at, code in enumerate(self.atoms) if below <= code <= above]
+        lowest, highest = (
+            (first if lowest is None else lowest),
+            (last if highest is None else highest),
+        )
+        if not self.has_ordinary and first <= lowest and highest <= last:
+            lowest, highest = 1, 0  # only what it keeps exactly
+        limited = self._between(lowest, highest, kept)
         if limited is None:
             raise self._error(
                 f"was given the range {shown((low, high))}, in which it has no value. Give the "
@@ -307,10 +301,13 @@ class RangedColumn(Column):
                 f"{self.step} and {self.atoms}; they must lie in {lowest} to {highest}."
             )
 
-    def _placed(self, series: pd.Series[Any], codes: Codes, missing: Mask, outside: Mask) -> Codes:
+    def _placed(
+        self, series: pd.Series[Any], codes: Codes, missing: Mask, is_off: Mask | bool = False
+    ) -> Codes:
         """Return the codes of cells; a `SchemaError` if one is outside or may not be missing."""
         self.check_missing(missing)
         low, high = self.code_range
+        outside = (codes < low) | (codes > high) | is_off
         near = self.nearest(np.clip(np.where(missing | outside, low, codes), low, high))
         outside = outside | (_distances(np.clip(codes, low, high), near) >= self.step)
         if (outside := outside & ~missing).any():

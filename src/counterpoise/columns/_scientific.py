@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from counterpoise.columns._base import (
-    MARKERS,
     MISSING,
     TEXT_END,
     Codes,
@@ -24,7 +23,6 @@ from counterpoise.columns._base import (
     register_column_type,
 )
 from counterpoise.columns._number import (
-    Floats,
     NumberColumn,
     NumericColumn,
     fit_decimals,
@@ -99,16 +97,19 @@ class ScientificColumn(NumberColumn):
         found, counts = np.unique(present, return_counts=True)
         is_atom = shared(found, counts) | (found == 0)
         ordinary = found[~is_atom]
-        digits = next(
-            (n for n in range(1, _MOST_DIGITS) if _is_written_with(ordinary, n)), _MOST_DIGITS
+        exact = (  # that restore all numbers
+            n
+            for n in range(1, _MOST_DIGITS)
+            if all(float(f"{number:.{n - 1}e}") == number for number in ordinary.tolist())
         )
+        digits = next(exact, _MOST_DIGITS)
         codes = _to_codes(present, digits)
         atoms = tuple(np.unique(_to_codes(found[is_atom], digits)).tolist())
         low, high = 1, 0
         if len(ordinary):
             low, high = _to_codes(ordinary[[0, -1]], digits).tolist()
-            above = _number(low, digits) < ordinary[0]
-            below = _number(high, digits) > ordinary[-1]
+            above = float(_text(low, digits)) < ordinary[0]
+            below = float(_text(high, digits)) > ordinary[-1]
             if low + above <= high - below:  # a code's number is within the observed ones
                 low, high = low + int(above), high - int(below)
         return cls.describing(
@@ -125,27 +126,18 @@ class ScientificColumn(NumberColumn):
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
         values, missing = read_numbers(series)
-        codes = _to_codes(values, self.digits)
-        for end, beyond in ((self.low, self.low - 1), (self.high, self.high + 1)):
-            ends = sorted(_number(code, self.digits) for code in (end, beyond))
-            codes = np.where(
-                (codes == beyond) & (ends[0] < values) & (values < ends[1]), end, codes
-            )
-        low, high = self.code_range
-        codes, outside = self._with_atoms(values, codes, (codes < low) | (codes > high))
-        return self._placed(series, codes, missing, outside)
+        codes = self._near_ends(values, _to_codes(values, self.digits))
+        return self._placed(series, codes, missing)
 
     def decode(self, codes: Codes) -> pd.Series[Any]:
         assert self.contains(codes).all(), f"codes outside the domain of column {self.name!r}"
         missing = codes == MISSING
         found, positions = np.unique(np.where(missing, 0, codes), return_inverse=True)
-        texts = map(self.text, found.tolist())
-        values = self._with_numbers(found, np.array([float(text) for text in texts]))[positions]
-        if is_object(self.dtype):
-            cells = np.where(missing, MARKERS[self.marker], values.astype(object))
-            return pd.Series(cells, name=self.name, dtype=object)
-        restored = pd.Series(values, name=self.name).astype(self.dtype)
-        return restored.mask(missing) if missing.any() else restored
+        numbers = np.array([self._number(code) for code in found.tolist()])
+        return self.restored(self._with_numbers(found, numbers)[positions], missing)
+
+    def _number(self, code: int) -> float:
+        return float(_text(code, self.digits))
 
     def _is_ordinary(self, codes: Any) -> Any:
         return super()._is_ordinary(codes) & (codes != 0)
@@ -156,11 +148,8 @@ class ScientificColumn(NumberColumn):
 
     def nearest(self, codes: npt.NDArray[Any]) -> Codes:
         found = super().nearest(codes)
-        return found if 0 in self._atom_set else np.where(found == 0, self._beside_0, found)
-
-    @property
-    def _beside_0(self) -> int:
-        return 1 if self.code_range[1] > 0 else -1
+        beside_0 = 1 if self.code_range[1] > 0 else -1
+        return found if 0 in self._atom_set else np.where(found == 0, beside_0, found)
 
     def _between(self, low: int, high: int, kept: Sequence[int]) -> Self | None:
         return super()._between(low or 1, high or -1, kept)
@@ -270,15 +259,6 @@ def _text(code: int, digits: int) -> str:
     exponent, mantissa = _split(code, digits)
     first, rest = str(mantissa)[0], str(mantissa)[1:]
     return f"{'-' if code < 0 else ''}{first}{'.' if rest else ''}{rest}e{exponent}"
-
-
-def _number(code: int, digits: int) -> float:
-    return float(_text(code, digits))
-
-
-def _is_written_with(numbers: Floats, digits: int) -> bool:
-    """Whether `digits` significant digits restore all numbers."""
-    return all(float(f"{number:.{digits - 1}e}") == number for number in numbers.tolist())
 
 
 def _to_codes(numbers: npt.NDArray[Any], digits: int) -> Codes:

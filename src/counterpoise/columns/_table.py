@@ -125,10 +125,7 @@ class Schema:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Schema:
-        """Make the schema that `to_dict` described; a `SchemaError` if it is malformed.
-
-        Nothing in it is ever executed.
-        """
+        """Make the schema that `to_dict` described; a `SchemaError` if it is malformed."""
         try:
             records = list(record["columns"])
         except (KeyError, TypeError) as error:

@@ -56,32 +56,24 @@ def is_identifier(series: pd.Series[Any]) -> bool:
     called by a single letter, and years (1500 to 2199). Numbers with decimals, dates, times and
     values of a categorical dtype never are: all of these can tell classes apart.
     """
-    n = len(series)
-    if n < _MIN_ROWS_IF_NAMED or series.isna().any():
-        return False
-    is_whole = is_integer_dtype(series.dtype)
-    if not is_whole and not (
-        is_string(series.dtype) or (is_object(series.dtype) and set(present_types(series)) == {str})
-    ):
+    n, dtype = len(series), series.dtype
+    is_whole = is_integer_dtype(dtype)
+    is_text = is_string(dtype) or (is_object(dtype) and set(present_types(series)) == {str})
+    if n < _MIN_ROWS_IF_NAMED or not (is_whole or is_text) or series.isna().any():
         return False
     if not series.is_unique:
         return False
+    is_key, is_scale = _is_called(_KEY_NAME, series.name), _is_called(_SCALE_NAME, series.name)
     if is_whole:
-        if _is_called(_KEY_NAME, series.name):
-            return True
         low, high = int(series.min()), int(series.max())
-        is_scale = _is_called(_SCALE_NAME, series.name) or re.fullmatch(
-            "[A-Za-z]", str(series.name)
-        )
-        is_year = low in _YEARS and high in _YEARS
-        return n >= _MIN_ROWS and not (is_scale or is_year) and _is_dense(n, low, high)
+        is_letter = re.fullmatch("[A-Za-z]", str(series.name)) is not None
+        is_scale = is_scale or is_letter or (low in _YEARS and high in _YEARS)
+        return is_key or (n >= _MIN_ROWS and not is_scale and _is_dense(n, low, high))
     texts = list(map(str, series))
     if any(re.search(r"\s|^\W*$", text) for text in texts) or _are_dates(texts):
         return False
-    if _is_called(_KEY_NAME, series.name):
-        return True
-    if n < _MIN_ROWS_OF_STRINGS or _is_called(_SCALE_NAME, series.name):
-        return False
+    if is_key or is_scale or n < _MIN_ROWS_OF_STRINGS:
+        return is_key
     if (counted := _counted(texts)) is not None:
         prefix, numbers = counted
         is_name = re.search("[^\\W\\d_]", prefix) and not _is_called(_SCALE_NAME, prefix)
@@ -171,21 +163,18 @@ class UnlearnedColumn:
 
     @classmethod
     def identifier(cls, series: pd.Series[Any], position: int) -> Self:
-        """Read how identifiers are written; a `SchemaError` if they are neither numbers nor text.
-
-        The most frequent length and punctuation of texts counts.
-        """
-        present = series.dropna()
-        values: list[Any] = present.tolist()
-        known = series.name, position, "identifier", series.dtype, float(series.isna().mean())
-        if not len(present):
+        """Read how identifiers are written; a `SchemaError` if neither as numbers nor text."""
+        values: list[Any] = series.dropna().tolist()
+        if not values:
             return cls.passthrough(series, position)
-        if not is_bool_dtype(series.dtype) and all(
+        known = series.name, position, "identifier", series.dtype, float(series.isna().mean())
+        is_whole = not is_bool_dtype(series.dtype) and all(
             isinstance(value, int | float | np.integer | np.floating)
-            and not isinstance(value, bool)
-            and value % 1 == 0
+            and type(value) is not bool
+            and not value % 1
             for value in values
-        ):
+        )
+        if is_whole:
             return cls(*known, **_free_integers(list(map(int, values)), series.dtype))
         if not all(isinstance(value, str) for value in values) or isinstance(
             series.dtype, pd.CategoricalDtype
@@ -198,49 +187,33 @@ class UnlearnedColumn:
         counted = _counted(values)
         if counted is not None and _counts_up(counted[1]):
             prefix, numbers = counted
-            width = min(map(len, values)) - len(prefix)
             is_padded = any(value[len(prefix)] == "0" for value in values)
-            return cls(
-                *known,
-                is_text=True,
-                prefix=prefix,
-                low=max(numbers) + 1,
-                width=width if is_padded else 0,
-            )
+            width = min(map(len, values)) - len(prefix) if is_padded else 0
+            low = max(numbers) + 1
+            return cls(*known, is_text=True, prefix=prefix, low=low, width=width)
         shapes = [re.sub(r"[^\W_]", "x", value) for value in values]
         shape = Counter(shapes).most_common(1)[0][0]
         texts = [value for value, own in zip(values, shapes, strict=True) if own == shape]
         alphabets = _alphabets(texts)
-        sizes = list(map(len, alphabets))
         numbers = [_to_number(text, alphabets) for text in texts]
-        free = _free_residue(numbers, math.prod(sizes))
+        free = _free_residue(numbers, math.prod(map(len, alphabets)))
         return cls(*known, is_text=True, alphabets=alphabets, width=max(map(len, values)), **free)
 
     def cells(self, start: int, n: int) -> pd.Series[Any]:
-        """Return the cells of synthetic rows, of which those before `start` are taken.
-
-        A `SchemaError` is raised where the dtype has no room for so many.
-        """
-        if self.kind == "passthrough":
-            empty = pd.Series([None] * n, name=self.name, dtype=object)
-            try:
-                return empty.astype(self.dtype)
-            except (TypeError, ValueError) as error:
-                raise column_error(
-                    self.name,
-                    f"has dtype {self.dtype}, in which no cell can be missing, as those of "
-                    "synthetic rows would be. Convert it with `astype(object)`.",
-                ) from error
-        numbers = [self._number(at) for at in range(start, start + n)]
-        values = list(map(self._text, numbers)) if self.is_text else [self.low + k for k in numbers]
+        """Return the cells of synthetic rows, of which those before `start` are taken."""
+        values: list[Any] = [None] * n
+        problem = "in which no cell of a synthetic row can be missing. Convert it to another."
+        if self.kind == "identifier":
+            numbers = [self._number(at) for at in range(start, start + n)]
+            values = [self._text(k) if self.is_text else self.low + k for k in numbers]
+            problem = (
+                f"which has no room for {n} further identifiers. Convert it to a larger one, or "
+                "carry it along in `passthrough_columns`."
+            )
         try:
             return pd.Series(values, name=self.name, dtype=object).astype(self.dtype)
-        except (OverflowError, ValueError) as error:
-            raise column_error(
-                self.name,
-                f"has dtype {self.dtype}, which has no room for {n} further identifiers. Convert "
-                "it to a larger one, or carry it along in `passthrough_columns`.",
-            ) from error
+        except (TypeError, OverflowError, ValueError) as error:
+            raise column_error(self.name, f"has dtype {self.dtype}, {problem}") from error
 
     @property
     def text(self) -> str:
@@ -289,11 +262,8 @@ def _free_integers(numbers: list[int], dtype: Any) -> dict[str, Any]:
     if low > 0 and n_digits == len(str(high)):
         low, high = 10 ** (n_digits - 1), min(10**n_digits - 1, int(most))
     n_numbers = high - low + 1
-    return {
-        "low": low,
-        "n_numbers": n_numbers,
-        **_free_residue([number - low for number in numbers], n_numbers),
-    }
+    free = _free_residue([number - low for number in numbers], n_numbers)
+    return {"low": low, "n_numbers": n_numbers, **free}
 
 
 def _free_residue(numbers: Sequence[int], n_numbers: int) -> dict[str, Any]:
@@ -340,7 +310,7 @@ def unlearned_columns(
                 other = "passthrough_columns" if name in passed else "column_types"
                 raise SchemaError(f"column {name!r} is in {role} and in {other}", column=name)
     if is_auto:
-        found = [
+        keys = [
             name
             for at, name in enumerate(names)
             if name not in passed
@@ -348,26 +318,20 @@ def unlearned_columns(
             and not re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", constraints)
             and is_identifier(frame.iloc[:, at])
         ]
-        keys = found if len(found) + len(passed) < len(names) else []
+        keys = keys if len(keys) + len(passed) < len(names) else []
     if len({*keys, *passed}) == len(names):
         raise SchemaError(
             "id_columns and passthrough_columns name every column, so nothing can be learned."
         )
-    columns = []
-    for at, name in enumerate(names):
-        if name in passed:
-            columns.append(UnlearnedColumn.passthrough(frame.iloc[:, at], at))
-        elif name in keys:
-            columns.append(UnlearnedColumn.identifier(frame.iloc[:, at], at))
-    return columns
+    make = dict.fromkeys(keys, UnlearnedColumn.identifier)
+    make |= dict.fromkeys(passed, UnlearnedColumn.passthrough)
+    return [make[name](frame.iloc[:, at], at) for at, name in enumerate(names) if name in make]
 
 
 def without(frame: pd.DataFrame, columns: Sequence[UnlearnedColumn]) -> pd.DataFrame:
     """Return a table without those of its columns that are not learned."""
-    if not columns:
-        return frame
     names = [column.name for column in columns]
-    return frame.loc[:, [name not in names for name in frame.columns]]
+    return frame.loc[:, [name not in names for name in frame.columns]] if names else frame
 
 
 def with_unlearned(
@@ -376,10 +340,8 @@ def with_unlearned(
     """Return synthetic rows with the columns that were not learned, in their places."""
     if not columns:
         return rows
-    parts = [rows.iloc[:, at] for at in range(rows.shape[1])]
+    whole = rows.copy(deep=False)
     for column in columns:
-        parts.insert(column.position, column.cells(start, len(rows)).set_axis(rows.index))
-    names = [part.name for part in parts]
-    whole = pd.concat(parts, axis=1)
-    whole.columns = pd.Index(names)
+        cells = column.cells(start, len(rows)).set_axis(rows.index)
+        whole.insert(column.position, column.name, cells)
     return whole

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -34,10 +34,7 @@ def texts_of(series: pd.Series[Any]) -> list[str]:
 
 
 def written_values(series: pd.Series[Any]) -> list[str]:
-    """Return the distinct strings of a column that can be numbers or dates without being declared.
-
-    Few strings are categories. Integers count where they may be dates, such as 20240131.
-    """
+    """Return the distinct strings that can be numbers or dates; integers if they may be dates."""
     if getattr(series.dtype, "kind", "O") not in "iuf":
         texts = texts_of(series)
         return texts if len(texts) > _FEWEST_STRINGS else []
@@ -83,11 +80,7 @@ def doubt(series: pd.Series[Any], known: str) -> str | None:
 
 
 def kind_and_notation(kind: str | None) -> tuple[str | None, str]:
-    """Split what a user declares.
-
-    >>> kind_and_notation("datetime:%d.%m.%Y")
-    ('datetime', '%d.%m.%Y')
-    """
+    """Split what a user declares, such as ``datetime:%d.%m.%Y``."""
     name, _, notation = (kind or "").partition(":")
     return name or None, notation
 
@@ -211,13 +204,8 @@ class NumberNotation:
                 continue
             digits = digits.replace(self.thousands, "") if self.thousands else digits
             whole, _, fraction = digits.partition(self.decimal or ".")
-            n_digits = len(whole) + len(fraction)
-            if (
-                n_digits <= _MOST_READ
-                and (whole + fraction).isdecimal()
-                and (whole + fraction).isascii()
-            ):
-                return sign * int(whole + fraction), len(fraction)
+            if re.fullmatch(f"[0-9]{{1,{_MOST_READ}}}", number := whole + fraction):
+                return sign * int(number), len(fraction)
         return None
 
     def code(self, text: str, decimals: int) -> int | None:
@@ -230,9 +218,8 @@ class NumberNotation:
 
     def writes(self, text: str) -> bool:
         found = self.read(text)
-        return (
-            found is not None and self.code(text, max(found[1], self.fewest_decimals)) is not None
-        )
+        decimals = 0 if found is None else max(found[1], self.fewest_decimals)
+        return self.code(text, decimals) is not None
 
     def number(self, cell: Any) -> float:
         """Return a number that may be written in another way too; NaN if it is none."""
@@ -240,11 +227,6 @@ class NumberNotation:
         if found is None:
             return float(pd.to_numeric(cell, errors="coerce"))
         return float(found[0] / 10 ** found[1])
-
-
-def n_decimals(notation: NumberNotation, texts: Iterable[str]) -> int:
-    """Return the most decimals that a text has."""
-    return max((found[1] for text in texts if (found := notation.read(text))), default=0)
 
 
 def _usual(positive: Affixes) -> tuple[Affixes, Affixes, Affixes]:
@@ -290,16 +272,24 @@ _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturda
 _FIRST_YEAR: Final = 1900  # that of times without a date
 _CENTURY: Final = 1969  # first year of two digits
 _DIRECTIVE = re.compile(r"%(-?)([YymdbBaAHIMSfLpP])")
-_PATTERNS: Final = dict.fromkeys("ymdHIMS", "[0-9]{2}") | {
-    "Y": "[0-9]{4}",
-    "B": "|".join(_MONTHS),
-    "b": "|".join(month[:3] for month in _MONTHS),
-    "A": "|".join(_DAYS),
-    "a": "|".join(day[:3] for day in _DAYS),
-    "f": "[0-9]{6}",
-    "L": "[0-9]{3}",
-    "p": "[AP]M",
-    "P": "[ap]m",
+_TWO: Final = "[0-9]{2}"
+_FIELDS: Final[dict[str, tuple[str, Callable[[datetime], str]]]] = {  # how each is read and written
+    "Y": ("[0-9]{4}", lambda time: f"{time.year:04d}"),
+    "y": (_TWO, lambda time: f"{time.year % 100:02d}"),
+    "m": (_TWO, lambda time: f"{time.month:02d}"),
+    "d": (_TWO, lambda time: f"{time.day:02d}"),
+    "B": ("|".join(_MONTHS), lambda time: _MONTHS[time.month - 1]),
+    "b": ("|".join(month[:3] for month in _MONTHS), lambda time: _MONTHS[time.month - 1][:3]),
+    "A": ("|".join(_DAYS), lambda time: _DAYS[time.weekday()]),
+    "a": ("|".join(day[:3] for day in _DAYS), lambda time: _DAYS[time.weekday()][:3]),
+    "H": (_TWO, lambda time: f"{time.hour:02d}"),
+    "I": (_TWO, lambda time: f"{(time.hour - 1) % 12 + 1:02d}"),
+    "M": (_TWO, lambda time: f"{time.minute:02d}"),
+    "S": (_TWO, lambda time: f"{time.second:02d}"),
+    "f": ("[0-9]{6}", lambda time: f"{time.microsecond:06d}"),
+    "L": ("[0-9]{3}", lambda time: f"{time.microsecond // 1000:03d}"),
+    "p": ("[AP]M", lambda time: "AM" if time.hour < 12 else "PM"),
+    "P": ("[ap]m", lambda time: "am" if time.hour < 12 else "pm"),
 }
 
 # What is looked for, the usual forms first
@@ -349,33 +339,28 @@ class DateNotation:
         """Return the formats of all texts: there can be two if no day is after the 12th."""
         if not texts:
             return []
-        formats = [one for one in _DATES if _lax(one).fullmatch(texts[0])]
+        formats = _fitting(_DATES, texts[0])
         if parts := _DATE_AND_TIME.fullmatch(texts[0]):
             date, mark, time = parts.groups("")
-            dates = [one for one in _DATES if _lax(one).fullmatch(date)] if date else [""]
-            times = [one for one in _TIMES if _lax(one).fullmatch(time)]
-            times = [one for one in times if not date or one != "%M:%S"]
-            formats += [f"{one}{mark}{other}" for one in dates for other in times]
+            dates = _fitting(_DATES, date) if date else [""]
+            formats += [f"{one}{mark}{other}" for one in dates for other in _fitting(_TIMES, time)]
         found: list[Self] = []
         for one in formats:
-            is_other = one == "%M:%S" and found  # a time of day rather than minutes and seconds
+            # a time of day rather than minutes and seconds
+            is_other = one.endswith("%M:%S") and "%H" not in one and (found or one != "%M:%S")
             if not is_other and (notation := cls(one).padded_as(texts)) is not None:
                 found.append(notation)
         return found
 
     def padded_as(self, texts: Iterable[str]) -> Self | None:
         """Return the format with leading zeros as all texts have them; None if it isn't theirs."""
-        pattern = _lax(self.format)
-        matches = [pattern.fullmatch(text) for text in texts]
+        matches = list(map(_lax(self.format).fullmatch, texts))
         found = [match for match in matches if match is not None]
         if len(found) < len(matches):
             return None
-        unpadded = {
-            f for f in "mdHI" if any(len(match.groupdict().get(f, "00")) < 2 for match in found)
-        }
-        exact = type(self)(
-            _DIRECTIVE.sub(lambda d: f"%{'-' * (d[2] in unpadded)}{d[2]}", self.format)
-        )
+        unpadded = {f for match in found for f, part in match.groupdict().items() if len(part) < 2}
+        form = _DIRECTIVE.sub(lambda d: f"%{'-' * (d[2] in unpadded)}{d[2]}", self.format)
+        exact = type(self)(form)
         return exact if all(exact.writes(match[0]) for match in found) else None
 
     @property
@@ -430,28 +415,11 @@ class DateNotation:
         return moment if self.write(moment) == text else None
 
     def write(self, moment: datetime) -> str:
-        half, month, day = "AM" if moment.hour < 12 else "PM", moment.month, moment.weekday()
-        fields = {
-            "Y": f"{moment.year:04d}",
-            "y": f"{moment.year % 100:02d}",
-            "m": f"{month:02d}",
-            "B": _MONTHS[month - 1],
-            "b": _MONTHS[month - 1][:3],
-            "d": f"{moment.day:02d}",
-            "A": _DAYS[day],
-            "a": _DAYS[day][:3],
-            "H": f"{moment.hour:02d}",
-            "I": f"{(moment.hour - 1) % 12 + 1:02d}",
-            "M": f"{moment.minute:02d}",
-            "S": f"{moment.second:02d}",
-            "f": f"{moment.microsecond:06d}",
-            "L": f"{moment.microsecond // 1000:03d}",
-            "p": half,
-            "P": half.lower(),
-        }
-        return _DIRECTIVE.sub(
-            lambda d: str(int(fields[d[2]])) if d[1] else fields[d[2]], self.format
-        )
+        def one(directive: re.Match[str]) -> str:
+            text = _FIELDS[directive[2]][1](moment)
+            return str(int(text)) if directive[1] else text
+
+        return _DIRECTIVE.sub(one, self.format)
 
     def writes(self, text: str) -> bool:
         return self.read(text) is not None
@@ -468,9 +436,13 @@ def _pattern(form: str) -> re.Pattern[str]:
     for directive in _DIRECTIVE.finditer(form):
         minus, field = directive.groups()
         parts += re.escape(form[at : directive.start()])
-        parts += f"(?P<{field}>{'[0-9]{1,2}' if minus else _PATTERNS[field]})"
+        parts += f"(?P<{field}>{'[0-9]{1,2}' if minus else _FIELDS[field][0]})"
         at = directive.end()
     return re.compile(parts + re.escape(form[at:]))
+
+
+def _fitting(formats: Sequence[str], text: str) -> list[str]:
+    return [one for one in formats if _lax(one).fullmatch(text)]
 
 
 def _lax(form: str) -> re.Pattern[str]:

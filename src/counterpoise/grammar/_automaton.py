@@ -130,10 +130,7 @@ def expand(automaton: Automaton, replacement: Callable[[Any], Sequence[Hashable]
 
 
 def from_sequences(sequences: Mapping[int, Sequence[Hashable]]) -> Automaton:
-    """Build the prefix tree of `sequences` (code -> symbols), whose leaves yield the codes.
-
-    An `AmbiguousSequencesError` of two codes is raised as in `expand`.
-    """
+    """Build the prefix tree of `sequences` (code -> symbols), whose leaves yield the codes."""
     codes = Automaton((tuple(Edge(code, END, 0, code) for code in sequences),))
     return expand(codes, sequences.__getitem__)
 
@@ -211,11 +208,7 @@ def framed(
 
 
 def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
-    """Turn an automaton over characters into one over tokens (token -> its text, all different).
-
-    A token is permitted in a state if its characters lead along permitted edges without going
-    past the end of the cell.
-    """
+    """Turn an automaton over characters into one over tokens (token -> its text, all different)."""
 
     def steps(state: int) -> Iterable[Step[int]]:
         for token, text in tokens.items():

@@ -96,10 +96,7 @@ class Grammar:
         return found
 
     def states_along(self, column: int, tokens: Sequence[int]) -> list[int] | None:
-        """Return, for each token of a cell, the state it is chosen in or ``FORCED``.
-
-        `tokens` begin with the column's opening. None if the grammar rejects them.
-        """
+        """Return the state each token of a cell is chosen in, or FORCED; None if not allowed."""
         opening = self.openings[column]
         n_forced = len(opening)
         if NO_TOKEN in tokens or list(tokens[:n_forced]) != opening.tolist():

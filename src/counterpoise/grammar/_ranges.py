@@ -74,11 +74,7 @@ def exponent(step: int) -> int:
 
 
 def fixed_numbers(multiples: range, step: int = 1) -> Automaton:
-    """Accept multiples of `step`, zero-padded to the width of the longest.
-
-    Symbols are ``("sign", "+" or "-")``, only where there are negative numbers, then
-    ``(place, digit)``.
-    """
+    """Accept multiples of `step` as a sign, if any is negative, and ``(place, digit)`` symbols."""
     parts = []
     for sign, (low, high) in _magnitudes(multiples).items():
         before = [("sign", "+" if sign > 0 else "-")] if multiples[0] < 0 else []
@@ -122,11 +118,7 @@ def plain_numbers(multiples: range, decimals: int, end: str, step: int = 1) -> A
 
 
 def plain_text(code: int, decimals: int, step: int = 1) -> str:
-    """Return `code` units of ``10**-decimals`` as `plain_numbers` has it, without the end.
-
-    >>> plain_text(-50, 2), plain_text(7, 0), plain_text(2100, 3, step=100)
-    ('-0.50', '7', '2.1')
-    """
+    """Return `code` units of ``10**-decimals`` as `plain_numbers` has it, without the end."""
     if step > 1 and code % step == 0:
         return plain_text(code // step, decimals - exponent(step))
     text, sign = str(abs(code)).zfill(decimals + 1), "-" if code < 0 else ""
@@ -150,11 +142,12 @@ _CLOCK = [("hour", 24), ("minute", 60), ("second", 60), *((f"fraction{i}", 10) f
 
 
 class _Fields(NamedTuple):
-    """The fields so far."""
+    """The fields so far: how many, and whether they equal those of either bound."""
 
-    depth: int  # of the next field: 0 to 2 are year, month and day, then the clock's
-    base: int | None  # first instant with these fields, where the range can still end among them
-    detail: int  # whether the year is a leap year, or the number of days of the month
+    depth: int
+    at_low: bool
+    at_high: bool
+    detail: int  # a year as long as this one, or the number of days of the month
 
 
 def _clock_fields(unit: str) -> list[tuple[str, int, int]]:
@@ -182,52 +175,38 @@ def instants(low: int, high: int, unit: str, factor: int = 1) -> Automaton:
     ``day``, ``hour`` ... ``fraction0`` ...
     """
     per_day = UNITS_PER_DAY[unit]
-    clock = _clock_fields(unit)
-    n_fields = 3 + len(clock)
-
-    def children(prefix: _Fields) -> Iterable[tuple[str, int, int, int, int]]:
-        """Yield (field, value, offset, size, detail): offset and size in units."""
-        depth, _, detail = prefix
-        if depth == 0:
-            first, last = (date.fromordinal(_EPOCH + end // per_day).year for end in (low, high))
-            for year in range(first, last + 1):
-                leap = int(calendar.isleap(year))
-                start = (date(year, 1, 1).toordinal() - _EPOCH) * per_day
-                yield "year", year, start, (365 + leap) * per_day, leap
-        elif depth == 1:
-            start = 0
-            for month in range(1, 13):
-                n_days = calendar.monthrange(2000 if detail else 2001, month)[1]
-                yield "month", month, start * per_day, n_days * per_day, n_days
-                start += n_days
-        elif depth == 2:
-            for day in range(detail):
-                yield "day", day + 1, day * per_day, per_day, 0
-        else:
-            name, n_values, size = clock[depth - 3]
-            for value in range(n_values):
-                yield name, value, value * size, size, 0
+    fields = [("year", date.max.year, 0), ("month", 12, 0), ("day", 31, per_day)]
+    fields += _clock_fields(unit)
+    lows, highs = instant_symbols(low, unit), instant_symbols(high, unit)
 
     def steps(prefix: _Fields) -> Iterable[Step[_Fields]]:
-        for field, value, offset, size, detail in children(prefix):
-            base = None
-            if prefix.base is not None:
-                first, last = prefix.base + offset, prefix.base + offset + size - 1
-                if first > high or last < low:
-                    continue
-                base = None if low <= first and last <= high else first
-            depth = prefix.depth + 1
-            target = None if depth == n_fields else _Fields(depth, base, detail)
-            yield (field, value), target, 1, offset * factor
+        depth, at_low, at_high, detail = prefix
+        name, n_values, size = fields[depth]
+        least = int(depth < 3)  # the clock begins with 0
+        lowest = lows[depth][1] if at_low else least
+        highest = (
+            highs[depth][1] if at_high else (detail if name == "day" else n_values - 1 + least)
+        )
+        for value in range(lowest, highest + 1):
+            offset, known = (value - least) * size, 0
+            if name == "year":
+                offset = (date(value, 1, 1).toordinal() - _EPOCH) * per_day
+                known = 2000 if calendar.isleap(value) else 2001
+            elif name == "month":
+                offset = (date(detail, value, 1) - date(detail, 1, 1)).days * per_day
+                known = calendar.monthrange(detail, value)[1]
+            is_low, is_high = at_low and value == lowest, at_high and value == highest
+            rest = _Fields(depth + 1, is_low, is_high, known)
+            yield (name, value), None if depth + 1 == len(fields) else rest, 1, offset * factor
 
-    return from_steps(_Fields(0, 0, 0), steps)
+    return from_steps(_Fields(0, True, True, 0), steps)
 
 
-def instant_symbols(code: int, unit: str) -> list[Hashable]:
+def instant_symbols(code: int, unit: str) -> list[tuple[str, int]]:
     """Return the symbols of the instant `code`, in whole `unit` since 1970."""
     days, rest = divmod(code, UNITS_PER_DAY[unit])
     day = date.fromordinal(_EPOCH + days)
-    symbols: list[Hashable] = [("year", day.year), ("month", day.month), ("day", day.day)]
+    symbols = [("year", day.year), ("month", day.month), ("day", day.day)]
     for name, _, size in _clock_fields(unit):
         value, rest = divmod(rest, size)
         symbols.append((name, value))

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from counterpoise.columns import ABSENT, MISSING, Column, Schema, Table, TextColumn
 from counterpoise.columns._base import MISSING_WORD, TEXT_END
-from counterpoise.columns._shapes import Shape, split
-from counterpoise.columns._shapes import automaton as shape_automaton
+from counterpoise.columns._text import Shape, shape_automaton, split
 from counterpoise.errors import ModelError, SchemaError
 from counterpoise.grammar import Automaton, expand, framed, from_sequences
 from counterpoise.grammar._automaton import AmbiguousSequencesError, lift, repeat, union
@@ -123,11 +122,7 @@ class Cell:
 
 
 def _text_cell(
-    column: Column,
-    at: int,
-    texts: Sequence[str] | TextParts,
-    encoder: _Encoder,
-    end: int,
+    column: Column, at: int, texts: Sequence[str] | TextParts, encoder: _Encoder, end: int
 ) -> Cell:
     """Accept texts of the shapes of a column, or else any of the parts of the strings seen.
 
@@ -140,8 +135,8 @@ def _text_cell(
     if not isinstance(texts, TextParts):
         others = [text for text in texts if split(text, shapes) is None]
         distinct = dict.fromkeys(part for text in others for part in cut(text))
-        n_characters = [len(text) for text in others] or [0]
-        texts = TextParts(tuple(distinct), min(n_characters), max(n_characters))
+        lengths = [len(text) for text in others] or [0]
+        texts = TextParts(tuple(distinct), min(lengths), max(lengths))
 
     def part(text: str) -> int:
         return encoder.token(("part", text), text, [piece for _, own in cut(text) for piece in own])
@@ -150,10 +145,10 @@ def _text_cell(
     fields[""] = end
     ways = [expand(shape_automaton(shape), lambda word: (fields[word],)) for shape in shapes]
     tokens = {text: encoder.token(("part", text), text, pieces) for text, pieces in texts.parts}
-    lengths: dict[Hashable, int] = {token: len(part) for part, token in tokens.items()}
-    if lengths or column.has_others or not shapes:  # without parts, it is the empty text
-        ways.append(repeat(lengths, end, texts.shortest, texts.longest))
-    longest = max(lengths.values(), default=0)
+    if tokens or column.has_others or not shapes:  # without parts, it is the empty text
+        sizes: dict[Hashable, int] = {token: len(part) for part, token in tokens.items()}
+        ways.append(repeat(sizes, end, texts.shortest, texts.longest))
+    longest = max(map(len, tokens), default=0)
     encode = partial(_encode_parts, encoder.tokenizer, tokens, longest, end)
     numbers: list[list[int]] = [[]]
     if len(ways) > 1:
@@ -211,10 +206,7 @@ class Serializer:
         object.__setattr__(self, "grammar", grammar)
 
     def encode_cell(self, column: int, value: int | str) -> list[int]:
-        """Return the tokens of one cell from its code, or its string if it is free text.
-
-        The column's name comes first where names are written.
-        """
+        """Return the tokens of a cell, its name first, from its code, or string if free text."""
         cell = self.cells[column]
         return [*cell.name, *cell.encode(value)]
 
@@ -223,10 +215,7 @@ class Serializer:
         return "".join(self.vocabulary[token].text for token in tokens)
 
     def unconstrained_grammar(self) -> Grammar:
-        """Return a grammar of one state, in which every token but the start may be chosen.
-
-        It is for training and scoring: it does not know where a cell ends.
-        """
+        """Return a grammar of one state, for training and scoring: any token but the start."""
         allowed = np.ones((1, len(self.vocabulary)), dtype=bool)
         allowed[0, START] = False
         one = np.ones(1, dtype=np.int64)  # not the column of the label, which may go unscored
@@ -265,9 +254,7 @@ class _Encoder:
 
 
 def table_serializer(
-    table: Table,
-    tokenizer: Tokenizer | None = None,
-    parts: Mapping[int, TextParts] | None = None,
+    table: Table, tokenizer: Tokenizer | None = None, parts: Mapping[int, TextParts] | None = None
 ) -> Serializer:
     """Build the serializer with a vocabulary of the table's own: per column, category and digit.
 
@@ -288,8 +275,9 @@ def table_serializer(
             cell = _text_cell(column, position, texts, encoder, end)
         else:
             automaton = column.symbol_automaton()
-            tokens: dict[Hashable, Sequence[int]]
-            tokens = {s: (word(s, column.symbol_text(s)),) for s in automaton.symbols}
+            tokens: dict[Hashable, Sequence[int]] = {
+                s: (word(s, column.symbol_text(s)),) for s in automaton.symbols
+            }
             encode = partial(_encode_symbols, column.symbols, tokens, ())
             cell = Cell(expand(automaton, tokens.__getitem__), encode)
         if column.has_missing:
@@ -477,8 +465,7 @@ def serialize(table: Table, serializer: Serializer) -> SerializedTable:
     or ranges than the one the serializer was built for.
     """
     segments = np.full(table.codes.shape, -1, dtype=np.int64)
-    tokens: list[list[int]] = []
-    states: list[list[int]] = []
+    tokens, states = list[list[int]](), list[list[int]]()
     for column in range(len(serializer.schema)):
         codes, inverse = np.unique(table.codes[:, column], return_inverse=True)
         numbers = np.full(len(codes), -1, dtype=np.int64)
