@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STDIN = Path("-")
-_STDOUT = "standard output"
+_STDOUT = "to standard output"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _PARQUET = (".parquet", ".pq")
 _EXCEL = (".xlsx",)

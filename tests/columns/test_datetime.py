@@ -264,3 +264,10 @@ def test_a_value_of_a_column_of_objects_has_a_code(kind: type[datetime.date]) ->
         assert column.code_of(value) == column.code_of(str(value)) == code
     with pytest.raises(ValueError, match="has no"):
         column.code_of(kind(2031, 1, 1))
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[ns]", "datetime64[us, Europe/Rome]", "str"])
+def test_an_empty_value_is_a_missing_cell(dtype: str) -> None:
+    series = pd.Series(["2020-01-01", None, "2020-03-09"], dtype=dtype)
+    column = DatetimeColumn.infer(series)
+    assert column.code_of("") == column.code_of(None) == column.encode(series)[1]

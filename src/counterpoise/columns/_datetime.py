@@ -155,9 +155,9 @@ class TimeColumn(RangedColumn):
         return Fraction(nanoseconds, NANOSECONDS[self.unit])
 
     def code_of(self, value: Any) -> int:
-        if pd.isna(value) is True:
-            return super().code_of(value)
         try:
+            if pd.isna(value) is True or pd.isna(self._time(value)):  # also of ""
+                return super().code_of(None)
             units = self._units(value)
         except (ArithmeticError, ValueError, TypeError) as error:
             raise self._no_value(value) from error
@@ -423,7 +423,7 @@ class DatetimeColumn(TimeColumn):
         moment, zone = pd.Timestamp(bound), _zone(self.dtype)
         if zone is not None and moment.tz is None:  # as clocks in the column's zone show it
             moment = _in_zone(pd.DatetimeIndex([moment]), zone)[0]
-        if (zone is None) != (moment.tz is None):
+        if zone is None and moment.tz is not None:
             raise ValueError(f"{bound!r} has a zone, and the column has none")
         return moment.tz_convert(zone).tz_localize(None) if self.is_local else moment
 

@@ -202,7 +202,10 @@ class UnlearnedColumn:
     def cells(self, start: int, n: int) -> pd.Series[Any]:
         """Return the cells of synthetic rows, of which those before `start` are taken."""
         values: list[Any] = [None] * n
-        problem = "in which no cell of a synthetic row can be missing. Convert it to another."
+        problem = (
+            "in which no cell can be missing, as those of synthetic rows would be. Convert it with "
+            "`astype(object)`."
+        )
         if self.kind == "identifier":
             numbers = [self._number(at) for at in range(start, start + n)]
             values = [self._text(k) if self.is_text else self.low + k for k in numbers]
