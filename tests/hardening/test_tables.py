@@ -109,7 +109,8 @@ def check_column(real, made, options):
     if not len(present):
         return
     types = {type(value) for value in known}
-    is_measured = getattr(real.dtype, "kind", "O") not in "bO" or types in ({int}, {dt.date})
+    is_measured = getattr(real.dtype, "kind", "O") not in "bO" or types == {dt.date}
+    is_measured |= types <= {int, float}
     if isinstance(real.dtype, pd.CategoricalDtype) or str in types or not is_measured:
         if str not in types or known.nunique() <= 50:  # else it may be text: new is written
             assert set(map(repr, present)) <= set(map(repr, known))

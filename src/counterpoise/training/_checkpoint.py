@@ -196,7 +196,8 @@ class Checkpoint:
             state.losses = [loss.reshape(()).to(device) for loss in state.losses]
             for _ in range(state.n_batches):
                 next(batches)
-        if state.rng.bit_generator.state != saved["rng"]:
+            is_same_order = state.rng.bit_generator.state == saved["rng"]
+        if not is_same_order:
             raise ModelError(
                 f"{self._path} cannot be resumed: this version of counterpoise or NumPy presents "
                 "rows in another order than the one that wrote it. Delete the file to start afresh",
