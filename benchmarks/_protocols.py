@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from sklearn.preprocessing import label_binarize
 
 from benchmarks._tables import BenchTable, Rows
 from counterpoise._table_classifier import TableClassifier
-from counterpoise.comparison._cross_validation import Fold, predict_folds, train
+from counterpoise.comparison._cross_validation import Fold, predict_folds
 from counterpoise.errors import MissingDependencyError
 
 IntArray = npt.NDArray[np.int64]
@@ -251,7 +250,9 @@ def best_parameters(
 
     def precision(parameters: Mapping[str, Any]) -> float:
         candidate = clone(classifier).set_params(parameters=dict(parameters))
-        found = predict_folds(partial(train, None, candidate, seed=0), folds, X, positive=positive)
+        found = predict_folds(
+            lambda fold: clone(candidate).fit(fold.X, fold.y), folds, X, positive=positive
+        )
         return float(average_precision_score(truth, found))
 
     reached = [precision(parameters) for parameters in GRIDS[name]]

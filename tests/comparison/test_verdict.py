@@ -20,10 +20,10 @@ from counterpoise.comparison._cross_validation import (
     SOFT_LABELS,
     TEACHER,
     CrossValidation,
+    Resampler,
     Strategy,
     cross_validate,
     default_strategies,
-    resample_with,
 )
 from counterpoise.comparison._scores import Costs, corrected_interval, corrected_p_value
 from counterpoise.comparison._verdict import decide, reach_verdict
@@ -145,7 +145,7 @@ def test_verdict_in_money(on_noise: CrossValidation) -> None:
     settings = {"n_folds": 3, "n_repeats": 1, "n_inner_folds": 2, "costs": Costs(100, 5)}
     strategies = [
         Strategy("nothing"),
-        Strategy("counterpoise", resample_with(RecombiningSampler())),
+        Strategy("counterpoise", Resampler(RecombiningSampler())),
     ]
     cv = cross_validate(X, y, strategies, NEAREST, **settings)
     verdict = reach_verdict(cv)
@@ -188,7 +188,7 @@ def recalibration_advised(sampler: Any, classifier: Any) -> tuple[str, pd.DataFr
     X = pd.DataFrame(rng.normal(size=(600, 3)), columns=list("abc"))
     is_rare = X["a"] + X["b"] + rng.normal(size=600) > 2.2
     y = pd.Series(np.where(is_rare, "rare", "usual"))
-    strategies = [Strategy("nothing"), Strategy("balanced", resample_with(sampler))]
+    strategies = [Strategy("nothing"), Strategy("balanced", Resampler(sampler))]
     settings = {"n_folds": 3, "n_repeats": 1, "n_inner_folds": 2}
     cv = cross_validate(X, y, strategies, {"classifier": classifier}, **settings)
     (said,) = [text for text in reach_verdict(cv).reasons if text.startswith("Probabilities:")]

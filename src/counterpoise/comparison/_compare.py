@@ -27,8 +27,8 @@ from counterpoise.comparison._cross_validation import (
 from counterpoise.comparison._scores import Costs
 from counterpoise.comparison._verdict import choose_score, reach_verdict
 from counterpoise.constraints import Relation
-from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
-from counterpoise.distillation import Teacher, _kinds
+from counterpoise.constraints._set import apply_constraints, constraint_list
+from counterpoise.distillation import Teacher
 from counterpoise.report import Report
 from counterpoise.report._build import LabelledRows, describe_run, found_relations, summarize
 from counterpoise.report._summary import Verdict
@@ -112,8 +112,7 @@ def compare(
         are scored: ``"best single kind"``, the one of its kinds of classifiers that ranks best out
         of fold, instead of your classifier; ``"soft labels"``, your classifier on the real rows
         with the teacher's probabilities, and ``"distilled"``, on synthetic rows besides, as
-        `DistilledClassifier` trains it; and the ``"teacher"`` itself. None leaves them out. A
-        teacher is fitted in seconds on a few thousand rows, and in minutes on many.
+        `DistilledClassifier` trains it; and the ``"teacher"`` itself. None leaves them out.
     positive : object, default=None
         The class that is scored against the rest; the smallest by default.
     n_folds : int, default=5
@@ -122,6 +121,8 @@ def compare(
         How often the table is split into folds anew.
     score : {"pr_auc", "roc_auc", "f1", "balanced_accuracy", "cost"}, default=None
         The score that the verdict is about: ``"cost"`` if costs are given, else ``"pr_auc"``.
+        ``"pr_auc"`` and ``"roc_auc"`` need no threshold, which takes most of the time: it is tuned
+        in the splits of the first repeat only.
     smallest_difference : float, default=None
         The smallest gain that matters, in units of the score (of costs, per 1,000 rows). 0.01 by
         default; of costs, a hundredth of what doing nothing costs.
@@ -196,12 +197,12 @@ def compare(
             f"give both cost_fn and cost_fp, or neither; got {cost_fn!r} and {cost_fp!r}"
         )
     costs = None if cost_fn is None or cost_fp is None else Costs(cost_fn, cost_fp)
-    choose_score(score, has_costs=costs is not None)  # raises before the long work
+    chosen = choose_score(score, has_costs=costs is not None)  # raises before the long work
     if teacher is not None and not isinstance(teacher, Teacher):
         teacher = Teacher(teacher)
     if teacher is not None:  # the columns to leave out are left out already
         teacher = clone(teacher).set_params(id_columns=None)
-        _kinds(teacher.classifiers)  # raises before the long work
+        teacher.kinds()  # raises before the long work
     for name, number, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
         if number % 1 or number < least:
             raise ValueError(f"{name} must be a whole number, {least} or more; got {number!r}")
@@ -216,6 +217,7 @@ def compare(
         positive=positive,
         n_folds=n_folds,
         n_repeats=n_repeats,
+        tunes_all=chosen.needs_threshold,
         teacher=teacher,
         costs=costs,
         max_time=max_time,
@@ -236,8 +238,11 @@ def compare(
         LabelledRows(frame[:0], labels[:0]),
         None,
     )
+    relations: Sequence[Relation] = ()
     if shown in cv.examples:
         real, synthetic, holdout = (LabelledRows(*part) for part in cv.examples[shown])
+        known = cv.relations[shown]
+        relations = found_relations(real.X, schema) if known is None else known
         notes.insert(
             0,
             f"The synthetic rows shown here are those of {shown} in the first of {cv.n_splits} "
@@ -252,7 +257,7 @@ def compare(
         title=title,
         target="class" if labels.name is None else str(labels.name),
         holdout=holdout,
-        relations=_relations(tried[shown], real, schema) if shown in cv.examples else (),
+        relations=relations,
         verdict=verdict,
         notes=notes,
         unlearned=found,
@@ -316,31 +321,17 @@ def _check_constraints(sampler: Any, X: pd.DataFrame, y: pd.Series[Any]) -> None
     """Raise what is wrong with declared constraints once, instead of failing in every split."""
     if not constraint_list(getattr(sampler, "constraints", None)):
         return
-    constrained = _constrained(sampler, X, y)
-    n_rows = check_sampling_strategy(sampler.sampling_strategy, y, "over-sampling")
-    label = constrained.table.schema[0]
-    constrained.check({class_: label.code_of(class_) for class_, n in n_rows.items() if n > 0})
-
-
-def _relations(sampler: Any, real: LabelledRows, schema: Schema) -> list[Relation]:
-    """Return the relations of an `LLMOverSampler`, those in the rows of another over-sampler."""
-    if not hasattr(sampler, "passthrough_columns"):
-        return found_relations(real.X, schema)
-    return list(_constrained(sampler, real.X, real.y, discovers=sampler._discovers()).relations)
-
-
-def _constrained(
-    sampler: Any, X: pd.DataFrame, y: pd.Series[Any], *, discovers: bool = False
-) -> ConstrainedTable:
-    return apply_constraints(
+    constrained = apply_constraints(
         X,
         y.to_numpy(),
         y.name,
         is_named=True,
         column_types=sampler._column_types(X),
         constraints=constraint_list(sampler.constraints),
-        discovers=discovers,
     )
+    n_rows = check_sampling_strategy(sampler.sampling_strategy, y, "over-sampling")
+    label = constrained.table.schema[0]
+    constrained.check({class_: label.code_of(class_) for class_, n in n_rows.items() if n > 0})
 
 
 def _by_name(classifiers: Any) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The strategies, and their repeated stratified cross-validation on the same splits of one table.
 
-Over-samplers, teachers, encoders and thresholds see training rows only. For every strategy alike,
-the threshold is tuned out of fold: the training part of every inner fold is over-sampled by itself,
-so no synthetic row comes from a row that it helps to score. There is no cheaper way that is right
-for a generator, or a teacher, that was trained on all rows.
+Over-samplers, teachers, encoders and thresholds see training rows only. The threshold is tuned out
+of fold: the training part of every inner fold is over-sampled by itself, so no synthetic row comes
+from a row that it helps to score. A teacher has probabilities out of fold of its own; they are the
+ones that the threshold of what learns from it is tuned on.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ from counterpoise._table_classifier import TableClassifier, probability_of, seed
 from counterpoise.calibration import shift_priors
 from counterpoise.comparison._scores import Costs, best_threshold, scores
 from counterpoise.comparison._smotenc import TableSMOTENC
-from counterpoise.distillation import DistilledClassifier, Teacher, _kinds, kind_name
+from counterpoise.constraints import Relation
+from counterpoise.distillation import DistilledClassifier, Teacher, kind_name
 
 NOTHING = "nothing"
 """Name of the strategy that the others are compared with."""
@@ -49,6 +50,8 @@ teacher itself."""
 
 XY = tuple[pd.DataFrame, "pd.Series[Any]"]
 """Features and labels."""
+
+FloatArray = npt.NDArray[np.float64]
 
 Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], XY]
 """Takes training rows, their labels and a seed; returns the rows and labels to train on."""
@@ -86,11 +89,11 @@ def default_strategies(
     simple: tuple[Strategy, ...] = (
         Strategy(NOTHING),
         Strategy(CLASS_WEIGHTS, class_weight="balanced"),
-        Strategy("random over-sampling", resample_with(RandomOverSampler())),
-        Strategy("SMOTENC", resample_with(TableSMOTENC())),
+        Strategy("random over-sampling", Resampler(RandomOverSampler())),
+        Strategy("SMOTENC", Resampler(TableSMOTENC())),
     )
     if teacher is not None:
-        several = len(_kinds(teacher.classifiers)) > 1
+        several = len(teacher.kinds()) > 1
         simple += tuple(
             Strategy(name, learn=learn)
             for name, learn in LEARNERS.items()
@@ -99,28 +102,30 @@ def default_strategies(
     taken = [strategy.name for strategy in simple if strategy.name in samplers]
     if taken:
         raise ValueError(f"sampler: {taken[0]!r} is the name of another strategy; give a new one")
-    ours = (Strategy(name, resample_with(sampler)) for name, sampler in samplers.items())
+    ours = (Strategy(name, Resampler(sampler)) for name, sampler in samplers.items())
     return (*simple, *ours)
 
 
-def resample_with(sampler: Any) -> Resample:
-    """Return what over-samples with a clone of `sampler`, seeded anew for each call."""
+@dataclass
+class Resampler:
+    """Over-samples with a clone of `sampler`, seeded anew for each call."""
 
-    def resample(X: pd.DataFrame, y: pd.Series[Any], seed: int) -> XY:
-        seeded = clone(sampler)
-        if "random_state" in seeded.get_params(deep=False):
-            seeded.set_params(random_state=seed)
-        X_balanced, y_balanced = seeded.fit_resample(X, y)
+    sampler: Any
+    fitted: Any = None  # by the latest call
+
+    def __call__(self, X: pd.DataFrame, y: pd.Series[Any], seed: int) -> XY:
+        self.fitted = clone(self.sampler)
+        if "random_state" in self.fitted.get_params(deep=False):
+            self.fitted.set_params(random_state=seed)
+        X_balanced, y_balanced = self.fitted.fit_resample(X, y)
         return X_balanced.reset_index(drop=True), pd.Series(np.asarray(y_balanced), name=y.name)
-
-    return resample
 
 
 def _train_best_kind(_: TableClassifier, teacher: Teacher, rows: XY, seed: int) -> Any:
     return seeded(_best_kind(teacher), seed).fit(*rows)
 
 
-def _best_kind(teacher: Any) -> Any:
+def _best_kind(teacher: Teacher) -> Any:
     return teacher.kinds_[int(teacher.scores_.argmax())]
 
 
@@ -141,14 +146,13 @@ LEARNERS: Mapping[str, Learn] = {
 """Name of a strategy with a teacher -> what it trains."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fold:
     """The rows to train on, over-sampled or not, and the positions of those held out."""
 
     X: pd.DataFrame
     y: pd.Series[Any]
     held_out: npt.NDArray[np.int64]
-    teacher: Teacher | None = None  # fitted on these rows
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -159,7 +163,8 @@ class CrossValidation:
     # 0.5, and with the suffix `_tuned` at the threshold tuned out of fold; `brier_prior` and
     # `brier_sigmoid` of probabilities recalibrated as by these methods of `RecalibratedClassifier`;
     # `mean_probability`, also `_prior` and `_sigmoid`; `cost` per 1,000 rows and `cost_at_half`
-    # (threshold 0.5), if costs were given; `seconds` to over-sample, train, tune
+    # (threshold 0.5), if costs were given; `seconds` to over-sample, train, tune. What needs inner
+    # folds is NaN in splits without any
     runs: pd.DataFrame
     positive: Any  # the class that is scored against the rest
     n_positive: int
@@ -173,6 +178,7 @@ class CrossValidation:
     # strategy -> training rows of the first split, the rows that it added to them, and test rows,
     # for a report; without strategies that failed or add no rows
     examples: Mapping[str, tuple[XY, XY, XY]]
+    relations: Mapping[str, Sequence[Relation] | None]  # known to the samplers of these examples
     # kinds of classifiers of the teacher, the one first that was the best in most splits -> in how
     # many; without a teacher, empty
     best_kinds: Mapping[str, int]
@@ -190,6 +196,98 @@ class CrossValidation:
         return runs.pivot(index="split", columns="strategy", values=score)[strategies]
 
 
+@dataclass
+class _Split:
+    """Training and test rows, and what all strategies share on them."""
+
+    real: XY
+    test: XY
+    positive: Any
+    n_inner: int  # folds of the training rows; 0 for no tuned threshold
+    teacher: Teacher | None
+    costs: Costs | None
+    seed: int
+
+    @cached_property
+    def taught(self) -> tuple[Teacher, float]:
+        """A teacher of the training rows, and the seconds that it took."""
+        if self.teacher is None:
+            raise ValueError("the strategy needs a teacher")
+        begun = time.perf_counter()
+        return seeded(self.teacher, self.seed).fit(*self.real), time.perf_counter() - begun
+
+    def run(
+        self, strategy: Strategy, classifiers: Mapping[str, Any]
+    ) -> tuple[XY, Sequence[Relation] | None, list[dict[str, Any]]]:
+        """Return what a strategy trains on, relations that it found, and scores by classifier."""
+        rows, folds, relations = self.real, [], None
+        taught_s = 0.0 if strategy.learn is None else self.taught[1]
+        begun = time.perf_counter()
+        if strategy.resample is not None:
+            rows = strategy.resample(*self.real, self.seed)
+            relations = getattr(getattr(strategy.resample, "fitted", None), "relations_", None)
+        if self.n_inner and strategy.learn is None:
+            folds = resample_folds(
+                *self.real, strategy.resample, n_folds=self.n_inner, random_state=self.seed
+            )
+        shared_s = taught_s + time.perf_counter() - begun
+        share = (rows[1] == self.positive).mean()
+        if strategy.class_weight == "balanced":  # as if all classes had as many rows
+            share = 1 / self.real[1].nunique()
+        runs = []
+        for name, classifier in classifiers.items():
+            begun = time.perf_counter()
+            model = TableClassifier(
+                classifier, class_weight=strategy.class_weight, random_state=self.seed
+            )
+            if strategy.learn is None:
+                fitted = clone(model).fit(*rows)
+                out_of_fold = predict_folds(
+                    partial(_fit, model), folds, self.real[0], positive=self.positive
+                )
+            else:
+                teacher = self.taught[0]
+                fitted = strategy.learn(model, teacher, self.real, self.seed)
+                known = teacher.out_of_fold_
+                if strategy.name == BEST_KIND:
+                    known = teacher.out_of_fold_of_kinds_[teacher.scores_.argmax()]
+                out_of_fold = known[:, teacher.classes_ == self.positive].ravel()
+            probability = probability_of(fitted, self.test[0], self.positive)
+            run = self._score(probability, out_of_fold, share)
+            seconds = shared_s + time.perf_counter() - begun
+            runs.append({"classifier": name, "strategy": strategy.name, **run, "seconds": seconds})
+        return rows, relations, runs
+
+    def _score(
+        self, probability: FloatArray, out_of_fold: FloatArray, share: float
+    ) -> dict[str, float]:
+        """Score the probabilities of test rows; `share` of the rows trained on were positive."""
+        y_train, y, positive = self.real[1], self.test[1], self.positive
+        true_share = (y_train == positive).mean()
+        both = np.column_stack([1 - probability, probability])
+        shifted = shift_priors(both, [1 - share, share], [1 - true_share, true_share])[:, 1]
+        run = scores(y, probability, positive=positive)
+        of_methods = {"": probability, "_prior": shifted}
+        if self.costs is not None:
+            run["cost_at_half"] = 1000 * self.costs.of(y, probability, 0.5, positive=positive)
+        if self.n_inner:
+            threshold = best_threshold(y_train, out_of_fold, positive=positive)
+            tuned = scores(y, probability, threshold, positive=positive)
+            run |= {f"{name}_tuned": value for name, value in tuned.items()}
+            of_methods["_sigmoid"] = _calibrate(out_of_fold, y_train == positive, probability)
+            if self.costs is not None:
+                best = best_threshold(y_train, out_of_fold, positive=positive, costs=self.costs)
+                run["cost"] = 1000 * self.costs.of(y, probability, best, positive=positive)
+        for method, changed in of_methods.items():
+            run[f"brier{method}"] = float(brier_score_loss(y == positive, changed))
+            run[f"mean_probability{method}"] = float(changed.mean())
+        return run
+
+
+def _fit(model: TableClassifier, fold: Fold) -> Any:
+    return clone(model).fit(fold.X, fold.y)
+
+
 def cross_validate(
     X: pd.DataFrame,
     y: pd.Series[Any],
@@ -200,6 +298,7 @@ def cross_validate(
     n_folds: int = 5,
     n_repeats: int = 2,
     n_inner_folds: int = N_INNER_FOLDS,
+    tunes_all: bool = True,
     teacher: Teacher | None = None,
     costs: Costs | None = None,
     max_time: float | None = None,
@@ -208,10 +307,11 @@ def cross_validate(
 ) -> CrossValidation:
     """Score every strategy with every classifier (whatever `TableClassifier` takes) on every split.
 
-    The parameters are those of `compare`; `teacher` is cloned, and needed by strategies that
-    `learn`; there are at most half as many folds as the positive
-    class has rows. A strategy that raises an error in a split is left out there, and named in
-    ``failures``. An error of the first strategy, which must be `NOTHING`, is raised.
+    The parameters are those of `compare`. There are at most half as many folds as the positive
+    class has rows. Without `tunes_all`, only the splits of the first repeat have inner folds.
+    `teacher` is cloned, and needed by strategies that `learn`. A strategy that raises an error in a
+    split is left out there, and named in ``failures``. An error of the first strategy, which must
+    be `NOTHING`, is raised.
     """
     X, y = X.reset_index(drop=True), y.reset_index(drop=True)
     positive, n_positive = _choose_positive(y, positive)
@@ -222,57 +322,48 @@ def cross_validate(
         n_splits=n_folds, n_repeats=n_repeats, random_state=random_state
     )
     seeds = np.random.default_rng(random_state).integers(2**31, size=n_folds * n_repeats).tolist()
-    n_runs = len(seeds) * len(strategies)
     runs: list[dict[str, Any]] = []
     failures: dict[str, str] = {}
     examples: dict[str, tuple[XY, XY, XY]] = {}
+    relations: dict[str, Sequence[Relation] | None] = {}
     best_kinds: Counter[str] = Counter()
     n_splits, started = 0, time.perf_counter()
+    total = len(seeds) * len(strategies)
     with (
         warnings.catch_warnings(record=True) as caught,
-        (progress or Progress()).stage("comparing", total=n_runs, unit="runs") as advance,
+        (progress or Progress()).stage("comparing", total=total, unit="runs") as advance,
     ):
         warnings.simplefilter("always", UserWarning)
         for (train_at, test_at), seed in zip(splits.split(X, y), seeds, strict=True):
             expected_s = (time.perf_counter() - started) * (n_splits + 1) / max(n_splits, 1)
             if max_time is not None and n_splits and expected_s > max_time:
                 break
-            real, test = take_rows(X, y, train_at), take_rows(X, y, test_at)
-            # folds and seconds, which all strategies with a teacher share
-            taught: tuple[list[Fold], float] | None = None
+            split = _Split(
+                real=take_rows(X, y, train_at),
+                test=take_rows(X, y, test_at),
+                positive=positive,
+                n_inner=n_inner_folds if tunes_all or n_splits < n_folds else 0,
+                teacher=teacher,
+                costs=costs,
+                seed=seed,
+            )
             for strategy in strategies:
                 try:
-                    made = None if strategy.learn is None else taught
-                    if made is None:
-                        begun = time.perf_counter()
-                        folds = _folds(strategy, real, test_at, teacher, n_inner_folds, seed)
-                        made = folds, time.perf_counter() - begun
-                        if strategy.learn is not None:
-                            taught = made
-                            best_kinds[kind_name(_best_kind(folds[0].teacher))] += 1
-                    (whole, *folds), balance_s = made
-                    for name, classifier in classifiers.items():
-                        begun = time.perf_counter()
-                        model = TableClassifier(
-                            classifier, class_weight=strategy.class_weight, random_state=seed
-                        )
-                        fit = partial(train, strategy.learn, model, seed=seed)
-                        run = _score(model, fit, whole, folds, real, test, positive, costs)
-                        runs.append(
-                            {"classifier": name, "strategy": strategy.name, "split": n_splits}
-                            | run
-                            | {"seconds": balance_s + time.perf_counter() - begun}
-                        )
+                    rows, known, found = split.run(strategy, classifiers)
                 except Exception as error:
                     if strategy.name == NOTHING:
                         raise  # there is nothing to compare with: the classifier is at fault
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
-                    n_real, n_rows = len(real[1]), len(whole.y)
+                    runs += [{**run, "split": n_splits} for run in found]
+                    n_real, n_rows = len(split.real[1]), len(rows[1])
                     if n_splits == 0 and n_rows > n_real:
-                        added = take_rows(whole.X, whole.y, slice(n_real, n_rows))
-                        examples[strategy.name] = real, added, test
+                        added = take_rows(*rows, slice(n_real, n_rows))
+                        examples[strategy.name] = split.real, added, split.test
+                        relations[strategy.name] = known
                 advance()
+            if "taught" in vars(split):  # a strategy needed it
+                best_kinds[kind_name(_best_kind(split.taught[0]))] += 1
             n_splits += 1
     return CrossValidation(
         runs=pd.DataFrame(runs),
@@ -288,42 +379,9 @@ def cross_validate(
             dict.fromkeys(str(w.message) for w in caught if "counterpoise" in w.filename)
         ),
         examples=examples,
+        relations=relations,
         best_kinds=dict(best_kinds.most_common()),
     )
-
-
-def _folds(
-    strategy: Strategy,
-    train: XY,
-    test_at: npt.NDArray[np.int64],
-    teacher: Teacher | None,
-    n_inner_folds: int,
-    seed: int,
-) -> list[Fold]:
-    """Return what a strategy trains on: all training rows, then each inner fold."""
-    balance = strategy.resample
-    folds = [
-        Fold(*(train if balance is None else balance(*train, seed)), test_at),
-        *resample_folds(*train, balance, n_folds=n_inner_folds, random_state=seed),
-    ]
-    if strategy.learn is None:
-        return folds
-    if teacher is None:
-        raise ValueError("the strategy needs a teacher")
-    return teach(folds, teacher, seed)
-
-
-def teach(folds: Sequence[Fold], teacher: Teacher, seed: int) -> list[Fold]:
-    """Return the folds with a teacher fitted on the rows of each."""
-    return [replace(fold, teacher=seeded(teacher, seed).fit(fold.X, fold.y)) for fold in folds]
-
-
-def train(learn: Learn | None, model: TableClassifier, fold: Fold, *, seed: int) -> Any:
-    """Return what a clone of a classifier, or its teacher, learns from the rows of a fold."""
-    if learn is None:
-        return clone(model).fit(fold.X, fold.y)
-    assert fold.teacher is not None
-    return learn(clone(model), fold.teacher, (fold.X, fold.y), seed)
 
 
 def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
@@ -346,56 +404,13 @@ def _choose_positive(y: pd.Series[Any], positive: Any) -> tuple[Any, int]:
     return positive, n_positive
 
 
-def _score(
-    model: TableClassifier,
-    fit: Callable[[Fold], Any],
-    whole: Fold,
-    folds: list[Fold],
-    real: XY,
-    test: XY,
-    positive: Any,
-    costs: Costs | None,
-) -> dict[str, float]:
-    """Train on `whole`, which a strategy made of the training rows, and score the test rows."""
-    (X_test, y_test), y_train = test, real[1]
-    out_of_fold = predict_folds(fit, folds, real[0], positive=positive)
-    probability = probability_of(fit(whole), X_test, positive)
-    threshold = best_threshold(y_train, out_of_fold, positive=positive)
-    tuned = scores(y_test, probability, threshold, positive=positive)
-    true_share, share = ((labels == positive).mean() for labels in (y_train, whole.y))
-    if model.class_weight == "balanced":  # as if all classes had as many rows
-        share = 1 / y_train.nunique()
-    both = np.column_stack([1 - probability, probability])
-    recalibrated = {
-        "prior": shift_priors(both, [1 - share, share], [1 - true_share, true_share])[:, 1],
-        "sigmoid": _calibrate(out_of_fold, y_train == positive, probability),
-    }
-    run = {
-        **scores(y_test, probability, positive=positive),
-        **{f"{name}_tuned": value for name, value in tuned.items()},
-        "mean_probability": float(probability.mean()),
-    }
-    for method, changed in recalibrated.items():
-        run[f"brier_{method}"] = float(brier_score_loss(y_test == positive, changed))
-        run[f"mean_probability_{method}"] = float(changed.mean())
-    if costs is not None:
-        threshold = best_threshold(y_train, out_of_fold, positive=positive, costs=costs)
-        run["cost"] = 1000 * costs.of(y_test, probability, threshold, positive=positive)
-        run["cost_at_half"] = 1000 * costs.of(y_test, probability, 0.5, positive=positive)
-    return run
-
-
-def _calibrate(
-    out_of_fold: npt.NDArray[np.float64], truth: Any, probability: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _calibrate(out_of_fold: FloatArray, truth: Any, probability: FloatArray) -> FloatArray:
     """Return `probability` calibrated by a sigmoid of the log-odds, fitted out of fold."""
     known, new = (
         logit(np.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)).reshape(-1, 1)
         for p in (out_of_fold, probability)
     )
-    calibrated: npt.NDArray[np.float64] = (
-        LogisticRegression(C=1000.0).fit(known, truth).predict_proba(new)[:, 1]
-    )
+    calibrated: FloatArray = LogisticRegression(C=1000.0).fit(known, truth).predict_proba(new)[:, 1]
     return calibrated
 
 
@@ -429,7 +444,7 @@ def resample_folds(
 
 def predict_folds(
     fit: Callable[[Fold], Any], folds: list[Fold], X: pd.DataFrame, *, positive: Any
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Return each row's probability of `positive` by what `fit` trained on the other folds."""
     probability = np.full(len(X), np.nan)
     for fold in folds:

@@ -45,6 +45,10 @@ class Score:
     gain: str | None = None  # how a difference is called, if it has a name
     sign: int = 1  # -1 where less is better
 
+    @property
+    def needs_threshold(self) -> bool:
+        return self.column not in ("pr_auc", "roc_auc")
+
     def interval(self, ends: tuple[float, float]) -> str:
         of = self.gain or "difference"
         return f"95 % interval of the {of} {interval(ends, is_difference=True)}"
@@ -118,7 +122,8 @@ def reach_verdict(
             f"{'' if cv.is_complete else ', as the time given was not enough for all'}; class "
             f"{cv.positive!r} against the rest. Over-samplers, teachers, encoders and thresholds "
             "saw training rows only; for every strategy, the threshold was tuned out of fold "
-            f"({N_INNER_FOLDS} inner folds, each over-sampled by itself). Differences are "
+            f"({N_INNER_FOLDS} inner folds, each over-sampled by itself; a teacher has its own"
+            f"{'' if chosen_score.needs_threshold else '; in the first repeat'}). Differences are "
             "paired by split. Intervals and p-values allow for the training rows that splits share "
             "(corrected resampled t-test, Nadeau and Bengio, 2003); p-values are adjusted for the "
             "number of strategies and classifiers (Holm). A difference of "
@@ -224,7 +229,8 @@ def _words(
     tuned, name, columns = score, score.title, ("cost_at_half", "cost")
     if score is not SCORES["cost"]:
         tuned, name, columns = SCORES["f1"], "F1", ("f1", "f1_tuned")
-    before, after = (cv.table(classifier, column)[NOTHING] for column in columns)
+    at_half, tuned_at = (cv.table(classifier, column)[NOTHING] for column in columns)
+    before, after = at_half[tuned_at.notna()], tuned_at.dropna()
     ends = corrected_interval(tuned.sign * (after - before), cv.test_to_train)
     yield (
         f"Without balancing, tuning the threshold alone takes {name} from "
