@@ -62,7 +62,7 @@ Learn = Callable[[TableClassifier, Teacher, XY, int], Any]
 OWN_RECIPES = {"counterpoise": "counterpoise (true rows)", "ranking": "ranking (clear cases)"}
 """Recipes that are tried by default, the simplest first -> names of their strategies."""
 
-N_INNER_FOLDS = 3
+N_INNER_FOLDS = 2
 """Folds of the training rows, to tune the threshold and to calibrate probabilities."""
 
 _LEAST_PROBABILITY = 1e-4  # log-odds are finite
