@@ -70,11 +70,10 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Columns that are ignored, with a warning; as for `LLMOverSampler`.
     n_folds : int, default=5
         Fewer where a class has fewer rows, 2 at least.
-    max_rows : int or None, default=10_000
+    max_rows : int, default=None
         Rows that each classifier of the ensemble is trained on, at most, drawn anew for each: of
         the smaller classes all, of the others equally many. Its probabilities are corrected for the
-        shares of the classes that this changes. None is for all rows, which takes minutes on large
-        tables.
+        shares of the classes that this changes. None is for all rows.
     random_state : int, RandomState instance or None, default=None
 
     Attributes
@@ -102,7 +101,7 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         id_columns: Any = "auto",
         n_folds: int = 5,
-        max_rows: int | None = 10_000,
+        max_rows: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.classifiers = classifiers
