@@ -106,13 +106,17 @@ def test_a_constant_of_full_precision_gets_the_decimals_that_it_needs() -> None:
     assert column.decode(np.array([column.low]))[0] == pytest.approx(1 / 3, rel=1e-15)
 
 
-def test_a_constant_between_two_codes_takes_the_nearest_point_of_the_finest_grid() -> None:
-    column = infer([900719925475.9065])  # one more decimal would take the code past 2**53
-    assert (column.decimals, column.low, column.high) == (3, 900719925475906, 900719925475906)
-    number = 2.0**-24 * (1 + 2.0**-40)  # no number of float32
-    column = infer([number, number])
-    assert (column.decimals, column.low, column.high) == (22, 596046447754448, 596046447754448)
-    assert column.encode(pd.Series([number])).tolist() == [column.low]
+@pytest.mark.parametrize(
+    "number",
+    [
+        900719925475.9065,  # one more decimal would take the code past 2**53
+        -1.2421029677084712,
+        2.0**-24 * (1 + 2.0**-40),  # no number of float32
+    ],
+)
+def test_a_constant_between_two_codes_is_kept_as_it_is(number: float) -> None:
+    column = infer([number, number, None], "float64")
+    assert column.decode(column.encode(pd.Series([number, None]))).tolist()[0] == number
 
 
 def test_margin_widens_both_sides_but_not_below_zero() -> None:

@@ -543,7 +543,7 @@ def _range_within(
         low, high = _inner_bound(present, decimals), -_inner_bound(-present, decimals)
         # beyond 2**53, float64 skips some
         is_finest = decimals >= MAX_DECIMALS or largest * 10.0 ** (decimals + 1) > 2**53
-        if low > high and is_finest and not 1 < len(np.unique(present)) <= _MAX_OFF_GRID:
+        if low > high and is_finest and len(np.unique(present)) > _MAX_OFF_GRID:
             low = high = int(to_codes(present[:1], decimals)[0])  # of many, take the nearest
         if low <= high or is_finest:
             return decimals, low, high
