@@ -225,7 +225,9 @@ class _Split:
         begun = time.perf_counter()
         if strategy.resample is not None:
             rows = strategy.resample(*self.real, self.seed)
-            relations = getattr(getattr(strategy.resample, "fitted", None), "relations_", None)
+            known = getattr(getattr(strategy.resample, "fitted", None), "relations_", None)
+            if isinstance(known, list) and all(isinstance(one, Relation) for one in known):
+                relations = known  # else the attribute is another over-sampler's own
         if self.n_inner and strategy.learn is None:
             folds = resample_folds(
                 *self.real, strategy.resample, n_folds=self.n_inner, random_state=self.seed
