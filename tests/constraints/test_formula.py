@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.columns import ABSENT, MISSING, Table
@@ -385,6 +385,7 @@ TREES = st.recursive(
 
 @settings(max_examples=200)
 @given(TREES, st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=4))
+@example("(a / (a / (2 - 2)))", [(1, 0, 0)])
 def test_arithmetic_is_exact(text, rows):
     expression = Expression(text)
     columns = dict(zip(["a", "b", "the c"], np.array(rows, dtype=object).T, strict=True))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from counterpoise import LLMOverSampler
 from counterpoise.constraints import Inequality
 from counterpoise.errors import ModelError
 from counterpoise.generation._blocks import MAX_COLUMNS, Block, find_blocks
+from counterpoise.generation._scoring import Scorer
 from counterpoise.models._llama import BlockModel
 from counterpoise.persistence._sampler import _check_blocks
 from counterpoise.recipes import get_recipe
+from counterpoise.serialization import serialize
+from counterpoise.serialization._serializer import draw_orders
 from tests.doubles import TickingClock
 from tests.small_models import labelled_table
 
@@ -72,6 +76,35 @@ def test_columns_that_go_together_stand_together():
         # but for the first and the last one of a block
         n_parted = sum(thirds.count(third) < 3 for third in set(thirds))
         assert n_parted <= 2
+
+
+def test_a_context_goes_with_its_block_beyond_chance():
+    rng = np.random.default_rng(0)  # fails by chance at one seed in a hundred
+    X = pd.DataFrame({f"c{at}": rng.integers(0, 2 + at % 9, 300) for at in range(90)})
+    y = pd.Series(rng.choice(["rare", "usual"], 300))
+    assert [block.n_context for block in find_blocks(labelled_table(X, y))] == [0, 0, 0]
+    driven = find_blocks(labelled_table(*wide_frame(90)))
+    assert max(block.n_context for block in driven) > 0
+
+
+def test_logits_by_column_have_the_likelihoods_and_derivatives_of_all_logits(fitted):
+    X, sampler, _ = fitted
+    block, part = max(sampler.generator_.parts, key=lambda one: one[0].n_context)
+    assert block.n_context
+    table = block.of(labelled_table(X, pd.Series(["rare"] * 120 + ["usual"] * 120)))
+    orders = draw_orders(len(X), len(block.columns), "label-first", np.random.default_rng(0))
+    batch = serialize(table, part.serializer).token_batch(np.arange(len(X)), orders)
+    parameters = list(part.model.parameters())
+    found = []
+    for n_context in (0, block.n_context):
+        scorer = Scorer(part.model, part.serializer.grammar, part.device, n_context=n_context)
+        assert (scorer._by_column is None) == (n_context == 0)
+        scores, rows, columns = scorer.log_likelihood(batch, 0.7)
+        weights = torch.linspace(0, 1, len(scores))
+        found.append([scores, *torch.autograd.grad((scores * weights).sum(), parameters)])
+        assert (len(rows), len(columns)) == (len(scores), len(scores))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
 def test_linked_columns_are_not_parted():

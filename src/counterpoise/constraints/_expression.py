@@ -168,7 +168,7 @@ class Ratios:
 
     def __truediv__(self, other: Ratios) -> Ratios:
         # what was divided by zero stays undefined
-        is_defined = np.where(other.under == 0, 0, 1) if np.ndim(other.under) else 1
+        is_defined = np.where(other.under == 0, 0, 1) if np.ndim(other.under) else other.under != 0
         return Ratios(self.over * other.under, self.under * other.over * is_defined)
 
     @classmethod

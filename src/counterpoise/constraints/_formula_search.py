@@ -206,6 +206,7 @@ def _linear(
     chosen = _screened(cells, columns, rows)
     values = np.column_stack([cells.numbers(at, chosen) for at in columns])
     values -= values.mean(axis=0)
+    size_2 = (values**2).sum(axis=0)
     more_rows = rows[:: max(1, len(rows) // 100)]
     checked = np.column_stack([cells.numbers(at, more_rows) for at in columns])
     checked -= checked.mean(axis=0)
@@ -219,12 +220,16 @@ def _linear(
         basis, upper = np.linalg.qr(terms)
         sizes = np.abs(np.diagonal(upper, axis1=1, axis2=2))
         is_full = (sizes > 1e-6 * np.linalg.norm(terms, axis=1)).all(axis=1)
-        rest = values - basis @ (basis.transpose(0, 2, 1) @ values)
-        fits = np.abs(rest).max(axis=1) <= grids
         # rounding errors are at most half a grid unit, also where many results end in 5
-        fits &= np.sqrt((rest**2).mean(axis=1)) <= 0.5 * grids
+        rest_2 = size_2 - ((basis.transpose(0, 2, 1) @ values) ** 2).sum(axis=1)
+        fits = rest_2 <= len(values) * (0.5 * grids) ** 2 + 1e-9 * size_2
         fits &= is_target & is_full[:, None]
         subset, at = np.nonzero(fits)
+        own, of_target = basis[subset], values.T[at][:, :, None]
+        rest = (of_target - own @ (own.transpose(0, 2, 1) @ of_target))[:, :, 0]
+        fits_all = np.abs(rest).max(axis=1, initial=0.0) <= grids[at]
+        fits_all &= np.sqrt((rest**2).mean(axis=1)) <= 0.5 * grids[at]
+        subset, at = subset[fits_all], at[fits_all]
         factors = np.linalg.pinv(upper[subset]) @ (
             basis[subset].transpose(0, 2, 1) @ values.T[at][:, :, None]
         )

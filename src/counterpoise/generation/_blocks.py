@@ -17,9 +17,10 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
+from scipy.stats import chi2
 
 from counterpoise.columns import Schema, Table
-from counterpoise.grammar._grammar import FloatArray, IntArray
+from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 from counterpoise.serialization import Serializer, table_serializer
 from counterpoise.serialization._serializer import TextParts
 
@@ -28,6 +29,7 @@ _BLOCK_SIZE = 32  # columns of its own, unless constraints join more
 _CONTEXT_SIZE = 8
 _N_BINS = 5  # of a column with more values, where its association with others is measured
 _MAX_ROWS = 5_000  # that association is measured on
+_MAX_CHANCE = 0.01  # that any column of a context goes with those of the block by chance alone
 
 
 class Block(NamedTuple):
@@ -60,7 +62,7 @@ def find_blocks(table: Table, linked: Iterable[Sequence[int]] = ()) -> tuple[Blo
     n_features = len(table.schema) - 1
     if n_features <= MAX_COLUMNS:
         return ()
-    association = _association(table.codes[:, 1:])
+    association, is_chance = _association(table.codes[:, 1:])
     tree = linkage(squareform(1 - association, checks=False), "average")
     pairs = np.array([pair for pair in linked if 0 not in pair], dtype=np.int64).reshape(-1, 2) - 1
     graph = coo_array((np.ones(len(pairs)), tuple(pairs.T)), (n_features, n_features))
@@ -80,8 +82,10 @@ def find_blocks(table: Table, linked: Iterable[Sequence[int]] = ()) -> tuple[Blo
         context: list[int] = []
         if len(earlier):
             # the best earlier column for each, the strongest of them first
-            with_earlier = association[columns][:, earlier]
+            both = np.ix_(columns, earlier)
+            with_earlier = np.where(is_chance[both], -1.0, association[both])
             ranked = np.argsort(-with_earlier.max(axis=1), kind="stable")
+            ranked = ranked[with_earlier.max(axis=1)[ranked] >= 0]
             best = earlier[with_earlier.argmax(axis=1)[ranked]]
             context = list(dict.fromkeys(best.tolist()))[:_CONTEXT_SIZE]
         positions = (0, *(at + 1 for at in (*context, *columns)))
@@ -91,15 +95,18 @@ def find_blocks(table: Table, linked: Iterable[Sequence[int]] = ()) -> tuple[Blo
     return tuple(blocks)
 
 
-def _association(codes: IntArray) -> FloatArray:
-    """Return Cramer's V of each two columns, (n_columns, n_columns), of numbers in a few bins."""
+def _association(codes: IntArray) -> tuple[FloatArray, BoolArray]:
+    """Return Cramer's V of each two columns, of numbers in a few bins, and which may be chance.
+
+    Both are (n_columns, n_columns).
+    """
     codes = codes[:: -(-len(codes) // _MAX_ROWS)]
     n_rows, n_columns = codes.shape
     bins = np.column_stack([_bins(column) for column in codes.T])
     one_hot = (bins[:, :, None] == np.arange(_N_BINS)).astype(np.float32).reshape(n_rows, -1)
     n_each = one_hot.sum(axis=0)
     n_bins = (n_each.reshape(-1, _N_BINS) > 0).sum(axis=1)
-    association = np.eye(n_columns)
+    association, chance = np.eye(n_columns), np.ones((n_columns, n_columns))
     for at in range(n_columns):
         own = slice(at * _N_BINS, (at + 1) * _N_BINS)
         expected = np.outer(n_each[own], n_each) / n_rows
@@ -108,8 +115,11 @@ def _association(codes: IntArray) -> FloatArray:
         chi_squared = terms.reshape(_N_BINS, -1, _N_BINS).sum(axis=(0, 2))
         most = n_rows * np.maximum(np.minimum(n_bins[at], n_bins) - 1, 1)
         association[at] = np.sqrt(np.minimum(chi_squared / most, 1.0))
+        freedom = np.maximum((n_bins[at] - 1) * (n_bins - 1), 1)
+        chance[at] = chi2.sf(chi_squared, freedom)
     np.fill_diagonal(association, 1.0)
-    return np.asarray((association + association.T) / 2)
+    is_chance = chance > _MAX_CHANCE / (n_columns * (n_columns - 1) / 2)
+    return np.asarray((association + association.T) / 2), is_chance
 
 
 def _bins(codes: npt.NDArray[np.int64]) -> IntArray:

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from scipy.special import logsumexp
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn import functional
 
 from counterpoise.columns import ABSENT, Schema, Table
@@ -21,6 +22,7 @@ from counterpoise.errors import SchemaError
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, BoolArray, FloatArray, Grammar, IntArray
 from counterpoise.models._language_model import Device, LanguageModel
+from counterpoise.models._llama import Llama
 from counterpoise.serialization import SerializedTable, TokenBatch, serialize
 from counterpoise.serialization._serializer import draw_orders, label_is_given
 
@@ -55,6 +57,10 @@ class Scorer:
         self._allowed_set = grammar.allowed_set
         self._column = grammar.column
         self._is_scored = (grammar.column != 0) | scores_label
+        self._by_column: _LogitsByColumn | None = None
+        if n_context > 0 and isinstance(model, Llama) and not model.shape.is_tied:
+            by_column = _LogitsByColumn(model, grammar, device)
+            self._by_column = by_column if by_column.is_smaller else None
 
     @torch.no_grad()
     def by_cell(
@@ -102,16 +108,81 @@ class Scorer:
         states = token_batch.states[:, 1:]
         chosen = (states != FORCED) & self._is_scored[states]
         rows, columns = np.nonzero(chosen)
-        sets = self._device.tensor(self._allowed_set[states[rows, columns]])
+        chosen_in = states[rows, columns]
+        sets = self._device.tensor(self._allowed_set[chosen_in])
         tokens = self._device.tensor(token_batch.tokens)
         column_tokens = self._device.tensor(token_batch.column_tokens)
+        before = tokens[:, :-1], column_tokens[:, :-1]
+        if self._by_column is not None:
+            targets = token_batch.tokens[rows, columns + 1]
+            scores = self._by_column.scores(before, rows, columns, chosen_in, targets, temperature)
+            return scores, rows, self._column[chosen_in]
         rows_, columns_ = self._device.tensor(rows), self._device.tensor(columns)
         with self._device.autocast():
-            logits = self._model(tokens[:, :-1], column_tokens[:, :-1], (rows_, columns_))
+            logits = self._model(*before, (rows_, columns_))
         logits = logits.masked_fill(~self._allowed[sets], -torch.inf)
         targets = tokens[rows_, columns_ + 1]
         scores = -functional.cross_entropy(logits / temperature, targets, reduction="none")
-        return scores, rows, self._column[states[rows, columns]]
+        return scores, rows, self._column[chosen_in]
+
+
+class _LogitsByColumn:
+    """What a block's scorer computes, with logits of the tokens of one column at a time.
+
+    A block has hundreds of tokens and a column a dozen: most of the output layer would be masked.
+    """
+
+    def __init__(self, model: Llama, grammar: Grammar, device: Device) -> None:
+        self._model, self._device = model, device
+        self._column = grammar.column
+        self._n_columns = int(self._column.max()) + 1
+        permitted = grammar.allowed[grammar.allowed_set]  # (n_states, n_tokens)
+        by_column = [permitted[self._column == at].any(axis=0) for at in range(self._n_columns)]
+        own = [np.flatnonzero(tokens) for tokens in by_column]
+        size = max(map(len, own))
+        self.is_smaller = size * len(own) < 2 * grammar.n_tokens  # no column has far more tokens
+        if not self.is_smaller:
+            return
+        padded = [np.append(tokens, np.zeros(size - len(tokens), dtype=int)) for tokens in own]
+        self._place = np.zeros((len(own), grammar.n_tokens), dtype=np.int64)  # of a token
+        is_permitted = np.zeros((len(permitted), size), dtype=bool)
+        for at, tokens in enumerate(own):
+            self._place[at, tokens] = np.arange(len(tokens))
+            states = np.flatnonzero(self._column == at)
+            is_permitted[states, : len(tokens)] = permitted[np.ix_(states, tokens)]
+        self._tokens = device.tensor(np.stack(padded))  # (n_columns, size)
+        self._bias = device.tensor(np.where(is_permitted, 0, -np.inf).astype(np.float32))
+        self._identity = torch.eye(model.shape.width, device=device.device)
+
+    def scores(
+        self,
+        before: tuple[Tensor, Tensor],
+        rows: IntArray,
+        places: IntArray,
+        states: IntArray,
+        targets: IntArray,
+        temperature: float,
+    ) -> Tensor:
+        """Return the log-probability of the `targets`, tokens that were chosen in `states`."""
+        to, column = self._device.tensor, self._column[states]
+        order = np.argsort(column, kind="stable")
+        n_each = np.bincount(column, minlength=self._n_columns)
+        within = np.empty_like(order)
+        within[order] = np.arange(len(order)) - np.repeat(np.cumsum(n_each) - n_each, n_each)
+        at = column * n_each.max() + within  # in (n_columns, most of a column)
+        where = np.zeros((2, self._n_columns * n_each.max()), dtype=np.int64)
+        where[:, at] = rows, places
+        with self._device.autocast():
+            # with the identity as its output layer, the model returns what that layer reads
+            hidden = functional_call(
+                self._model, {"untied_head": self._identity}, (*before, tuple(to(where)))
+            )
+            hidden = hidden.view(self._n_columns, -1, hidden.shape[-1])
+            head = functional.embedding(self._tokens, self._model.head)
+            logits = hidden.to(head.dtype) @ head.transpose(1, 2)
+        logits = logits.flatten(0, 1).index_select(0, to(at)).float() + self._bias[to(states)]
+        chosen = to(self._place[column, targets])
+        return -functional.cross_entropy(logits / temperature, chosen, reduction="none")
 
 
 def score_rows(
