@@ -82,7 +82,7 @@ def find_blocks(table: Table, linked: Iterable[Sequence[int]] = ()) -> tuple[Blo
         context: list[int] = []
         if len(earlier):
             # the best earlier column for each, the strongest of them first
-            both = np.ix_(columns, earlier)
+            both = np.ix_(np.array(columns), earlier)
             with_earlier = np.where(is_chance[both], -1.0, association[both])
             ranked = np.argsort(-with_earlier.max(axis=1), kind="stable")
             ranked = ranked[with_earlier.max(axis=1)[ranked] >= 0]

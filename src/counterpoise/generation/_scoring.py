@@ -114,8 +114,8 @@ class Scorer:
         column_tokens = self._device.tensor(token_batch.column_tokens)
         before = tokens[:, :-1], column_tokens[:, :-1]
         if self._by_column is not None:
-            targets = token_batch.tokens[rows, columns + 1]
-            scores = self._by_column.scores(before, rows, columns, chosen_in, targets, temperature)
+            scored = rows, columns, chosen_in, token_batch.tokens[rows, columns + 1]
+            scores = self._by_column.scores(before, *scored, temperature)
             return scores, rows, self._column[chosen_in]
         rows_, columns_ = self._device.tensor(rows), self._device.tensor(columns)
         with self._device.autocast():
