@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_te
 
 from benchmarks._protocols import IntArray
 from benchmarks._tables import BenchTable, Rows
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._discovery import Relation, discover
 from counterpoise.constraints._shares import as_table, rows_held
@@ -159,7 +159,7 @@ class RealRows:
                 parameters=parameters,
                 random_state=0,
             )
-            likely = classifier.fit(*balanced).probability_of(X, self.table.positive)
+            likely = probability_of(classifier.fit(*balanced), X, self.table.positive)
             found[name] = float(average_precision_score(y == self.table.positive, likely))
         return found
 

@@ -29,7 +29,7 @@ from benchmarks._output import ResultFolder, markdown_table
 from benchmarks._protocols import HONEST, split_table
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import BenchTable, Rows, load_table, stack_rows
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.comparison._cross_validation import take_rows
 from counterpoise.comparison._scores import scores
 
@@ -156,7 +156,7 @@ class Selector:
         ]
 
     def __call__(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        found = [model.probability_of(rows, self._positive) for model in self._models]
+        found = [probability_of(model, rows, self._positive) for model in self._models]
         return np.asarray(np.mean(found, axis=0))
 
 
@@ -238,7 +238,7 @@ def _score_candidates(
                 class_weight="balanced" if candidate == "class weights" else None,
                 random_state=0,
             )
-            probability = classifier.fit(*balanced).probability_of(X_test, table.positive)
+            probability = probability_of(classifier.fit(*balanced), X_test, table.positive)
             plain, at_prior = (
                 scores(y_test, probability, at, positive=table.positive, sample_weight=weight)
                 for at in (0.5, _quantile(probability, 1 - prior, weight))

@@ -33,7 +33,7 @@ from benchmarks._peers import (
 )
 from benchmarks._protocols import PAPER, Split, split_table
 from benchmarks._tables import BenchTable, Rows, load_table, read_csv, stack_rows
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.comparison._scores import scores
 from counterpoise.metrics import check_validity
 
@@ -182,7 +182,7 @@ def score_classifier(train: Rows, table: BenchTable, split: Split) -> dict[str, 
     """Train XGBoost with its default parameters, and score it on the test rows."""
     X_test, y_test = table.take(split.test)
     classifier = TableClassifier("xgboost", categorical=table.categorical, random_state=0)
-    probability = classifier.fit(*train).probability_of(X_test, table.positive)
+    probability = probability_of(classifier.fit(*train), X_test, table.positive)
     found = scores(y_test, probability, positive=table.positive)
     return {name: found[name] for name in ("f1", "pr_auc")}
 

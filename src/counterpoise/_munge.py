@@ -79,8 +79,7 @@ def munge(
 
 
 def _floats(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
-    floats: npt.NDArray[np.float64] = column.to_numpy(dtype=float, na_value=np.nan)
-    return floats
+    return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
 
 
 def _like(drawn: npt.NDArray[np.float64], real: pd.Series[Any]) -> pd.Series[Any]:

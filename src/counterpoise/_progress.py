@@ -15,14 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, TypeAlias
 
-Advance: TypeAlias = Callable[[int], object]
-"""Takes how much was done since the last call."""
-
+Advance: TypeAlias = Callable[[int], object]  # takes how much was done since the last call
 _LOG = logging.getLogger("counterpoise")
 
-_LINE_INTERVAL_S = 10.0
-"""Seconds between two lines of one stage where stderr is not a terminal."""
-
+_LINE_INTERVAL_S = 10.0  # seconds between two lines of one stage where stderr is not a terminal
 _LINE = (
     "{desc}{n_fmt}/{total_fmt}{unit} ({percentage:.0f}%) [{elapsed}<{remaining}, {rate_fmt}]"
     "{postfix}\n"

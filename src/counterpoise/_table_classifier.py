@@ -103,12 +103,7 @@ class TableClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(probability, dtype=np.float64)
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
-        predicted: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return predicted
-
-    def probability_of(self, X: pd.DataFrame, class_: Any) -> npt.NDArray[np.float64]:
-        """Return each row's probability of `class_`, shape (n_rows,)."""
-        return probability_of(self, X, class_)
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def _named_classifier(self, X: pd.DataFrame, categorical: list[Any]) -> Any:
         arguments = {"random_state": self.random_state, **(self.parameters or {})}
@@ -162,8 +157,7 @@ def probability_of(classifier: Any, X: pd.DataFrame, class_: Any) -> npt.NDArray
     (position,) = np.nonzero(classifier.classes_ == class_)
     if len(position) == 0:
         raise ValueError(f"no class {class_!r} in training; there were {classifier.classes_}")
-    found: npt.NDArray[np.float64] = classifier.predict_proba(X)[:, position[0]]
-    return found
+    return np.asarray(classifier.predict_proba(X)[:, position[0]])
 
 
 def check_classifier(classifier: Any) -> None:

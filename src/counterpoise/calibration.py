@@ -30,8 +30,7 @@ def shift_priors(
     if (before <= 0).any() or (after <= 0).any():
         raise ValueError(f"shares must be above 0; got {before.tolist()} and {after.tolist()}")
     shifted = np.asarray(probability, dtype=float) * (after / before)
-    result: npt.NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-    return result
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -111,5 +110,4 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the most probable class of each row, shape (n_rows,)."""
-        most_probable: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return most_probable
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])

@@ -45,11 +45,8 @@ FloatArray = npt.NDArray[np.float64]
 _MUNGE, _GENERATED = (10, 30_000), (3, 10_000)
 """Synthetic rows per real row, and the most, of ``n_synthetic="auto"``; generating takes longer."""
 
-_LEAST_PROBABILITY = 1e-4
-"""A row is no training row of a class that is less likely."""
-
-_N_ROUNDS = 25
-"""Of Caruana's selection with replacement."""
+_LEAST_PROBABILITY = 1e-4  # a row is no training row of a class that is less likely
+_N_ROUNDS = 25  # of Caruana's selection with replacement
 
 
 class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -185,8 +182,7 @@ class Teacher(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the most probable class of each row, shape (n_rows,)."""
-        most_probable: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return most_probable
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def _probability(self, model: Any, stands_for: FloatArray, frame: pd.DataFrame) -> FloatArray:
         """Return a column per class, 0 for one that had no row in the fold."""
@@ -456,8 +452,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     def _delegate(self, method: str, X: Any) -> npt.NDArray[Any]:
         check_is_fitted(self, "classifier_")
         self._checked_frame(X, reset=False)
-        found: npt.NDArray[Any] = getattr(self.classifier_, method)(self._learned(X))
-        return found
+        return np.asarray(getattr(self.classifier_, method)(self._learned(X)))
 
     def _learned(self, X: Any) -> Any:
         """Return `X`, of any type, without the columns that are ignored."""
@@ -520,8 +515,7 @@ def probability_by(teacher: Any, X: Any, y: Any, *, n_real: int) -> FloatArray:
     counts = [(labels[:n_real] == class_).sum() for class_ in teacher.classes_]
     own = np.searchsorted(teacher.classes_, labels)
     which = own if len(counts) > 2 else np.full(len(labels), np.argmin(counts))
-    result: FloatArray = probability[np.arange(len(labels)), which]
-    return result
+    return np.asarray(probability[np.arange(len(labels)), which])
 
 
 def kind_name(kind: Any) -> str:
@@ -601,5 +595,4 @@ def _pr_auc(codes: npt.NDArray[Any], probability: FloatArray, weight: FloatArray
 
 
 def _normalised(probability: FloatArray) -> FloatArray:
-    result: FloatArray = probability / probability.sum(axis=1, keepdims=True)
-    return result
+    return np.asarray(probability / probability.sum(axis=1, keepdims=True))

@@ -710,15 +710,6 @@ def parse_cells(
     return cells.mask(is_missing, np.nan).infer_objects()
 
 
-def first_invalid_date(cells: pd.Series[Any], *, missing: Collection[str] = ()) -> str | None:
-    """Return the first cell that is not an ISO date in the form of the others; None if all are."""
-    present = cells[~(cells.isin(list(missing)) | _is_missing_word(cells))]
-    pattern = max(_DATE_FORMATS, key=lambda pattern: int(present.str.fullmatch(pattern).sum()))
-    dates = pd.to_datetime(present, format=_DATE_FORMATS[pattern], errors="coerce")
-    invalid = present[dates.isna() | ~present.str.fullmatch(pattern)]
-    return None if invalid.empty else str(invalid.iloc[0])
-
-
 def without_missing(cells: pd.Series[Any]) -> pd.Series[Any]:
     """Return text with the words for missing cells, such as NA, as NaN."""
     return cells.mask(_is_missing_word(cells), np.nan)

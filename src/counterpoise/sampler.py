@@ -634,6 +634,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.recipe_ = get_recipe(self.recipe)
         self.recipe_.validate()
         self.classes_ = np.unique(labels)
+        given = self.constraints
+        discovers = self.recipe_.relations if isinstance(given, str) else "auto" in (given or ())
         with self._progress("columns and relations", len(X)) as advance:
             prepared = apply_constraints(
                 X,
@@ -641,8 +643,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 self._y_type.name,
                 is_named=self._X_type.kind not in ("array", "list"),
                 column_types=self._declared_types,
-                constraints=constraint_list(self.constraints),
-                discovers=self._discovers(),
+                constraints=constraint_list(given),
+                discovers=discovers,
             )
             advance(len(X))
         self.schema_, self._constraint_set = prepared.schema, prepared.constraints
@@ -659,12 +661,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         for class_, label in codes.items():
             warn_about_unseen(prepared.table, label, class_)
         return prepared, {codes[class_]: n for class_, n in n_rows.items()}
-
-    def _discovers(self) -> bool:
-        """Whether to search the table for relations between columns."""
-        if isinstance(self.constraints, str):
-            return get_recipe(self.recipe).relations
-        return "auto" in (self.constraints or ())
 
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
         """Return the classes that are learned where no row is to be generated yet, with 0 rows."""

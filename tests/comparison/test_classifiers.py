@@ -6,7 +6,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from counterpoise._table_classifier import CLASSIFIERS, TableClassifier, categorical_columns
+from counterpoise._table_classifier import (
+    CLASSIFIERS,
+    TableClassifier,
+    categorical_columns,
+    probability_of,
+)
 from tests.small_models import mixed_frame
 
 NAMES = list(CLASSIFIERS)
@@ -26,7 +31,7 @@ def test_takes_a_table_as_it_is(name):
     probability = model.predict_proba(X)
     assert probability.shape == (120, 2)
     assert probability.sum(axis=1) == pytest.approx(np.ones(120))
-    assert (model.probability_of(X, "yes") == probability[:, 1]).all()
+    assert (probability_of(model, X, "yes") == probability[:, 1]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,7 +91,7 @@ def test_class_weights_raise_the_probability_of_the_minority():
     plain, weighted = (
         build("logistic-regression", class_weight=weight).fit(X, y) for weight in (None, "balanced")
     )
-    assert weighted.probability_of(X, "yes").mean() > plain.probability_of(X, "yes").mean() + 0.1
+    assert probability_of(weighted, X, "yes").mean() > probability_of(plain, X, "yes").mean() + 0.1
 
 
 def test_more_categories_than_bins():
@@ -110,7 +115,7 @@ def test_unknown_classifiers_and_classes_are_refused():
     with pytest.raises(ValueError, match="at least two classes"):
         TableClassifier().fit(X, ["a"] * 20)
     with pytest.raises(ValueError, match="no class 'maybe'"):
-        build("random-forest").fit(X, y).probability_of(X, "maybe")
+        probability_of(build("random-forest").fit(X, y), X, "maybe")
 
 
 def test_booleans_and_text_are_categories_dates_are_not():

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise._table_classifier import TableClassifier
+from counterpoise._table_classifier import TableClassifier, probability_of
 from counterpoise.comparison._cross_validation import predict_folds, resample_folds
 
 
@@ -38,7 +38,7 @@ def test_noise_is_not_predicted_out_of_fold():
     X = pd.DataFrame(rng.normal(size=(120, 60)), columns=[f"c{i}" for i in range(60)])
     y = pd.Series(np.where(np.arange(120) % 3 == 0, "few", "many"))
     p = predict_folds(fit, resample_folds(X, y, None), X, positive="few")
-    inside = TableClassifier("logistic-regression").fit(X, y).probability_of(X, "few")
+    inside = probability_of(TableClassifier("logistic-regression").fit(X, y), X, "few")
     # the correlation of 120 pairs without any is beyond 0.3 with a chance under 0.001
     assert abs(np.corrcoef(p, y == "few")[0, 1]) < 0.3
     assert np.corrcoef(inside, y == "few")[0, 1] > 0.6

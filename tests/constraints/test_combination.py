@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from counterpoise.columns import ABSENT, MISSING
-from counterpoise.constraints._combination import Combination, distinct_rows
+from counterpoise.constraints._layout import Combination, distinct_rows
 
 CODES = st.sampled_from([MISSING, ABSENT, -(2**62), -1, 0, 1, 2, 2**62])
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise import io as tables
-from counterpoise.io import first_invalid_date, format_like, parse_cells
+from counterpoise.io import format_like, parse_cells
 
 
 def parsed(*cells: str, missing: tuple[str, ...] = (), as_text: bool = False) -> list[object]:
@@ -120,21 +120,6 @@ def test_format_of_dates_is_found_once_for_a_column(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tables, "_find_date_format", counted)
     assert format_like(column, column, text) == text.tolist()
     assert n_calls == 1
-
-
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [
-        (("2024-01-31", "", "NA", "-"), None),
-        (("03/04/2020", "2024-01-31"), "03/04/2020"),
-        (("2024-01-31", "2024-01-31 10:00", "2024-02-01"), "2024-01-31 10:00"),
-        (("2024-01-31", "2024-02-30"), "2024-02-30"),
-        (("7",), "7"),
-        (("", "NA"), None),
-    ],
-)
-def test_first_cell_that_is_not_an_iso_date(cells: tuple[str, ...], expected: str | None) -> None:
-    assert first_invalid_date(pd.Series(cells, dtype=object), missing=("-",)) == expected
 
 
 def test_numbers_are_written_like_their_column() -> None:

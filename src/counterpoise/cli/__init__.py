@@ -24,8 +24,7 @@ from counterpoise.cli._terminal import run
 __all__ = ["main"]
 
 
-_COMPLETE = "_COUNTERPOISE_COMPLETE"
-"""Environment variable by which a shell asks for completions."""
+_COMPLETE = "_COUNTERPOISE_COMPLETE"  # environment variable by which a shell asks for completions
 
 
 @click.command()

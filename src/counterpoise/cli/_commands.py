@@ -231,7 +231,7 @@ def _resample_dataset(
     frame = first_rows(data)
     shared.check_column(target, list(frame.columns), "target")
     X = frame.drop(columns=target)
-    types = shared.declared_types(options, list(X.columns))
+    types = shared.declared_types(options, list(X.columns), target)
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
     done = resample_dataset(data, target, output, sampler=sampler, **about_dataset)

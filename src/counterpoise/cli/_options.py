@@ -529,10 +529,11 @@ def read_source(
 
     The values of `file_options` are taken out of `options`.
     """
+    from counterpoise.columns import Schema
+
     names = ("missing", "delimiter", "encoding", "decimal", "date_formats")
     given = {name: options.pop(name) for name in names}
-    categorical, pairs = options.pop("categorical"), options.pop("column_types")
-    types = dict(pairs)
+    categorical, pairs = options["categorical"], options["column_types"]
     as_text = {name for name, type_ in pairs if type_ in ("categorical", "text") or ":" in type_}
     table = _read(data, as_text.union(categorical, _split_names(categorical, ())), given)
     columns = list(table.frame.columns)
@@ -540,16 +541,13 @@ def read_source(
         check_column(target, columns, "target")
         if len(columns) == 1:
             raise SchemaError(f"The table has the target {target!r} and no other column.")
-    pairs += tuple((name, "categorical") for name in _split_names(categorical, columns))
-    for name, type_ in pairs:
-        check_column(name, columns, "column of --type or --categorical")
-        if types.setdefault(name, type_) != type_:
-            raise SchemaError(f"{name!r} cannot be both {types[name]} and {type_}", column=name)
-        if name == target:
-            raise SchemaError(f"{name!r} is the target, which has no type", column=name)
-        if table.cells is not None:
-            _check_times(table.cells[name], type_, given["missing"])
+    types = declared_types(options, columns, target)
     types |= _read_notations(table, target, types, given)
+    known: dict[Hashable, str] = {
+        name: type_ for name, type_ in types.items() if table.frame[name].notna().any()
+    }
+    if known:
+        Schema.infer(table.frame[list(known)], kinds=known)  # raises where a type does not fit
     if target is not None and (n_missing := int(table.frame[target].isna().sum())):
         message = (
             f"is missing in {n_missing:,} of {len(table.frame):,} rows: fill in or remove them"
@@ -558,12 +556,19 @@ def read_source(
     return table, types
 
 
-def declared_types(options: dict[str, Any], columns: Sequence[str]) -> dict[str, str]:
+def declared_types(
+    options: dict[str, Any], columns: Sequence[str], target: str | None
+) -> dict[str, str]:
     """Return the types of --type and --categorical, which are taken out of `options`."""
+    types: dict[str, str] = {}
     categorical = _split_names(options.pop("categorical"), columns)
-    types = {**dict.fromkeys(categorical, "categorical"), **dict(options.pop("column_types"))}
-    for name in types:
+    pairs = [*options.pop("column_types"), *((name, "categorical") for name in categorical)]
+    for name, type_ in pairs:
         check_column(name, columns, "column of --type or --categorical")
+        if types.setdefault(name, type_) != type_:
+            raise SchemaError(f"{name!r} cannot be both {types[name]} and {type_}", column=name)
+        if name == target:
+            raise SchemaError(f"{name!r} is the target, which has no type", column=name)
     return types
 
 
@@ -701,27 +706,3 @@ def _written(
                 return text, f"{'decimal' if one.decimal else 'integer'}:{one}"
     is_written = DateNotation.found(many) or NumberNotation.found(many)
     return (text if is_written else values), ""
-
-
-def _check_times(cells: pd.Series[Any], type_: str, missing: Collection[str]) -> None:
-    """Raise if a column of a text file holds times that are not read from such files."""
-    import pandas as pd
-
-    from counterpoise.columns import DatetimeColumn
-    from counterpoise.columns._written import DateNotation, texts_of
-    from counterpoise.io import first_invalid_date, without_missing
-
-    if type_ == "duration":
-        message = "is read from no text file as a duration. Write it as a number, or use .parquet."
-        raise SchemaError(f"Column {cells.name!r} {message}", column=cells.name)
-    invalid = first_invalid_date(cells, missing=missing) if type_ == "datetime" else None
-    texts = texts_of(without_missing(cells.mask(cells.isin(list(missing)))))
-    if type_.startswith("datetime:"):
-        DatetimeColumn.infer(pd.Series(texts, name=cells.name, dtype=object), type_)  # or an error
-    if invalid is not None and not DateNotation.found(texts):
-        raise SchemaError(
-            f"Column {cells.name!r} holds {invalid!r}: dates are read in one form per column, "
-            "such as 2024-01-31, 31.01.2024 23:59 or Jan 31, 2024. Rewrite them, or say how they "
-            f"are written, as in --type {cells.name}=datetime:%d.%m.%Y.",
-            column=cells.name,
-        )

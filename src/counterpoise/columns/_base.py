@@ -35,12 +35,8 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 MARKERS: Final[dict[str, Any]] = {"nan": float("nan"), "none": None, "na": pd.NA, "nat": pd.NaT}
 """What an object column can hold in place of a value, by the name that a schema gives it."""
 
-TEXT_END: Final = ","
-"""What follows each value in a row as text."""
-
-MISSING_WORD: Final = "missing"
-"""What a missing cell is in a row as text."""
-
+TEXT_END: Final = ","  # what follows each value in a row as text
+MISSING_WORD: Final = "missing"  # what a missing cell is in a row as text
 _ARROW_STRINGS = ("string[pyarrow]", "large_string[pyarrow]", "string_view[pyarrow]")
 
 
@@ -199,8 +195,8 @@ class Column(ABC):
         """Return the column with another range; None leaves that end as it is."""
         raise self._error(f"is {self.kind}: it has no range. Name its categories, or its kind.")
 
-    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:  # noqa: ARG002
-        """Return the column with the categories `values`, and the code of each in this one."""
+    def restrict_categories(self, values: Sequence[Any]) -> Column:  # noqa: ARG002
+        """Return the column with the categories `values` alone, the first of its own."""
         raise self._error(f"is {self.kind}: it has no categories. Declare it categorical.")
 
     @abstractmethod

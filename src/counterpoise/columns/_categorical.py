@@ -159,13 +159,10 @@ class CategoricalColumn(Column):
     def n_values(self) -> float:
         return len(self.categories)
 
-    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:
-        positions = _positions(self.categories)
-        try:
-            kept = [positions[key] for key in _keys(values)]
-        except KeyError as error:
-            raise self._error(f"has no category {error.args[0][1]!r}.") from None
-        return replace(self, categories=tuple(self.categories[at] for at in kept)), kept
+    def restrict_categories(self, values: Sequence[Any]) -> Self:
+        if _keys(values) != _keys(self.categories[: len(values)]):
+            raise self._error(f"cannot have the categories {_shorten(values)} alone.")
+        return replace(self, categories=tuple(values))
 
     def domain(self) -> str:
         names = [str(category) for category in self.categories]

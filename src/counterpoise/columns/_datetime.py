@@ -50,7 +50,7 @@ class TimeColumn(RangedColumn):
 
     priority = 40
     letter: ClassVar[str]  # of numpy's dtypes
-    converter: ClassVar[str]  # the function of pandas that makes other cells such ones
+    advice: ClassVar[str]  # what to do with other cells
 
     unit: str  # of NANOSECONDS
 
@@ -79,7 +79,7 @@ class TimeColumn(RangedColumn):
         return column_error(
             name,
             f"is declared {cls.kinds[0]}, but has dtype {dtype}, which holds no {cls.kinds[0]}s. "
-            f"Convert it with `pandas.{cls.converter}`.",
+            f"{cls.advice}.",
         )
 
     @classmethod
@@ -263,7 +263,7 @@ class DatetimeColumn(TimeColumn):
     kinds = ("datetime",)
     stays_non_negative = False
     letter = "M"
-    converter = "to_datetime"
+    advice = "Convert it with `pandas.to_datetime`"
 
     is_local: bool = field(default=False, kw_only=True)
     """Whether codes count in the column's zone, by whose clocks the values are whole units."""
@@ -326,12 +326,14 @@ class DatetimeColumn(TimeColumn):
         if not found or found[0] is None:
             if not form and getattr(series.dtype, "kind", "O") in "iuf":
                 raise cls._wrong_dtype(series.name, series.dtype)
+            one = form or "%Y-%m-%d"
+            other = next((t for t in texts if not DateNotation(one).padded_as([t])), texts[0])
             raise column_error(
                 series.name,
-                f"is declared datetime, but its values, such as {texts[0]!r}, are not all "
+                f"is declared datetime, but its values, such as {other!r}, are not all "
                 f"{f'written as {form}' if form else 'dates in one notation that is known'}. Say "
                 "which it is, as in 'datetime:%d.%m.%Y', or convert it with `pandas.to_datetime`.",
-                texts[0],
+                other,
             )
         notation = found[0]
         column = cls._fit(series, kind, _moments_of(series, notation), notation=str(notation))
@@ -456,7 +458,7 @@ class DurationColumn(TimeColumn):
 
     kinds = ("duration",)
     letter = "m"
-    converter = "to_timedelta"
+    advice = "Convert it with `pandas.to_timedelta`, or write it as a number"
 
     @classmethod
     def _times(cls, series: pd.Series[Any]) -> Times:

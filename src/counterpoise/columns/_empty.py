@@ -39,8 +39,8 @@ class EmptyColumn(Column):
     def restrict_range(self, low: Any, high: Any) -> Self:  # noqa: ARG002
         return self  # a missing cell is in every range
 
-    def restrict_categories(self, values: Sequence[Any]) -> tuple[Column, list[int]]:  # noqa: ARG002
-        return self, []
+    def restrict_categories(self, values: Sequence[Any]) -> Self:  # noqa: ARG002
+        return self
 
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)

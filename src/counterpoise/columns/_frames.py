@@ -30,9 +30,8 @@ class CallerType:
     kind: str  # "pandas", "array", "list", or the library of another frame or series: "polars", ...
     name: Any = None  # of a series
     columns: pd.Index[Any] | None = None  # of a DataFrame of pandas
-    dtype: Any = (
-        None  # of an array, a list or a series of pandas; of a frame, see `of`, by position
-    )
+    # of an array, a list or a series of pandas; of a frame, see `of`, by position
+    dtype: Any = None
     arrow_schema: bytes | None = None  # of a frame of another library; a series is its only column
     is_frame: bool = False
 

@@ -17,9 +17,7 @@ from pandas.api.extensions import ExtensionDtype
 
 from counterpoise.errors import SchemaError
 
-Dtype: TypeAlias = np.dtype[Any] | ExtensionDtype
-"""A dtype that a pandas column can have."""
-
+Dtype: TypeAlias = np.dtype[Any] | ExtensionDtype  # a dtype that a pandas column can have
 _NUMPY = (np.number, np.bool_, np.str_)
 
 

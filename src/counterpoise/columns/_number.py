@@ -135,7 +135,7 @@ class NumericColumn(NumberColumn):
         super().__post_init__()
         native = number_dtype(self.dtype)
         is_integer = self.kind == "integer" or (native is not None and native.kind != "f")
-        if self.is_written:
+        if self.notation:
             self._check_notation()
         elif native is None and not is_object(self.dtype):
             raise self._error(
@@ -168,33 +168,35 @@ class NumericColumn(NumberColumn):
         kind, like = kind_and_notation(kind)
         texts = texts_of(series)
         if is_string(series.dtype) or texts:
-            notation = _notation_of(series, texts, like)
+            notation, example = _notation_of(series, texts, like), texts[0]
             decimals = max(found[1] for text in texts if (found := notation.read(text)))
-            if kind == "integer" and decimals:
-                raise column_error(
-                    series.name,
-                    f"is declared integer, but has decimals, as in {texts[0]!r}. Round it, or "
-                    "declare it decimal.",
-                )
             codes, missing = _read_written(series, notation, decimals)
             grid = _grid(codes[~missing], decimals, kind is None)
             grid["notation"] = str(notation)
             is_whole = not decimals
         else:
             values, missing = read_numbers(series)
-            grid = _fit(series, values[~missing], kind is None)
+            present = values[~missing]
+            grid = _fit(series, present, kind is None)
             # Kind integer would restore the floats of an object column as ints.
             is_float = values.dtype.kind == "f"
             is_whole = not (is_float and (grid["decimals"] or is_object(series.dtype)))
             is_whole &= not grid.get("numbers")
-            if kind == "integer" and not is_whole:
-                raise _not_whole(series, values[~missing])
+            example = present[np.argmax(present != np.rint(present))].item()
+        if kind == "integer" and not is_whole:
+            what = "decimals" if texts else "floats"
+            raise column_error(
+                series.name,
+                f"is declared integer, but has {what}, as in {example!r}. Round it, or declare it "
+                "decimal.",
+                example,
+            )
         kind = kind or ("integer" if is_whole else "decimal")
         return cls.describing(series, kind, has_missing=bool(missing.any()), **grid)
 
     def encode(self, series: pd.Series[Any]) -> Codes:
         self.check_dtype(series)
-        if self.is_written:
+        if self.notation:
             codes, missing = _read_written(series, self._notation, self.decimals)
             return self._placed(series, codes, missing)
         codes, missing = read_numbers(series)
@@ -203,11 +205,6 @@ class NumericColumn(NumberColumn):
             units = np.clip(numbers.astype(np.float64) * 10.0**self.decimals, -(2.0**62), 2.0**62)
             codes = self._near_ends(numbers, np.rint(units).astype(np.int64))
         return self._placed(series, codes, missing)
-
-    @property
-    def is_written(self) -> bool:
-        """Whether cells are strings."""
-        return bool(self.notation)
 
     @cached_property
     def _notation(self) -> NumberNotation:
@@ -230,7 +227,7 @@ class NumericColumn(NumberColumn):
         return np.float32 if self.is_single else np.float64 if native is None else native.type
 
     def code_of(self, value: Any) -> int:
-        if self.is_written and not isinstance(value, str) and not pd.isna(value):
+        if self.notation and not isinstance(value, str) and not pd.isna(value):
             units = self._units(value)
             if units % 1 == 0 and bool(self.contains(np.array([int(units)]))[0]):
                 return int(units)
@@ -246,7 +243,7 @@ class NumericColumn(NumberColumn):
         codes = np.where(missing, 0, codes)
         native = number_dtype(self.dtype)
         values: npt.NDArray[Any] = codes
-        if self.is_written:
+        if self.notation:
             texts = [self._notation.write(code, self.decimals) for code in codes.tolist()]
             values = np.array([*texts, None], dtype=object)[:-1]
         elif native.kind == "f" if native is not None else self.kind == "decimal":
@@ -268,17 +265,17 @@ class NumericColumn(NumberColumn):
         return text
 
     def to_floats(self, series: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        if not self.is_written:
+        if not self.notation:
             return super().to_floats(series)
         return series.map(self._notation.number).to_numpy(dtype=float, na_value=np.nan)
 
     def _limits(self) -> tuple[int, int]:
-        if self.is_written:
+        if self.notation:
             return ABSENT + 1, _INT64_MAX
         return _code_limits(self.dtype, self.decimals, self.kind == "integer")
 
     def _units(self, bound: Any) -> Decimal:
-        if self.is_written and isinstance(bound, str) and (read := self._notation.read(bound)):
+        if self.notation and isinstance(bound, str) and (read := self._notation.read(bound)):
             return Decimal(read[0]).scaleb(self.decimals - read[1])
         return grid_units(bound, self.decimals)
 
@@ -548,16 +545,6 @@ def _range_within(
         if low <= high or is_finest:
             return decimals, low, high
         decimals += 1
-
-
-def _not_whole(series: pd.Series[Any], present: Floats) -> SchemaError:
-    example = float(present[np.argmax(present != np.rint(present))])
-    return column_error(
-        series.name,
-        f"is declared integer, but holds floats, such as {example}. Round it, or declare it "
-        "decimal.",
-        example,
-    )
 
 
 def _has_codes(series: pd.Series[Any], present: Floats, decimals: int) -> bool:

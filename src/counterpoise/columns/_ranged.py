@@ -238,20 +238,18 @@ class RangedColumn(Column):
                 f"was given the range {shown((low, high))}, which must be two finite numbers, two "
                 "points in time or two durations."
             ) from error
-        first, last = (self.low, self.high) if self.has_ordinary else self.code_range
-        below, above = self.code_range
-        below, above = (
-            (below if lowest is None else lowest),
-            (above if highest is None else highest),
-        )
+
+        def ends(first: int, last: int) -> tuple[int, int]:
+            return first if lowest is None else lowest, last if highest is None else highest
+
+        below, above = ends(*self.code_range)
         kept = [at for at, code in enumerate(self.atoms) if below <= code <= above]
-        lowest, highest = (
-            (first if lowest is None else lowest),
-            (last if highest is None else highest),
-        )
-        if not self.has_ordinary and first <= lowest and highest <= last:
-            lowest, highest = 1, 0  # only what it keeps exactly
-        limited = self._between(lowest, highest, kept)
+        first, last = self.code_range
+        if self.has_ordinary:
+            below, above = ends(self.low, self.high)
+        elif first <= below and above <= last:
+            below, above = 1, 0  # only what it keeps exactly
+        limited = self._between(below, above, kept)
         if limited is None:
             raise self._error(
                 f"was given the range {shown((low, high))}, in which it has no value. Give the "

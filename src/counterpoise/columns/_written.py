@@ -101,8 +101,7 @@ _LONGEST_UNIT: Final = 12  # characters after it
 _MOST_DIGITS: Final = 18
 _MOST_READ: Final = 1000  # digits; Python itself reads 4,300 at most
 
-Affixes = tuple[str, str]
-"""What stands before and after the digits of a number."""
+Affixes = tuple[str, str]  # what stands before and after the digits of a number
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,8 @@ from counterpoise.comparison._smotenc import TableSMOTENC
 from counterpoise.constraints import Relation
 from counterpoise.distillation import DistilledClassifier, Teacher, kind_name
 
-NOTHING = "nothing"
-"""Name of the strategy that the others are compared with."""
-
-CLASS_WEIGHTS = "class weights"
-"""Name of the strategy that changes weights and no rows."""
-
+NOTHING = "nothing"  # name of the strategy that the others are compared with
+CLASS_WEIGHTS = "class weights"  # name of the strategy that changes weights and no rows
 BEST_KIND = "best single kind"
 SOFT_LABELS = "soft labels"
 DISTILLED = "distilled"
@@ -48,9 +44,7 @@ TEACHER = "teacher"
 the classifier on real rows with the teacher's probabilities, and on synthetic rows besides; and the
 teacher itself."""
 
-XY = tuple[pd.DataFrame, "pd.Series[Any]"]
-"""Features and labels."""
-
+XY = tuple[pd.DataFrame, "pd.Series[Any]"]  # features and labels
 FloatArray = npt.NDArray[np.float64]
 
 Resample = Callable[[pd.DataFrame, "pd.Series[Any]", int], XY]
@@ -121,10 +115,6 @@ class Resampler:
         return X_balanced.reset_index(drop=True), pd.Series(np.asarray(y_balanced), name=y.name)
 
 
-def _train_best_kind(_: TableClassifier, teacher: Teacher, rows: XY, seed: int) -> Any:
-    return seeded(_best_kind(teacher), seed).fit(*rows)
-
-
 def _best_kind(teacher: Teacher) -> Any:
     return teacher.kinds_[int(teacher.scores_.argmax())]
 
@@ -138,7 +128,7 @@ def _distill(
 
 
 LEARNERS: Mapping[str, Learn] = {
-    BEST_KIND: _train_best_kind,
+    BEST_KIND: lambda _, teacher, rows, seed: seeded(_best_kind(teacher), seed).fit(*rows),
     SOFT_LABELS: partial(_distill, n_synthetic=0),
     DISTILLED: _distill,
     TEACHER: lambda _, teacher, *__: teacher,
@@ -207,6 +197,7 @@ class _Split:
     teacher: Teacher | None
     costs: Costs | None
     seed: int
+    best_kind: str | None = None  # of classifiers in the teacher, once a strategy needed it
 
     @cached_property
     def taught(self) -> tuple[Teacher, float]:
@@ -214,7 +205,9 @@ class _Split:
         if self.teacher is None:
             raise ValueError("the strategy needs a teacher")
         begun = time.perf_counter()
-        return seeded(self.teacher, self.seed).fit(*self.real), time.perf_counter() - begun
+        fitted = seeded(self.teacher, self.seed).fit(*self.real)
+        self.best_kind = kind_name(_best_kind(fitted))
+        return fitted, time.perf_counter() - begun
 
     def run(
         self, strategy: Strategy, classifiers: Mapping[str, Any]
@@ -225,9 +218,9 @@ class _Split:
         begun = time.perf_counter()
         if strategy.resample is not None:
             rows = strategy.resample(*self.real, self.seed)
-            known = getattr(getattr(strategy.resample, "fitted", None), "relations_", None)
-            if isinstance(known, list) and all(isinstance(one, Relation) for one in known):
-                relations = known  # else the attribute is another over-sampler's own
+            found = getattr(getattr(strategy.resample, "fitted", None), "relations_", None)
+            if isinstance(found, list) and all(isinstance(one, Relation) for one in found):
+                relations = found  # else the attribute is another over-sampler's own
         if self.n_inner and strategy.learn is None:
             folds = resample_folds(
                 *self.real, strategy.resample, n_folds=self.n_inner, random_state=self.seed
@@ -250,10 +243,10 @@ class _Split:
             else:
                 teacher = self.taught[0]
                 fitted = strategy.learn(model, teacher, self.real, self.seed)
-                known = teacher.out_of_fold_
+                of_classes = teacher.out_of_fold_
                 if strategy.name == BEST_KIND:
-                    known = teacher.out_of_fold_of_kinds_[teacher.scores_.argmax()]
-                out_of_fold = known[:, teacher.classes_ == self.positive].ravel()
+                    of_classes = teacher.out_of_fold_of_kinds_[teacher.scores_.argmax()]
+                out_of_fold = of_classes[:, teacher.classes_ == self.positive].ravel()
             probability = probability_of(fitted, self.test[0], self.positive)
             run = self._score(probability, out_of_fold, share)
             seconds = shared_s + time.perf_counter() - begun
@@ -351,21 +344,21 @@ def cross_validate(
             )
             for strategy in strategies:
                 try:
-                    rows, known, found = split.run(strategy, classifiers)
+                    rows, found, scored = split.run(strategy, classifiers)
                 except Exception as error:
                     if strategy.name == NOTHING:
                         raise  # there is nothing to compare with: the classifier is at fault
                     failures.setdefault(strategy.name, f"{type(error).__name__}: {error}")
                 else:
-                    runs += [{**run, "split": n_splits} for run in found]
+                    runs += [{**run, "split": n_splits} for run in scored]
                     n_real, n_rows = len(split.real[1]), len(rows[1])
                     if n_splits == 0 and n_rows > n_real:
                         added = take_rows(*rows, slice(n_real, n_rows))
                         examples[strategy.name] = split.real, added, split.test
-                        relations[strategy.name] = known
+                        relations[strategy.name] = found
                 advance()
-            if "taught" in vars(split):  # a strategy needed it
-                best_kinds[kind_name(_best_kind(split.taught[0]))] += 1
+            if split.best_kind is not None:
+                best_kinds[split.best_kind] += 1
             n_splits += 1
     return CrossValidation(
         runs=pd.DataFrame(runs),
@@ -412,8 +405,7 @@ def _calibrate(out_of_fold: FloatArray, truth: Any, probability: FloatArray) -> 
         logit(np.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)).reshape(-1, 1)
         for p in (out_of_fold, probability)
     )
-    calibrated: FloatArray = LogisticRegression(C=1000.0).fit(known, truth).predict_proba(new)[:, 1]
-    return calibrated
+    return np.asarray(LogisticRegression(C=1000.0).fit(known, truth).predict_proba(new)[:, 1])
 
 
 def resample_folds(

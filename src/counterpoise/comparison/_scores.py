@@ -16,16 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from sklearn.metrics import (
-    average_precision_score,
-    balanced_accuracy_score,
-    brier_score_loss,
-    f1_score,
-    log_loss,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
+from sklearn import metrics
 
 
 def scores(
@@ -56,14 +47,14 @@ def scores(
     predicted = p >= threshold
     weight: dict[str, Any] = {"sample_weight": sample_weight}
     found = {
-        "f1": f1_score(truth, predicted, **weight),
-        "precision": precision_score(truth, predicted, zero_division=0.0, **weight),
-        "recall": recall_score(truth, predicted, **weight),
-        "roc_auc": roc_auc_score(truth, p, **weight),
-        "pr_auc": average_precision_score(truth, p, **weight),
-        "balanced_accuracy": balanced_accuracy_score(truth, predicted, **weight),
-        "brier": brier_score_loss(truth, p, **weight),
-        "log_loss": log_loss(truth, p, labels=[False, True], **weight),
+        "f1": metrics.f1_score(truth, predicted, **weight),
+        "precision": metrics.precision_score(truth, predicted, zero_division=0.0, **weight),
+        "recall": metrics.recall_score(truth, predicted, **weight),
+        "roc_auc": metrics.roc_auc_score(truth, p, **weight),
+        "pr_auc": metrics.average_precision_score(truth, p, **weight),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted, **weight),
+        "brier": metrics.brier_score_loss(truth, p, **weight),
+        "log_loss": metrics.log_loss(truth, p, labels=[False, True], **weight),
     }
     return {name: float(value) for name, value in found.items()}
 

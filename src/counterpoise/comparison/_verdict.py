@@ -32,8 +32,7 @@ _TRAINED: Final = {
 LEVEL: Final = 0.05
 """Chance of calling any strategy better that is not, over all strategies and classifiers."""
 
-_SMALLEST_DIFFERENCE = 0.01
-"""Of a score; of costs, relative to what doing nothing costs."""
+_SMALLEST_DIFFERENCE = 0.01  # of a score; of costs, relative to what doing nothing costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What every synthetic row satisfies; one file per constraint, or for a few that are alike.
 
 ``_base``         `Constraint`: what it can say, when it is asked, what decoding can keep of it
-``_combination``  the combinations of values that columns have in the real rows
-``_layout``       which columns the model learns: not those that are computed from others
+``_layout``       which columns the model learns: not those that are computed from others; and
+                  the combinations of values that columns have in the real rows
 ``_expression``   what a `Formula` computes
 ``_discovery``    the search for relations that hold in a table; ``_evidence`` knows chance
 ``_shares``       in which rows of any table a relation holds
@@ -17,9 +17,8 @@ from counterpoise.constraints._domains import Categories, Range, RangeMargin
 from counterpoise.constraints._fixed_combinations import FixedCombinations, OneHot
 from counterpoise.constraints._formula import Formula
 from counterpoise.constraints._functional_dependency import FunctionalDependency
-from counterpoise.constraints._implication import Implication
+from counterpoise.constraints._implication import Implication, MissingTogether
 from counterpoise.constraints._inequality import Inequality
-from counterpoise.constraints._missing_together import MissingTogether
 from counterpoise.constraints._no_copies import NoCopies
 from counterpoise.constraints._shares import relation_shares
 

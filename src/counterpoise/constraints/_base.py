@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,12 @@ from counterpoise.columns import (
     Schema,
     Table,
 )
-from counterpoise.constraints._combination import Combination
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
 from counterpoise.grammar._ranges import UNITS_PER_DAY
+
+if TYPE_CHECKING:
+    from counterpoise.constraints._layout import Combination
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -171,8 +173,7 @@ class Constraint(Parameters):
         if at is None:
             return np.ones(len(table), dtype=bool)
         is_whole = (table.codes[:, [*self.sources(table.schema), at]] != ABSENT).all(axis=1)
-        agreeing: BoolArray = ~is_whole | (self.derive(table) == table.codes[:, at])
-        return agreeing
+        return np.asarray(~is_whole | (self.derive(table) == table.codes[:, at]))
 
     def joined_sources(self, schema: Schema) -> Combination | None:  # noqa: ARG002
         """Return the combinations of sources to which generated rows are held, if they must be."""

@@ -16,12 +16,12 @@ from counterpoise.columns import Table
 from counterpoise.constraints._base import Constraint, column_names, register_constraint
 from counterpoise.constraints._evidence import Cells, Found
 from counterpoise.constraints._formula_search import find_formulas
+from counterpoise.constraints._implication import MissingTogether
 from counterpoise.constraints._implication_search import (
     find_implications,
     find_limits,
     leads,
 )
-from counterpoise.constraints._missing_together import MissingTogether
 from counterpoise.constraints._relation_search import (
     find_dependencies,
     find_joint_dependencies,

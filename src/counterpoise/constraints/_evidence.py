@@ -50,12 +50,8 @@ FloatArray = npt.NDArray[np.float64]
 MAX_LOG10_CHANCE: Final = -6.0
 """Largest log10 of the probability of chance, corrected, of a relation that is kept."""
 
-MIN_EXPECTED: Final = 30
-"""Fewest rows that would be exceptions if the columns were independent."""
-
-MIN_TRIED: Final = 50
-"""Fewest rows that a relation could have failed in."""
-
+MIN_EXPECTED: Final = 30  # fewest rows that would be exceptions if the columns were independent
+MIN_TRIED: Final = 50  # fewest rows that a relation could have failed in
 MIN_SHARE: Final = 0.99
 """Share of the rows in which a relation that has exceptions must hold to be reported."""
 

@@ -188,16 +188,14 @@ def whole_years(start: Days, end: Days) -> Days:
     A year from 29 February ends on 1 March where there is no such day.
     """
     (first, in_first), (last, in_last) = map(_year_and_rest, (start, end))
-    full: Days = last - first - (in_last < in_first)
-    return full
+    return np.asarray(last - first - (in_last < in_first))
 
 
 def add_years(days: Days, years: Days) -> Days:
     """Return the days on which so many years are whole."""
     year, rest = _year_and_rest(days)
     months = ((year + years) * 12 + rest // 31).astype("datetime64[M]")
-    moved: Days = months.astype("datetime64[D]").astype(np.int64) + rest % 31
-    return moved
+    return np.asarray(months.astype("datetime64[D]").astype(np.int64) + rest % 31)
 
 
 def _year_and_rest(days: Days) -> tuple[Days, Days]:

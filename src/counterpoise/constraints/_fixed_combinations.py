@@ -13,7 +13,7 @@ from counterpoise.constraints._base import (
     refuse_rows,
     register_constraint,
 )
-from counterpoise.constraints._combination import Combination
+from counterpoise.constraints._layout import Combination
 from counterpoise.errors import SchemaError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from counterpoise.columns import ABSENT, Codes, Schema, Table
 from counterpoise.constraints._base import Constraint, column_names, register_constraint
-from counterpoise.constraints._combination import Combination, distinct_rows
+from counterpoise.constraints._layout import Combination, distinct_rows
 from counterpoise.errors import SchemaError
 
 JOINED_SHARE = 0.5
@@ -77,8 +77,7 @@ class FunctionalDependency(Constraint):
         return self._known if len(self._known.codes) < JOINED_SHARE * n_possible else None
 
     def solve(self, schema: Schema, code: int, fixed: Mapping[int, int]) -> Codes:  # noqa: ARG002
-        solutions: Codes = self._known.codes[self._dependent_codes == code]
-        return solutions
+        return np.asarray(self._known.codes[self._dependent_codes == code])
 
     @property
     def text(self) -> str:

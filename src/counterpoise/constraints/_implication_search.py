@@ -28,9 +28,7 @@ from counterpoise.constraints._evidence import (
 )
 from counterpoise.constraints._implication import Implication
 
-MAX_IMPLICATIONS: Final = 10
-"""Between two columns of which one nearly determines the other."""
-
+MAX_IMPLICATIONS: Final = 10  # between two columns of which one nearly determines the other
 _MAX_VALUES: Final = 50  # of a column that a premise restricts to some of its values
 _MAX_LOG10_OF_VALUE: Final = -30.0  # of an implication, summed over the values with one conclusion
 _MAX_LOG10_OF_LIMIT: Final = -60.0  # of one to a set or a range

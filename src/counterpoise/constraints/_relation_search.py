@@ -29,12 +29,10 @@ from counterpoise.constraints._evidence import (
 )
 from counterpoise.constraints._fixed_combinations import OneHot
 from counterpoise.constraints._functional_dependency import FunctionalDependency
+from counterpoise.constraints._implication import MissingTogether
 from counterpoise.constraints._inequality import Inequality
-from counterpoise.constraints._missing_together import MissingTogether
 
-MAX_DETERMINANTS: Final = 60
-"""Most columns among which pairs of determinants are searched."""
-
+MAX_DETERMINANTS: Final = 60  # most columns among which pairs of determinants are searched
 _MAX_ONE_HOT_STEPS: Final = 300
 _MIN_ORDERED: Final = 5  # distinct values of a column in an order; fewer may be codes
 _CLOSE: Final = 0.02  # gap from a bound, beside the median gap, that some row must have

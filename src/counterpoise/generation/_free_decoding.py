@@ -23,8 +23,7 @@ from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.serialization import Serializer, TokenBatch
 from counterpoise.serialization._serializer import START
 
-UNPARSABLE = "unparsable numbers"
-"""Why a row is dropped."""
+UNPARSABLE = "unparsable numbers"  # why a row is dropped
 
 
 @torch.inference_mode()

@@ -15,14 +15,12 @@ import pandas as pd
 
 from counterpoise._parameters import shown
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.constraints._combination import Combination
-from counterpoise.constraints._layout import Layout
+from counterpoise.constraints._layout import Combination, Layout
 from counterpoise.generation._blocks import Block
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.serialization._serializer import order_of
 
-LABEL_ONLY = 0
-"""In place of a feature's position: the prompt holds the label alone."""
+LABEL_ONLY = 0  # in place of a feature's position: the prompt holds the label alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +93,7 @@ class ValueCounts:
         codes, counts = self.values(label, position)
         cumulated = np.cumsum(counts)
         hits = rng.integers(cumulated[-1], size=n)
-        drawn: IntArray = codes[np.searchsorted(cumulated, hits, side="right")]
-        return drawn
+        return np.asarray(codes[np.searchsorted(cumulated, hits, side="right")])
 
 
 class Prompts(NamedTuple):

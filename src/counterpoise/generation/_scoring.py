@@ -27,8 +27,7 @@ from counterpoise.serialization import SerializedTable, TokenBatch, serialize
 from counterpoise.serialization._serializer import draw_orders, label_is_given
 
 _BATCH_SIZE = 128
-N_ORDERS = 8
-"""Random orders of the columns over which `score_rows` takes the mean."""
+N_ORDERS = 8  # random orders of the columns over which `score_rows` takes the mean
 _SMALL_MODEL = 10_000_000
 """Number of parameters under which a model is copied to score in double precision."""
 

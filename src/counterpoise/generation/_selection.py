@@ -112,14 +112,12 @@ class SelectionClassifier:
 
     def label(self, table: Table) -> IntArray:
         """Return the code of the likeliest label of each row, shape (n_rows,)."""
-        labels: IntArray = self.labels[self._mean_probabilities(table).argmax(axis=1)]
-        return labels
+        return np.asarray(self.labels[self._mean_probabilities(table).argmax(axis=1)])
 
     def _mean_probabilities(self, table: Table) -> FloatArray:
         X = as_numbers(table, self.columns)
         each = [_probabilities(classifier, X) for classifier in self.classifiers]
-        mean: FloatArray = np.mean(each, axis=0, dtype=np.float64)
-        return mean
+        return np.asarray(np.mean(each, axis=0, dtype=np.float64))
 
 
 class Likeliest:
@@ -177,8 +175,7 @@ def _margin(likely: FloatArray, classes: IntArray) -> FloatArray:
     """Return by how much the given class of each row is likelier than any other, (n_rows,)."""
     rows, others = np.arange(len(likely)), likely.copy()
     others[rows, classes] = -np.inf
-    margin: FloatArray = likely[rows, classes] - others.max(axis=1)
-    return margin
+    return np.asarray(likely[rows, classes] - others.max(axis=1))
 
 
 def _quantiles(margins: FloatArray) -> FloatArray:

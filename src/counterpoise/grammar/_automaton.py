@@ -12,8 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-END = -1
-"""Target of the edge that completes a cell."""
+END = -1  # target of the edge that completes a cell
 
 
 class Edge(NamedTuple):

@@ -80,8 +80,7 @@ class CodeSet:
         if not len(lows):
             return np.zeros(codes.shape, dtype=bool)
         at = np.minimum(np.searchsorted(highs, codes), len(highs) - 1)
-        inside: BoolArray = (lows[at] <= codes) & (codes <= highs[at])
-        return inside
+        return np.asarray((lows[at] <= codes) & (codes <= highs[at]))
 
 
 class Codes(NamedTuple):

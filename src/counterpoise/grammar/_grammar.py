@@ -19,14 +19,11 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-NO_TOKEN = -2
-"""In place of the token of a symbol that has none: no grammar accepts it."""
-
+NO_TOKEN = -2  # in place of the token of a symbol that has none: no grammar accepts it
 NO_COLUMN_TOKEN = -1
 """In place of a column token, whose embedding would be added to that of the token before a cell."""
 
-FORCED = -1
-"""In place of a state: the token there is forced, nothing is chosen."""
+FORCED = -1  # in place of a state: the token there is forced, nothing is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +47,13 @@ class Runs:
 
     def lengths(self, indices: IntArray) -> IntArray:
         """Return the lengths of the runs `indices`, in their shape."""
-        lengths: IntArray = self.offsets[indices + 1] - self.offsets[indices]
-        return lengths
+        return np.asarray(self.offsets[indices + 1] - self.offsets[indices])
 
     def flat(self, indices: IntArray) -> IntArray:
         """Return where the tokens of the runs `indices` lie in ``tokens``, run after run."""
         lengths = self.lengths(indices)
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        flat: IntArray = np.repeat(self.offsets[indices], lengths) + within
-        return flat
+        return np.asarray(np.repeat(self.offsets[indices], lengths) + within)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,7 @@ _MAX_CATEGORIES = 254
 """Histogram gradient boosting takes 255 categories of a column: the rarest share the last."""
 _NEAR_QUANTILE = 0.05
 """A near copy is nearer to a training row than all but this share of training rows are."""
-_SIMILAR = 90
-"""Similarity, in percent, from which texts are near copies."""
+_SIMILAR = 90  # similarity, in percent, from which texts are near copies
 
 
 @register_metric("Distinct rows", aspect="diversity", better="higher", equal_size=False)

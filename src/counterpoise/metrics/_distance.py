@@ -163,8 +163,7 @@ def _mid_ranks(real: FloatArray, numbers: FloatArray) -> FloatArray:
     span = values[-1] - values[0]
     positions = np.interp(numbers, values, ranks)  # a NaN stays one
     beyond = numbers - np.clip(numbers, values[0], values[-1])
-    ranked: FloatArray = positions + (beyond / span if span > 0 else np.sign(beyond))
-    return ranked
+    return np.asarray(positions + (beyond / span if span > 0 else np.sign(beyond)))
 
 
 def _by_chunk(rows: Rows, others: Rows) -> Iterator[tuple[slice, Distances]]:

@@ -29,11 +29,9 @@ from counterpoise.metrics._distance import (
 _MAX_BINS = 10
 _MAX_PAIRED_COLUMNS = 64
 """Columns of which all pairs are measured: time grows with the square of their number."""
-MIN_HOLDOUT = 4
-"""Held-out rows that can be cut in two."""
+MIN_HOLDOUT = 4  # held-out rows that can be cut in two
 _N_HALVINGS = 10
-_SUSPICIOUS = 0.1
-"""How far above chance a value gives a warning."""
+_SUSPICIOUS = 0.1  # how far above chance a value gives a warning
 _Z = float(stats.norm.ppf(0.975))
 
 Interval: TypeAlias = tuple[float, float]
@@ -107,8 +105,7 @@ class Sample:
     def centrality(self) -> FloatArray:
         """Mean distance of each row to the other ones."""
         finite = np.where(np.isinf(self.distances), 0.0, self.distances)
-        means: FloatArray = finite.sum(axis=1, dtype=np.float64) / (len(self) - 1)
-        return means
+        return np.asarray(finite.sum(axis=1, dtype=np.float64) / (len(self) - 1))
 
     @cached_property
     def bins(self) -> IntArray:
@@ -159,8 +156,7 @@ class Sample:
     def radii(self, k: int) -> Distances:
         """Distance of each row to its `k`-th nearest other one (or to the farthest)."""
         k = min(k, len(self) - 1)
-        radii: Distances = np.partition(self.distances, k - 1, axis=1)[:, k - 1]
-        return radii
+        return np.asarray(np.partition(self.distances, k - 1, axis=1)[:, k - 1])
 
     def take(self, chosen: npt.NDArray[Any]) -> Sample:
         """Return a sample of some of the rows, by position; distances are not computed again."""

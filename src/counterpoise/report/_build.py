@@ -49,13 +49,11 @@ from counterpoise.report._summary import (
 )
 
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
-_MAX_ASSOCIATED = 24
-"""Columns of an association matrix: more cells than that cannot be told apart."""
+_MAX_ASSOCIATED = 24  # columns of an association matrix: more cells than that cannot be told apart
 _MAX_ASSOCIATED_ROWS = 5000
 _MAX_BARS = 12
 _MAX_RANGES = 16
-_OFF_GRID = 1e-3
-"""Of a step: a number this far from every multiple of it has none."""
+_OFF_GRID = 1e-3  # of a step: a number this far from every multiple of it has none
 _MAX_POINTS = 400
 _MAX_CATEGORIES = 50
 _MISSING = "(missing)"
@@ -545,5 +543,4 @@ def _indicators(codes: IntArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:
     if len(kept) < 2:
         return np.empty((len(codes), 0))
     shares = n_rows[kept] / is_real.sum()
-    indicators: FloatArray = ((codes[:, None] == kept) - shares) / np.sqrt(shares)
-    return indicators
+    return np.asarray(((codes[:, None] == kept) - shares) / np.sqrt(shares))

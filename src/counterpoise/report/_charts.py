@@ -28,13 +28,9 @@ from counterpoise.report._summary import (
 
 _WIDTH = 300
 _HEIGHT = 132
-_LABELS = 104.0
-"""Room for the labels of horizontal bars."""
-_EM = 10.5
-"""Font size of small labels, as in the style sheet."""
-_THICKNESS = {"real": 0.9, "synthetic": 0.42}
-"""Of bars, as shares of the room for them."""
-
+_LABELS = 104.0  # room for the labels of horizontal bars
+_EM = 10.5  # font size of small labels, as in the style sheet
+_THICKNESS = {"real": 0.9, "synthetic": 0.42}  # of bars, as shares of the room for them
 _Scale: TypeAlias = Callable[[float], float]
 _Bar: TypeAlias = tuple[str, str, str, dict[str, float]]
 """Value, tip, figure beside it, and lengths by class of mark, the widest mark first."""

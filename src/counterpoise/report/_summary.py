@@ -13,13 +13,10 @@ from typing import Any, Final, TypeAlias
 from counterpoise.metrics import Measure, Quality
 from counterpoise.metrics._quality import as_json
 
-FORMAT: Final = 1
-"""Version of what `Summary.to_dict` returns."""
-
+FORMAT: Final = 1  # version of what `Summary.to_dict` returns
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
-ALL_ROWS = "all rows"
-"""Name of the one class where the rows are not told apart."""
+ALL_ROWS = "all rows"  # name of the one class where the rows are not told apart
 UNTESTED = "Nothing here says that balancing helps: use counterpoise compare to find out."
 NOTES = (
     "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
@@ -31,10 +28,8 @@ NOTES = (
 )
 """What every user of synthetic rows must know."""
 
-_MAX_NAMED = 3
-"""Relations that are named, of those that do not hold in every row."""
-_BROKEN = 0.2
-"""Difference of an association that a summary mentions."""
+_MAX_NAMED = 3  # relations that are named, of those that do not hold in every row
+_BROKEN = 0.2  # difference of an association that a summary mentions
 _CERTAIN = 0.999
 _UNKNOWN = "-"
 _ROUNDING_ERROR = 1e-9

@@ -32,8 +32,7 @@ Encode = Callable[[Any], Sequence[int]]
 """From a cell's code, or its text, to the tokens of its value; of module functions: it pickles."""
 
 
-START = 0
-"""The token that begins every row."""
+START = 0  # the token that begins every row
 
 
 @dataclass(frozen=True, slots=True)

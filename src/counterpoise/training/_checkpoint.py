@@ -182,7 +182,10 @@ class Checkpoint:
             _check_optimizer(saved["optimizer"], state.optimizer)
             _check_kinds(saved["schedule"], {name: type(value) for name, value in own.items()})
             for name in ("base_lrs", "_last_lr"):
-                _check_rates(saved["schedule"][name], len(own[name]))
+                rates = saved["schedule"][name]
+                is_right = all(isinstance(rate, float) and rate >= 0 for rate in rates)
+                if len(rates) != len(own[name]) or not is_right:
+                    raise ValueError(f"other learning rates: {rates}")
             state.optimizer.load_state_dict(saved["optimizer"])
             state.schedule.load_state_dict(saved["schedule"])
             state.history = _read_history(saved["history"])
@@ -369,11 +372,6 @@ def _check_kinds(saved: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     for name, kind in kinds.items():
         if not isinstance(saved[name], kind):
             raise TypeError(f"{name} is a {type(saved[name]).__name__}")
-
-
-def _check_rates(saved: list[Any], n: int) -> None:
-    if len(saved) != n or not all(isinstance(rate, float) and rate >= 0 for rate in saved):
-        raise ValueError(f"other learning rates: {saved}")
 
 
 def distinct_tensors(module: nn.Module) -> dict[str, Tensor]:
