@@ -172,6 +172,15 @@ def test_rows_are_in_the_folders_of_a_partitioned_data_set(tmp_path):
         (tmp_path / "rows" / file).unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("index", [None, ["key"]])
+def test_rows_that_pandas_has_written_are_read_with_or_without_an_index(tmp_path, index):
+    (tmp_path / "rows").mkdir()
+    frame = rows_of(60).to_pandas()
+    frame = frame if index is None else frame.set_index(index)
+    frame.to_parquet(tmp_path / "rows" / "rows.parquet")
+    assert resample(tmp_path / "rows", tmp_path / "out").n_added == {"yes": 48}
+
+
 def test_the_data_is_copied_on_request(data, done, tmp_path):
     output = again(done, tmp_path / "out")
     for _ in range(2):

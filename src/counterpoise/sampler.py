@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -43,6 +44,7 @@ from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.training._checkpoint import checkpoint_folder
+from counterpoise.training._data_parallel import spread
 from counterpoise.training._fit import fit
 from counterpoise.training._loop import prepare_training
 from counterpoise.training._rows import (
@@ -727,11 +729,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         with self._progress("generating", n_in_all) as advance:
             drawing = Drawing(advance)
             for class_, n in n_rows.items():
-                rows, stats_of_class = self._sample(
-                    n, class_, rng=self._rng, drawing=drawing, is_late=lambda: budget.is_over
-                )
-                generated.append(rows)
-                self.rejection_stats_[class_] = stats_of_class
+                how: dict[str, Any] = {"drawing": drawing, "is_late": lambda: budget.is_over}
+                generate = partial(self._sample, class_=class_, **how)
+                rows, stats_ = zip(*spread(generate, n, self._rng), strict=True)
+                generated.append(GeneratedRows.concat(rows))
+                self.rejection_stats_[class_] = RejectionStats.total(stats_)
         seconds = time.perf_counter() - started
         with self._progress("finding nearest real rows", n_in_all) as advance:
             origins = [provenance(rows, observed, layout, advance) for rows in generated]

@@ -46,6 +46,7 @@ from counterpoise.io import arrow_like, table_from_arrow, write_table
 from counterpoise.persistence._sampler import check_can_be_saved
 from counterpoise.recipes import get_recipe
 from counterpoise.sampler import LLMOverSampler
+from counterpoise.training._data_parallel import agree, gather, place
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,22 +162,25 @@ def resample_dataset(
         "max_rows": max_rows,
         "rows_per_part": rows_per_part,
     }
-    plan = folder.read_plan(about)
+    process, n_processes = place()
+    plan = agree(folder.read_plan(about))
     if plan is None:
         fitted, plan = _fit(source, target, sampler, max_rows)
-        if (found := folder.read_plan(about)) is not None:
+        if process == 0 and (found := folder.read_plan(about)) is not None:
             plan = found  # of another shard, which was quicker
-        else:
+        elif process == 0:
             folder.save(fitted, {**plan, "about": about})
+        plan = agree(plan)  # when it is there
     if copy:
-        for file in source.files[shard[0] :: shard[1]]:
+        for file in source.files[shard[0] :: shard[1]][process::n_processes]:
             folder.copy(source.fs, file, source.relative(file))
-    parts = _parts(plan, rows_per_part)[shard[0] :: shard[1]]
+    parts = _parts(plan, rows_per_part)[shard[0] :: shard[1]][process::n_processes]
     folder.remove_drafts(folder.path, {part.name for part in parts})
     writer = _PartWriter(source, folder, plan, parts, target, sampler)
     numbers = range(len(parts))
     written = map(writer, numbers) if engine is None else on_ray(writer, numbers, address)
-    files = [file for part in written for file in part]
+    own = [file for part in written for file in part]
+    files = sorted(file for files in gather(own) for file in files)
     return ResampledDataset(plan["n_real"], plan["n_added"], plan["n_learned"], files)
 
 
@@ -675,7 +679,7 @@ def _fit(
 
     given = sampler.random_state
     own = isinstance(given, int | np.integer)
-    seed = int(given) if own else int(np.random.SeedSequence().generate_state(1)[0])
+    seed = agree(int(given) if own else int(np.random.SeedSequence().generate_state(1)[0]))
     with make_progress(sampler.verbose).stage("reading", source.n_rows, "rows") as advance:
         counts, held = _scan(source, target, max_rows, seed, advance)
     table = pa.concat_tables(held.values())
@@ -697,7 +701,8 @@ def _fit(
     if not n_added:
         return fitted, plan
     index = (table.schema.pandas_metadata or {}).get("index_columns", ())
-    frame = frame.drop(columns=[name for name in index if name in frame])
+    # a range of numbers, by which pandas counts its rows, is no column
+    frame = frame.drop(columns=[name for name in index if isinstance(name, str) and name in frame])
     keys = () if source.partitioning is None else source.partitioning.schema.names
     types = {**dict.fromkeys(keys, "categorical"), **(sampler.column_types or {})}
     types.pop(target, None)

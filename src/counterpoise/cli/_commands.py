@@ -134,6 +134,7 @@ def resample(
     from counterpoise.recipes import get_recipe
     from counterpoise.sampler import LLMOverSampler
     from counterpoise.training._checkpoint import checkpoint_folder
+    from counterpoise.training._data_parallel import data_parallel
 
     given = options["checkpoint_dir"]
     checkpoint_dir = None if given is None else Path(given)
@@ -171,7 +172,11 @@ def resample(
         click.echo(as_text(y, sampler.sampling_strategy_, sampler, estimate=estimate))
         return
     with checkpoint_folder(checkpoint_dir):  # until all is written
-        X_resampled, y_resampled = sampler.fit_resample(X, y)
+        with data_parallel() as is_first:
+            sampler.set_params(verbose=options["verbose"] and is_first)
+            X_resampled, y_resampled = sampler.fit_resample(X, y)
+        if not is_first:
+            return
         synthetic = X_resampled.iloc[len(y) :].copy()
         synthetic[target] = y_resampled.iloc[len(y) :].array
         note = say if options["verbose"] else _ignore
@@ -223,6 +228,7 @@ def _resample_dataset(
 ) -> None:
     from counterpoise.sampler import LLMOverSampler
     from counterpoise.scale import first_rows, resample_dataset
+    from counterpoise.training._data_parallel import data_parallel
 
     for name in ("missing", "delimiter", "encoding", "decimal", "date_formats"):
         options.pop(name)  # of text files
@@ -234,8 +240,10 @@ def _resample_dataset(
     types = shared.declared_types(options, list(X.columns), target)
     parameters = shared.sampler_parameters(options, X)
     sampler = LLMOverSampler(column_types=types or None, **parameters, **options)
-    done = resample_dataset(data, target, output, sampler=sampler, **about_dataset)
-    note = say if options["verbose"] else _ignore
+    with data_parallel() as is_first:
+        sampler.set_params(verbose=options["verbose"] and is_first)
+        done = resample_dataset(data, target, output, sampler=sampler, **about_dataset)
+    note = say if options["verbose"] and is_first else _ignore
     note("\n".join(_class_lines(done.n_real, done.n_added)))
     note(f"learned from {done.n_learned:,} rows; {len(done.parts):,} files are in {output}")
 

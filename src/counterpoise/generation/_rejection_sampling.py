@@ -112,6 +112,14 @@ class RejectionStats:
         """Rows rejected, for whatever reason."""
         return sum(self.rejected.values())
 
+    @classmethod
+    def total(cls, parts: Sequence[RejectionStats]) -> RejectionStats:
+        """Return what it took to draw the rows of all parts."""
+        rejected = sum((Counter(part.rejected) for part in parts), Counter())
+        counts = ((part.n_rows, part.n_drawn, part.n_fallback) for part in parts)
+        n_rows, n_drawn, n_fallback = map(sum, zip(*counts, strict=True))
+        return cls(n_rows, n_drawn, dict(rejected), n_fallback)
+
 
 def draw_accepted(
     draw: Callable[[int], GeneratedRows],

@@ -10,5 +10,6 @@ Steps are those of the paper.
                  loss), and the loop
 ``_runtime``     how long a fit takes: estimate, `TimeBudget` (which sets the deadline), and what
                  ``model="auto"`` takes
+``_data_parallel``  processes of ``torchrun``, which share batches and rows
 ``_checkpoint``  history and state of a training; resuming a killed one
 """

@@ -19,6 +19,7 @@ import numpy as np
 
 from counterpoise._progress import Progress
 from counterpoise.columns import Table
+from counterpoise.errors import ModelError
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
@@ -28,6 +29,7 @@ from counterpoise.models._backbone import Backbone, LoadedModel
 from counterpoise.recipes import Recipe
 from counterpoise.serialization import serialize
 from counterpoise.training._checkpoint import Checkpoint, History, fingerprint
+from counterpoise.training._data_parallel import agree, agreed_clock, place, shared
 from counterpoise.training._loop import TrainingPlan, prepare_training, train, training_parts
 from counterpoise.training._rows import TrainingRows, training_rows
 from counterpoise.training._runtime import TimeBudget, load_model
@@ -78,7 +80,11 @@ def fit(
     code. Of the `parameters` of the sampler, the constraints and the random state must be those of
     the training that is resumed. `linked` are pairs of columns that are learned together.
     """
+    if checkpoint_dir is not None and place()[1] > 1:
+        raise ModelError("checkpoint_dir is for a single process: with torchrun, leave it out")
     model = load_model(backbone, table, n_deficit, recipe, device, budget, checkpoint_dir)
+    if (name := agree(model.name, rng)) != model.name:  # of those that "auto" chooses from
+        model = backbone.candidate(name).load(device, "the first process took it")
     checkpoint = None
     if checkpoint_dir is not None:
         by_name = {**recipe.get_params(), **backbone.get_params(), "model": model.name}
@@ -100,7 +106,7 @@ def fit(
             network.check_length(max(part.corpus.longest for part in parts))
             return train(
                 network,
-                parts,
+                shared(parts),
                 TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row),
                 rng=rng,
                 progress=progress,
@@ -108,7 +114,7 @@ def fit(
                 deadline=deadline,
                 n_repeats=n_repeats,
                 checkpoint=checkpoint,
-                clock=budget.clock,
+                clock=agreed_clock(budget.clock),
             )
 
         # 1. the selection classifier, before the time that is left is shared out
@@ -118,8 +124,8 @@ def fit(
                 classifier = SelectionClassifier.fit(
                     table, rng, recipe.selection, until=until, clock=budget.clock, advance=stage
                 )
-            generator = replace(generator, selection_classifier=classifier)
-        deadline = budget.deadline(prepared, n_deficit, progress)
+            generator = replace(generator, selection_classifier=agree(classifier, rng))
+        deadline = agree(budget.deadline(prepared, n_deficit, progress))
         # 2. training with held-out rows
         first_weights = copy.deepcopy(network.state_dict()) if prepared.n_repeats else None
         name = "training with held-out rows" if prepared.n_repeats else "training"
@@ -149,6 +155,7 @@ def fit(
             if refinement is None:
                 sampling = Sampling(batch_size=model.generation_batch_size)
                 learned = selected_rows(generator, rows, n_deficit, sampling, rng, progress)
+                learned = agree(learned, rng)
                 if learned is not None:
                     n_rows_seen = _REFINEMENT_EPOCHS * len(learned.corpus)
                     refinement = train_on(learned, n_rows_seen, "refinement")
