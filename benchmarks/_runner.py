@@ -6,7 +6,8 @@ import multiprocessing
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,15 @@ def run_benchmark(
     *,
     data_dir: Path | None = None,
     n_jobs: int = 1,
+    engine: str | None = None,
+    address: str | None = None,
     allow_network: bool = False,
     note: Callable[[str], None] | None = None,
 ) -> Tally:
     """Make every run of a plan that is not finished, `n_jobs` at a time, through joblib.
+
+    With the `engine` "ray" they are made on the cluster at `address` (None: the one that Ray finds,
+    or starts here), whose machines all reach `output` and the tables.
 
     `output` is the result folder; `note` is called with a line as each run ends. A plan that names
     what does not exist, a table that cannot be read, or a folder with runs of other settings raises
@@ -92,6 +98,8 @@ def run_benchmark(
     """
     from joblib import Parallel, delayed
 
+    if engine is not None and engine != "ray":
+        raise ValueError(f"expected ray as the engine, got {engine!r}")
     tasks = list_tasks(plan, output, data_dir, allow_network=allow_network)
     for table in plan.tables:
         load_table(table, data_dir, own=plan.own_tables, allow_network=allow_network)
@@ -102,15 +110,30 @@ def run_benchmark(
     waiting = [task for task in tasks if not task.folder.is_done]
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / PLAN_FILE, asdict(plan))
-    ends = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(run_task)(task) for task in waiting
-    )
     n_done = 0
-    for count, (task, is_done, text) in enumerate(ends, start=1):
-        n_done += is_done
-        if note is not None:
-            note(f"{count}/{len(waiting)} {task.table} {task.method} {task.split}: {text}")
+    with nullcontext("generator_unordered") if engine is None else _on_ray(address) as return_as:
+        ends = Parallel(n_jobs=n_jobs, return_as=return_as)(
+            delayed(run_task)(task) for task in waiting
+        )
+        for count, (task, is_done, text) in enumerate(ends, start=1):
+            n_done += is_done
+            if note is not None:
+                note(f"{count}/{len(waiting)} {task.table} {task.method} {task.split}: {text}")
     return Tally(n_done, len(waiting) - n_done, len(tasks) - len(waiting))
+
+
+@contextmanager
+def _on_ray(address: str | None) -> Iterator[str]:
+    """Let joblib work on a Ray cluster; yields how its backend can return results."""
+    import ray
+    from joblib import parallel_config
+    from ray.util.joblib import register_ray
+
+    if not ray.is_initialized():
+        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    register_ray()
+    with parallel_config(backend="ray"):
+        yield "list"
 
 
 def run_task(task: Task) -> tuple[Task, bool, str]:

@@ -39,7 +39,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help="folder of NAME.csv files")
     parser.add_argument("--openml", action="store_true", help="fetch tables that are nowhere else")
     parser.add_argument("--output", "-o", type=Path, help="default: results/WHAT")
-    parser.add_argument("--jobs", "-j", type=int, default=1, help="runs at a time")
+    parser.add_argument("--jobs", "-j", type=int, default=1, help="runs at a time; -1: all CPUs")
+    parser.add_argument("--engine", choices=["ray"], help="make the runs on a Ray cluster")
+    parser.add_argument("--address", help="of the cluster; default: what Ray finds or starts")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -65,6 +67,8 @@ def run_plan(plan: Plan, output: Path, args: argparse.Namespace) -> int:
         data_dir=args.data_dir,
         allow_network=args.openml,
         n_jobs=args.jobs,
+        engine=args.engine,
+        address=args.address,
         note=note,
     )
     note(

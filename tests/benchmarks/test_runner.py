@@ -192,3 +192,21 @@ def test_the_report_has_every_part(finished):
 def test_nothing_to_report_is_said(tmp_path):
     with pytest.raises(ValueError, match="there are no runs"):
         collect(tmp_path)
+
+
+def test_a_ray_cluster_makes_the_runs(tmp_path):
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        plan = tiny_plan(tmp_path, methods=("none", "smotenc"), n_splits=1)
+        notes = []
+        tally = run_benchmark(plan, tmp_path / "out", n_jobs=2, engine="ray", note=notes.append)
+    finally:
+        ray.shutdown()
+    assert (tally.n_done, tally.n_failed) == (4, 0)
+    assert len(notes) == 4
+
+
+def test_another_engine_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="ray"):
+        run_benchmark(tiny_plan(tmp_path), tmp_path / "out", engine="dask")
