@@ -9,7 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.columns import ABSENT, MISSING, Table
-from counterpoise.constraints import FixedCombinations, Implication, Inequality, MissingTogether
+from counterpoise.constraints import (
+    FixedCombinations,
+    Formula,
+    Implication,
+    Inequality,
+    MissingTogether,
+)
 from counterpoise.errors import DecodingError
 from counterpoise.generation import _restricting
 from counterpoise.generation._restricting import FREE, RestrictedCells
@@ -92,9 +98,8 @@ class Restricted:
 
     def __init__(self, ready):
         self.grammar = table_serializer(ready.table).grammar
-        self.cells = RestrictedCells(
-            ready.constraints.restrictions(), self.grammar, ready.table.schema
-        )
+        kept = [*ready.constraints.restrictions(), *ready.constraints.computed()]
+        self.cells = RestrictedCells(kept, self.grammar, ready.table.schema)
 
     def possible(self, row, column, domain):
         limits = self.cells.open(row[None], np.array([column]))
@@ -103,6 +108,60 @@ class Restricted:
         one = self.cells._sets[limits.which[0]].contains(domain)
         is_within = (domain >= limits.low[0]) & (domain <= limits.high[0]) | (domain == MISSING)
         return set(domain[one & is_within].tolist())
+
+
+FORMULAS = {
+    "a + b - c": lambda a, b, c: a + b - c,
+    "2 * a - 0.5 * b": lambda a, b, c: 2 * a - 0.5 * b,
+    "a * b * c": lambda a, b, c: a * b * c,
+    "(a - 1) * c": lambda a, b, c: (a - 1) * c,
+    "a / c + b": lambda a, b, c: a / c + b,
+    "a / (b - 4)": lambda a, b, c: a / (b - 4),
+}
+
+
+@given(
+    st.sampled_from(sorted(FORMULAS)),
+    st.sets(st.sampled_from("abc"), max_size=2),
+    st.sampled_from([None, "<", ">="]),
+    st.data(),
+)
+@settings(max_examples=150)
+def test_a_cell_leaves_what_is_computed_in_range(text, missing, operator, data):
+    """Of all rows whose result is in range, those that have the cells before it.
+
+    Never a value too few; and none too many in the last cell, if the total can be all in its range.
+    """
+    cells = [*product(*(values_of(name, missing) for name in NAMES))]
+    X = pd.DataFrame(cells, columns=list(NAMES), dtype=float)
+    X["total"] = FORMULAS[text](X["a"], X["b"], X["c"]).round(2)
+    ends = st.sampled_from(sorted(X["total"].dropna()))
+    X = X[X["total"].isna() | X["total"].between(*sorted([data.draw(ends), data.draw(ends)]))]
+    if operator is not None:
+        compared = getattr(X["total"], {"<": "lt", ">=": "ge"}[operator])(X["d"])
+        X = X[X["total"].isna() | compared]
+    assume(all(X[name].nunique() > 1 for name in X))
+    kept = [Formula("total", text)] + [Inequality("total", operator, "d")] * (operator is not None)
+    kinds = dict.fromkeys(X, "decimal")
+    ready = constrained(X.reset_index(drop=True), kept, check=False, **kinds)
+    schema, total = ready.table.schema, ready.constraints.layout.schema[5]
+    (low, high), learned = total.code_range, range(1, len(schema))
+    domains = [np.unique(ready.table.codes[:, at]) for at in learned]
+    codes = np.array(list(product([0], *domains)))
+    tests = ready.constraints.accepts().values()
+    rows = codes[np.all([test(Table(schema, codes)) for test in tests], axis=0)]
+    order = data.draw(st.permutations(learned))
+    row = rows[data.draw(st.integers(0, len(rows) - 1))]
+    restricted = Restricted(ready)
+    for n_given, column in enumerate(order):
+        given_cells = np.full(len(schema), ABSENT)
+        given_cells[[0, *order[:n_given]]] = row[[0, *order[:n_given]]]
+        fits = (rows == given_cells) | (given_cells == ABSENT)
+        expected = set(rows[fits.all(axis=1), column].tolist())
+        found = restricted.possible(given_cells, column, domains[column - 1])
+        assert found >= expected
+        if n_given == len(order) - 1 and total.n_values == high - low + 1:
+            assert found == expected
 
 
 # Generated rows
@@ -253,3 +312,26 @@ def test_orders_in_a_circle_leave_equal_values():
     row[1] = 5
     assert cells.possible(row, 2, np.arange(10, 91)) == {50}
     assert cells.possible(row, 3, np.arange(1, 10)) == {5}
+
+
+def test_few_rows_are_rejected_for_what_is_computed():
+    """Two in three rows of independent cells have a share out of range, or too small a total."""
+    rng = np.random.default_rng(0)
+    people = rng.integers(100, 10_000, 200)
+    X = pd.DataFrame({"people": people, "part": (people * rng.uniform(0, 0.05, 200)).round()})
+    X["share"] = (100 * X["part"] / X["people"]).round(3)
+    X["first"], X["second"] = rng.integers(0, 50, (2, 200))
+    X["total"] = X["first"] + X["second"]
+    X["most"] = X[["first", "total"]].mean(axis=1).round()
+    relations = [
+        Formula("share", "100 * part / people"),
+        Formula("total", "first + second"),
+        Inequality("first", "<=", "most"),
+        Inequality("most", "<=", "total"),
+    ]
+    rows, stats = untrained_rows(X, relations, 200)
+    assert rows["share"].between(X["share"].min(), X["share"].max()).all()
+    np.testing.assert_allclose(rows["share"], 100 * rows["part"] / rows["people"], atol=0.0006)
+    assert (rows["total"] == rows["first"] + rows["second"]).all()
+    assert ((rows["first"] <= rows["most"]) & (rows["most"] <= rows["total"])).all()
+    assert stats.n_drawn <= 1.1 * stats.n_rows

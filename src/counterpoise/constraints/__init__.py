@@ -3,7 +3,7 @@
 ``_base``         `Constraint`: what it can say, when it is asked, what decoding can keep of it
 ``_layout``       which columns the model learns: not those that are computed from others; and
                   the combinations of values that columns have in the real rows
-``_expression``   what a `Formula` computes
+``_expression``   what a `Formula` computes; ``_intervals`` what cells leave its result in range
 ``_discovery``    the search for relations that hold in a table; ``_evidence`` knows chance
 ``_shares``       in which rows of any table a relation holds
 ``_set``          all constraints of a sampler, and the table under them

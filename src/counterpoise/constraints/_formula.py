@@ -33,6 +33,7 @@ from counterpoise.constraints._base import (
     units_per_one,
 )
 from counterpoise.constraints._expression import Expression, Ratios, affine, quote
+from counterpoise.constraints._intervals import Computed
 from counterpoise.errors import SchemaError
 from counterpoise.grammar._codes import CodeSet
 from counterpoise.grammar._ranges import plain_text
@@ -64,9 +65,10 @@ class Formula(Constraint):
     """Compute a column from others, as in ``Formula("total", "price * quantity + shipping")``.
 
     The model does not learn the column. The result is computed exactly and rounded to the decimals
-    of the column; rows whose result is out of its range are generated again. The column is missing
-    where one of the others is, or where the formula divides by zero, and nowhere else. A
-    SchemaError shows real rows in which that is not so.
+    of the column. While a row is generated, each cell leaves the result in range; rows in which it
+    is not, all the same, are generated again. The column is missing where one of the others is, or
+    where the formula divides by zero, and nowhere else. A SchemaError shows real rows in which that
+    is not so.
 
     Parameters
     ----------
@@ -169,6 +171,21 @@ class Formula(Constraint):
                 others = CodeSet.of(second[allowed].tolist())
                 found.append(Restriction(sources[0], own, sources[1], others))
         return found
+
+    def computed(self, schema: Schema, numbers: Mapping[int, Computed]) -> Computed | None:
+        """Return the result, in its range, of the `numbers` at positions; None for years.
+
+        Also None where the cell can be missing because of a division by zero.
+        """
+        column, expression = schema[self.positions(schema)[0]], self._read()
+        if expression.dates:
+            return None
+        values = {name: numbers[at] for name, at in self._sources(schema).items()}
+        size, (low, high) = units_per_one(column), column.code_range or (0, -1)
+        result: Computed = expression.evaluate(values, Computed.constant)
+        if column.has_missing and result.may_divide_by_zero:
+            return None
+        return result.within(low / size, high / size, 0.5 / size)
 
     def agrees(self, table: Table) -> BoolArray:
         """Return whether the cells are right, whichever way halves were rounded.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache, partial
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,16 @@ import pandas as pd
 
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import with_labels
-from counterpoise.constraints._base import BoolArray, Constraint, Order, Restriction
+from counterpoise.constraints._base import (
+    BoolArray,
+    Constraint,
+    Order,
+    Restriction,
+    units_per_one,
+)
 from counterpoise.constraints._discovery import Drop, Relation, discover
 from counterpoise.constraints._formula import Formula
+from counterpoise.constraints._intervals import Computed
 from counterpoise.constraints._layout import Layout, build_layout
 from counterpoise.constraints._shares import declared_relations
 from counterpoise.errors import SchemaError
@@ -50,6 +59,34 @@ class ConstraintSet:
         schema = self.layout.schema
         own = [one for c in self.constraints for one in c.restrictions(schema)]
         return _in_learned_table(own, self.layout)
+
+    def computed(self) -> list[Computed]:
+        """Return numbers that are computed, in range, from cells of the table as it is learned."""
+        schema = self.layout.schema
+        numbers: dict[int, Computed] = {}  # by position in the user's table
+        for at, (position, *others) in enumerate(self.layout.members):
+            column = schema[position]
+            if not others and column.code_range is not None:
+                units = units_per_one(column)
+                low, high = (end / units for end in column.code_range)
+                numbers[position] = Computed(
+                    "cell", low, high, column=at, units=units, can_miss=column.has_missing
+                )
+        found = []
+        for position, sources, constraint in self.layout.derived:
+            if isinstance(constraint, Formula) and numbers.keys() >= set(sources):
+                result = constraint.computed(schema, numbers)
+                if result is not None:
+                    numbers[position] = result
+                    found.append(result)
+        derived = {derivation.position for derivation in self.layout.derived}
+        for one in (one for c in self.constraints for one in c.restrictions(schema)):
+            if isinstance(one, Order) and numbers.keys() >= set(one.ends) and derived & {*one.ends}:
+                smaller, larger = (numbers[end] for end in one.ends)
+                unit = lcm(*(units_per_one(schema[end]) for end in one.ends))
+                difference = smaller + Computed.constant(Fraction(-1)) * larger
+                found.append(difference.within(-np.inf, -1 / unit if one.is_strict else 0.0))
+        return found
 
     def check_fixed(self, fixed: Mapping[int, int]) -> None:
         """Raise a ValueError if codes that rows are to have, by position, contradict each other."""

@@ -12,6 +12,7 @@ import pandas as pd
 from counterpoise._progress import Advance, Stage
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._base import Order, Restriction
+from counterpoise.constraints._intervals import Computed
 from counterpoise.constraints._layout import Layout
 from counterpoise.constraints._set import ConstraintSet
 from counterpoise.generation._blocks import Block
@@ -170,7 +171,7 @@ class RowGenerator:
         return GeneratedRows(table, condition, log_likelihood, np.zeros(n_rows, dtype=np.int64))
 
     def _restricted(
-        self, restrictions: Sequence[Restriction | Order]
+        self, restrictions: Sequence[Restriction | Order | Computed]
     ) -> list[RestrictedCells | None]:
         """Return what decoding keeps of constraints, for each of the `parts`."""
         found: list[RestrictedCells | None] = []
@@ -202,7 +203,7 @@ class RowGenerator:
         label = self.serializer.schema[0].code_of(class_)
         layout, counts = constraints.layout, self.value_counts
         choices = solve_fixed_values(layout, fixed or {})
-        restricted = self._restricted(constraints.restrictions())
+        restricted = self._restricted([*constraints.restrictions(), *constraints.computed()])
 
         def draw(n: int) -> GeneratedRows:
             given = draw_fixed_cells(layout, choices, counts, label, n, rng)

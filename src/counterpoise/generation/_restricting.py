@@ -25,6 +25,7 @@ from counterpoise.constraints._base import (
     Restriction,
     units_per_one,
 )
+from counterpoise.constraints._intervals import Computed
 from counterpoise.grammar._codes import Codes, CodeSet, Reachable
 from counterpoise.grammar._grammar import BoolArray, Grammar, IntArray
 
@@ -56,21 +57,31 @@ class RestrictedCells:
     """What decoding keeps of the constraints of one table, in the columns that are learned."""
 
     def __init__(
-        self, restrictions: Sequence[Restriction | Order], grammar: Grammar, schema: Schema
+        self,
+        restrictions: Sequence[Restriction | Order | Computed],
+        grammar: Grammar,
+        schema: Schema,
     ) -> None:
         self._grammar = grammar
         columns = sorted({column for one in restrictions for column in one.ends})
+        numbers = [one for one in restrictions if isinstance(one, Computed)]
+        pairs = [one for one in restrictions if not isinstance(one, Computed)]
         texts = [column for column in columns if schema[column].is_text]
         self._reachable = Reachable.of(grammar, columns, texts)
         edge_state = grammar.edge_key // grammar.n_tokens
         self._first_edge = np.searchsorted(edge_state, np.arange(len(grammar.column) + 1))
-        self._sets: list[CodeSet] = []
+        self._sets: list[CodeSet] = [IS_MISSING | IS_PRESENT]
+        self._computed: list[list[Computed]] = []  # those that depend on each other
+        ends = [(one.ends[0], end) for one in numbers for end in one.ends]
+        for part in _connected_parts({end for one in numbers for end in one.ends}, ends):
+            self._computed.append([one for one in numbers if one.ends[0] in part])
         self._groups: list[_Group] = []
         n_columns = len(grammar.first_state)
         self._group_of = np.full(n_columns, -1)
         self._place_in_group = np.zeros(n_columns, dtype=np.int64)
-        for members in _connected_parts(columns, [one.ends for one in restrictions]):
-            own = [one for one in restrictions if one.ends[0] in members]
+        paired = sorted({column for one in pairs for column in one.ends})
+        for members in _connected_parts(paired, [one.ends for one in pairs]):
+            own = [one for one in pairs if one.ends[0] in members]
             self._group_of[members] = len(self._groups)
             self._place_in_group[members] = np.arange(len(members))
             self._groups.append(_Group(members, own, self._reachable, schema, self._sets))
@@ -84,7 +95,46 @@ class RestrictedCells:
             own = group.open(codes[rows][:, group.columns], self._place_in_group[columns[rows]])
             for whole, part in zip(limits, own, strict=True):
                 whole[rows] = part
+        for numbers in self._computed:
+            self._bound(numbers, codes, columns, limits)
         return limits
+
+    def _bound(
+        self, numbers: Sequence[Computed], codes: IntArray, columns: IntArray, limits: Limits
+    ) -> None:
+        """Narrow the limits of cells from which numbers are computed: these are in range then."""
+        cells = {at: cell for one in numbers for at, cell in one.cells.items()}
+        rows = np.flatnonzero(np.isin(columns, list(cells)))
+        if not len(rows):
+            return
+        opened, ranges, can_miss = columns[rows], {}, {}
+        for at, cell in cells.items():
+            own = codes[rows, at]
+            is_open = own == ABSENT
+            can_miss[at] = np.where(is_open, cell.can_miss & (opened != at), own == MISSING)
+            known = own / cell.units
+            ranges[at] = np.where(is_open, [[cell.low], [cell.high]], known)
+        is_empty = np.zeros(len(rows), dtype=bool)
+        for one in [*numbers, *numbers]:  # what one leaves of a cell can matter for another
+            kept = np.flatnonzero(~reduce(operator.or_, (can_miss[at] for at in one.ends)))
+            if len(kept):
+                own_ranges = {at: ranges[at][:, kept] for at in one.ends}
+                is_empty[kept] |= one.narrow(own_ranges)
+                for at, narrowed in own_ranges.items():
+                    ranges[at][:, kept] = narrowed
+        for at, cell in cells.items():
+            places = np.flatnonzero(opened == at)
+            own = rows[places]
+            ends = np.clip(ranges[at][:, places] * cell.units, -_LARGEST, _LARGEST)
+            slack = 1e-6 + 1e-12 * np.abs(ends)  # of floats
+            bounds = (
+                np.ceil(ends[0] - slack[0]).astype(np.int64),
+                np.floor(ends[1] + slack[1]).astype(np.int64),
+            )
+            limits.low[own] = np.maximum(limits.low[own], bounds[0])
+            limits.high[own] = np.minimum(limits.high[own], bounds[1])
+            limits.which[own] = np.where(limits.which[own] == FREE, 0, limits.which[own])
+        limits.low[rows[is_empty]] = _LARGEST
 
     def barred(
         self, states: IntArray, codes: IntArray, limits: Limits
