@@ -367,7 +367,7 @@ class SamplerRows:
         return draw_generation_orders(given, condition, self._permutation, rng)
 
     def log_probabilities(self, codes: IntArray, orders: IntArray) -> FloatArray:
-        from counterpoise.serialization._serializer import serialize
+        from counterpoise.serialization import serialize
 
         distinct, which = np.unique(codes, axis=0, return_inverse=True)
         corpus = serialize(Table(self._serializer.schema, distinct, {}), self._serializer)

@@ -132,7 +132,7 @@ def network_size(model: Any) -> NetworkSize:
 
 def _measure(name: str, model: str, serialization: str, args: argparse.Namespace) -> dict[str, Any]:
     from counterpoise.grammar._grammar import FORCED
-    from counterpoise.serialization._serializer import draw_orders, serialize
+    from counterpoise.serialization import draw_orders, serialize
 
     table = load_table(name, args.data_dir)
     X, y = table.take(split_table(table, PAPER, args.seed, args.max_train_rows).train)

@@ -13,8 +13,7 @@ from counterpoise.generation._rejection_sampling import Drawing
 from counterpoise.models._language_model import resolve_device
 from counterpoise.models._llama import compact_model
 from counterpoise.recipes import Recipe
-from counterpoise.serialization import table_serializer, text_serializer
-from counterpoise.serialization._serializer import CharacterTokenizer
+from counterpoise.serialization import CharacterTokenizer, table_serializer, text_serializer
 
 
 @cache

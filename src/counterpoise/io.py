@@ -33,12 +33,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import (
-    is_bool_dtype,
-    is_datetime64_any_dtype,
-    is_integer_dtype,
-    is_numeric_dtype,
-)
+from pandas.api import types
 
 from counterpoise.errors import TableFileError, TableWriteError, needs_extra
 
@@ -267,11 +262,11 @@ def _stands_for(cells: pd.Series[Any], values: pd.Series[Any]) -> bool:
     texts, present = cells[is_present].tolist(), values[is_present]
     if (cells[~is_present] != "").any():
         return False
-    if is_datetime64_any_dtype(present):
+    if types.is_datetime64_any_dtype(present):
         read = pd.Series(texts, index=present.index, dtype=object).astype(present.dtype)
         return bool((read == present).all())
-    if is_numeric_dtype(present) and not is_bool_dtype(present):
-        parse = int if is_integer_dtype(present) else present.dtype.type
+    if types.is_numeric_dtype(present) and not types.is_bool_dtype(present):
+        parse = int if types.is_integer_dtype(present) else present.dtype.type
         return list(map(parse, texts)) == present.tolist()
     return texts == [f"{one:f}" if isinstance(one, Decimal) else str(one) for one in present]
 
@@ -280,7 +275,7 @@ def _escaped(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table in which no text or name begins as a formula of a spreadsheet does."""
     columns = {
         _without_formula(name): column
-        if is_numeric_dtype(column) or is_datetime64_any_dtype(column)
+        if types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column)
         else pd.Series(list(map(_without_formula, column)), index=frame.index, dtype=object)
         for name, column in frame.items()
     }
@@ -725,9 +720,9 @@ def format_like(values: pd.Series[Any], column: pd.Series[Any], cells: pd.Series
     missing, present = cells[column.isna()], cells[column.notna()]
     missing_cell = str(missing.mode().iloc[0]) if len(missing) else ""
     to_cell: Callable[[Any], str] = str
-    if len(present) and is_numeric_dtype(column):
+    if len(present) and types.is_numeric_dtype(column):
         to_cell = _number_format(present)
-    elif len(present) and is_datetime64_any_dtype(column):
+    elif len(present) and types.is_datetime64_any_dtype(column):
         to_cell = _date_format(present)
     return [missing_cell if pd.isna(value) else to_cell(value) for value in values]
 

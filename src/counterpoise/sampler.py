@@ -43,22 +43,11 @@ from counterpoise.generation._rejection_sampling import Drawing, GeneratedRows, 
 from counterpoise.generation._scoring import score_rows
 from counterpoise.models import Backbone, get_model
 from counterpoise.recipes import Recipe, get_recipe
+from counterpoise.training import _rows, _runtime
 from counterpoise.training._checkpoint import checkpoint_folder
 from counterpoise.training._data_parallel import spread
 from counterpoise.training._fit import fit
 from counterpoise.training._loop import prepare_training
-from counterpoise.training._rows import (
-    check_class_size,
-    warn_about_columns,
-    warn_about_notations,
-    warn_about_unseen,
-)
-from counterpoise.training._runtime import (
-    RuntimeEstimate,
-    TimeBudget,
-    estimate_runtime,
-    load_model,
-)
 
 _BLOCK_SIZE = 1000  # rows of one stream of random numbers, where several machines share the work
 _Stream: TypeAlias = tuple[int, int, np.random.Generator]
@@ -311,7 +300,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             y_resampled.index = X_resampled.index
         return X_resampled, y_resampled
 
-    def _dry_run(self, X: Any, y: Any) -> RuntimeEstimate | None:
+    def _dry_run(self, X: Any, y: Any) -> _runtime.RuntimeEstimate | None:
         """Do what `fit_resample` does before training; estimate the rest, if there is any."""
         with self._fitting(X, y) as (frame, labels):
             super().fit(frame, labels)
@@ -320,7 +309,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if not n_rows:
             return None
         table, backbone, recipe = prepared.table, get_model(self.model), self.recipe_
-        model = load_model(
+        model = _runtime.load_model(
             backbone, table, n_deficit, recipe, self.device, self._budget(), self._folder()
         )
         self.model_name_, self.model_reason_ = model.name, model.reason
@@ -328,7 +317,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
             rng = _generator_of(self.random_state)
             linked = [one.ends for one in prepared.constraints.restrictions()]
             training = prepare_training(table, n_deficit, model, recipe, rng, linked)
-            return estimate_runtime(training, n_deficit, self._clock)
+            return _runtime.estimate_runtime(training, n_deficit, self._clock)
 
     def extend(self, values: Any, *, fill: Any = None) -> npt.NDArray[Any]:
         """Return an array that follows the rows of X, such as sample weights, for `X_resampled`.
@@ -655,13 +644,13 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         n_rows = n_rows or self._classes_to_learn(labels)
         interpolates = self.recipe_.interpolation is not None
         for class_ in n_rows:
-            check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
+            _rows.check_class_size(class_, int((labels == class_).sum()), interpolates=interpolates)
         codes = {class_: prepared.table.schema[0].code_of(class_) for class_ in n_rows}
-        warn_about_columns(prepared.observed)
-        warn_about_notations(X, self.schema_, self.column_types or {})
+        _rows.warn_about_columns(prepared.observed)
+        _rows.warn_about_notations(X, self.schema_, self.column_types or {})
         prepared.check(codes)
         for class_, label in codes.items():
-            warn_about_unseen(prepared.table, label, class_)
+            _rows.warn_about_unseen(prepared.table, label, class_)
         return prepared, {codes[class_]: n for class_, n in n_rows.items()}
 
     def _classes_to_learn(self, labels: Any) -> dict[Any, int]:
@@ -713,8 +702,8 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _clock(self) -> float:
         return time.perf_counter()
 
-    def _budget(self) -> TimeBudget:
-        return TimeBudget(self.max_time, self._started, self._clock)
+    def _budget(self) -> _runtime.TimeBudget:
+        return _runtime.TimeBudget(self.max_time, self._started, self._clock)
 
     def _folder(self) -> Path | None:
         return None if self.checkpoint_dir is None else Path(self.checkpoint_dir)

@@ -15,8 +15,7 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.models._llama import BlockModel
 from counterpoise.persistence._sampler import _check_blocks
 from counterpoise.recipes import get_recipe
-from counterpoise.serialization import serialize
-from counterpoise.serialization._serializer import draw_orders
+from counterpoise.serialization import draw_orders, serialize
 from tests.doubles import TickingClock
 from tests.small_models import labelled_table
 

@@ -14,8 +14,7 @@ from counterpoise.grammar._automaton import END
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
-from counterpoise.serialization import serialize, table_serializer, text_serializer
-from counterpoise.serialization._serializer import START
+from counterpoise.serialization import START, serialize, table_serializer, text_serializer
 from tests.small_models import labelled_table, mixed_frame, save_gpt2
 
 CPU = resolve_device("cpu", "float32")

@@ -18,8 +18,14 @@ from counterpoise.generation._free_decoding import (
     parse_sentence,
 )
 from counterpoise.generation._rejection_sampling import RejectionStats
-from counterpoise.serialization import CharacterTokenizer, Entry, serialize, text_serializer
-from counterpoise.serialization._serializer import START, draw_orders
+from counterpoise.serialization import (
+    START,
+    CharacterTokenizer,
+    Entry,
+    draw_orders,
+    serialize,
+    text_serializer,
+)
 from tests.small_models import labelled_table, mixed_frame
 
 QUICK = {

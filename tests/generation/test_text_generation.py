@@ -9,8 +9,7 @@ from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import generate_text
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
-from counterpoise.serialization import Entry, TokenBatch
-from counterpoise.serialization._serializer import START
+from counterpoise.serialization import START, Entry, TokenBatch
 from tests.small_models import save_gpt2
 
 CPU = resolve_device("cpu", "float32")

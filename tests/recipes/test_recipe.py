@@ -18,8 +18,7 @@ from counterpoise.models import CompactModel, get_model
 from counterpoise.models._language_model import resolve_device
 from counterpoise.recipes import Recipe, get_recipe, recipe_names, register_recipe
 from counterpoise.sampler import LLMOverSampler
-from counterpoise.serialization import serialize, table_serializer
-from counterpoise.serialization._serializer import draw_orders
+from counterpoise.serialization import draw_orders, serialize, table_serializer
 from counterpoise.training._loop import build_serializer
 from counterpoise.training._rows import training_rows
 from tests.small_models import labelled_table, mixed_frame

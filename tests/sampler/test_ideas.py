@@ -12,7 +12,7 @@ from counterpoise.generation._prompts import (
     draw_prompts,
 )
 from counterpoise.recipes import Recipe
-from counterpoise.serialization._serializer import draw_orders
+from counterpoise.serialization import draw_orders
 from counterpoise.training._rows import interpolate, training_rows
 from tests.small_models import labelled_table, mixed_frame
 

@@ -14,12 +14,12 @@ from counterpoise.errors import SchemaError
 from counterpoise.grammar._grammar import FORCED, NO_COLUMN_TOKEN
 from counterpoise.models._huggingface import HuggingFaceTokenizer
 from counterpoise.serialization import (
+    START,
     CharacterTokenizer,
     serialize,
     table_serializer,
     text_serializer,
 )
-from counterpoise.serialization._serializer import START
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 SERIALIZERS = {

@@ -4,8 +4,7 @@ import numpy as np
 
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models._huggingface import HuggingFaceTokenizer
-from counterpoise.serialization import CharacterTokenizer, serialize, text_serializer
-from counterpoise.serialization._serializer import START
+from counterpoise.serialization import START, CharacterTokenizer, serialize, text_serializer
 from tests.small_models import byte_pair_tokenizer, labelled_table, mixed_frame
 
 

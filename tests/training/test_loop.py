@@ -11,8 +11,7 @@ from counterpoise.generation._scoring import Scorer
 from counterpoise.grammar._grammar import FORCED
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
-from counterpoise.serialization import serialize, table_serializer
-from counterpoise.serialization._serializer import label_is_given
+from counterpoise.serialization import label_is_given, serialize, table_serializer
 from counterpoise.training import _loop as training
 from counterpoise.training._loop import Part, TrainingPlan, train
 from tests.small_models import labelled_table, mixed_frame

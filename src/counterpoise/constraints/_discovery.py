@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from counterpoise.columns import Table
+from counterpoise.constraints import _relation_search as search
 from counterpoise.constraints._base import Constraint, column_names, register_constraint
 from counterpoise.constraints._evidence import Cells, Found
 from counterpoise.constraints._formula_search import find_formulas
@@ -21,13 +22,6 @@ from counterpoise.constraints._implication_search import (
     find_implications,
     find_limits,
     leads,
-)
-from counterpoise.constraints._relation_search import (
-    find_dependencies,
-    find_joint_dependencies,
-    find_missing_together,
-    find_one_hot,
-    find_orders,
 )
 
 N_EXCEPTIONS_SHOWN = 20
@@ -146,24 +140,24 @@ def discover(table: Table) -> list[Relation]:
     chosen.add(formulas)
     near += [one for one in formulas if not one.is_exact]
 
-    dependencies = list(filter(is_new, find_dependencies(cells, chosen.sources)))
+    dependencies = list(filter(is_new, search.find_dependencies(cells, chosen.sources)))
     # prefer the determinant with the fewest values, then the one that comes first
     key = lambda one: (cells.n_distinct(one.columns[1]), one.columns[::-1])  # noqa: E731
     chosen.add(sorted(dependencies, key=key))
     known = {(one.columns[1], one.columns[0]): one.is_exact for one in dependencies}
 
-    groups = find_one_hot(cells, chosen.sources)
+    groups = search.find_one_hot(cells, chosen.sources)
     chosen.add(groups)
     near += [one for one in groups if not one.is_exact]
     grouped = {at for group in groups for at in group.columns}
     known |= {pair: True for one in groups for pair in itertools.permutations(one.columns, 2)}
 
-    joint = find_joint_dependencies(cells, chosen.sources, grouped, known)
+    joint = search.find_joint_dependencies(cells, chosen.sources, grouped, known)
     joint = list(filter(is_new, joint))
     chosen.add(sorted(joint, key=lambda one: one.log10_chance))
     near += _one_each([*dependencies, *joint], {*chosen.sources, *(f.columns[0] for f in near)})
 
-    orders = find_orders(cells)
+    orders = search.find_orders(cells)
     # of equivalent orders, decoding keeps those between columns that are written
     exact = [one for one in orders if one.is_exact]
     exact.sort(key=lambda one: chosen.sources.keys().isdisjoint(one.pair))
@@ -173,7 +167,7 @@ def discover(table: Table) -> list[Relation]:
     rarely_broken = _reduced([one for one in orders if not one.is_exact], always)
     near += list(filter(is_new, rarely_broken))
 
-    missing = [one for one in map(chosen.left, find_missing_together(cells)) if one]
+    missing = [one for one in map(chosen.left, search.find_missing_together(cells)) if one]
     chosen.add(missing)
     known |= {pair: True for one in missing for pair in itertools.permutations(one.columns, 2)}
     also_missing = {at for one in missing for at in one.columns[1:]}

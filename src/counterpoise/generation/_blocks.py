@@ -21,8 +21,7 @@ from scipy.stats import chi2
 
 from counterpoise.columns import Schema, Table
 from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
-from counterpoise.serialization import Serializer, table_serializer
-from counterpoise.serialization._serializer import TextParts
+from counterpoise.serialization import Serializer, TextParts, table_serializer
 
 MAX_COLUMNS = 50  # features; a table with more is learned in blocks
 _BLOCK_SIZE = 32  # columns of its own, unless constraints join more

@@ -20,8 +20,7 @@ from counterpoise.generation._decoding import Sampling, choose
 from counterpoise.generation._rejection_sampling import RejectionStats
 from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray
 from counterpoise.models._language_model import Device, LanguageModel
-from counterpoise.serialization import Serializer, TokenBatch
-from counterpoise.serialization._serializer import START
+from counterpoise.serialization import START, Serializer, TokenBatch
 
 UNPARSABLE = "unparsable numbers"  # why a row is dropped
 

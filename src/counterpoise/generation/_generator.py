@@ -15,6 +15,7 @@ from counterpoise.constraints._base import Order, Restriction
 from counterpoise.constraints._intervals import Computed
 from counterpoise.constraints._layout import Layout
 from counterpoise.constraints._set import ConstraintSet
+from counterpoise.generation import _rejection_sampling as rejection
 from counterpoise.generation._blocks import Block
 from counterpoise.generation._decoding import Sampling, generate
 from counterpoise.generation._free_decoding import UNPARSABLE, FreeTextParser, generate_text
@@ -26,16 +27,7 @@ from counterpoise.generation._prompts import (
     draw_prompts,
     solve_fixed_values,
 )
-from counterpoise.generation._rejection_sampling import (
-    DRAWS_PER_LABELLED_ROW,
-    DRAWS_PER_ROW,
-    SPARE_SHARE,
-    Accept,
-    Drawing,
-    GeneratedRows,
-    RejectionStats,
-    draw_accepted,
-)
+from counterpoise.generation._rejection_sampling import GeneratedRows
 from counterpoise.generation._restricting import RestrictedCells
 from counterpoise.generation._selection import Calibrated, Likeliest, SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
@@ -66,7 +58,7 @@ class RowGenerator:
         if self.recipe.selection is None:
             return 1.0
         if self.blocks:
-            return 1.0 + SPARE_SHARE
+            return 1.0 + rejection.SPARE_SHARE
         is_calibrated = self.recipe.selection_rule == "calibrated"
         return Calibrated.draws_per_row if is_calibrated else Likeliest.draws_expected
 
@@ -191,10 +183,10 @@ class RowGenerator:
         constraints: ConstraintSet,
         *,
         rng: np.random.Generator,
-        drawing: Drawing,
+        drawing: rejection.Drawing,
         fixed: Mapping[int, int] | None = None,
         is_late: Callable[[], bool] = lambda: False,
-    ) -> tuple[GeneratedRows, RejectionStats]:
+    ) -> tuple[GeneratedRows, rejection.RejectionStats]:
         """Generate exactly `n_rows` rows of a class that satisfy the constraints.
 
         `fixed` are codes that all rows have, by position in the user's table. Selection ends where
@@ -210,7 +202,7 @@ class RowGenerator:
             how: dict[str, Any] = {"rng": rng, "advance": drawing, "restricted": restricted}
             return self.generate(label, n, sampling, given=given, **how)
 
-        accept: dict[str, Accept] = {}
+        accept: dict[str, rejection.Accept] = {}
         advice: list[str] = []
         if self.parser is not None:
             accept[UNPARSABLE] = lambda table: ~(table.codes[:, 1:] == ABSENT).any(axis=1)
@@ -226,7 +218,8 @@ class RowGenerator:
             is_calibrated = self.recipe.selection_rule == "calibrated"
             classifier = self.selection_classifier
             select = Calibrated(classifier, n_rows, rng) if is_calibrated else Likeliest(classifier)
-        return draw_accepted(
+        most = rejection.DRAWS_PER_LABELLED_ROW if accept else rejection.DRAWS_PER_ROW
+        return rejection.draw_accepted(
             draw,
             n_rows,
             {**accept, **constraints.accepts()},
@@ -235,7 +228,7 @@ class RowGenerator:
             selection_draws_per_row=1 if self.blocks else getattr(select, "draws_per_row", 0),
             drawing=drawing,
             class_=class_,
-            max_draws_per_row=DRAWS_PER_LABELLED_ROW if accept else DRAWS_PER_ROW,
+            max_draws_per_row=most,
             is_late=is_late,
             advice="; ".join([*advice, *constraints.advice(label)]),
         )

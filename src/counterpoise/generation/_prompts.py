@@ -18,7 +18,7 @@ from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.constraints._layout import Combination, Layout
 from counterpoise.generation._blocks import Block
 from counterpoise.grammar._grammar import IntArray
-from counterpoise.serialization._serializer import order_of
+from counterpoise.serialization import order_of
 
 LABEL_ONLY = 0  # in place of a feature's position: the prompt holds the label alone
 

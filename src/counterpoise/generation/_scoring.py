@@ -23,8 +23,13 @@ from counterpoise.generation._generator import RowGenerator
 from counterpoise.grammar._grammar import FORCED, BoolArray, FloatArray, Grammar, IntArray
 from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.models._llama import Llama
-from counterpoise.serialization import SerializedTable, TokenBatch, serialize
-from counterpoise.serialization._serializer import draw_orders, label_is_given
+from counterpoise.serialization import (
+    SerializedTable,
+    TokenBatch,
+    draw_orders,
+    label_is_given,
+    serialize,
+)
 
 _BATCH_SIZE = 128
 N_ORDERS = 8  # random orders of the columns over which `score_rows` takes the mean

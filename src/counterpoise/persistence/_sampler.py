@@ -51,8 +51,7 @@ from counterpoise.persistence._selection import (
 )
 from counterpoise.persistence._values import decode, encode
 from counterpoise.recipes import Recipe, get_recipe
-from counterpoise.serialization import Serializer
-from counterpoise.serialization._serializer import TextParts
+from counterpoise.serialization import Serializer, TextParts
 from counterpoise.training._checkpoint import History, distinct_tensors, load_tensors
 from counterpoise.training._fit import FitResult
 from counterpoise.training._loop import build_serializer

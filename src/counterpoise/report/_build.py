@@ -28,25 +28,9 @@ from counterpoise.metrics import METRICS, Quality, measure_quality
 from counterpoise.metrics._distance import FloatArray, IntArray, associations, encode
 from counterpoise.metrics._metric import at_most
 from counterpoise.recipes import get_recipe
+from counterpoise.report import _summary as parts
 from counterpoise.report._render import Report
-from counterpoise.report._summary import (
-    ALL_ROWS,
-    NOTES,
-    UNTESTED,
-    Association,
-    ClassCount,
-    ClassSection,
-    ColumnComparison,
-    ColumnFacts,
-    Layer,
-    Origin,
-    RelationShares,
-    RowMap,
-    Run,
-    Share,
-    Summary,
-    Verdict,
-)
+from counterpoise.report._summary import Run, Summary, Verdict
 
 _PACKAGES = ("torch", "transformers", "scikit-learn", "imbalanced-learn", "numpy", "pandas")
 _MAX_ASSOCIATED = 24  # columns of an association matrix: more cells than that cannot be told apart
@@ -211,7 +195,7 @@ def check_same_columns(known: Collection[Hashable], names: Collection[Hashable],
 
 def _labelled(frame: pd.DataFrame, target: Hashable, name: str) -> LabelledRows:
     if target is None:
-        return LabelledRows(frame, pd.Series([ALL_ROWS] * len(frame)))
+        return LabelledRows(frame, pd.Series([parts.ALL_ROWS] * len(frame)))
     labels = pd.Series(np.asarray(as_labels(frame[target])))
     if n_missing := int(labels.isna().sum()):
         message = f"The target {target!r} is missing in {n_missing:,} rows of {name}."
@@ -247,7 +231,7 @@ def summarize(
     for class_ in made.index:
         of_real, of_synthetic = real.of(class_), synthetic.of(class_)
         held = None if holdout is None else holdout.of(class_)
-        section = ClassSection(
+        section = parts.ClassSection(
             name=str(class_),
             n_real=len(of_real),
             n_synthetic=len(of_synthetic),
@@ -259,17 +243,19 @@ def summarize(
         )
         sections.append(section)
     held_out = None if holdout is None else holdout.X
-    apart = [ColumnFacts(str(c.name), c.kind, c.text, c.missing_share) for c in unlearned]
-    untested = [UNTESTED] if verdict is None and target else []
+    apart = [parts.ColumnFacts(str(c.name), c.kind, c.text, c.missing_share) for c in unlearned]
+    untested = [parts.UNTESTED] if verdict is None and target else []
     return Summary(
         title=title,
         target=target,
-        classes=tuple(ClassCount(str(c), int(n), int(made.get(c, 0))) for c, n in counts.items()),
+        classes=tuple(
+            parts.ClassCount(str(c), int(n), int(made.get(c, 0))) for c, n in counts.items()
+        ),
         facts=(*column_facts(real.X, schema), *apart),
         sections=tuple(sections),
         run=run,
         verdict=verdict,
-        notes=(*notes, *untested, *NOTES[0 if target else 2 :]),
+        notes=(*notes, *untested, *parts.NOTES[0 if target else 2 :]),
         relations=compare_relations(relations, real.X, synthetic.X, schema, holdout=held_out),
     )
 
@@ -286,7 +272,7 @@ def compare_relations(
     schema: Schema,
     *,
     holdout: pd.DataFrame | None = None,
-) -> tuple[RelationShares, ...]:
+) -> tuple[parts.RelationShares, ...]:
     """Compute the shares of relations; those that are kept come first, nearly true ones last."""
     if not relations:
         return ()
@@ -304,7 +290,7 @@ def compare_relations(
         if one.is_kept:
             status = "declared" if one.is_declared else "kept"
         known = one.constraint.text, one.kind, status, one.n_rows, of_real, held_out, made
-        found.append(RelationShares(*known, one.n_exceptions, one.exceptions))
+        found.append(parts.RelationShares(*known, one.n_exceptions, one.exceptions))
     return tuple(sorted(found, key=lambda one: (one.status == "nearly true", not one.is_kept)))
 
 
@@ -367,7 +353,7 @@ def _quality(
 
 def _association(
     real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, rng: np.random.Generator
-) -> Association | None:
+) -> parts.Association | None:
     columns = [
         column
         for column in schema.columns
@@ -384,7 +370,7 @@ def _association(
         matrix = associations(rows, np.arange(len(names)))[np.ix_(order, order)].round(4)
         matrices.append(tuple(map(tuple, matrix.tolist())))
     n_rows = len(kept[0]), len(kept[1])
-    return Association(tuple(map(str, names)), matrices[0], matrices[1], n_rows)
+    return parts.Association(tuple(map(str, names)), matrices[0], matrices[1], n_rows)
 
 
 def _is_nearly_unique(column: Column, *frames: pd.DataFrame) -> bool:
@@ -392,11 +378,11 @@ def _is_nearly_unique(column: Column, *frames: pd.DataFrame) -> bool:
     return column.is_text or any(2 * f[column.name].nunique() > len(f) for f in frames)
 
 
-def _origins(class_: Hashable, provenance: pd.DataFrame) -> tuple[Origin, ...]:
+def _origins(class_: Hashable, provenance: pd.DataFrame) -> tuple[parts.Origin, ...]:
     rows = provenance[(provenance["class"] == class_).to_numpy()]
     names = rows["condition_column"].map(lambda name: "" if name is None else str(name))
     found = rows.groupby(names.to_numpy(dtype=object), sort=False)["log_likelihood"]
-    origins = [Origin(str(name), len(values), float(values.mean())) for name, values in found]
+    origins = [parts.Origin(str(name), len(values), float(values.mean())) for name, values in found]
     return tuple(sorted(origins, key=lambda origin: -origin.n_rows))
 
 
@@ -407,23 +393,25 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[ColumnFacts, ...]:
+def column_facts(real: pd.DataFrame, schema: Schema) -> tuple[parts.ColumnFacts, ...]:
     """Say how each column of the table was understood."""
     return tuple(
-        ColumnFacts(str(c.name), c.kind, c.domain(), float(real[c.name].isna().mean()))
+        parts.ColumnFacts(str(c.name), c.kind, c.domain(), float(real[c.name].isna().mean()))
         for c in schema
     )
 
 
 def compare_columns(
     real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
-) -> tuple[ColumnComparison, ...]:
+) -> tuple[parts.ColumnComparison, ...]:
     """Compare each column of a class, at least one row each; the largest excess gap first."""
     comparisons = [_compare(column, real[column.name], synthetic[column.name]) for column in schema]
     return tuple(sorted(comparisons, key=lambda found: found.expected_gap - found.gap))
 
 
-def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) -> ColumnComparison:
+def _compare(
+    column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]
+) -> parts.ColumnComparison:
     is_ordered = column.is_text or column.is_numeric
     both = [real, synthetic]
     if column.is_text:
@@ -440,10 +428,10 @@ def _compare(column: Column, real: pd.Series[Any], synthetic: pd.Series[Any]) ->
     counts = [np.bincount(part, minlength=len(labels)) for part in np.split(codes, [len(real)])]
     p, q = counts[0] / len(real), counts[1] / len(synthetic)
     noise = p * (1 - p) * (1 / len(real) + 1 / len(synthetic))
-    return ColumnComparison(
+    return parts.ColumnComparison(
         name=str(column.name),
         is_ordered=is_ordered,
-        shares=tuple(map(Share, labels, p.tolist(), q.tolist())),
+        shares=tuple(map(parts.Share, labels, p.tolist(), q.tolist())),
         gap=float(np.abs(p - q).sum() / 2),
         # the mean of |N(0, s)| is s * sqrt(2 / pi)
         expected_gap=float(np.sqrt(noise * 2 / np.pi).sum() / 2),
@@ -501,7 +489,7 @@ def draw_map(
     others: pd.DataFrame,
     schema: Schema,
     rng: np.random.Generator,
-) -> RowMap | None:
+) -> parts.RowMap | None:
     """Place real rows of a class, synthetic ones and real ones of other classes on a plane.
 
     By factor analysis of mixed data (J. Pages, Revue de statistique appliquee 52, 2004) of the real
@@ -510,17 +498,17 @@ def draw_map(
     frames = real, synthetic, others
     shown = [at_most(frame, _MAX_POINTS, rng) for frame in frames]
     encoded = encode(schema, [shown[0], shown[2]], [shown[1]])
-    parts = encoded[0], encoded[2], encoded[1]
-    is_real = np.repeat([True, False, True], list(map(len, parts)))
+    in_layers = encoded[0], encoded[2], encoded[1]
+    is_real = np.repeat([True, False, True], list(map(len, in_layers)))
     positions, codes = (
-        np.vstack([getattr(part, name) for part in parts]) for name in ("positions", "codes")
+        np.vstack([getattr(part, name) for part in in_layers]) for name in ("positions", "codes")
     )
     blocks = []
     if positions.shape[1]:
         scaler = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
         ranks = positions.clip(0, 1).astype(np.float64)
         blocks.append(scaler.fit(ranks[is_real]).transform(ranks))
-    for column, cells in zip(parts[0].columns[positions.shape[1] :], codes.T, strict=True):
+    for column, cells in zip(in_layers[0].columns[positions.shape[1] :], codes.T, strict=True):
         if not column.is_text:
             blocks.append(_indicators(cells + 1, is_real))
     matrix = np.hstack([np.empty((len(is_real), 0)), *blocks])
@@ -531,8 +519,8 @@ def draw_map(
     layers = []
     for name, frame in zip(_LAYERS, frames, strict=True):
         own, points = np.split(points, [min(len(frame), _MAX_POINTS)])
-        layers.append(Layer(name, len(frame), tuple(map(tuple, own.tolist()))))
-    return RowMap(tuple(layers), tuple(projection.explained_variance_ratio_.tolist()))
+        layers.append(parts.Layer(name, len(frame), tuple(map(tuple, own.tolist()))))
+    return parts.RowMap(tuple(layers), tuple(projection.explained_variance_ratio_.tolist()))
 
 
 def _indicators(codes: IntArray, is_real: npt.NDArray[np.bool_]) -> FloatArray:

@@ -17,14 +17,8 @@ import numpy as np
 from markupsafe import Markup
 
 from counterpoise.metrics import Measure
-from counterpoise.report._summary import (
-    Association,
-    ColumnComparison,
-    Origin,
-    RowMap,
-    StrategyResult,
-    signed,
-)
+from counterpoise.report import _summary as parts
+from counterpoise.report._summary import signed
 
 _WIDTH = 300
 _HEIGHT = 132
@@ -36,7 +30,7 @@ _Bar: TypeAlias = tuple[str, str, str, dict[str, float]]
 """Value, tip, figure beside it, and lengths by class of mark, the widest mark first."""
 
 
-def column_chart(column: ColumnComparison) -> Markup:
+def column_chart(column: parts.ColumnComparison) -> Markup:
     """Draw the shares of a column's values: vertical bars where they have an order."""
     label = (
         f"{column.name}: shares of each value, real rows and synthetic rows. "
@@ -66,7 +60,7 @@ def column_chart(column: ColumnComparison) -> Markup:
     return _svg("upright", _WIDTH, _HEIGHT, label, body)
 
 
-def origin_chart(origins: Sequence[Origin]) -> Markup:
+def origin_chart(origins: Sequence[parts.Origin]) -> Markup:
     """Draw how many rows were prompted with each column."""
     bars: list[_Bar] = []
     for origin in origins:
@@ -92,7 +86,7 @@ def _horizontal_bars(kind: str, label: str, bars: Sequence[_Bar]) -> Markup:
     return _svg(kind, _WIDTH, max(4.0 + len(bars) * step, 20), label, body)
 
 
-def association_chart(association: Association, which: str) -> Markup:
+def association_chart(association: parts.Association, which: str) -> Markup:
     """Draw one of the two matrices, ``"real"`` or ``"synthetic"``; more opaque is stronger."""
     names, matrix = association.names, getattr(association, which)
     cell = max(8.0, min(18.0, 300 / len(names)))
@@ -112,7 +106,7 @@ def association_chart(association: Association, which: str) -> Markup:
     return _svg("association", left + side + 4, top + side + 4, label, body)
 
 
-def map_chart(row_map: RowMap) -> Markup:
+def map_chart(row_map: parts.RowMap) -> Markup:
     """Draw the map: rings for real rows of the class, crosses for synthetic ones, else dots."""
     width, height, edge = 640.0, 420.0, 14.0
     xs, ys = zip(*(point for layer in row_map.layers for point in layer.points), strict=True)
@@ -169,7 +163,7 @@ def measure_chart(measure: Measure) -> Markup:
 
 
 def forest_chart(
-    results: Sequence[StrategyResult], score: str, smallest_difference: float
+    results: Sequence[parts.StrategyResult], score: str, smallest_difference: float
 ) -> Markup:
     """Draw each strategy's difference from doing nothing, with its interval."""
     shown = [(result, result.difference) for result in results if result.difference is not None]

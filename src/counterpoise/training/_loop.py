@@ -33,12 +33,14 @@ from counterpoise.recipes import Recipe
 from counterpoise.serialization import (
     SerializedTable,
     Serializer,
+    TextParts,
     Tokenizer,
+    draw_orders,
+    label_is_given,
     serialize,
     table_serializer,
     text_serializer,
 )
-from counterpoise.serialization._serializer import TextParts, draw_orders, label_is_given
 from counterpoise.training._checkpoint import (
     Checkpoint,
     Clock,

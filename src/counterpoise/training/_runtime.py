@@ -31,7 +31,7 @@ from counterpoise.models._backbone import (
 )
 from counterpoise.models._language_model import Device, global_generator
 from counterpoise.recipes import Recipe
-from counterpoise.serialization._serializer import draw_orders
+from counterpoise.serialization import draw_orders
 from counterpoise.training._checkpoint import Clock, read_checkpoint
 from counterpoise.training._loop import (
     PreparedTraining,
