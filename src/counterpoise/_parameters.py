@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from typing import Any, Self
 
@@ -44,6 +43,5 @@ def shown(value: object) -> str:
     >>> shown({np.str_("yes"): np.int64(324)})
     "{'yes': 324}"
     """
-    is_new = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
-    with np.printoptions(legacy="1.25") if is_new else contextlib.nullcontext():
+    with np.printoptions(legacy="1.25"):
         return repr(value)

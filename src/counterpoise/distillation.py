@@ -28,12 +28,16 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
-from sklearn_compat.utils.validation import validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from counterpoise._munge import munge
 from counterpoise._table_classifier import TableClassifier, seeded, weight_argument
@@ -465,8 +469,6 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         return nw.from_native(X).drop(self.ignored_columns_).to_native()
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import get_tags  # since scikit-learn 1.6, which alone calls this
-
         tags, own = super().__sklearn_tags__(), get_tags(self.classifier)
         tags.input_tags, tags.classifier_tags = own.input_tags, own.classifier_tags
         tags.input_tags.sparse = False

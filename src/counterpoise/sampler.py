@@ -19,8 +19,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
-from sklearn_compat.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from counterpoise._parameters import shown
 from counterpoise._progress import Stage, make_progress
@@ -551,9 +550,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         tags.input_tags.sparse = False
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
-
-    def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
-        return {"X_types": ["2darray", "dataframe", "string", "categorical"], "allow_nan": True}
 
     def _fit_resample(self, X: pd.DataFrame, y: Any) -> tuple[Any, Any]:
         labels = np.asarray(y)

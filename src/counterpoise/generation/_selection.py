@@ -246,7 +246,7 @@ def _fit_in_time(
 
 def _takes_missing(classifier: Any) -> bool:
     """Whether a classifier, or the first steps of a pipeline, can do with NaN."""
-    from sklearn_compat.utils import get_tags
+    from sklearn.utils import get_tags
 
     for _, step in getattr(classifier, "steps", [("", classifier)]):
         if not get_tags(step).input_tags.allow_nan:
