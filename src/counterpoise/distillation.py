@@ -397,8 +397,8 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
 
     def _checked_frame(self, X: Any, *, reset: bool) -> pd.DataFrame:
         frame = as_frame(X)
-        is_named = CallerType.of(X).kind not in ("array", "list")
-        is_named = is_named and all(isinstance(name, str) for name in frame.columns)
+        is_named = all(isinstance(name, str) for name in frame.columns)
+        is_named = is_named and CallerType.of(X).has_names
         checked = frame if is_named else np.empty(frame.shape, dtype=np.uint8)
         validate_data(self, X=checked, reset=reset, skip_check_array=True)
         if any(dtype.kind == "c" for dtype in frame.dtypes):
@@ -462,7 +462,7 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         """Return `X`, of any type, without the columns that are ignored."""
         if not self.ignored_columns_:
             return X
-        if CallerType.of(X).kind in ("array", "list"):
+        if not CallerType.of(X).has_names:
             return as_frame(X).drop(columns=self.ignored_columns_).to_numpy()
         if isinstance(X, pd.DataFrame):
             return X.drop(columns=self.ignored_columns_)
@@ -508,7 +508,7 @@ def probability_by(teacher: Any, X: Any, y: Any, *, n_real: int) -> FloatArray:
     """
     frame, labels = as_frame(X), np.asarray(as_labels(y))
     teacher = clone(teacher) if isinstance(teacher, Teacher) else Teacher(teacher)
-    if CallerType.of(X).kind in ("array", "list") and isinstance(teacher.id_columns, str):
+    if isinstance(teacher.id_columns, str) and not CallerType.of(X).has_names:
         teacher.id_columns = None
     teacher.fit(frame.iloc[:n_real], labels[:n_real])
     probability = teacher.out_of_fold_
@@ -538,7 +538,7 @@ def _identifiers(X: Any, frame: pd.DataFrame, id_columns: Any) -> list[Any]:
     There is a warning if they were found.
     """
     is_auto = isinstance(id_columns, str)
-    if id_columns is None or (is_auto and CallerType.of(X).kind in ("array", "list")):
+    if id_columns is None or (is_auto and not CallerType.of(X).has_names):
         return []
     names = [column.name for column in unlearned_columns(frame, id_columns=id_columns)]
     if is_auto and names:

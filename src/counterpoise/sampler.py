@@ -628,7 +628,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
                 X,
                 labels,
                 self._y_type.name,
-                is_named=self._X_type.kind not in ("array", "list"),
+                is_named=self._X_type.has_names,
                 column_types=self._declared_types,
                 constraints=constraint_list(given),
                 discovers=discovers,
@@ -681,10 +681,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         return types
 
     def _find_unlearned(self, X: pd.DataFrame, X_type: CallerType) -> list[UnlearnedColumn]:
-        is_auto, is_array = isinstance(self.id_columns, str), X_type.kind in ("array", "list")
+        is_auto = isinstance(self.id_columns, str)
         found = unlearned_columns(
             X,
-            id_columns=None if is_auto and is_array else self.id_columns,
+            id_columns=None if is_auto and not X_type.has_names else self.id_columns,
             passthrough_columns=self.passthrough_columns,
             described=self._column_types(X),
             constraints=repr(self.constraints),

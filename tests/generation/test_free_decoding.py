@@ -9,7 +9,6 @@ import pytest
 from benchmarks._samplers import make_sampler
 from counterpoise.columns import ABSENT, MISSING, Schema, Table
 from counterpoise.errors import DecodingError
-from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._free_decoding import (
     UNPARSABLE,
@@ -203,7 +202,7 @@ def test_a_trained_model_generates_possible_rows(simple):
 
 
 def test_rows_labelled_in_the_text_end_in_an_error_where_no_label_comes(simple, monkeypatch):
-    monkeypatch.setattr(generator, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(rejection_sampling, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(rejection_sampling, "MIN_DRAWS", 1)
     sampler = make_sampler(**QUICK, recipe="predllm", max_samples_seen=32)
     with pytest.raises(DecodingError, match="train for longer, or use decoding='grammar'"):

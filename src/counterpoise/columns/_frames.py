@@ -55,6 +55,11 @@ class CallerType:
         schema = bytes(_to_arrow(frame).schema.serialize())
         return cls(kind, name, arrow_schema=schema, is_frame=is_frame)
 
+    @property
+    def has_names(self) -> bool:
+        """Whether its columns have names that the user gave them."""
+        return self.kind not in ("array", "list")
+
     def restore(self, rows: pd.DataFrame | pd.Series[Any]) -> Any:
         """Return synthetic rows, or their labels, as `data` came in."""
         if self.is_frame and isinstance(rows, pd.Series):  # a y of one column

@@ -294,7 +294,7 @@ def _unlearned(
     """Return the columns that an over-sampler does not learn: no classifier gets them."""
     ours = [one for one in samplers.values() if hasattr(one, "passthrough_columns")]
     if not ours:
-        ids = None if X_type.kind in ("array", "list") else "auto"
+        ids = "auto" if X_type.has_names else None
         return unlearned_columns(X, id_columns=ids, described=column_types)
     found = [one for own in ours for one in own._find_unlearned(X, X_type)]
     return list({column.name: column for column in found}.values())
