@@ -10,7 +10,6 @@ from sklearn.base import clone
 from benchmarks._samplers import make_sampler
 from counterpoise.columns import Table
 from counterpoise.errors import DecodingError, MissingDependencyError
-from counterpoise.generation import _generator as generator
 from counterpoise.generation import _rejection_sampling as rejection_sampling
 from counterpoise.generation._scoring import Scorer
 from counterpoise.generation._selection import SelectionClassifier, fit_labeller
@@ -303,7 +302,7 @@ def test_every_class_that_lacks_rows_gets_its_own(churn):
 
 def test_a_class_that_never_comes_ends_in_an_error_that_says_so(churn, monkeypatch):
     monkeypatch.setattr(SelectionClassifier, "label", lambda self, table: table.codes[:, 0] * 0)
-    monkeypatch.setattr(generator, "DRAWS_PER_LABELLED_ROW", 2)
+    monkeypatch.setattr(rejection_sampling, "DRAWS_PER_LABELLED_ROW", 2)
     monkeypatch.setattr(rejection_sampling, "MIN_DRAWS", 1)
     with pytest.raises(DecodingError, match=r"0 of 36 rows of class 'yes'.*labelled otherwise"):
         make_sampler(**QUICK, recipe="taptap").fit_resample(*churn)
