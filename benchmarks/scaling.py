@@ -4,28 +4,41 @@ Synthetic tables, the compact model. The exponent is the slope of a least-square
 logarithms of size and seconds: 1 is linear. With ``--wide``, 300 rows of that many columns, ten for
 each of some hidden factors, are balanced by default settings, and beside the seconds stands how
 well gradient boosting tells generated rows, and rows with shuffled columns, from real ones (AUC).
+``--data-set``, ``--written`` and ``--workers`` take a table of seven columns: a data set of so many
+rows in Parquet files is read, learned from and filled up with 5,000 rows; so many rows are written
+to a Parquet file by a saved sampler; and so many processes write a shard each of ``--n-shared``
+rows. These have a process of their own each, and its peak of memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks._environment import peak_memory_mib, reset_peak_memory
 from benchmarks._output import ResultFolder, markdown_table, significant
 from benchmarks._samplers import make_sampler
 from benchmarks._tables import Rows
 from counterpoise import LLMOverSampler
 from counterpoise.metrics import Sample
 from counterpoise.metrics._builtin import detection_auc
+from counterpoise.scale import ShardWriter, resample_dataset
 
 MINORITY = "few"
 _N_ROWS = 1000
+_N_PER_FILE = 250_000
+_N_FILLED = 5_000
+_TITLES = {"cpu_s": "seconds of CPU", "peak_memory_mib": "peak, MiB"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples-seen", nargs="+", type=int, default=[1000, 4000, 16000])
     parser.add_argument("--columns", nargs="+", type=int, default=[5, 10, 20, 40])
     parser.add_argument("--wide", nargs="*", type=int, default=[], help="such as 25 50 100 500")
+    parser.add_argument("--data-set", nargs="*", type=int, default=[], help="such as 10000 1000000")
+    parser.add_argument("--written", nargs="*", type=int, default=[], help="such as 10000 1000000")
+    parser.add_argument("--workers", nargs="*", type=int, default=[], help="such as 1 2")
+    parser.add_argument("--n-shared", type=int, default=100_000, help="rows that workers share")
     parser.add_argument("--n-columns", type=int, default=10, help="where the others grow")
     parser.add_argument("--n-fixed", type=int, default=2000, help="rows where columns grow")
     parser.add_argument("--seed", type=int, default=0)
@@ -60,23 +77,88 @@ def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
         folder.add({"axis": "columns, generation", "size": size, "seconds": generation_s})
 
     for size in args.wide:
-        X, y = factor_table(300, size, seed)
-        sampler = LLMOverSampler(random_state=seed)
-        started = time.perf_counter()
-        sampler.fit_resample(X, y)
-        run: dict[str, Any] = {
-            "axis": "columns, all",
-            "size": size,
-            "seconds": time.perf_counter() - started,
-        }
-        real = X[y == "many"]
-        rng = np.random.default_rng(seed)
-        shuffled = pd.DataFrame({name: rng.permutation(real[name]) for name in real})
-        generated, _ = sampler.sample(len(real), class_="many", random_state=seed)
-        for name, rows in {"AUC": generated, "shuffled AUC": shuffled}.items():
-            sample = Sample.from_frames(real, rows, sampler.schema_, random_state=seed)
-            run[name] = detection_auc(sample).value
-        folder.add(run)
+        folder.add({"axis": "columns, all", "size": size, **_alone(_balance_wide, size, seed)})
+    with tempfile.TemporaryDirectory() as scratch:
+        for size in args.data_set:
+            run = _alone(_fill_data_set, size, Path(scratch) / str(size), seed)
+            folder.add({"axis": "rows of a data set", "size": size, **run})
+        if args.written or args.workers:
+            X, y = synthetic_table(_N_ROWS, 6, seed)
+            LLMOverSampler(random_state=seed).fit(X, y).save(Path(scratch) / "sampler")
+        for size in args.written:
+            run = _alone(_write_shards, Path(scratch), size, 1)
+            folder.add({"axis": "rows written", "size": size, **run})
+        for size in args.workers:
+            run = _alone(_write_shards, Path(scratch), args.n_shared, size)
+            folder.add({"axis": "workers", "size": size, **run})
+
+
+def _alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Return what `work` returns in a process of its own, and the most memory that it held."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_with_peak, work, arguments).result()
+
+
+def _with_peak(work: Callable[..., dict[str, Any]], arguments: Sequence[Any]) -> dict[str, Any]:
+    reset_peak_memory()
+    return {**work(*arguments), "peak_memory_mib": peak_memory_mib()}
+
+
+def _balance_wide(n_columns: int, seed: int) -> dict[str, Any]:
+    X, y = factor_table(300, n_columns, seed)
+    sampler = LLMOverSampler(random_state=seed)
+    started, started_cpu = time.perf_counter(), time.process_time()
+    sampler.fit_resample(X, y)
+    run: dict[str, Any] = {
+        "seconds": time.perf_counter() - started,
+        "cpu_s": time.process_time() - started_cpu,
+    }
+    real = X[y == "many"]
+    rng = np.random.default_rng(seed)
+    shuffled = pd.DataFrame({name: rng.permutation(real[name]) for name in real})
+    generated, _ = sampler.sample(len(real), class_="many", random_state=seed)
+    for name, rows in {"AUC": generated, "shuffled AUC": shuffled}.items():
+        sample = Sample.from_frames(real, rows, sampler.schema_, random_state=seed)
+        run[name] = detection_auc(sample).value
+    return run
+
+
+def _fill_data_set(n_rows: int, folder: Path, seed: int) -> dict[str, Any]:
+    folder.mkdir()
+    for at, start in enumerate(range(0, n_rows, _N_PER_FILE)):
+        X, y = synthetic_table(min(_N_PER_FILE, n_rows - start), 6, seed + at)
+        X.assign(label=y).to_parquet(folder / f"{at}.parquet", index=False)
+    reset_peak_memory()
+    sampler = LLMOverSampler(
+        random_state=seed, sampling_strategy={MINORITY: n_rows // 10 + _N_FILLED}
+    )
+    started, started_cpu = time.perf_counter(), time.process_time()
+    resample_dataset(folder, "label", folder.with_name(f"{folder.name}-out"), sampler=sampler)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "cpu_s": time.process_time() - started_cpu}
+
+
+def _write_shards(folder: Path, n_rows: int, n_workers: int) -> dict[str, Any]:
+    """Write the rows in `n_workers` processes, shards of 50,000 rows or an equal share."""
+    n_shards = max(n_workers, math.ceil(n_rows / 50_000))
+    output = folder / f"{n_rows}-{n_workers}"
+    output.mkdir()
+    arguments = {"n_samples": n_rows, "class_": MINORITY, "random_state": 0}
+    writer = ShardWriter(
+        folder / "sampler", output, "parquet", n_shards, "cpu", escape_formulas=False
+    )
+    writer.arguments.update(arguments)
+    started, started_cpu = time.perf_counter(), time.process_time()
+    if n_workers == 1:
+        n_written = [writer(shard) for shard in range(n_shards)]
+    else:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
+            n_written = list(pool.map(writer, range(n_shards)))
+    assert sum(n_written) == n_rows
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "cpu_s": time.process_time() - started_cpu}
 
 
 def render(folder: ResultFolder) -> str:
@@ -93,9 +175,11 @@ def render(folder: ResultFolder) -> str:
                 "exponent": f"{fitted_exponent(sizes, seconds):.2f}",
             }
         )
-        for name in ("AUC", "shuffled AUC"):
+        shown = {"AUC": ".2f", "shuffled AUC": ".2f", "cpu_s": ".1f", "peak_memory_mib": ",.0f"}
+        for name, form in shown.items():
             if any(name in run for run in runs):
-                rows[-1][name] = ", ".join(f"{run[name]:.2f}" for run in of_axis if name in run)
+                found = [format(run[name], form) for run in of_axis if name in run]
+                rows[-1][_TITLES.get(name, name)] = ", ".join(found)
     return markdown_table(rows)
 
 

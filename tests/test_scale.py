@@ -464,9 +464,9 @@ class DyingWriter:
 
 def test_ray_writes_the_parts_that_one_process_writes(cluster, data, tmp_path):
     # several blocks per part, as in other processes nothing is patched
-    options = {"sampling_strategy": {"yes": 2_600}, "parameters": {"rows_per_part": 1_000}}
+    options = {"sampling_strategy": {"yes": 10_100}, "parameters": {"rows_per_part": 5_000}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampler_module, "_BLOCK_SIZE", 1_000)
+        patch.setattr(sampler_module, "_BLOCK_SIZE", 5_000)
         resample(data, tmp_path / "one", **options)
     again(tmp_path / "one", tmp_path / "ray")
     parameters = {**options["parameters"], "engine": "ray"}
@@ -477,14 +477,14 @@ def test_ray_writes_the_parts_that_one_process_writes(cluster, data, tmp_path):
 
 def test_ray_writes_the_shards_of_sample(cluster, done, tmp_path, monkeypatch, capsys):
     commands = importlib.import_module("counterpoise.cli._commands")
-    monkeypatch.setattr(commands, "_ROWS_PER_PART", 1_000)
-    monkeypatch.setattr(sampler_module, "_BLOCK_SIZE", 1_000)
+    monkeypatch.setattr(commands, "_ROWS_PER_PART", 5_000)
+    monkeypatch.setattr(sampler_module, "_BLOCK_SIZE", 5_000)
     kept = str(done / "_counterpoise" / "sampler")
-    command = ["sample", kept, "-n", "2500", "--seed", "3", "-o"]
+    command = ["sample", kept, "-n", "10100", "--seed", "3", "-o"]
     for which in range(3):
         assert main([*command, str(tmp_path / "one"), "--shard", f"{which}/3"]) == 0
     assert main([*command, str(tmp_path / "ray"), "--engine", "ray"]) == 0
-    assert "wrote 2,500 rows" in capsys.readouterr().err
+    assert "wrote 10,100 rows" in capsys.readouterr().err
     files = [
         {p.name: p.read_bytes() for p in (tmp_path / name).glob("part-*")}
         for name in ("one", "ray")

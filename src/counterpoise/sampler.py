@@ -48,7 +48,8 @@ from counterpoise.training._data_parallel import spread
 from counterpoise.training._fit import fit
 from counterpoise.training._loop import prepare_training
 
-_BLOCK_SIZE = 1000  # rows of one stream of random numbers, where several machines share the work
+_BLOCK_SIZE = 5_000  # rows of one stream of random numbers, where several machines share the work
+_BLOCKS_OF_SLOW_MODELS = 5  # so many streams instead of one with a pre-trained model
 _Stream: TypeAlias = tuple[int, int, np.random.Generator]
 """Identifiers that are taken, rows to generate, random numbers for them."""
 
@@ -380,10 +381,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         shard : (int, int), default=None
             ``(3, 64)`` generates the fourth of 64 shards of the `n_samples` rows, so that machines
             share the work without knowing of each other. All shards together are the same rows,
-            identifiers included, whatever their number and whatever ran where: each block of 1,000
-            rows has a stream of random numbers of its own, and `random_state` is an integer (None:
-            0). They are not the rows of a call without `shard`, and shards beyond the number of
-            blocks have none.
+            identifiers included, whatever their number and whatever ran where: each block of 5,000
+            rows (1,000 of a pre-trained model) has a stream of random numbers of its own, and
+            `random_state` is an integer (None: 0). They are not the rows of a call without `shard`,
+            and shards beyond the number of blocks have none.
 
         Returns
         -------
@@ -400,7 +401,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if shard is None:
             streams = self._chunk_streams(n_samples, max(n_samples, 1), random_state)
         else:
-            streams = _block_streams(n_samples, random_state, shard)
+            is_slow = not self.generator_.device.is_single_threaded
+            size = -(-_BLOCK_SIZE // (_BLOCKS_OF_SLOW_MODELS if is_slow else 1))
+            streams = _block_streams(n_samples, size, random_state, shard)
             self._take_identifiers(self.n_synthetic_, n_samples)
             streams = [(self.n_synthetic_ + at, n, rng) for at, n, rng in streams]
         parts = list(self._frames(streams, label, fixed))
@@ -800,7 +803,7 @@ def _is_count(n: object) -> bool:
     return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
 
 
-def _block_streams(n_samples: int, random_state: Any, shard: Any) -> list[_Stream]:
+def _block_streams(n_samples: int, size: int, random_state: Any, shard: Any) -> list[_Stream]:
     """Return the streams of the blocks of a shard; at least one."""
     if not (isinstance(shard, tuple | list) and len(shard) == 2 and all(map(_is_count, shard))):
         raise ValueError(f"shard is two whole numbers, such as (3, 64); got {shard!r}")
@@ -810,12 +813,12 @@ def _block_streams(n_samples: int, random_state: Any, shard: Any) -> list[_Strea
     seed = 0 if random_state is None else random_state
     if not _is_count(seed):
         raise ValueError(f"with shard, random_state is an integer, 0 or more; got {seed!r}")
-    n_blocks = -(-n_samples // _BLOCK_SIZE)
+    n_blocks = -(-n_samples // size)
     first, end = (-(-n_blocks * at // n_shards) for at in (which, which + 1))
 
     def stream(block: int) -> tuple[int, int, np.random.Generator]:
-        at, seeds = block * _BLOCK_SIZE, np.random.SeedSequence(int(seed), spawn_key=(block,))
-        return at, min(_BLOCK_SIZE, n_samples - at), np.random.default_rng(seeds)
+        at, seeds = block * size, np.random.SeedSequence(int(seed), spawn_key=(block,))
+        return at, min(size, n_samples - at), np.random.default_rng(seeds)
 
     return [stream(block) for block in range(first, end)] or [(0, 0, np.random.default_rng(0))]
 

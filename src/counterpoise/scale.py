@@ -109,7 +109,8 @@ def resample_dataset(
         Rows that are kept to learn from. Each class has an equal share of them; all its rows are
         learned from where it has no more, and a random sample of that size otherwise.
     rows_per_part : int, default=50_000
-        Synthetic rows per part, of a single class.
+        Synthetic rows per part, of a single class; a part has whole blocks of 5,000 rows (see
+        `LLMOverSampler.sample`).
     copy : bool, default=False
         Copy the files of the data to `output` as well.
     shard : (int, int), default=(0, 1)

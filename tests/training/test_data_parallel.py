@@ -70,12 +70,12 @@ def test_two_processes_share_the_parts_of_a_data_set(tmp_path):
         X, y = mixed_frame(N_ROWS, seed=at)
         X.assign(churn=y).to_parquet(tmp_path / "rows" / f"{at}.parquet")
     command = ["resample", str(tmp_path / "rows"), "--target", "churn", *QUICK]
-    command += ["--strategy", "yes=2560", "--rows-per-part", "1000"]
+    command += ["--strategy", "yes=10160", "--rows-per-part", "5000"]
     done = torchrun(*command, "-o", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert "3 files are in" in done.stderr
     parts = sorted((tmp_path / "out").glob("synthetic-*.parquet"))
-    assert [pq.read_metadata(part).num_rows for part in parts] == [1000, 1000, 500]
+    assert [pq.read_metadata(part).num_rows for part in parts] == [5000, 5000, 100]
     assert pd.concat(map(pd.read_parquet, parts)).duplicated().mean() < 0.5
 
 

@@ -219,19 +219,20 @@ class RowGenerator:
             classifier = self.selection_classifier
             select = Calibrated(classifier, n_rows, rng) if is_calibrated else Likeliest(classifier)
         most = rejection.DRAWS_PER_LABELLED_ROW if accept else rejection.DRAWS_PER_ROW
-        return rejection.draw_accepted(
-            draw,
-            n_rows,
-            {**accept, **constraints.accepts()},
-            select,
-            # wide rows take long: there is one round, and its rows are taken
-            selection_draws_per_row=1 if self.blocks else getattr(select, "draws_per_row", 0),
-            drawing=drawing,
-            class_=class_,
-            max_draws_per_row=most,
-            is_late=is_late,
-            advice="; ".join([*advice, *constraints.advice(label)]),
-        )
+        with self.device.threads():
+            return rejection.draw_accepted(
+                draw,
+                n_rows,
+                {**accept, **constraints.accepts()},
+                select,
+                # wide rows take long: there is one round, and its rows are taken
+                selection_draws_per_row=1 if self.blocks else getattr(select, "draws_per_row", 0),
+                drawing=drawing,
+                class_=class_,
+                max_draws_per_row=most,
+                is_late=is_late,
+                advice="; ".join([*advice, *constraints.advice(label)]),
+            )
 
 
 def provenance(

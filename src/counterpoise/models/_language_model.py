@@ -20,6 +20,7 @@ from counterpoise.grammar._grammar import IntArray
 MAX_PARTS = 1024
 """Layers, heads or experts of a model that a folder describes; a forged number must not hang."""
 _GLOBAL_GENERATOR = threading.RLock()
+_THREAD = threading.local()  # has `is_single` within `single_thread`
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
@@ -217,10 +218,15 @@ def global_generator(seed: int) -> Iterator[None]:
 @contextmanager
 def single_thread() -> Iterator[None]:
     """Run the block on one thread of torch and OpenMP: on small matrices further ones only wait."""
+    if getattr(_THREAD, "is_single", False):  # finding the libraries takes milliseconds
+        yield
+        return
     n_threads = torch.get_num_threads()
     try:
         with threadpool_limits(limits=1, user_api="openmp"):
             torch.set_num_threads(1)
+            _THREAD.is_single = True
             yield
     finally:
+        _THREAD.is_single = False
         torch.set_num_threads(n_threads)
