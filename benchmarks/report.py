@@ -16,7 +16,6 @@ from benchmarks import (
     relations,
     scaling,
     speed,
-    stream,
 )
 from benchmarks._output import ABOUT_FILE, REPORT_FILE, ResultFolder, read_json, say
 from benchmarks._report import write_report
@@ -24,7 +23,6 @@ from benchmarks._report import write_report
 MEASUREMENTS: dict[str, ModuleType] = {
     "speed": speed,
     "scaling": scaling,
-    "stream": stream,
     "matrix-rate": matrix_rate,
     "entropy": entropy,
     "recipe-search": recipe_search,

@@ -42,9 +42,9 @@ _TITLES = {"cpu_s": "seconds of CPU", "peak_memory_mib": "peak, MiB"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--n-rows", nargs="+", type=int, default=[1000, 4000, 16000])
-    parser.add_argument("--samples-seen", nargs="+", type=int, default=[1000, 4000, 16000])
-    parser.add_argument("--columns", nargs="+", type=int, default=[5, 10, 20, 40])
+    parser.add_argument("--n-rows", nargs="*", type=int, default=[1000, 4000, 16000])
+    parser.add_argument("--samples-seen", nargs="*", type=int, default=[1000, 4000, 16000])
+    parser.add_argument("--columns", nargs="*", type=int, default=[5, 10, 20, 40])
     parser.add_argument("--wide", nargs="*", type=int, default=[], help="such as 25 50 100 500")
     parser.add_argument("--data-set", nargs="*", type=int, default=[], help="such as 10000 1000000")
     parser.add_argument("--written", nargs="*", type=int, default=[], help="such as 10000 1000000")
@@ -58,8 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(folder: ResultFolder, args: argparse.Namespace) -> None:
     seed = args.seed
     _fit(4, 100, seed)  # imports, and whatever else only the first call does
-    sampler = _fit(args.n_columns, _N_ROWS, seed)
-    sampler.sample(256, class_=MINORITY, random_state=seed)
+    if args.n_rows:
+        sampler = _fit(args.n_columns, _N_ROWS, seed)
+        sampler.sample(256, class_=MINORITY, random_state=seed)
     for size in args.n_rows:
         started = time.perf_counter()
         sampler.sample(size, class_=MINORITY, random_state=seed)
