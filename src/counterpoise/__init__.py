@@ -47,14 +47,13 @@ __all__ = [
     "compare",
 ]
 
-_HOMES = {
+_HOMES = {  # public name -> the module that defines it
     "DistilledClassifier": "counterpoise.distillation",
     "LLMOverSampler": "counterpoise.sampler",
     "RecalibratedClassifier": "counterpoise.calibration",
     "Recipe": "counterpoise.recipes",
     "compare": "counterpoise.comparison",
 }
-"""Public name -> the module that defines it."""
 
 
 def __getattr__(name: str) -> object:

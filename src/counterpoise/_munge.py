@@ -17,8 +17,7 @@ from counterpoise._table_classifier import categorical_columns
 
 _MAX_DECIMALS = 10
 
-_MAX_CATEGORIES = 254
-"""A column with more different cells (text, dates) says nothing of which rows are near."""
+_MAX_CATEGORIES = 254  # of a column; one with more says nothing of which rows are near
 
 
 def munge(

@@ -29,8 +29,7 @@ from counterpoise.errors import needs_extra
 CLASSIFIERS = ("xgboost", "hist-gradient-boosting", "logistic-regression", "random-forest")
 """Names of the classifiers that need no object."""
 
-_MAX_CATEGORIES = 254
-"""Histogram gradient boosting has 255 bins, one of them for missing values; one-hot, no more."""
+_MAX_CATEGORIES = 254  # gradient boosting has 255 bins, one for missing values; one-hot, no more
 
 
 def categorical_columns(X: pd.DataFrame, *, with_dates: bool = False) -> list[Any]:

@@ -58,8 +58,7 @@ MIN_DISTINCT: Final = 50  # free text has more different strings than this,
 DISTINCT_SHARE: Final = 0.5  # more than this share of the cells that are present, and either
 MIN_LENGTH: Final = 20.0  # more characters than this on average,
 MIN_SPACES: Final = 3.0  # at least so many white-space characters on average,
-MAX_LENGTH: Final = 500
-"""Characters of a text that are learned and generated: memory grows with their square."""
+MAX_LENGTH: Final = 500  # characters of a text that are learned: memory grows with their square
 IDENTIFIER_DISTINCT_SHARE: Final = 0.9  # or more different strings than this share of the cells
 
 

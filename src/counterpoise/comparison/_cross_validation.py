@@ -56,9 +56,7 @@ Learn = Callable[[TableClassifier, Teacher, XY, int], Any]
 OWN_RECIPES = {"counterpoise": "counterpoise (true rows)", "ranking": "ranking (clear cases)"}
 """Recipes that are tried by default, the simplest first -> names of their strategies."""
 
-N_INNER_FOLDS = 2
-"""Folds of the training rows, to tune the threshold and to calibrate probabilities."""
-
+N_INNER_FOLDS = 2  # of the training rows, to tune the threshold and to calibrate probabilities
 _LEAST_PROBABILITY = 1e-4  # log-odds are finite
 
 
@@ -127,13 +125,12 @@ def _distill(
     return distilled.distill(teacher, *rows)
 
 
-LEARNERS: Mapping[str, Learn] = {
+LEARNERS: Mapping[str, Learn] = {  # name of a strategy with a teacher -> what it trains
     BEST_KIND: lambda _, teacher, rows, seed: seeded(_best_kind(teacher), seed).fit(*rows),
     SOFT_LABELS: partial(_distill, n_synthetic=0),
     DISTILLED: _distill,
     TEACHER: lambda _, teacher, *__: teacher,
 }
-"""Name of a strategy with a teacher -> what it trains."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,17 +21,14 @@ from counterpoise.comparison._cross_validation import (
 from counterpoise.comparison._scores import corrected_interval, corrected_p_value, holm
 from counterpoise.report._summary import StrategyResult, Verdict, figure, interval
 
-_TRAINED: Final = {
+_TRAINED: Final = {  # strategy with a teacher -> what to fit instead of the classifier
     BEST_KIND: "classifier",
     SOFT_LABELS: "counterpoise.DistilledClassifier(classifier, n_synthetic=0)",
     DISTILLED: "counterpoise.DistilledClassifier(classifier)",
     TEACHER: "counterpoise.distillation.Teacher()",
 }
-"""Strategy with a teacher -> what to fit instead of the classifier."""
 
-LEVEL: Final = 0.05
-"""Chance of calling any strategy better that is not, over all strategies and classifiers."""
-
+LEVEL: Final = 0.05  # chance of calling any strategy better that is not, over all results
 _SMALLEST_DIFFERENCE = 0.01  # of a score; of costs, relative to what doing nothing costs
 
 
@@ -63,7 +60,7 @@ SCORES: Final = {
     "cost": Score("cost per 1,000 rows", "cost", "saving per 1,000 rows", sign=-1),
 }
 
-_REPORTED: Final = {
+_REPORTED: Final = {  # title in a report -> column of the runs
     "Cost per 1,000 rows": "cost",
     "PR-AUC": "pr_auc",
     "ROC-AUC": "roc_auc",
@@ -73,13 +70,11 @@ _REPORTED: Final = {
     "Brier, corrected for class shares": "brier_prior",
     "Brier, calibrated out of fold": "brier_sigmoid",
 }
-"""Title in a report -> column of the runs."""
 
-_RECALIBRATIONS: Final = {
+_RECALIBRATIONS: Final = {  # method of `RecalibratedClassifier` -> in words
     "prior": "corrected for the class shares",
     "sigmoid": "calibrated out of fold",
 }
-"""Method of `RecalibratedClassifier` -> in words."""
 
 
 def choose_score(name: str | None, *, has_costs: bool) -> Score:

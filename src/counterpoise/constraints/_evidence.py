@@ -47,18 +47,11 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
-MAX_LOG10_CHANCE: Final = -6.0
-"""Largest log10 of the probability of chance, corrected, of a relation that is kept."""
-
+MAX_LOG10_CHANCE: Final = -6.0  # largest log10 of chance, corrected, of a relation that is kept
 MIN_EXPECTED: Final = 30  # fewest rows that would be exceptions if the columns were independent
 MIN_TRIED: Final = 50  # fewest rows that a relation could have failed in
-MIN_SHARE: Final = 0.99
-"""Share of the rows in which a relation that has exceptions must hold to be reported."""
-
-N_SAMPLED: Final = 2000
-"""Rows on which candidates are searched; those found are verified on all rows."""
-
-
+MIN_SHARE: Final = 0.99  # of the rows, in which a relation with exceptions holds to be reported
+N_SAMPLED: Final = 2000  # rows on which candidates are searched; those found are verified on all
 _DAY: Final = np.timedelta64(1, "D")
 MICROSECONDS_PER_DAY: Final = 86_400e6
 

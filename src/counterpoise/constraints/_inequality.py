@@ -20,9 +20,7 @@ from counterpoise.constraints._base import (
 )
 from counterpoise.errors import SchemaError
 
-TOLERATED_SHARE = 0.1
-"""Real rows of a class that may break an inequality; if more do, it is taken for a mistake."""
-
+TOLERATED_SHARE = 0.1  # of the real rows of a class that may break it; more are a mistake
 _OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 

@@ -33,8 +33,7 @@ from counterpoise.serialization import (
 
 _BATCH_SIZE = 128
 N_ORDERS = 8  # random orders of the columns over which `score_rows` takes the mean
-_SMALL_MODEL = 10_000_000
-"""Number of parameters under which a model is copied to score in double precision."""
+_SMALL_MODEL = 10_000_000  # parameters, under which a model is copied to score in double precision
 
 
 class Scorer:

@@ -20,9 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 NO_TOKEN = -2  # in place of the token of a symbol that has none: no grammar accepts it
-NO_COLUMN_TOKEN = -1
-"""In place of a column token, whose embedding would be added to that of the token before a cell."""
-
+NO_COLUMN_TOKEN = -1  # in place of a column token, whose embedding is added before a cell
 FORCED = -1  # in place of a state: the token there is forced, nothing is chosen
 
 

@@ -125,7 +125,7 @@ def plain_text(code: int, decimals: int, step: int = 1) -> str:
     return f"{sign}{text[:-decimals]}.{text[-decimals:]}" if decimals else sign + text
 
 
-NANOSECONDS = {
+NANOSECONDS = {  # units of time, coarsest first
     "D": 86_400 * 10**9,
     "h": 3_600 * 10**9,
     "m": 60 * 10**9,
@@ -134,7 +134,6 @@ NANOSECONDS = {
     "us": 10**3,
     "ns": 1,
 }
-"""Units of time, coarsest first."""
 
 UNITS_PER_DAY = {unit: NANOSECONDS["D"] // size for unit, size in NANOSECONDS.items()}
 _EPOCH = date(1970, 1, 1).toordinal()

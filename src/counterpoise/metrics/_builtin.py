@@ -32,13 +32,10 @@ _LEVELS = np.arange(1, 21) / 20
 _N_NEIGHBORS = 5
 _N_FOLDS = 5
 _MIN_LEAF = 10
-_MIN_DETECTED = 2 * _MIN_LEAF
-"""Rows of each kind with which trees of leaves of ten rows can split in every fold."""
+_MIN_DETECTED = 2 * _MIN_LEAF  # rows of each kind with which trees can split in every fold
 _WIDENED = float(np.sqrt(1 + _N_FOLDS / (_N_FOLDS - 1)))
-_MAX_CATEGORIES = 254
-"""Histogram gradient boosting takes 255 categories of a column: the rarest share the last."""
-_NEAR_QUANTILE = 0.05
-"""A near copy is nearer to a training row than all but this share of training rows are."""
+_MAX_CATEGORIES = 254  # of a column; gradient boosting takes 255, and the rarest share the last
+_NEAR_QUANTILE = 0.05  # nearer than all but this share of training rows: a near copy
 _SIMILAR = 90  # similarity, in percent, from which texts are near copies
 
 

@@ -30,8 +30,7 @@ FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Distances: TypeAlias = npt.NDArray[np.float32]
 
-_PAIRS_PER_CHUNK = 250_000
-"""Pairs of rows compared at a time: 1 MB in float32, which stays in a processor's cache."""
+_PAIRS_PER_CHUNK = 250_000  # of rows, compared at a time: 1 MB in float32, for the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,8 +27,7 @@ from counterpoise.metrics._distance import (
 )
 
 _MAX_BINS = 10
-_MAX_PAIRED_COLUMNS = 64
-"""Columns of which all pairs are measured: time grows with the square of their number."""
+_MAX_PAIRED_COLUMNS = 64  # whose pairs are measured: time grows with their square
 MIN_HOLDOUT = 4  # held-out rows that can be cut in two
 _N_HALVINGS = 10
 _SUSPICIOUS = 0.1  # how far above chance a value gives a warning

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from counterpoise.errors import ModelError
 from counterpoise.grammar._grammar import IntArray
 
-MAX_PARTS = 1024
-"""Layers, heads or experts of a model that a folder describes; a forged number must not hang."""
+MAX_PARTS = 1024  # layers, heads or experts in a folder; a forged number must not hang
 _GLOBAL_GENERATOR = threading.RLock()
 _THREAD = threading.local()  # has `is_single` within `single_thread`
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}

@@ -61,12 +61,10 @@ _SAMPLER, _WEIGHTS, _COUNTS = "sampler.json", "weights.safetensors", "value_coun
 _TOKENIZER, _ROWS, _TEXTS = "tokenizer.json", "rows.safetensors", "rows.json"
 _REQUIRED = frozenset({_SAMPLER, _WEIGHTS, _COUNTS})
 _OPTIONAL = frozenset({_TOKENIZER, TREES, ESTIMATORS_FILE, _ROWS, _TEXTS})
-_LONGEST_TEXT = 20_000
-"""Characters; more cannot be trained on, and a forged length must not fill the memory."""
-_LARGE_MODEL = 50_000_000
-"""Weights from which on `save` does not load the whole folder to check what it wrote."""
+_LONGEST_TEXT = 20_000  # characters; a forged length must not fill the memory
+_LARGE_MODEL = 50_000_000  # weights, from which on `save` does not load what it wrote to check it
 _KINDS = ("pandas", "array", "list", "polars", "pyarrow", "modin", "cudf")
-_ATTRIBUTES: dict[str, type] = {
+_ATTRIBUTES: dict[str, type] = {  # attributes of a sampler that are stored as they are
     "classes_": np.ndarray,
     "constraints_": list,
     "relations_": list,
@@ -82,7 +80,6 @@ _ATTRIBUTES: dict[str, type] = {
     "_y_type": CallerType,
     "_generation_batch_size": int,
 }
-"""Attributes of a sampler that are stored as they are."""
 
 
 class _Sampler(msgspec.Struct):

@@ -43,7 +43,7 @@ from counterpoise.grammar._grammar import BoolArray, FloatArray, IntArray
 from counterpoise.persistence._folder import read_arrays, refuse_malformed
 
 TREES, ESTIMATORS_FILE = "selection.safetensors", "selection.skops"
-ESTIMATORS: dict[str, type[BaseEstimator]] = {
+ESTIMATORS: dict[str, type[BaseEstimator]] = {  # by name, what can be saved
     cls.__name__: cls
     for cls in (
         DecisionTreeClassifier,
@@ -57,15 +57,13 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
         StandardScaler,
     )
 }
-"""By name, what can be saved."""
-_TYPES = {
+_TYPES = {  # what a file of skops may name, and how it may be read
     *(f"{cls.__module__}.{name}" for name, cls in ESTIMATORS.items()),
     *(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "str", "tuple")),
     *(f"numpy.{name}" for name in ("bool", "dtype", "float64", "int32", "int64", "ndarray")),
     "numpy.random.mtrand.RandomState",
     "sklearn.tree._tree.Tree",
 } - {f"{HistGradientBoostingClassifier.__module__}.HistGradientBoostingClassifier"}
-"""What a file of skops may name, and how it may be read."""
 _NODES = {
     *("DTypeNode", "DictNode", "JsonNode", "ListNode", "NdArrayNode", "ObjectNode"),
     *("RandomStateNode", "TreeNode", "TupleNode", "TypeNode"),

@@ -26,8 +26,7 @@ from counterpoise.persistence._selection import ESTIMATORS
 from counterpoise.recipes import Recipe
 
 _RECORDS = {"caller": CallerType, "relation": Relation, "unlearned": UnlearnedColumn}
-_MAX_TEXT_ITEM = 2**20
-"""Bytes of one element of an array of strings; a forged one must not fill the memory."""
+_MAX_TEXT_ITEM = 2**20  # bytes of an element of an array of strings; a forged one fills no memory
 
 
 def encode(value: Any, name: str = "value") -> dict[str, Any]:

@@ -19,8 +19,7 @@ from counterpoise.report import _charts as charts
 from counterpoise.report import _summary as wording
 from counterpoise.report._summary import Summary
 
-_MAX_CHARTS = 40
-"""Columns per class that get a chart, so that a page of hundreds of columns stays small."""
+_MAX_CHARTS = 40  # columns per class that get a chart, so that a wide page stays small
 _FILTERS = ("count", "figure", "interval", "p_value", "percent", "result_row", "signed")
 
 

@@ -18,7 +18,7 @@ Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
 ALL_ROWS = "all rows"  # name of the one class where the rows are not told apart
 UNTESTED = "Nothing here says that balancing helps: use counterpoise compare to find out."
-NOTES = (
+NOTES = (  # what every user of synthetic rows must know
     "Train on these rows, and never test on them: scores on synthetic rows say nothing about "
     "real ones. Balance after you have split off the test rows.",
     "A classifier trained on balanced rows expects the small class far too often: its "
@@ -26,7 +26,6 @@ NOTES = (
     "recalibrate (counterpoise.calibration.RecalibratedClassifier).",
     "Synthetic rows are not anonymous: treat them as you treat the real ones.",
 )
-"""What every user of synthetic rows must know."""
 
 _MAX_NAMED = 3  # relations that are named, of those that do not hold in every row
 _BROKEN = 0.2  # difference of an association that a summary mentions

@@ -36,9 +36,7 @@ from counterpoise.io import atomic_write
 if sys.platform != "win32":
     import fcntl
 
-Clock: TypeAlias = Callable[[], float]
-"""Returns seconds since some moment, as ``time.perf_counter``."""
-
+Clock: TypeAlias = Callable[[], float]  # seconds since some moment, as `time.perf_counter`
 FILE_NAME = "training.pt"
 SECONDS_BETWEEN = 30.0  # between two checkpoints, at least
 _SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at most
