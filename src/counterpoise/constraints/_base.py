@@ -76,6 +76,27 @@ class Order:
         return replace(self, smaller=positions[self.smaller], larger=positions[self.larger])
 
 
+@dataclass(frozen=True)
+class Sum:
+    """Codes times `factors`, integers by position, and what is added: one of some codes.
+
+    Unless a cell is missing.
+    """
+
+    factors: Mapping[int, int]
+    added: int
+    codes: CodeSet
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        return tuple(self.factors)
+
+    def at(self, positions: Mapping[int, int]) -> Sum:
+        """Return the same of other positions."""
+        factors = {positions[at]: factor for at, factor in self.factors.items()}
+        return replace(self, factors=factors)
+
+
 def units_per_one(column: Column) -> int:
     """Return how many units of a column's codes make 1, or a day; 1 where codes have no unit."""
     if isinstance(column, NumericColumn):

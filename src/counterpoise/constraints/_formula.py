@@ -28,6 +28,7 @@ from counterpoise.constraints._base import (
     Constraint,
     Order,
     Restriction,
+    Sum,
     feature_position,
     register_constraint,
     units_per_one,
@@ -51,6 +52,8 @@ _MAX_TRIED = 2000
 """Values of a second source that are tried for that."""
 _MAX_FEW_CODES = 200
 """Values of each of two sources of which decoding keeps what they can be together."""
+_MAX_CODES = 10**6
+"""Range of codes of a column of which decoding keeps those that it can have."""
 _LEAST_POSSIBLE = 0.05
 """Share of rows of independent cells whose result is in range, of a formula that can be kept."""
 _N_SHUFFLED = 1000
@@ -187,6 +190,26 @@ class Formula(Constraint):
             return None
         return result.within(low / size, high / size, 0.5 / size)
 
+    def exact_sum(self, schema: Schema) -> Sum | None:
+        """Return a sum that is not rounded, of a column that can't have all codes of its range."""
+        at, sum_ = self.positions(schema)[0], self._slopes()
+        low, high = schema[at].code_range or (0, -1)
+        if sum_ is None or schema[at].n_values > high - low or high - low > _MAX_CODES:
+            return None
+        size, sources = units_per_one(schema[at]), self.sources(schema)
+        sizes = [units_per_one(schema[source]) for source in sources]
+        factors = [slope * size / own for slope, own in zip(sum_[0], sizes, strict=True)]
+        added, most = (
+            sum_[1] * size,
+            [max(map(abs, schema[at].code_range or (0,))) for at in sources],
+        )
+        largest = abs(added) + sum(abs(f) * code for f, code in zip(factors, most, strict=True))
+        if any(one.denominator > 1 for one in (*factors, added)) or largest > _SAFE:
+            return None
+        codes = np.arange(low, high + 1)
+        own = CodeSet.of(codes[schema[at].contains(codes)].tolist())
+        return Sum(dict(zip(sources, map(int, factors), strict=True)), int(added), own)
+
     def agrees(self, table: Table) -> BoolArray:
         """Return whether the cells are right, whichever way halves were rounded.
 
@@ -222,21 +245,28 @@ class Formula(Constraint):
         every = [self, *self._alternatives(table.schema)]
         return max(_numbers_in_range(every, table)) < _LEAST_POSSIBLE * min(len(table), _N_SHUFFLED)
 
-    def _alternatives(self, schema: Schema) -> list[Formula]:
-        """Return the formula solved for others of its columns, where nothing is rounded then."""
+    def _slopes(self) -> tuple[list[Fraction], Fraction] | None:
+        """Return the factors of a sum by name, and what is added; None if it is no sum."""
         names = self._read().names
-        columns = [schema[at] for at in self.positions(schema)]
 
         def slope_of(one: str, others: Fraction) -> Fraction:
             return affine(lambda x: self._value(dict.fromkeys(names, others) | {one: x}))[0]
 
-        try:  # of a sum, the slopes are 1 or -1 whatever the other columns are
+        try:  # of a sum, the slopes are the same whatever the other columns are
             slopes = [slope_of(one, Fraction(0)) for one in names]
             if slopes != [slope_of(one, Fraction(2, 7)) for one in names]:
-                return []
-            added = self._value(dict.fromkeys(names, Fraction(0)))
+                return None
+            return slopes, self._value(dict.fromkeys(names, Fraction(0)))
         except ArithmeticError:
+            return None
+
+    def _alternatives(self, schema: Schema) -> list[Formula]:
+        """Return the formula solved for others of its columns, where nothing is rounded then."""
+        names, sum_ = self._read().names, self._slopes()
+        columns = [schema[at] for at in self.positions(schema)]
+        if sum_ is None:
             return []
+        slopes, added = sum_
         if {abs(slope) for slope in slopes} != {1} or any(one.has_missing for one in columns):
             return []
         every = [units_per_one(column) for column in columns]

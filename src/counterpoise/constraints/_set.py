@@ -20,6 +20,7 @@ from counterpoise.constraints._base import (
     Constraint,
     Order,
     Restriction,
+    Sum,
     units_per_one,
 )
 from counterpoise.constraints._discovery import Drop, Relation, discover
@@ -60,7 +61,7 @@ class ConstraintSet:
         own = [one for c in self.constraints for one in c.restrictions(schema)]
         return _in_learned_table(own, self.layout)
 
-    def computed(self) -> list[Computed]:
+    def computed(self) -> list[Computed | Sum]:
         """Return numbers that are computed, in range, from cells of the table as it is learned."""
         schema = self.layout.schema
         numbers: dict[int, Computed] = {}  # by position in the user's table
@@ -72,13 +73,16 @@ class ConstraintSet:
                 numbers[position] = Computed(
                     "cell", low, high, column=at, units=units, can_miss=column.has_missing
                 )
-        found = []
+        found: list[Computed | Sum] = []
         for position, sources, constraint in self.layout.derived:
             if isinstance(constraint, Formula) and numbers.keys() >= set(sources):
                 result = constraint.computed(schema, numbers)
                 if result is not None:
                     numbers[position] = result
                     found.append(result)
+                learned = {at: numbers[at].column for at in sources}
+                if -1 not in learned.values() and (own := constraint.exact_sum(schema)):
+                    found.append(own.at(learned))
         derived = {derivation.position for derivation in self.layout.derived}
         for one in (one for c in self.constraints for one in c.restrictions(schema)):
             if isinstance(one, Order) and numbers.keys() >= set(one.ends) and derived & {*one.ends}:

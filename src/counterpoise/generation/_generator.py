@@ -11,7 +11,7 @@ import pandas as pd
 
 from counterpoise._progress import Advance, Stage
 from counterpoise.columns import ABSENT, Schema, Table
-from counterpoise.constraints._base import Order, Restriction
+from counterpoise.constraints._base import Order, Restriction, Sum
 from counterpoise.constraints._intervals import Computed
 from counterpoise.constraints._layout import Layout
 from counterpoise.constraints._set import ConstraintSet
@@ -163,7 +163,7 @@ class RowGenerator:
         return GeneratedRows(table, condition, log_likelihood, np.zeros(n_rows, dtype=np.int64))
 
     def _restricted(
-        self, restrictions: Sequence[Restriction | Order | Computed]
+        self, restrictions: Sequence[Restriction | Order | Computed | Sum]
     ) -> list[RestrictedCells | None]:
         """Return what decoding keeps of constraints, for each of the `parts`."""
         found: list[RestrictedCells | None] = []

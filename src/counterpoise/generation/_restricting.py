@@ -23,6 +23,7 @@ from counterpoise.constraints._base import (
     IS_PRESENT,
     Order,
     Restriction,
+    Sum,
     units_per_one,
 )
 from counterpoise.constraints._intervals import Computed
@@ -36,8 +37,8 @@ _MAX_STEPS = 200
 """Times that classes are tried, at most, to find out whether rows can be completed."""
 _LARGEST = 2**62
 """No code that is compared with another is larger, in their common unit."""
-FREE = -1
-"""In place of the number of a set of codes: the cell can be anything."""
+FREE, _ANY = -1, 0
+"""In place of the number of a set of codes: the cell can be anything; anything within bounds."""
 
 
 class Limits(NamedTuple):
@@ -46,11 +47,13 @@ class Limits(NamedTuple):
     which: IntArray  # number of a set of codes, or FREE
     low: IntArray  # further bounds, of codes that are not MISSING
     high: IntArray
+    factor: IntArray  # in the set are such codes times `factor`, and `shift`
+    shift: IntArray
 
     @classmethod
     def none(cls, n_rows: int) -> Limits:
         info = np.iinfo(np.int64)
-        return cls(*(np.full(n_rows, value) for value in (FREE, info.min, info.max)))
+        return cls(*(np.full(n_rows, value) for value in (FREE, info.min, info.max, 1, 0)))
 
 
 class RestrictedCells:
@@ -58,19 +61,24 @@ class RestrictedCells:
 
     def __init__(
         self,
-        restrictions: Sequence[Restriction | Order | Computed],
+        restrictions: Sequence[Restriction | Order | Computed | Sum],
         grammar: Grammar,
         schema: Schema,
     ) -> None:
         self._grammar = grammar
         columns = sorted({column for one in restrictions for column in one.ends})
         numbers = [one for one in restrictions if isinstance(one, Computed)]
-        pairs = [one for one in restrictions if not isinstance(one, Computed)]
+        pairs = [one for one in restrictions if isinstance(one, Restriction | Order)]
         texts = [column for column in columns if schema[column].is_text]
         self._reachable = Reachable.of(grammar, columns, texts)
         edge_state = grammar.edge_key // grammar.n_tokens
         self._first_edge = np.searchsorted(edge_state, np.arange(len(grammar.column) + 1))
         self._sets: list[CodeSet] = [IS_MISSING | IS_PRESENT]
+        self._sums: list[tuple[Sum, int]] = []  # and the number of its set of codes
+        for one in restrictions:
+            if isinstance(one, Sum):
+                self._sums.append((one, len(self._sets)))
+                self._sets.append(one.codes | IS_MISSING)
         self._computed: list[list[Computed]] = []  # those that depend on each other
         ends = [(one.ends[0], end) for one in numbers for end in one.ends]
         for part in _connected_parts({end for one in numbers for end in one.ends}, ends):
@@ -97,6 +105,16 @@ class RestrictedCells:
                 whole[rows] = part
         for numbers in self._computed:
             self._bound(numbers, codes, columns, limits)
+        for one, number in self._sums:  # the last of its cells decides
+            cells = codes[:, one.ends]
+            is_last = np.isin(columns, one.ends) & ((cells == ABSENT).sum(axis=1) == 1)
+            is_last &= (cells != MISSING).all(axis=1) & (limits.which <= _ANY)
+            rows = np.flatnonzero(is_last)
+            factors = np.array(list(one.factors.values()))
+            known = np.where(cells[rows] == ABSENT, 0, cells[rows])
+            limits.which[rows] = number
+            limits.factor[rows] = [one.factors[column] for column in columns[rows].tolist()]
+            limits.shift[rows] = known @ factors + one.added
         return limits
 
     def _bound(
@@ -133,7 +151,7 @@ class RestrictedCells:
             )
             limits.low[own] = np.maximum(limits.low[own], bounds[0])
             limits.high[own] = np.minimum(limits.high[own], bounds[1])
-            limits.which[own] = np.where(limits.which[own] == FREE, 0, limits.which[own])
+            limits.which[own] = np.maximum(limits.which[own], _ANY)
         limits.low[rows[is_empty]] = _LARGEST
 
     def barred(
@@ -152,7 +170,18 @@ class RestrictedCells:
         after = codes[rows] * grammar.edge_scale[edges] + grammar.edge_add[edges]
         base = after[run_edge] * reach.scale[runs]
         first, last, step = base + reach.first[runs], base + reach.last[runs], reach.step[runs]
-        runs_of = first, last, step, limits.low[run_row], limits.high[run_row]
+        low, high = limits.low[run_row], limits.high[run_row]
+        is_moved = (limits.factor != 1) | (limits.shift != 0)
+        moved = np.flatnonzero(is_moved[run_row] & (first != MISSING))
+        if len(moved):
+            factor, shift = limits.factor[run_row[moved]], limits.shift[run_row[moved]]
+            starts, stops = first[moved], last[moved]
+            within = low[moved].clip(starts, stops + 1), high[moved].clip(starts - 1, stops)
+            ends = np.stack([starts, stops, *within]) * factor + shift
+            ends = np.where(factor > 0, ends, ends[[1, 0, 3, 2]])
+            first[moved], last[moved], low[moved], high[moved] = ends
+            step[moved] *= np.abs(factor)
+        runs_of = first, last, step, low, high
         is_open = np.zeros(len(edges), dtype=bool)
         which = limits.which[run_row]
         for number in np.unique(which).tolist():
@@ -279,7 +308,7 @@ class _Group:
         for row, at in enumerate(opened.tolist()):
             left = possible[row, self._slices[at]]
             if left.any() and (at in self._scale or not left.all()):
-                limits.which[row] = self._set_of(at, left)
+                limits.which[row] = _ANY if left.all() else self._set_of(at, left)
         for at, scale in self._scale.items():
             rows = np.flatnonzero(opened == at)
             limits.low[rows], limits.high[rows] = (
