@@ -43,6 +43,7 @@ from counterpoise._munge import munge
 from counterpoise._table_classifier import TableClassifier, seeded, weight_argument
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
 from counterpoise.columns._unlearned import unlearned_columns
+from counterpoise.errors import warn_user
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -354,11 +355,9 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             rows, classes = np.nonzero(probability >= _LEAST_PROBABILITY)
             weights = {name: weight[rows] * probability[rows, classes]}
         else:
-            warnings.warn(
+            warn_user(
                 f"{kind_name(self.classifier_)} takes no sample_weight: each row gets one "
                 "class, drawn by the teacher's probability, which loses much of what it tells",
-                UserWarning,
-                stacklevel=3,
             )
             rng, weights = np.random.default_rng(seeds[2]), {}
             rows = np.arange(len(whole))
@@ -542,11 +541,9 @@ def _identifiers(X: Any, frame: pd.DataFrame, id_columns: Any) -> list[Any]:
         return []
     names = [column.name for column in unlearned_columns(frame, id_columns=id_columns)]
     if is_auto and names:
-        warnings.warn(
+        warn_user(
             f"columns of identifiers are ignored: {', '.join(map(repr, names))}; id_columns=None "
             "leaves them in",
-            UserWarning,
-            stacklevel=3,
         )
     return names
 

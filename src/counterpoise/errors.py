@@ -2,10 +2,13 @@
 
 Each takes a message and, by keyword, the facts the message is about, so that a caller can act on
 them without reading the text. A user's mistake is also a `ValueError`, as scikit-learn expects.
+Warnings (`warn_user`) point at the line of the user's code that called the library.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,3 +61,15 @@ class TableFileError(CounterpoiseError, ValueError):
 
 class TableWriteError(CounterpoiseError, OSError):
     """A table that could not be written, because of a full disk, for example."""
+
+
+_NOT_THE_USERS = {"contextlib", "counterpoise", "imblearn", "joblib", "sklearn", "sklearn_compat"}
+"""Packages that stand between a user's line and the place that warns."""
+
+
+def warn_user(message: str) -> None:
+    """Warn with a `UserWarning` of the line of the user's code that called the library."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS and frame.f_back:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)

@@ -20,7 +20,6 @@ import stat
 import sys
 import unicodedata
 import uuid
-import warnings
 import zipfile
 import zlib
 from collections import Counter
@@ -35,7 +34,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from counterpoise.errors import TableFileError, TableWriteError, needs_extra
+from counterpoise.errors import TableFileError, TableWriteError, needs_extra, warn_user
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -149,7 +148,7 @@ class Table:
                     f"Column {field.name!r} holds empty text and missing cells, which are the same "
                     "in a text file. Write .parquet to tell them apart."
                 )
-                warnings.warn(message, UserWarning, stacklevel=2)
+                warn_user(message)
 
 
 def read_table(
@@ -549,7 +548,7 @@ def _read_excel(path: Path, missing: Collection[str], as_text: Collection[str]) 
     _check_shape(names, len(frame) - 1, path)
     if n_sheets > 1:
         message = f"only the first of the {n_sheets} sheets of {str(path)!r} is read"
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warn_user(message)
     cells = frame.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
     frame = cells.infer_objects()
     for name in frame.select_dtypes("float"):  # of whole numbers with missing ones
@@ -585,7 +584,7 @@ def _read_parquet(path: Path) -> Table:
         raise _error(path, f"cannot be read as Parquet: {reason}.") from error
     if index:
         message = f"The index of {str(path)!r} is left out: generated rows have none."
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warn_user(message)
     return read
 
 

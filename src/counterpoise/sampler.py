@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -34,6 +33,7 @@ from counterpoise.columns._unlearned import (
 from counterpoise.constraints import Constraint
 from counterpoise.constraints._no_copies import RealRows
 from counterpoise.constraints._set import ConstrainedTable, apply_constraints, constraint_list
+from counterpoise.errors import warn_user
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import free_decoding_stats
 from counterpoise.generation._generator import provenance
@@ -658,7 +658,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         learned = [class_ for class_ in wanted if (labels == class_).sum() > 1]
         if len(learned) < len(wanted) and learned:
             left_out = f"{sorted(set(wanted) - set(learned))}, of which there is a single row"
-            warnings.warn(f"the model does not learn the classes {left_out}", stacklevel=5)
+            warn_user(f"the model does not learn the classes {left_out}")
         return {_plain(class_): 0 for class_ in learned or wanted}
 
     def _column_types(self, X: pd.DataFrame) -> dict[Hashable, str]:

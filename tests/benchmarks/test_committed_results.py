@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from benchmarks._output import ResultFolder
 from benchmarks._report import write_report
 from benchmarks.results_page import filled
 
-RESULTS = Path(__file__).parents[2] / "docs" / "results"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
 
 
 @pytest.mark.parametrize("name", ["paper", "honest", "honest-distilled", "smollm2", "ablation"])
@@ -44,6 +46,10 @@ def test_the_committed_relations_are_what_their_command_renders(tmp_path: Path) 
     assert not re.search(r",$", found, re.MULTILINE)  # a verdict on each
 
 
+@pytest.mark.skipif(
+    f"scipy=={version('scipy')}\n" not in (ROOT / "constraints.txt").read_text(encoding="utf-8"),
+    reason="p-values where two methods are equal on a table depend on scipy's version",
+)
 def test_the_committed_soft_labels_are_what_their_command_renders(tmp_path: Path) -> None:
     shutil.copytree(RESULTS / "distillation", tmp_path / "distillation")
     text = (RESULTS / "distillation" / "report.md").read_text(encoding="utf-8")

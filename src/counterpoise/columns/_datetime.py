@@ -339,7 +339,8 @@ class DatetimeColumn(TimeColumn):
         column = cls._fit(series, kind, _moments_of(series, notation), notation=str(notation))
         if notation.has_only_months and column.has_ordinary:
             first, last = np.array(column.code_range, f"M8[{column.unit}]").astype("M8[M]")
-            months = np.arange(first, last + 1).astype(f"M8[{column.unit}]").astype(np.int64)
+            months = np.arange(first, last + np.timedelta64(1, "M"))
+            months = months.astype(f"M8[{column.unit}]").astype(np.int64)
             column = replace(column, low=1, high=0, step=1, atoms=tuple(months.tolist()))
         return column
 

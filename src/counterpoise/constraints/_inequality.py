@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Hashable
 from typing import Any
 
@@ -18,7 +17,7 @@ from counterpoise.constraints._base import (
     register_constraint,
     shown_rows,
 )
-from counterpoise.errors import SchemaError
+from counterpoise.errors import SchemaError, warn_user
 
 TOLERATED_SHARE = 0.1  # of the real rows of a class that may break it; more are a mistake
 _OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -88,7 +87,7 @@ class Inequality(Constraint):
             )
         if len(broken):
             message += "; they stay as they are, and no synthetic row will"
-            warnings.warn(message, UserWarning, stacklevel=2)
+            warn_user(message)
 
     def accepts(self, table: Table) -> BoolArray:
         codes = table.codes[:, self.positions(table.schema)]

