@@ -115,7 +115,9 @@ class RejectionStats:
     @classmethod
     def total(cls, parts: Sequence[RejectionStats]) -> RejectionStats:
         """Return what it took to draw the rows of all parts."""
-        rejected = sum((Counter(part.rejected) for part in parts), Counter())
+        rejected = Counter[str]()
+        for part in parts:
+            rejected.update(part.rejected)  # reasons for which none was rejected stay
         counts = ((part.n_rows, part.n_drawn, part.n_fallback) for part in parts)
         n_rows, n_drawn, n_fallback = map(sum, zip(*counts, strict=True))
         return cls(n_rows, n_drawn, dict(rejected), n_fallback)
