@@ -34,15 +34,7 @@ from counterpoise.models import AutoModel, get_model
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
 from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.models._llama import BlockModel, Llama
-from counterpoise.persistence._folder import (
-    check_folder,
-    new_folder,
-    read_arrays,
-    read_json,
-    refuse_malformed,
-    to_json,
-    write_manifest,
-)
+from counterpoise.persistence import _folder
 from counterpoise.persistence._selection import (
     ESTIMATORS_FILE,
     TREES,
@@ -117,8 +109,8 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
     weights = distinct_tensors(generator.model)
     n_tokens = len(generator.serializer.vocabulary)
     _check_weights(record.model, n_tokens, weights, generator.device)
-    with new_folder(folder, overwrite=overwrite) as unfinished:
-        (unfinished / _SAMPLER).write_bytes(to_json(record))
+    with _folder.new_folder(folder, overwrite=overwrite) as unfinished:
+        (unfinished / _SAMPLER).write_bytes(_folder.to_json(record))
         save_weights({n: t.cpu().contiguous() for n, t in weights.items()}, unfinished / _WEIGHTS)
         save_file(_counts_as_arrays(sampler), unfinished / _COUNTS)
         if generator.selection_classifier is not None:
@@ -133,8 +125,8 @@ def save_sampler(sampler: Any, folder: Path, *, include_rows: bool, overwrite: b
             codes = {"training": rows.corpus.codes, "real": real_rows.codes}
             save_file(codes, unfinished / _ROWS)
             texts = _Texts(rows.n_real, dict(rows.corpus.texts), dict(real_rows.texts))
-            (unfinished / _TEXTS).write_bytes(to_json(texts))
-        write_manifest(unfinished, __version__)
+            (unfinished / _TEXTS).write_bytes(_folder.to_json(texts))
+        _folder.write_manifest(unfinished, __version__)
         if sum(tensor.numel() for tensor in weights.values()) < _LARGE_MODEL:
             load_sampler(type(sampler), unfinished, None)  # what can't be loaded is not saved
 
@@ -151,14 +143,14 @@ def check_can_be_saved(recipe: Recipe) -> None:
 
 def load_sampler(cls: Any, folder: Path, device: str | None) -> Any:
     """Return the saved sampler, an object of `cls`; see :meth:`LLMOverSampler.load`."""
-    with refuse_malformed(folder):
-        names = check_folder(folder, _REQUIRED, _OPTIONAL)
-        raw = read_json(folder / _SAMPLER)
+    with _folder.refuse_malformed(folder):
+        names = _folder.check_folder(folder, _REQUIRED, _OPTIONAL)
+        raw = _folder.read_json(folder / _SAMPLER)
         record = msgspec.convert(raw, _Sampler, str_keys=True)
         sampler = _load_attributes(cls, record, device)
         _load_generator(sampler, record, folder, names)
         _check_nothing_left_out(raw, sampler, device)
-        if save(read_arrays(folder / _COUNTS)) != save(_counts_as_arrays(sampler)):
+        if save(_folder.read_arrays(folder / _COUNTS)) != save(_counts_as_arrays(sampler)):
             raise ModelError(f"{_COUNTS} does not fit the rest")
     return sampler
 
@@ -199,8 +191,8 @@ def _check_nothing_left_out(raw: dict[str, Any], sampler: Any, device: str | Non
         for name in own.keys() - saved.keys():
             del own[name]
     for name in described.keys() | raw.keys():
-        if to_json(described.get(name)) != to_json(raw.get(name)):
-            shown = to_json(described.get(name))[:200].decode(errors="replace")
+        if _folder.to_json(described.get(name)) != _folder.to_json(raw.get(name)):
+            shown = _folder.to_json(described.get(name))[:200].decode(errors="replace")
             raise ModelError(f"{_SAMPLER}: {name} does not fit the rest; expected {shown}")
 
 
@@ -247,7 +239,7 @@ def _load_attributes(cls: Any, record: _Sampler, device: str | None) -> Any:
 def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozenset[str]) -> None:
     """Set the constraints of `sampler`, its generator and how that was trained."""
     schema = Schema.from_dict(record.schema)
-    arrays = read_arrays(folder / _COUNTS)
+    arrays = _folder.read_arrays(folder / _COUNTS)
     if not all(isinstance(constraint, Constraint) for constraint in sampler.constraints_):
         raise ModelError("the constraints are no list of constraints")
     none = np.empty((0, len(schema)), dtype=np.int64)
@@ -259,8 +251,8 @@ def _load_generator(sampler: Any, record: _Sampler, folder: Path, names: frozens
     corpus = learned = layout.join(real)
     n_real = 0
     if names & {_ROWS, _TEXTS}:
-        codes = read_arrays(folder / _ROWS)
-        texts = msgspec.convert(read_json(folder / _TEXTS), _Texts, str_keys=True)
+        codes = _folder.read_arrays(folder / _ROWS)
+        texts = msgspec.convert(_folder.read_json(folder / _TEXTS), _Texts, str_keys=True)
         corpus = _checked(Table(learned.schema, codes.pop("training"), texts.training))
         real = _checked(Table(schema, codes.pop("real"), texts.real))
         n_real = texts.n_real
@@ -378,7 +370,7 @@ def _read_serializer(
 
 def _digest(serializer: Serializer) -> str:
     """Return a digest of the tokens and the grammar."""
-    digest = hashlib.sha256(to_json([entry.text for entry in serializer.vocabulary]))
+    digest = hashlib.sha256(_folder.to_json([entry.text for entry in serializer.vocabulary]))
     for field in fields(serializer.grammar):
         part = getattr(serializer.grammar, field.name)
         digest.update((part.tokens if isinstance(part, Runs) else part).tobytes())
