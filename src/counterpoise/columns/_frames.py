@@ -66,10 +66,14 @@ class CallerType:
             dtype = self.dtype[0] if self.dtype else rows.dtype
             rows = rows.astype(dtype).rename(self.name).to_frame()
         if self.arrow_schema is not None:
-            is_frame, name = isinstance(rows, pd.DataFrame), self.name or ""
+            import pyarrow as pa
+
+            name = self.name or ""
             frame = rows if isinstance(rows, pd.DataFrame) else rows.rename(name).to_frame()
-            restored = _from_arrow(frame, self.arrow_schema, self.kind)
-            return restored.to_native() if is_frame else restored[name].to_native()
+            schema = pa.ipc.read_schema(pa.py_buffer(self.arrow_schema))
+            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+            own = nw.from_arrow(table.replace_schema_metadata(None), backend=cast(Any, self.kind))
+            return (own if frame is rows else own[name]).to_native()
         if self.kind != "pandas":
             cells = rows.to_numpy(dtype=self.dtype)
             return cells.tolist() if self.kind == "list" else cells
@@ -295,15 +299,6 @@ def _to_arrow(frame: nw.DataFrame[Any]) -> Any:
                     column=name,
                 ) from error
         raise
-
-
-def _from_arrow(frame: pd.DataFrame, schema: bytes, library: str) -> nw.DataFrame[Any]:
-    """Return `frame` as a frame of `library`, with the column types of `schema`."""
-    import pyarrow as pa
-
-    arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
-    table = pa.Table.from_pandas(frame, schema=arrow_schema, preserve_index=False)
-    return nw.from_arrow(table.replace_schema_metadata(None), backend=cast(Any, library))
 
 
 def _array_frame(X: Any) -> pd.DataFrame:
