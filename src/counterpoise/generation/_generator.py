@@ -70,6 +70,8 @@ class RowGenerator:
     def in_blocks(self, blocks: Sequence[Block], serializers: Sequence[Serializer]) -> RowGenerator:
         """Return this generator of a `BlockModel` with a part for each block."""
         assert isinstance(self.model, BlockModel)
+        for model in self.model.parts:
+            model.is_block = True
         own = [
             (block, replace(self, serializer=serializer, model=model))
             for block, serializer, model in zip(blocks, serializers, self.model.parts, strict=True)

@@ -61,7 +61,7 @@ class Scorer:
         self._column = grammar.column
         self._is_scored = (grammar.column != 0) | scores_label
         self._by_column: _LogitsByColumn | None = None
-        if n_context > 0 and isinstance(model, Llama) and not model.shape.is_tied:
+        if model.is_block and isinstance(model, Llama) and not model.shape.is_tied:
             by_column = _LogitsByColumn(model, grammar, device)
             self._by_column = by_column if by_column.is_smaller else None
 
@@ -155,7 +155,7 @@ class _LogitsByColumn:
             is_permitted[states, : len(tokens)] = permitted[np.ix_(states, tokens)]
         self._tokens = device.tensor(np.stack(padded))  # (n_columns, size)
         self._bias = device.tensor(np.where(is_permitted, 0, -np.inf).astype(np.float32))
-        self._identity = torch.eye(model.shape.width, device=device.device)
+        self._identity = torch.eye(model.shape.width).to(model.head)
 
     def scores(
         self,
@@ -183,7 +183,7 @@ class _LogitsByColumn:
             hidden = hidden.view(self._n_columns, -1, hidden.shape[-1])
             head = functional.embedding(self._tokens, self._model.head)
             logits = hidden.to(head.dtype) @ head.transpose(1, 2)
-        logits = logits.flatten(0, 1).index_select(0, to(at)).float() + self._bias[to(states)]
+        logits = logits.flatten(0, 1).index_select(0, to(at)) + self._bias[to(states)]
         chosen = to(self._place[column, targets])
         return -functional.cross_entropy(logits / temperature, chosen, reduction="none")
 

@@ -8,7 +8,7 @@ the next state. A generator then never scores a token that it has no choice abou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,11 @@ class Grammar:
     edge_scale: IntArray
     edge_add: IntArray
     tails: Runs
+    _edge_of: dict[int, int] = field(init=False, repr=False, compare=False)  # by key
+
+    def __post_init__(self) -> None:
+        edges = {key: edge for edge, key in enumerate(self.edge_key.tolist())}
+        object.__setattr__(self, "_edge_of", edges)
 
     @property
     def n_tokens(self) -> int:
@@ -95,16 +100,15 @@ class Grammar:
         if NO_TOKEN in tokens or list(tokens[:n_forced]) != opening.tolist():
             return None
         states = [FORCED] * n_forced
-        state, at = int(self.first_state[column]), n_forced
+        state, at, n_tokens = int(self.first_state[column]), n_forced, self.n_tokens
         while state != END:
             if at >= len(tokens):
                 return None
-            key = state * self.n_tokens + tokens[at]
-            edge = int(np.searchsorted(self.edge_key, key))
-            if edge == len(self.edge_key) or self.edge_key[edge] != key:
+            edge = self._edge_of.get(state * n_tokens + tokens[at])
+            if edge is None:
                 return None
-            tail = self.tails[edge]
-            if list(tokens[at + 1 : at + 1 + len(tail)]) != tail.tolist():
+            tail = self.tails[edge].tolist()
+            if list(tokens[at + 1 : at + 1 + len(tail)]) != tail:
                 return None
             states += [state] + [FORCED] * len(tail)
             at += 1 + len(tail)

@@ -32,6 +32,7 @@ class LanguageModel(nn.Module, ABC):
 
     kind: ClassVar[str] = ""  # the name of the class in a saved model; "" cannot be saved
     is_random: ClassVar[bool] = True  # whether training draws from torch's generator, for dropout
+    is_block = False  # whether its vocabulary is that of a block of columns of a wide table
     _kinds: ClassVar[dict[str, type[LanguageModel]]] = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:

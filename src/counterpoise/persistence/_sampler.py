@@ -371,7 +371,7 @@ def _read_serializer(
 def _digest(serializer: Serializer) -> str:
     """Return a digest of the tokens and the grammar."""
     digest = hashlib.sha256(_folder.to_json([entry.text for entry in serializer.vocabulary]))
-    for field in fields(serializer.grammar):
+    for field in (one for one in fields(serializer.grammar) if one.init):
         part = getattr(serializer.grammar, field.name)
         digest.update((part.tokens if isinstance(part, Runs) else part).tobytes())
     return digest.hexdigest()
