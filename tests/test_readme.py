@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from counterpoise.recipes import get_recipe, register_recipe
 from tests.doubles import Shell
 
 ROOT = Path(__file__).parent.parent
@@ -150,7 +151,10 @@ def test_public_names_are_in_the_reference(module: str) -> None:
 @pytest.mark.parametrize(
     "line", [line for line in shell_lines() if line.startswith("counterpoise ")]
 )
+@pytest.mark.usefixtures("registries")
 def test_commands_run(shell: Shell, line: str) -> None:
+    for name in ("counterpoise", "ranking"):  # which `compare` trains many times
+        register_recipe(name, get_recipe(name, max_samples_seen=200))
     classes = ["stays"] * 20 + ["leaves"] * 10
     table = pd.DataFrame({"zip": range(30), "branch": range(30), "left": classes})
     table.to_csv("customers.csv", index=False)

@@ -249,6 +249,9 @@ def test_parquet_as_text_has_every_value(name: str, shell: Shell) -> None:
         assert (code, shell.samplers) == (2, [])
         assert "which a text file cannot. Write .parquet" in err
         return
+    if name == "year 1" and pd.Series(np.array(["0001"], "M8[us]")).astype(str)[0][:4] != "0001":
+        assert "real rows would not be as they were read, in x" in err  # pandas 3.0 drops zeros
+        return
     assert code == 0, err
     cells = [row[0] for row in rows_of((shell.folder / "out.csv").read_bytes())[1 : N + 1]]
     for cell, value in zip(cells, column.to_pylist(), strict=True):
