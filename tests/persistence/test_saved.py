@@ -183,12 +183,12 @@ def test_a_folder_is_not_overwritten_unless_asked_for(sampler, original, tmp_pat
 
 
 def test_an_interrupted_save_leaves_nothing(sampler, tmp_path, monkeypatch):
-    from counterpoise.persistence import _sampler as saved
+    from counterpoise.persistence import _folder
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(saved, "write_manifest", interrupt)
+    monkeypatch.setattr(_folder, "write_manifest", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sampler.save(tmp_path / "saved")
     assert not list(tmp_path.iterdir())
