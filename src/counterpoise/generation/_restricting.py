@@ -125,16 +125,19 @@ class RestrictedCells:
         rows = np.flatnonzero(np.isin(columns, list(cells)))
         if not len(rows):
             return
-        opened, ranges, can_miss = columns[rows], {}, {}
+        opened, ranges, can_miss, is_open = columns[rows], {}, {}, {}
         for at, cell in cells.items():
             own = codes[rows, at]
-            is_open = own == ABSENT
-            can_miss[at] = np.where(is_open, cell.can_miss & (opened != at), own == MISSING)
-            known = own / cell.units
-            ranges[at] = np.where(is_open, [[cell.low], [cell.high]], known)
+            is_open[at] = own == ABSENT
+            can_miss[at] = np.where(is_open[at], cell.can_miss & (opened != at), own == MISSING)
+            ranges[at] = np.where(is_open[at], [[cell.low], [cell.high]], own / cell.units)
         is_empty = np.zeros(len(rows), dtype=bool)
-        for one in [*numbers, *numbers]:  # what one leaves of a cell can matter for another
-            kept = np.flatnonzero(~reduce(operator.or_, (can_miss[at] for at in one.ends)))
+        # what one leaves of a cell can matter for another
+        again = [one for one in numbers if np.isin(one.ends, opened).any()]
+        for one in [*numbers, *again]:
+            is_kept = reduce(operator.or_, (is_open[at] for at in one.ends))
+            is_kept &= ~reduce(operator.or_, (can_miss[at] for at in one.ends))
+            kept = np.flatnonzero(is_kept)
             if len(kept):
                 own_ranges = {at: ranges[at][:, kept] for at in one.ends}
                 is_empty[kept] |= one.narrow(own_ranges)
