@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 USED = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *(ROOT / "docs" / name for name in ("index.md", "installation.md", "faq.md")),
+    *(ROOT / "docs" / name for name in ("index.md", "installation.md", "faq.md", "theory.md")),
     *sorted((ROOT / "docs" / "guide").glob("*.md")),
 ]
 """Pages for users, whose blocks run."""
