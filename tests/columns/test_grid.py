@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from counterpoise.columns import Schema
 from counterpoise.columns import _number as grid
 from counterpoise.columns._ranged import coarsen
 
@@ -133,3 +135,13 @@ def test_other_columns_keep_their_grid(
 
 def test_more_decimals_than_codes_have_digits_are_no_grid() -> None:
     assert coarsen(np.array([1, 2, 3]), grid.MAX_DECIMALS) == (1, ())
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 3])
+def test_an_end_that_floats_do_not_tell_from_what_is_beyond_it_is_inside(k):
+    largest = 2.0**52 + k
+    column = Schema.infer(pd.DataFrame({"x": [0.0, -1319.0, largest]}), range_margin=1.0)[0]
+    assert column.high > 2**53
+    ends = np.array([column.low, column.high])
+    decoded = column.decode(ends)
+    assert column.decode(column.encode(decoded)).tolist() == decoded.tolist()

@@ -85,6 +85,7 @@ class NumberColumn(RangedColumn):
         for end, beyond in ((self.low, self.low - 1), (self.high, self.high + 1)):
             last, other = self._number(end), self._number(beyond)
             is_near = (values > other) & (values <= last) | (values < other) & (values >= last)
+            is_near |= values == last  # beyond 2**53, floats do not tell the two apart
             codes = np.where((codes == beyond) & is_near, end, codes)
         if not self.numbers:
             return codes
