@@ -35,6 +35,7 @@ _MAX_LOG10_OF_LIMIT: Final = -60.0  # of one to a set or a range
 _MIN_EXPECTED: Final = 20  # exceptions that each value would have
 _MIN_RATIO: Final = 0.2  # of the rows with an allowed value to those expected
 _MIN_EXCLUDED: Final = 0.05  # share that a set or range must exclude
+_MIN_AT_END: Final = 10  # rows with the last value of a range
 _MAX_CODES: Final = 10  # distinct numbers of a column in which each may stand for a category
 
 
@@ -159,23 +160,31 @@ def _sampled_limits(
     cells: Cells, premises: list[tuple[int, int]], columns: list[int]
 ) -> Iterator[tuple[int, int, int]]:
     """Yield the premises with the columns of which they may exclude enough, by the sample."""
-    targets = [at for at in columns if cells.n_distinct(at) >= 3]
-    shares = {at: cells.counts[at] / len(cells) for at in targets}
-    below = {at: np.concatenate([[0.0], np.cumsum(shares[at])]) for at in targets}
+    targets = [at for at in columns if cells.n_distinct(at) >= 3 and _can_be_limited(cells, at)]
+    few = [at for at in targets if len(cells.counts[at]) <= _MAX_VALUES]
+    below = {at: np.cumsum([0, *cells.counts[at]]) for at in targets if at not in few}
+    counts = np.concatenate([np.empty(0, dtype=np.int64), *(cells.counts[at] for at in few)])
+    starts = np.cumsum([0, *(len(cells.counts[at]) for at in few)])[:-1]
     rows = np.ascontiguousarray(cells.ranks[cells.sample])
     for at, rank in premises:
         some = rows[rows[:, at] == rank]
         if not len(some):
             continue
-        lows, highs = some.min(axis=0), some.max(axis=0)
+        seen = np.bincount((some[:, few] + starts).ravel(), minlength=len(counts))
+        n_unseen = np.add.reduceat(np.where(seen == 0, counts, 0), starts).tolist() if few else ()
+        n_excluded = dict(zip(few, n_unseen, strict=True))
+        for then, n in below.items():
+            n_excluded[then] = n[some[:, then].min()] + len(cells) - n[some[:, then].max() + 1]
         for then in targets:
-            if len(shares[then]) > _MAX_VALUES:
-                share = below[then][lows[then]] + 1 - below[then][highs[then] + 1]
-            else:
-                seen = np.bincount(some[:, then], minlength=len(shares[then]))
-                share = float(shares[then][seen == 0].sum())
-            if share >= _MIN_EXCLUDED / 2:
+            if n_excluded[then] >= _MIN_EXCLUDED / 2 * len(cells):
                 yield at, rank, then
+
+
+def _can_be_limited(cells: Cells, then: int) -> bool:
+    """Whether any of the values of a column is frequent enough for what `_limit` asks."""
+    if cells.scales[then] and cells.n_distinct(then) > _MAX_CODES:
+        return not cells.has_missing(then) and bool(cells.counts[then].max() >= _MIN_AT_END)
+    return bool(cells.counts[then].max() >= MIN_EXPECTED)
 
 
 def _limit(
@@ -192,7 +201,7 @@ def _limit(
         usual = seen[low : high + 1].sum() / (high - low + 1)
         allowed = np.ones(n_values, dtype=bool)
         for end, outside in ((low, slice(0, low)), (high, slice(high + 1, n_values))):
-            if expected[outside].sum() >= 2 * MIN_EXPECTED and seen[end] >= max(10, usual / 2):
+            if expected[outside].sum() >= 2 * MIN_EXPECTED and seen[end] >= max(_MIN_AT_END, usual / 2):
                 allowed[outside] = False
         return (None if allowed.all() else allowed), n_values**2
     excluded = (seen == 0) & (expected >= MIN_EXPECTED)  # never missing, expected 0 times

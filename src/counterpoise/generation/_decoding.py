@@ -13,9 +13,9 @@ from counterpoise.columns import ABSENT, MISSING, Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation._restricting import FREE, Limits, RestrictedCells
 from counterpoise.grammar._automaton import END
-from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, FloatArray, IntArray, Runs
+from counterpoise.grammar._grammar import NO_COLUMN_TOKEN, BoolArray, FloatArray, IntArray, Runs
 from counterpoise.models._language_model import CachedModel, Device, LanguageModel
-from counterpoise.serialization import Serializer, serialize
+from counterpoise.serialization import START, Serializer, serialize
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,13 @@ def generate(
     texts = {column: list(strings) for column, strings in prompts.texts.items()}
     model.eval()
     torch_generator = torch.Generator(device=device.device)
-    allowed = serializer.grammar.allowed
-    barred = device.tensor(np.where(allowed, np.float32(0), np.float32(-np.inf)))
+    permitted = device.tensor(_permitted(serializer.grammar.allowed))
     for start in range(0, n_rows, sampling.batch_size):
         torch_generator.manual_seed(int(rng.integers(2**63)))
         rows = np.arange(start, min(start + sampling.batch_size, n_rows))
         batch = _Batch(serializer, prompts.take(rows), orders[rows], restricted)
         cache = model.open_cache(len(rows), device)
-        _generate_batch(cache, batch, barred, sampling, device, torch_generator)
+        _generate_batch(cache, batch, permitted, sampling, device, torch_generator)
         codes[rows] = batch.codes
         log_likelihood[rows] = batch.log_likelihood
         for row, column, string in batch.strings:
@@ -72,16 +71,24 @@ def generate(
     return Table(prompts.schema, codes, frozen), log_likelihood
 
 
+def _permitted(allowed: BoolArray) -> IntArray:
+    """Return the tokens of each row of `allowed`, ascending; START, never permitted, as padding."""
+    n_each = allowed.sum(axis=1)
+    tokens = np.full((len(allowed), n_each.max(initial=1)), START)
+    tokens[np.arange(tokens.shape[1]) < n_each[:, None]] = np.nonzero(allowed)[1]
+    return tokens
+
+
 @torch.inference_mode()
 def _generate_batch(
     cache: CachedModel,
     batch: _Batch,
-    barred: Tensor,
+    permitted: Tensor,
     sampling: Sampling,
     device: Device,
     generator: torch.Generator,
 ) -> None:
-    """Generate all rows of `batch`; `barred` (n_sets, n_tokens) is 0 for allowed tokens or -inf."""
+    """Generate all rows of `batch`; `permitted` (n_sets, most) are the tokens of allowed sets."""
     live = np.arange(len(batch.state))  # the rows that are still in the cache
     while len(unfinished := np.flatnonzero(batch.state[live] != END)):
         if len(unfinished) <= len(live) // 2:
@@ -92,11 +99,13 @@ def _generate_batch(
         logits = cache.read(tokens, column_tokens, due)
         # 2. choose among the tokens that the grammar permits, and follow each row's choice
         rows = live[due]
-        logits += barred[device.tensor(batch.grammar.allowed_set[batch.state[rows]])]
+        tokens_of_rows = permitted[device.tensor(batch.grammar.allowed_set[batch.state[rows]])]
+        logits[:, START] = -torch.inf
         if len((barred_here := batch.barred(rows))[0]):
             logits[*map(device.tensor, barred_here)] = -torch.inf
-        choice, log_probability = choose(logits, sampling, generator)
-        batch.follow(rows, choice.cpu().numpy(), log_probability.cpu().numpy())
+        choice, log_probability = choose(logits.gather(1, tokens_of_rows), sampling, generator)
+        chosen = tokens_of_rows.gather(1, choice[:, None])[:, 0]
+        batch.follow(rows, chosen.cpu().numpy(), log_probability.cpu().numpy())
 
 
 def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[Tensor, Tensor]:
