@@ -216,6 +216,7 @@ def _linear(
     candidates: list[_Candidate] = []
     subsets = np.array(list(itertools.combinations(range(len(columns)), n_terms)))
     for part in np.array_split(subsets, len(subsets) // 1000 + 1):
+        part = part[_may_fit(values, part, len(values) * (0.5 * grids) ** 2)]
         terms = values.T[part].transpose(0, 2, 1)  # (n_subsets, n_rows, n_terms)
         basis, upper = np.linalg.qr(terms)
         sizes = np.abs(np.diagonal(upper, axis1=1, axis2=2))
@@ -242,6 +243,26 @@ def _linear(
             if columns[target] not in sources and _fits_scales(cells, columns[target], sources):
                 candidates.append(("linear", columns[target], sources))
     return _fits(cells, candidates, rows), n_candidates
+
+
+def _may_fit(values: FloatArray, subsets: IntArray, most: FloatArray) -> BoolArray:
+    """Whether sums of the columns of each subset may leave some column a rest of `most`, squared.
+
+    A quick test that lets through some more: by products of columns, and the nearly dependent.
+    """
+    products = values.T @ values
+    size_2, cross = np.diagonal(products), products[subsets]  # (n_subsets, n_terms, n_columns)
+    rest_2, every = np.tile(size_2, (len(subsets), 1)), np.arange(len(subsets))
+    is_near = np.zeros(len(subsets), dtype=bool)
+    with np.errstate(all="ignore"):
+        for term, at in enumerate(subsets.T):
+            own_2 = cross[every, term, at]
+            is_near |= ~(own_2 > 1e-4 * size_2[at])
+            step = cross[:, term] / own_2[:, None]
+            rest_2 -= step * cross[:, term]
+            cross[:, term + 1 :] -= cross[every, term + 1 :, at][:, :, None] * step[:, None]
+        rest_2[every[:, None], subsets] = np.inf  # a column is the sum of itself
+        return is_near | (rest_2 <= most + 1e-8 * size_2).any(axis=1)
 
 
 def _fits_scales(cells: Cells, target: int, sources: tuple[int, ...]) -> bool:
@@ -274,12 +295,13 @@ def _products(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_F
             factors = values[largest, np.arange(len(columns))] / results[largest].T
             is_open = np.isfinite(factors) & (factors != 0) & is_target
             is_open[: at if shape == "product" else 0] = False
-            for row in range(len(chosen)):
-                off = np.abs(values[row] - factors * results[row, :, None])
-                is_open &= off <= 1.01 * grids
-                if not is_open.any():
-                    break
-        for other, target in np.argwhere(is_open).tolist():
+            is_open &= np.abs(values[0] - factors * results[0, :, None]) <= 1.01 * grids
+            others, targets = np.nonzero(is_open)
+            for row in range(1, len(chosen)):  # of few that are left
+                fitted = factors[others, targets] * results[row, others]
+                fits = np.abs(values[row, targets] - fitted) <= 1.01 * grids[targets]
+                others, targets = others[fits], targets[fits]
+        for other, target in zip(others.tolist(), targets.tolist(), strict=True):
             if len({at, other, target}) == 3:
                 sources = (columns[at], columns[other])
                 candidates.append((shape, columns[target], sources))

@@ -199,9 +199,12 @@ def _limit(
         if not _occur(seen[low : high + 1], expected[low : high + 1]):
             return None, 1  # more values are excluded than those outside
         usual = seen[low : high + 1].sum() / (high - low + 1)
+        least = max(_MIN_AT_END, usual / 2)
         allowed = np.ones(n_values, dtype=bool)
         for end, outside in ((low, slice(0, low)), (high, slice(high + 1, n_values))):
-            if expected[outside].sum() >= 2 * MIN_EXPECTED and seen[end] >= max(_MIN_AT_END, usual / 2):
+            if expected[outside].sum() >= 2 * MIN_EXPECTED and seen[end] >= max(
+                _MIN_AT_END, usual / 2
+            ):
                 allowed[outside] = False
         return (None if allowed.all() else allowed), n_values**2
     excluded = (seen == 0) & (expected >= MIN_EXPECTED)  # never missing, expected 0 times

@@ -311,20 +311,20 @@ def find_orders(cells: Cells) -> list[Found]:
     ordered = [
         at for at in cells.searched if cells.scales[at] and cells.n_distinct(at) >= _MIN_ORDERED
     ]
-    values = {at: cells.numbers(at, cells.sample) for at in ordered}
     n_candidates = sum(
         cells.scales[a] == cells.scales[b] for a, b in itertools.permutations(ordered, 2)
     )
-    for low, high in itertools.permutations(ordered, 2):
-        if cells.scales[low] != cells.scales[high]:
-            continue
-        gaps = values[high] - values[low]
-        n_known = np.count_nonzero(gaps == gaps)
-        if np.count_nonzero(gaps < 0) > 2 * (1 - MIN_SHARE) * n_known or n_known < MIN_TRIED / 2:
-            continue
-        one = _order(cells, low, high, n_candidates)
-        if one is not None:
-            found.append(one)
+    values = np.reshape([cells.numbers(at, cells.sample) for at in ordered], (len(ordered), -1))
+    for at, low in enumerate(ordered):
+        gaps = values - values[at]
+        n_known, n_below = (gaps == gaps).sum(axis=1), (gaps < 0).sum(axis=1)
+        is_open = (n_below <= 2 * (1 - MIN_SHARE) * n_known) & (n_known >= MIN_TRIED / 2)
+        for high in np.array(ordered)[is_open].tolist():
+            if high == low or cells.scales[low] != cells.scales[high]:
+                continue
+            one = _order(cells, low, high, n_candidates)
+            if one is not None:
+                found.append(one)
     return found
 
 
