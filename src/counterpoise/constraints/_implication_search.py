@@ -202,9 +202,7 @@ def _limit(
         least = max(_MIN_AT_END, usual / 2)
         allowed = np.ones(n_values, dtype=bool)
         for end, outside in ((low, slice(0, low)), (high, slice(high + 1, n_values))):
-            if expected[outside].sum() >= 2 * MIN_EXPECTED and seen[end] >= max(
-                _MIN_AT_END, usual / 2
-            ):
+            if expected[outside].sum() >= 2 * MIN_EXPECTED and seen[end] >= least:
                 allowed[outside] = False
         return (None if allowed.all() else allowed), n_values**2
     excluded = (seen == 0) & (expected >= MIN_EXPECTED)  # never missing, expected 0 times

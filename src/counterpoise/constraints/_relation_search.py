@@ -314,7 +314,7 @@ def find_orders(cells: Cells) -> list[Found]:
     n_candidates = sum(
         cells.scales[a] == cells.scales[b] for a, b in itertools.permutations(ordered, 2)
     )
-    values = np.reshape([cells.numbers(at, cells.sample) for at in ordered], (len(ordered), -1))
+    values = np.array([cells.numbers(at, cells.sample) for at in ordered])  # (n_ordered, n_rows)
     for at, low in enumerate(ordered):
         gaps = values - values[at]
         n_known, n_below = (gaps == gaps).sum(axis=1), (gaps < 0).sum(axis=1)
