@@ -1,8 +1,11 @@
-"""Objects that are parameters themselves: recipes, constraints, models."""
+"""Objects that are parameters themselves: recipes, constraints, models; and what these can be."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +38,42 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         changed = [name for name in changed if repr(given[name]) != repr(known[name].default)]
         arguments = ", ".join(f"{name}={shown(given[name])}" for name in changed)
         return f"{type(self).__name__}({arguments})"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Numbers that a parameter can be, in words and as a rule."""
+
+    text: str
+    holds: Callable[[Any], bool]
+    kind: type = Integral
+
+    def allows(self, value: Any) -> bool:
+        is_number = isinstance(value, self.kind) and not isinstance(value, bool)
+        return is_number and bool(self.holds(value))
+
+
+def at_least(low: int) -> Number:
+    return Number(f"a whole number from {low} up", lambda n: n >= low)
+
+
+def check_parameter(
+    name: str, value: object, *allowed: object, error: type[ValueError] = ValueError
+) -> None:
+    """Raise unless a value is one of those `allowed`, or a number as one of them says."""
+    for one in allowed:
+        if one.allows(value) if isinstance(one, Number) else value is one or value == one:
+            return
+    either = [one.text if isinstance(one, Number) else repr(one) for one in allowed]
+    raise error(f"{name} must be {' or '.join(either)}; got {shown(value)}")
+
+
+def check_parameters(
+    owner: object, allowed: Mapping[str, tuple[Any, ...]], error: type[ValueError] = ValueError
+) -> None:
+    """Do so for each parameter of an object, by name."""
+    for name, values in allowed.items():
+        check_parameter(name, getattr(owner, name), *values, error=error)
 
 
 def shown(value: object) -> str:

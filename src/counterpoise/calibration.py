@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-_METHODS = ("prior", "sigmoid", "isotonic")
+from counterpoise._parameters import check_parameter
 
 
 def shift_priors(
@@ -82,8 +82,7 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         from imblearn.pipeline import make_pipeline
         from sklearn.calibration import CalibratedClassifierCV
 
-        if self.method not in _METHODS:
-            raise ValueError(f"method must be one of {_METHODS}; got {self.method!r}")
+        check_parameter("method", self.method, "prior", "sigmoid", "isotonic")
         # the pipeline over-samples in fit only: rows to calibrate with are real, and new to it
         pipeline = make_pipeline(clone(self.sampler), clone(self.estimator))
         if self.method == "prior":

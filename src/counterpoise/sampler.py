@@ -20,7 +20,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from counterpoise._parameters import shown
+from counterpoise._parameters import at_least, check_parameter, shown
 from counterpoise._progress import Stage, make_progress
 from counterpoise.columns import Table
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
@@ -426,8 +426,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         `n_samples` in all; errors are raised at the call, not at the first chunk.
         """
         label, fixed = self._check_sample(n_samples, class_, condition)
-        if not _is_count(chunk_size) or chunk_size == 0:
-            raise ValueError(f"chunk_size must be a positive whole number; got {chunk_size!r}")
+        check_parameter("chunk_size", chunk_size, at_least(1))
         streams = self._chunk_streams(n_samples, chunk_size, random_state)
         frames = self._frames(streams, label, fixed)
         return ((self._X_type.restore(X), self._y_type.restore(y)) for X, y in frames)
@@ -750,8 +749,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     ) -> tuple[Any, Mapping[int, int]]:
         """Return the class and the fixed codes of rows to be generated, or raise."""
         check_is_fitted(self, "generator_")
-        if not _is_count(n_samples):
-            raise ValueError(f"n_samples must be an integer, 0 or more; got {shown(n_samples)}")
+        check_parameter("n_samples", n_samples, at_least(0))
         fixed = read_fixed_values(self._constraint_set.layout, condition or {})
         self._constraint_set.check_fixed(fixed)
         schema = self._constraint_set.layout.schema
@@ -799,20 +797,16 @@ def _check_counts(n_rows: Mapping[Any, Any]) -> None:
             )
 
 
-def _is_count(n: object) -> bool:
-    return isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) >= 0
-
-
 def _block_streams(n_samples: int, size: int, random_state: Any, shard: Any) -> list[_Stream]:
     """Return the streams of the blocks of a shard; at least one."""
-    if not (isinstance(shard, tuple | list) and len(shard) == 2 and all(map(_is_count, shard))):
+    is_pair = isinstance(shard, tuple | list) and len(shard) == 2
+    if not is_pair or not all(map(at_least(0).allows, shard)):
         raise ValueError(f"shard is two whole numbers, such as (3, 64); got {shard!r}")
     which, n_shards = map(int, shard)
     if which >= n_shards:
         raise ValueError(f"there is no shard {which} of {n_shards}: they count from 0")
     seed = 0 if random_state is None else random_state
-    if not _is_count(seed):
-        raise ValueError(f"with shard, random_state is an integer, 0 or more; got {seed!r}")
+    check_parameter("with shard, random_state", seed, at_least(0))
     n_blocks = -(-n_samples // size)
     first, end = (-(-n_blocks * at // n_shards) for at in (which, which + 1))
 

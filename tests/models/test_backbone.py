@@ -110,7 +110,7 @@ def test_parameters_of_a_model_are_checked():
     for wrong in [*wrongs, {"n_layers": 10**8}, {"width": 4 * 10**7}]:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             CompactModel(**wrong).load("cpu")
-    with pytest.raises(ValueError, match="n_layers must be 1 or more"):
+    with pytest.raises(ValueError, match="n_layers must be a whole number from 1 up"):
         PretrainedModel(n_layers=0).load("cpu")
 
 

@@ -234,9 +234,9 @@ def test_constraints_that_cannot_be_met_are_refused_before_any_training(
         ({"score": "accuracy"}, "score must be one of"),
         ({"cost_fn": 3.0}, "give both cost_fn and cost_fp"),
         ({"positive": "x"}, "positive must be one of"),
-        ({"n_folds": 1}, "n_folds must be a whole number, 2 or more"),
-        ({"n_repeats": 0}, "n_repeats must be a whole number, 1 or more"),
-        ({"max_time": 0.0}, "max_time must be above 0"),
+        ({"n_folds": 1}, "n_folds must be a whole number from 2 up"),
+        ({"n_repeats": 0}, "n_repeats must be a whole number from 1 up"),
+        ({"max_time": 0.0}, "max_time must be a number above 0"),
     ],
 )
 def test_mistakes_are_refused(arguments: dict[str, object], message: str) -> None:

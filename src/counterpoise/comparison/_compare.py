@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 
+from counterpoise._parameters import Number, at_least, check_parameter
 from counterpoise._progress import make_progress
 from counterpoise._table_classifier import check_classifier
 from counterpoise.columns import Schema
@@ -203,11 +205,10 @@ def compare(
     if teacher is not None:  # the columns to leave out are left out already
         teacher = clone(teacher).set_params(id_columns=None)
         teacher.kinds()  # raises before the long work
-    for name, number, least in (("n_folds", n_folds, 2), ("n_repeats", n_repeats, 1)):
-        if number % 1 or number < least:
-            raise ValueError(f"{name} must be a whole number, {least} or more; got {number!r}")
-    if max_time is not None and max_time <= 0:
-        raise ValueError(f"max_time must be above 0; got {max_time}")
+    check_parameter("n_folds", n_folds, at_least(2))
+    check_parameter("n_repeats", n_repeats, at_least(1))
+    above_0 = Number("a number above 0", lambda seconds: seconds > 0, Real)
+    check_parameter("max_time", max_time, above_0, None)
     started = time.perf_counter()
     cv = cross_validate(
         frame,

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from counterpoise._parameters import Parameters
+from counterpoise._parameters import Number, Parameters, at_least, check_parameters
 from counterpoise.errors import ModelError, warn_user
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 AUTO, COMPACT = "auto", "compact"
 SMOLLM2, SMOLLM2_INSTRUCT = "smollm2-135m", "smollm2-135m-instruct"
-_PRECISIONS = ("auto", "float32", "float64", "bfloat16")
 
 Build: TypeAlias = "Callable[[Sequence[Entry], int], LanguageModel]"
 """From the tokens of a table and a seed to the model."""
@@ -64,6 +63,12 @@ class Backbone(Parameters, ABC):
     generation_batch_size: int | str = "auto"
     precision: str = "auto"
 
+    allowed: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "batch_size": (at_least(1), "auto"),
+        "generation_batch_size": (at_least(1), "auto"),
+        "learning_rate": (Number("a number above 0", lambda rate: rate > 0, Real), "auto"),
+        "precision": ("auto", "float32", "float64", "bfloat16"),
+    }
     # whether it computes on one thread and, by default, in float32 on every machine
     is_small: ClassVar[bool] = False
     default_batch_size: ClassVar[int] = 32
@@ -119,22 +124,7 @@ class Backbone(Parameters, ABC):
 
     def validate(self) -> None:
         """Raise ModelError where a parameter has a value that it can't have."""
-        for name in ("batch_size", "generation_batch_size"):
-            self._check_count(name, "auto")
-        rate = self.learning_rate
-        if rate != "auto" and not (_is_number(rate) and rate > 0):  # type: ignore[operator]
-            raise ModelError(f"learning_rate must be above 0, or 'auto'; got {rate!r}")
-        if self.precision not in _PRECISIONS:
-            raise ModelError(f"precision must be one of {_PRECISIONS}; got {self.precision!r}")
-
-    def _check_count(self, name: str, other: str | None = None) -> None:
-        value = getattr(self, name)
-        if value != other and not (_is_number(value) and value >= 1 and value == int(value)):
-            raise ModelError(f"{name} must be 1 or more, or {other!r}; got {value!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+        check_parameters(self, self.allowed, ModelError)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -158,15 +148,11 @@ class CompactModel(Backbone):
     n_layers: int = 2
 
     is_small = True
-
-    def validate(self) -> None:
-        super().validate()
-        for name, most in (("width", 2**14), ("n_layers", 1024)):  # a typing error fills no memory
-            self._check_count(name)
-            if getattr(self, name) > most:
-                raise ModelError(f"{name} must be {most:,} or less; got {getattr(self, name):,}")
-        if self.width % 4:
-            raise ModelError(f"width must be a multiple of 4; got {self.width}")
+    allowed: ClassVar = {  # a typing error fills no memory
+        **Backbone.allowed,
+        "width": (Number("a multiple of 4 up to 16,384", lambda n: n % 4 == 0 < n <= 2**14),),
+        "n_layers": (Number("an integer from 1 to 1,024", lambda n: 1 <= n <= 2**10),),
+    }
 
     def build(self, entries: Sequence[Entry], seed: int, device: Device) -> LanguageModel:
         from counterpoise.models._llama import compact_model
@@ -200,6 +186,11 @@ class PretrainedModel(Backbone):
 
     default_generation_batch_size = 256  # so that the key-value cache stays under a gigabyte or so
     max_samples_seen = 6_000
+    allowed: ClassVar = {
+        **Backbone.allowed,
+        "n_layers": (at_least(1), None),
+        "lora_rank": (at_least(1), None),
+    }
 
     @property
     def model_name(self) -> str:
@@ -209,11 +200,6 @@ class PretrainedModel(Backbone):
     def default_learning_rate(self) -> float:  # type: ignore[override]
         """Adapters start from nothing and need a higher one."""
         return 5e-4 if self.lora_rank is None else 2e-3
-
-    def validate(self) -> None:
-        super().validate()
-        self._check_count("lora_rank")
-        self._check_count("n_layers")
 
     def load(self, device: str = "auto", reason: str = "asked for") -> LoadedModel:
         """As `Backbone.load`; the packaged Instruct weights replace a SmolLM2 out of reach."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
-from counterpoise._parameters import Parameters, shown
+from counterpoise._parameters import Number, Parameters, at_least, check_parameters
 
-CHOICES: dict[str, tuple[Any, ...]] = {
+_ALLOWED: dict[str, tuple[Any, ...]] = {
     "train_on": ("minority", "all"),
     "interpolation": ("smotenc", None),
     "permutation": ("label-first", "condition-first", "label-last", "no-label", "all", "none"),
@@ -19,15 +19,13 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "serialization": ("table", "text"),
     "decoding": ("grammar", "free"),
     "digit_tokens": (False, True),
-}
-_NUMBERS: dict[str, tuple[Any, ...]] = {  # kind, condition, what it says, allowed beside numbers
-    "epochs": (Integral, lambda n: n >= 1, "an integer 1 or more", "auto"),
-    "max_samples_seen": (Integral, lambda n: n >= 1, "an integer 1 or more", None),
-    "patience": (Integral, lambda n: n >= 1, "an integer 1 or more"),
-    "validation_fraction": (Real, lambda share: 0 <= share < 1, "a number in [0, 1)", "auto"),
+    "epochs": (at_least(1), "auto"),
+    "max_samples_seen": (at_least(1), None),
+    "patience": (at_least(1),),
+    "validation_fraction": (Number("a number in [0, 1)", lambda n: 0 <= n < 1, Real), "auto"),
     # within what 32 bits hold when logits are divided by it
-    "temperature": (Real, lambda number: 1e-30 <= number <= 1e30, "a number from 1e-30 to 1e30"),
-    "top_p": (Real, lambda share: 1e-30 <= share <= 1, "a number from 1e-30 to 1"),
+    "temperature": (Number("a number from 1e-30 to 1e30", lambda n: 1e-30 <= n <= 1e30, Real),),
+    "top_p": (Number("a number from 1e-30 to 1", lambda n: 1e-30 <= n <= 1, Real),),
 }
 
 
@@ -136,33 +134,18 @@ class Recipe(Parameters):
         return {"label-last": "model", "no-label": "xgboost"}.get(self.permutation, "prompt")
 
     def validate(self) -> None:
-        """Check every parameter.
-
-        Raises
-        ------
-        ValueError
-            If a value is not among those documented, or two of them do not go together.
-        """
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if not any(value is choice or value == choice for choice in choices):
-                raise ValueError(f"recipe: {name} must be one of {choices}; got {shown(value)}")
-        for name, (kind, holds, what, *others) in _NUMBERS.items():
-            value = getattr(self, name)
-            is_number = isinstance(value, kind) and not isinstance(value, bool)
-            if not (is_number and holds(value)) and repr(value) not in map(repr, others):
-                either = " or ".join([what, *map(repr, others)])
-                raise ValueError(f"recipe: {name} must be {either}; got {shown(value)}")
+        """Raise a ValueError for a value that is not documented, or two that do not go together."""
+        check_parameters(self, _ALLOWED)
         given, is_name = self.selection, isinstance(self.selection, str)
         several = given if isinstance(given, list | tuple) else [given]
         if given is not None and not (given == "classifier" if is_name else _can_select(several)):
             raise ValueError(
-                "recipe: selection must be None, 'classifier', a scikit-learn classifier with "
+                "selection must be None, 'classifier', a scikit-learn classifier with "
                 f"predict_proba or decision_function, or a list of them; got {given!r}"
             )
         if self.decoding == "free" and self.serialization != "text":
             raise ValueError(
-                "recipe: decoding='free' parses text, so it needs serialization='text'; got "
+                "decoding='free' parses text, so it needs serialization='text'; got "
                 f"serialization={self.serialization!r}"
             )
 
