@@ -1,4 +1,4 @@
-"""Columns of categories: the values that were observed, and no others."""
+"""Columns of categories: the values that were observed, and no others; or none at all."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class CategoricalColumn(Column):
     """A column whose cells each hold one of a few values, ordered or not.
 
     A code is a position among `categories`, Python objects. Two values of different types are two
-    categories, also where they compare equal.
+    categories, also where they compare equal. A column that is missing in every row is "empty": of
+    any dtype, and without categories, whatever it was declared to hold.
     """
 
-    kinds = ("categorical", "ordered", "boolean")
+    kinds = ("categorical", "ordered", "boolean", "empty")
     priority = 10
     generated_values = "the values of real rows"
 
@@ -46,7 +47,10 @@ class CategoricalColumn(Column):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.categories or len(_positions(self.categories)) < len(self.categories):
+        if self.is_empty and self.categories:
+            raise self._error("is declared 'empty', but has values. Leave its kind out.")
+        is_none = not self.categories and not self.is_empty
+        if is_none or len(_positions(self.categories)) < len(self.categories):
             raise self._error(
                 f"needs one or more categories, each of them once, got {_shorten(self.categories)}."
             )
@@ -72,11 +76,16 @@ class CategoricalColumn(Column):
                 f"dtype {self.dtype}."
             )
 
+    @property
+    def is_empty(self) -> bool:
+        return self.kind == "empty"
+
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         dtype = series.dtype
-        return (
-            isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
+        return bool(
+            series.isna().all()
+            or isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
             or is_string(dtype)
             or is_object(dtype)
             or getattr(dtype, "kind", "O") == "b"
@@ -85,6 +94,8 @@ class CategoricalColumn(Column):
     @classmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
         _, observed = distinct(series)
+        if not observed:
+            return cls.describing(series, "empty", categories=())
         dtype, types = series.dtype, {type(value) for value in observed}
         is_ordered = isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
         if isinstance(dtype, pd.CategoricalDtype) and is_ordered:
@@ -116,7 +127,9 @@ class CategoricalColumn(Column):
         positions = _positions(self.categories)
         codes = []
         for value in values:
-            if (code := positions.get((type(value), value))) is None:
+            if (code := positions.get((type(value), value))) is None and self.is_empty:
+                raise self._error(f"holds {value!r}, but was missing in every row before.", value)
+            if code is None:
                 raise self._error(
                     f"holds {value!r}, which is none of its categories "
                     f"{_shorten(self.categories)}. Infer the schema from a table with this value, "
@@ -159,7 +172,12 @@ class CategoricalColumn(Column):
     def n_values(self) -> float:
         return len(self.categories)
 
+    def restrict_range(self, low: Any, high: Any) -> Column:
+        return self if self.is_empty else super().restrict_range(low, high)
+
     def restrict_categories(self, values: Sequence[Any]) -> Self:
+        if self.is_empty:
+            return self  # a missing cell is allowed, whatever is named
         if _keys(values) != _keys(self.categories[: len(values)]):
             raise self._error(f"cannot have the categories {_shorten(values)} alone.")
         return replace(self, categories=tuple(values))
@@ -167,7 +185,8 @@ class CategoricalColumn(Column):
     def domain(self) -> str:
         names = [str(category) for category in self.categories]
         shown = ", ".join(names[:6])
-        return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+        others = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        return f"{shown}{others}" or "missing in every row"
 
     @cached_property
     def _texts(self) -> list[str]:

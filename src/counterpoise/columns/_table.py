@@ -20,8 +20,8 @@ from counterpoise.columns._base import (
     column_type,
     recognized_type,
 )
+from counterpoise.columns._categorical import CategoricalColumn
 from counterpoise.columns._datetime import DatetimeColumn
-from counterpoise.columns._empty import EmptyColumn
 from counterpoise.columns._number import NumericColumn
 from counterpoise.columns._text import TextColumn
 from counterpoise.columns._written import kind_and_notation
@@ -110,7 +110,7 @@ class Schema:
             for at, name in enumerate(frame.columns)
         ]
         schema = cls(tuple(columns))
-        if all(isinstance(column, EmptyColumn) for column in columns):
+        if all(column.kind == "empty" for column in columns):
             raise SchemaError(
                 "Every column of the table is missing in every row, so nothing can be learned. "
                 "Give at least one column with values."
@@ -141,7 +141,7 @@ def _infer_column(
     if series.isna().all():
         if kind is not None:
             column_type(kind_and_notation(kind)[0] or "", series.name)  # an error if there is none
-        return EmptyColumn.infer(series)
+        return CategoricalColumn.infer(series)
     if kind is None and categories is None:
         found = recognized_type(series)
     else:

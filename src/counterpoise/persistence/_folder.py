@@ -27,7 +27,7 @@ from safetensors.numpy import load_file
 from counterpoise.errors import MissingDependencyError, ModelError
 
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 _KIND = "counterpoise sampler"
 
 
