@@ -1,7 +1,4 @@
-"""MUNGE: rows made of a row and its nearest neighbour, for a teacher to label.
-
-Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006.
-"""
+"""MUNGE: rows mixed with their nearest neighbours (Bucila et al., "Model compression", 2006)."""
 
 from __future__ import annotations
 

@@ -532,10 +532,7 @@ def kind_name(kind: Any) -> str:
 
 
 def _identifiers(X: Any, frame: pd.DataFrame, id_columns: Any) -> list[Any]:
-    """Return the names of columns of `X`, as a `frame`, that are not learned from.
-
-    There is a warning if they were found.
-    """
+    """Return the names of columns of `X` that are not learned from; warn if they were found."""
     is_auto = isinstance(id_columns, str)
     if id_columns is None or (is_auto and not CallerType.of(X).has_names):
         return []
@@ -551,10 +548,7 @@ def _identifiers(X: Any, frame: pd.DataFrame, id_columns: Any) -> list[Any]:
 def _draw(
     rows: npt.NDArray[Any], codes: npt.NDArray[Any], most: int | None, seed: Any
 ) -> tuple[npt.NDArray[Any], FloatArray]:
-    """Return at most `most` of the rows, and by class how many rows each drawn one stands for.
-
-    Classes give way from the largest on, until those that did have equally many.
-    """
+    """Return at most `most` rows, fewer of large classes, and by class how many each stands for."""
     n_rows = np.bincount(codes[rows], minlength=codes.max() + 1)
     if most is None or len(rows) <= most:
         return rows, np.ones(len(n_rows))

@@ -238,10 +238,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also those of the recipe and the model, as ``recipe__temperature``.
-
-        A recipe or model that is given by its name is replaced by the object of that name first.
-        """
+        """Set parameters, also as ``recipe__temperature``, which replaces a name by its object."""
         for name, get in (("recipe", get_recipe), ("model", get_model)):
             nested = any(key.startswith(f"{name}__") for key in params)
             if nested and isinstance(value := params.get(name, getattr(self, name)), str):
@@ -580,10 +577,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _fit_rows(
         self, X: pd.DataFrame, labels: npt.NDArray[Any], n_rows: Mapping[Any, int]
     ) -> pd.DataFrame:
-        """Train, and generate the rows that each class lacks; return these, label first.
-
-        Without rows to generate, the model is trained for `sample` alone.
-        """
+        """Train, and generate the rows that each class lacks, if any; return these, label first."""
         prepared, n_deficit = self._prepare(X, labels, n_rows)
         self._rng = _generator_of(self.random_state)
         self.training_, model = fit(

@@ -536,10 +536,7 @@ def draw_orders(
 
 
 def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
-    """Return the columns by ascending key (n_rows, n_columns), the label where it belongs.
-
-    The keys of the label (column 0) are changed.
-    """
+    """Return the columns by ascending key (n_rows, n_columns); changes the keys of the label."""
     place = {"label-first": -np.inf, "label-last": np.inf, "no-label": -np.inf}.get(permutation)
     if place is not None:
         keys[:, 0] = place

@@ -525,10 +525,7 @@ def _relation(constraint: str, arguments: tuple[str, ...], columns: Sequence[str
 def read_source(
     data: Path, target: str | None, options: dict[str, Any]
 ) -> tuple[Table, dict[str, str]]:
-    """Return a table and the types of columns that were named, once they have been checked.
-
-    The values of `file_options` are taken out of `options`.
-    """
+    """Return a table and the types of named columns, checked; takes `file_options` out of them."""
     from counterpoise.columns import Schema
 
     names = ("missing", "delimiter", "encoding", "decimal", "date_formats")
@@ -592,10 +589,7 @@ def check_classes(y: pd.Series[Any]) -> None:
 def read_like(
     path: Path, real: Table, target: str | None, types: dict[str, str], options: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Return another table with the columns of `real`, whose cells are read as those of `real`.
-
-    `types` are those that `read_source` returned, `options` those that it was given.
-    """
+    """Return another table with the columns of `real`, read like these, by the `types` of `read_source`."""
     import pandas as pd
 
     from counterpoise.io import parse_cells

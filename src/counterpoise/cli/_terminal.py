@@ -94,10 +94,7 @@ class _Ended(BaseException):
 
 @contextlib.contextmanager
 def _unwinding_on_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP, unless they are ignored, end a command as Ctrl-C does.
-
-    What was begun is cleaned up: no draft of a file is left.
-    """
+    """Let SIGTERM and SIGHUP, unless ignored, end a command as Ctrl-C does: no draft is left."""
     is_main = threading.current_thread() is threading.main_thread()  # no other gets signals
     known = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     ours = [n for n in known if is_main and signal.getsignal(n) == signal.SIG_DFL]

@@ -1,7 +1,4 @@
-"""Python values and pandas dtypes as JSON and back: names, categories, time zones.
-
-Reading never executes anything: a tag chooses one of the constructors written here.
-"""
+"""Names, categories and dtypes as JSON and back: a tag chooses a constructor written here."""
 
 from __future__ import annotations
 

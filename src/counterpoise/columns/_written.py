@@ -1,7 +1,4 @@
-"""Numbers and dates in text, in the notation of their column: found, read and written.
-
-A notation is taken only if it writes every cell of a column exactly as it stands there.
-"""
+"""Numbers and dates in text: found, read, written, in a notation that gives every cell exactly."""
 
 from __future__ import annotations
 

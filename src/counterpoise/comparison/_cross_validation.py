@@ -73,11 +73,7 @@ class Strategy:
 def default_strategies(
     samplers: Mapping[str, Any], teacher: Teacher | None = None
 ) -> tuple[Strategy, ...]:
-    """Return the strategies, simplest first: of equally good ones, the verdict takes the first.
-
-    `samplers` are over-samplers by name. Without a `teacher`, the strategies that need one are left
-    out. Tuning the threshold is not a strategy: it is done for all.
-    """
+    """Return the strategies, simplest first (of a tie, it wins); fewer without a `teacher`."""
     simple: tuple[Strategy, ...] = (
         Strategy(NOTHING),
         Strategy(CLASS_WEIGHTS, class_weight="balanced"),
@@ -413,10 +409,7 @@ def resample_folds(
     n_folds: int = N_INNER_FOLDS,
     random_state: int = 0,
 ) -> list[Fold]:
-    """Over-sample the training part of each inner fold, with a seed of its own.
-
-    The folds are stratified; there are at most as many as the smallest class has rows.
-    """
+    """Over-sample the training part of each inner fold; a small class has fewer folds."""
     counts = y.value_counts()
     if counts.min() < 2:
         raise ValueError(

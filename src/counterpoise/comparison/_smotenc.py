@@ -108,10 +108,7 @@ def _decode(
     categories: dict[Any, pd.Index[Any]],
     empty: Collection[Any],
 ) -> pd.DataFrame:
-    """Return the rows as a table: the nearest category, whole numbers where all were whole.
-
-    The columns `empty`, which have no value, have none here.
-    """
+    """Return rows as a table: nearest categories, whole numbers where all were, `empty` columns."""
     decoded = {}
     for numbers, (name, dtype) in zip(rows.T, dtypes.items(), strict=True):
         whole = np.rint(numbers)

@@ -176,10 +176,7 @@ class Formula(Constraint):
         return found
 
     def computed(self, schema: Schema, numbers: Mapping[int, Computed]) -> Computed | None:
-        """Return the result, in its range, of the `numbers` at positions; None for years.
-
-        Also None where the cell can be missing because of a division by zero.
-        """
+        """Return the result, in its range; None for years, or if a division by zero is possible."""
         column, expression = schema[self.positions(schema)[0]], self._read()
         if expression.dates:
             return None
@@ -229,11 +226,7 @@ class Formula(Constraint):
         return agreeing | ((slack > 0) & ~results.is_missing & (cells > ABSENT) & is_near)
 
     def oriented(self, table: Table) -> Formula:
-        """Return the formula solved for the column that is in range most often.
-
-        Of ``n_days = end - start``, it is better to compute the end: few dates that are generated
-        without each other have a difference in range.
-        """
+        """Return the formula solved for what is oftenest in range: of ``end - start``, the end."""
         every = [self, *self._alternatives(table.schema)]
         if len(every) == 1:
             return self

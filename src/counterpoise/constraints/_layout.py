@@ -130,10 +130,7 @@ class Layout:
         return Table(Schema(tuple(columns)), np.column_stack(codes), texts)
 
     def split(self, table: Table) -> Table:
-        """Return generated rows as the user's table has them.
-
-        A computed cell that its column can't have is ABSENT.
-        """
+        """Return generated rows as the user's table; a computed cell without a code is ABSENT."""
         if not self.combinations and not self.derived:
             return table
         codes = np.full((len(table), len(self.schema)), ABSENT, dtype=np.int64)
@@ -146,10 +143,7 @@ class Layout:
         return self._computed(Table(self.schema, codes, texts))
 
     def as_generated(self, table: Table) -> Table:
-        """Return real rows with computed cells as they come out of `split`, where they do.
-
-        A number that was rounded differently makes no other row.
-        """
+        """Return real rows with computed cells as `split` has them, however they were rounded."""
         if not self.derived:
             return table
         codes = self._computed(table).codes
@@ -164,10 +158,7 @@ class Layout:
 
 
 def build_layout(table: Table, constraints: Iterable[Constraint]) -> Layout:
-    """Return the layout of `table` (label first) under validated constraints.
-
-    A SchemaError says that constraints contradict each other or the rows.
-    """
+    """Return the layout of `table` under validated constraints; SchemaError if these contradict."""
     constraints = list(constraints)
     derived = _in_order(table.schema, constraints)
     positions = {derivation.position for derivation in derived}

@@ -126,10 +126,7 @@ class FreeTextParser:
 def _parse_cell(
     column: Column, text: str | None, strings: list[str] | None
 ) -> tuple[int | None, bool]:
-    """Return a cell's code and whether it is possible as generated.
-
-    None is to be filled in; ``ABSENT`` drops the row.
-    """
+    """Return a cell's code (None: fill it in; ABSENT: drop the row) and whether it was possible."""
     if text is None:
         return None, False
     if column.has_missing and text == MISSING_WORD:

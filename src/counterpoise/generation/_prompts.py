@@ -1,7 +1,4 @@
-"""The prompt of each row: the cells that are fixed before the rest is generated.
-
-This is step 5 of the paper: conditioned sampling.
-"""
+"""The prompt of each row, its fixed cells: step 5 of the paper, conditioned sampling."""
 
 from __future__ import annotations
 

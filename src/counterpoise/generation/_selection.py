@@ -34,10 +34,7 @@ TIE = 1e-9  # probabilities closer than this are equal: classifiers without a cl
 
 @dataclass(frozen=True, slots=True)
 class SelectionClassifier:
-    """Fitted classifiers of the codes of the cells, whose probabilities are averaged.
-
-    Categories are ordinal codes, missing cells NaN; free text is left out.
-    """
+    """Averaged probabilities of classifiers of codes; missing cells are NaN, free text is out."""
 
     labels: IntArray  # (n_classes,): codes, ascending; two or more
     columns: tuple[int, ...]  # positions of the features that they look at; one or more
@@ -136,10 +133,7 @@ class Likeliest:
 
 
 class Calibrated:
-    """Selects equally many rows of each stratum, in which the real rows are equally many.
-
-    So the selected rows are as doubtful and as clear cases of their class as the real rows are.
-    """
+    """Selects equally many rows of each stratum: as clear and as doubtful cases as real ones."""
 
     draws_per_row = 4
 
@@ -199,10 +193,7 @@ def _thirds(classes: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
 def _fit(
     classifier: Any, X: FloatArray, classes: IntArray, seed: int, in_time: Callable[..., Any]
 ) -> Any:
-    """Return a copy of `classifier` fitted with balanced classes, where it can be told to.
-
-    Of many classes, the one by default takes fewer and longer steps: a tree is per class and step.
-    """
+    """Return a fitted copy, with balanced classes if it can; many classes take fewer steps."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -269,10 +260,7 @@ def as_numbers(table: Table, columns: tuple[int, ...]) -> FloatArray:
 
 
 def fit_labeller(table: Table, rng: np.random.Generator) -> SelectionClassifier:
-    """Train XGBoost with its defaults on every row of `table`, label first, to label rows.
-
-    A SchemaError is raised if every feature is free text.
-    """
+    """Train XGBoost with its defaults to label rows; SchemaError if every feature is free text."""
     columns = classifier_columns(table.schema)
     if not columns:
         raise SchemaError(

@@ -119,10 +119,7 @@ def distances(rows: Rows, others: Rows) -> Distances:
 
 
 def nearest(rows: Rows, others: Rows, advance: Advance | None = None) -> tuple[Distances, IntArray]:
-    """Distance of each of `rows` to the nearest of `others`, and its position there.
-
-    Of several at the same distance, it is the first. Memory is bounded: no matrix of all pairs.
-    """
+    """Return each row's distance to the nearest of `others`, and its position (first of a tie)."""
     distance = np.empty(len(rows), dtype=np.float32)
     position = np.empty(len(rows), dtype=np.int64)
     for chunk, matrix in _by_chunk(rows, others):

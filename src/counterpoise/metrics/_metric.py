@@ -108,10 +108,7 @@ class Sample:
 
     @cached_property
     def bins(self) -> IntArray:
-        """Cells as bins from 0 up, shape (n_rows, n_columns), in the order of ``rows.columns``.
-
-        Numbers by quantiles of the real rows; a missing cell has its own bin.
-        """
+        """Cells as bins from 0 up, (n_rows, n_columns): numbers by quantiles, missing apart."""
         # about five real rows per cell of two columns
         n_bins = int(np.clip(np.sqrt(len(self.real) / 5), 2, _MAX_BINS))
         columns = []
@@ -224,10 +221,7 @@ def share_estimate(n_hits: float, n: float) -> Estimate:
 def auc_estimate(
     positives: npt.ArrayLike, negatives: npt.ArrayLike, *, widened: float = 1.0
 ) -> Estimate:
-    """Return the area under the ROC curve of scores, with DeLong's interval (Biometrics 44, 1988).
-
-    `widened` is a factor of its width, where scores are not independent.
-    """
+    """Return the area under the ROC curve; DeLong's interval (Biometrics 44, 1988), `widened`."""
     high, low = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
     ranks = stats.rankdata(np.concatenate([high, low]))
     # share of the others below each score, with half of those equal to it

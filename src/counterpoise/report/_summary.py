@@ -1,7 +1,4 @@
-"""What a report says, as plain values, and their wording, which is the same in every form.
-
-Every page and file is made from a `Summary` alone.
-"""
+"""What a report says, as plain values, and their wording, which is the same in every form."""
 
 from __future__ import annotations
 

@@ -180,10 +180,7 @@ def refines(recipe: Recipe) -> bool:
 
 
 def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
-    """Whether refinement on rows of `n_classes` classes saves more draws than it costs.
-
-    `n_rows` rows are to be generated, and `n_kept` of the `n_drawn` so far were kept.
-    """
+    """Whether refinement saves more draws for `n_rows` rows than it costs, as `n_kept` tells."""
     draws_per_row = min(expected_draws(1, n_kept, n_drawn), Likeliest.draws_per_row)
     samples_per_row = _REFINEMENT_EPOCHS * _DRAWS_PER_SAMPLE
     cost = n_classes * _ROWS_PER_CLASS * (draws_per_row + samples_per_row)
@@ -198,10 +195,7 @@ def selected_rows(
     rng: np.random.Generator,
     progress: Progress,
 ) -> TrainingRows | None:
-    """Generate rows until enough are selected to learn from, of every class that `rows` have.
-
-    A tenth of them is held out; None if refinement is not worth it.
-    """
+    """Generate rows until enough of each class are selected to learn from; None if not worth it."""
     selection = generator.selection_classifier
     assert selection is not None
     # the class that lacks most comes first, and tells whether to go on

@@ -1,7 +1,4 @@
-"""Which rows are trained on: real rows, interpolated rows, and rows held out for early stopping.
-
-Steps 1 and 2 of the paper, and what a table makes impossible or cannot promise.
-"""
+"""Which rows are trained on (steps 1 and 2 of the paper), and what a table makes impossible."""
 
 from __future__ import annotations
 
