@@ -589,7 +589,7 @@ def check_classes(y: pd.Series[Any]) -> None:
 def read_like(
     path: Path, real: Table, target: str | None, types: dict[str, str], options: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Return another table with the columns of `real`, read like these, by the `types` of `read_source`."""
+    """Return another table with the columns of `real`, read as they were; `types` are theirs."""
     import pandas as pd
 
     from counterpoise.io import parse_cells

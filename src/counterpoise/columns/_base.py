@@ -140,7 +140,10 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def infer(cls, series: pd.Series[Any], kind: str | None = None) -> Self:
-        """Make the column of `series`, declared `kind` if any; `SchemaError` if it can't be."""
+        """Make the column that describes `series`, which was declared `kind`, if any.
+
+        A `SchemaError` is raised if the cells cannot be what was declared.
+        """
 
     def widened(self, margin: float) -> Column:  # noqa: ARG002
         """Return the column with its range, if any, longer on both sides by a share of its span."""
@@ -152,7 +155,11 @@ class Column(ABC):
 
     @abstractmethod
     def encode(self, series: pd.Series[Any]) -> Codes:
-        """Return the code of each cell, (n_rows,); a `SchemaError` for one that cannot be here."""
+        """Code each cell of a pandas column of this column's dtype; shape (n_rows,).
+
+        A `SchemaError` is raised if a cell is not one of the column's values, or is missing where
+        none may be.
+        """
 
     @abstractmethod
     def decode(self, codes: Codes) -> pd.Series[Any]:
@@ -204,7 +211,10 @@ class Column(ABC):
     # Grammar. Free text needs none of these: it is made of the parts of the strings there are.
 
     def symbol_automaton(self) -> Automaton:
-        """Accept values as sequences of symbols (field, content), a token each."""
+        """Accept the values as sequences of symbols (field, content); its codes are the column's.
+
+        Each symbol becomes one token of the table vocabulary.
+        """
         raise NotImplementedError
 
     def symbols(self, code: int) -> list[Hashable]:
@@ -390,7 +400,10 @@ _ColumnType = TypeVar("_ColumnType", bound=type[Column])
 
 
 def register_column_type(column_class: _ColumnType) -> _ColumnType:
-    """Make a subclass of `Column` known, by decorating it; ValueError if one of its `kinds` is."""
+    """Make a subclass of `Column` known, so that columns are inferred and loaded as such.
+
+    A class decorator; a ValueError is raised if one of its `kinds` is that of another class.
+    """
     for kind in column_class.kinds:
         known = _types.get(kind)
         if known is not None and known.__qualname__ != column_class.__qualname__:

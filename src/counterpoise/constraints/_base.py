@@ -142,7 +142,10 @@ class Constraint(Parameters):
         return positions
 
     def overrides(self, X: pd.DataFrame) -> dict[Hashable, dict[str, Any]]:  # noqa: ARG002
-        """Return by column the ``categories`` or ``range_margin`` allowed beyond those of `X`."""
+        """Return by column what inference must allow beyond the real rows of `X`.
+
+        That is ``categories`` or ``range_margin``.
+        """
         return {}
 
     def restrict(self, table: Table) -> Table:
@@ -175,11 +178,18 @@ class Constraint(Parameters):
         return None
 
     def derive(self, table: Table) -> Codes:
-        """Return the codes of the computed column; ABSENT where a source or the value is."""
+        """Return the codes of the column that is computed, from those of its sources.
+
+        ABSENT where a source is, or where the column can't have the value: such rows are generated
+        again.
+        """
         raise NotImplementedError
 
     def agrees(self, table: Table) -> BoolArray:
-        """Return for each row whether the computed cell can be what it has, as if one is ABSENT."""
+        """Return for each row whether the cell that is computed can be what the row has there.
+
+        It can where one of the cells is ABSENT.
+        """
         at = self.derived(table.schema)
         if at is None:
             return np.ones(len(table), dtype=bool)
@@ -191,7 +201,10 @@ class Constraint(Parameters):
         return None
 
     def oriented(self, table: Table) -> Constraint:  # noqa: ARG002
-        """Return the form that rejects fewest rows: another column may be the computed one."""
+        """Return the constraint in the form in which fewest rows are rejected.
+
+        It may compute another column. What is fitted and saved is that form.
+        """
         return self
 
     def fit(self, table: Table, learned: Table) -> None:
@@ -211,7 +224,10 @@ class Constraint(Parameters):
         raise NotImplementedError
 
     def restrictions(self, schema: Schema) -> list[Restriction | Order]:  # noqa: ARG002
-        """Return what decoding can keep of this, so that fewer rows are rejected by `accepts`."""
+        """Return what decoding can keep of this, so that fewer rows are rejected, or none.
+
+        Rows are tested by `accepts` all the same.
+        """
         return []
 
     def accepts(self, table: Table) -> BoolArray:
@@ -273,7 +289,10 @@ _N_SHOWN = 3
 def refuse_rows(
     table: Table, is_broken: BoolArray, constraint: Constraint, class_: Any = None
 ) -> None:
-    """Raise a SchemaError with the first rows (of a class, if given) that break a constraint."""
+    """Raise a SchemaError that shows the first real rows that break a constraint, if any do.
+
+    The rows are all of one class if that is given.
+    """
     rows = np.flatnonzero(is_broken)
     if not len(rows):
         return
