@@ -329,9 +329,8 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         seeds = check_random_state(self.random_state).randint(2**31, size=3)
         if teacher is None:
             given = self.teacher
-            teacher = (
-                clone(given) if isinstance(given, Teacher) else Teacher(given, id_columns=None)
-            )
+            is_teacher = isinstance(given, Teacher)
+            teacher = clone(given) if is_teacher else Teacher(given, id_columns=None)
             if teacher.random_state is None:
                 teacher.random_state = int(seeds[0])
             teacher.fit(frame, labels, None if sample_weight is None else weight)
@@ -374,13 +373,10 @@ class DistilledClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
 
     def _check(self, X: Any, y: Any, sample_weight: Any) -> tuple[pd.DataFrame, Any, FloatArray]:
         """Return the rows whose weight is above 0, their labels and weights."""
-        if y is None:  # worded as in scikit-learn, whose checks look for it
-            raise ValueError(
-                "DistilledClassifier requires y to be passed, but the target y is None"
-            )
         self._validate_params()
         frame = self._checked_frame(X, reset=True)
-        labels = column_or_1d(as_labels(y if hasattr(y, "__len__") else np.asarray(y)), warn=True)
+        labels = as_labels(y if y is None or hasattr(y, "__len__") else np.asarray(y))
+        labels = column_or_1d(labels, warn=True)
         check_consistent_length(frame, labels)
         check_classification_targets(labels)
         weight = _check_sample_weight(sample_weight, frame, dtype=np.float64)

@@ -205,12 +205,12 @@ def write_table(
     if path is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file, in any locale
-        with _writing_to(_STDOUT):
+        with writing_to(_STDOUT):
             _write_delimited(frame, sys.stdout, delimiter or ",")
             sys.stdout.flush()
         return
     delimiter = delimiter or DELIMITERS.get(table_suffix(path))
-    with _writing_to(repr(str(path))), atomic_write(path) as draft:
+    with writing_to(repr(str(path))), atomic_write(path) as draft:
         if delimiter is None:
             _write_parquet(frame, draft, source)
         else:
@@ -221,7 +221,8 @@ def write_table(
 
 
 @contextmanager
-def _writing_to(what: str) -> Iterator[None]:
+def writing_to(what: str) -> Iterator[None]:
+    """Turn an OSError into the TableWriteError that `what` cannot be written."""
     try:
         yield
     except OSError as error:

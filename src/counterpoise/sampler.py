@@ -507,8 +507,6 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     @contextmanager
     def _fitting(self, X: Any, y: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Yield X and y as handled inside; a fit that fails leaves the sampler as it was."""
-        if y is None:  # worded as in scikit-learn, whose checks look for it
-            raise ValueError("LLMOverSampler requires y to be passed, but the target y is None")
         frame, labels = as_frame(X), as_labels(y)
         check_consistent_length(frame, labels)
         if isinstance(self.sampling_strategy, Mapping):

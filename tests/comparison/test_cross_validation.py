@@ -278,7 +278,7 @@ def test_columns_without_a_value_in_a_fold_or_anywhere() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"y": None}, "y is None"),
+        ({"y": None}, "y to be passed"),
         ({"y": [0, 1]}, "inconsistent numbers"),
         ({"X": pd.Series([1.0])}, "2D table"),
         ({"n_folds": 2.5}, "n_folds must be a whole number"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from counterpoise.comparison._smotenc import TableSMOTENC
+from counterpoise.comparison._cross_validation import TableSMOTENC
 
 
 def table(n: int = 60) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from counterpoise.constraints import Constraint
 from counterpoise.errors import ModelError
 from counterpoise.models import AutoModel, Backbone, CompactModel, PretrainedModel
 from counterpoise.persistence._folder import read_json, to_json
-from counterpoise.persistence._values import decode, encode
+from counterpoise.persistence._sampler import decode, encode
 from counterpoise.recipes import Recipe, get_recipe, recipe_names
 
 PARAMETERS = [

@@ -14,7 +14,7 @@ import click
 from counterpoise.cli import _options as shared
 from counterpoise.cli._declared import declared_parameters
 from counterpoise.cli._terminal import aligned, printable, say
-from counterpoise.errors import ModelError, TableFileError, TableWriteError
+from counterpoise.errors import ModelError, TableFileError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -637,7 +637,6 @@ def report(
 
 
 def _as_text(verdict: Verdict) -> str:
-    """Return the verdict and its evidence for a terminal."""
     from counterpoise.report._summary import result_row
 
     parts = [verdict.sentence]
@@ -661,15 +660,11 @@ def _check_reports(paths: Sequence[Path], *, overwrite: bool) -> None:
 
 def _write_reports(report: Report, paths: Sequence[Path], note: Callable[[str], None]) -> None:
     """Write a report to each path, in the format of its suffix."""
-    from counterpoise.io import atomic_write
+    from counterpoise.io import atomic_write, writing_to
 
     for path in paths:
-        try:
-            with atomic_write(path) as draft:
-                getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
-        except OSError as error:
-            message = f"Cannot write {str(path)!r}: {error.strerror or error}."
-            raise TableWriteError(message) from error
+        with writing_to(repr(str(path))), atomic_write(path) as draft:
+            getattr(report, _REPORT_METHODS[path.suffix.lower()])(draft)
         note(f"wrote a report to {path}")
 
 

@@ -163,7 +163,8 @@ def as_labels(y: Any) -> Any:
     """Return `y`, or its only column, as numbers, booleans or objects; two axes as they are."""
     kind = _kind(y, "y")
     if y is None:
-        raise ValueError("y is None; class labels are required, one per row of X")
+        # worded as in scikit-learn, whose checks look for it
+        raise ValueError("a fit requires y to be passed, but the target y is None")
     if isinstance(y, str | bytes | Mapping | Set) or not hasattr(y, "__len__"):
         raise TypeError(
             "y must be a Series, an array or a list of class labels, one per row of X; got a "

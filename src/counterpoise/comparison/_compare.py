@@ -234,11 +234,8 @@ def compare(
         seconds={"Comparing": time.perf_counter() - started},
     )
     notes = list(cv.warnings)
-    real, synthetic, holdout = (
-        LabelledRows(frame, labels),
-        LabelledRows(frame[:0], labels[:0]),
-        None,
-    )
+    real, synthetic = LabelledRows(frame, labels), LabelledRows(frame[:0], labels[:0])
+    holdout = None
     relations: Sequence[Relation] = ()
     if shown in cv.examples:
         real, synthetic, holdout = (LabelledRows(*part) for part in cv.examples[shown])

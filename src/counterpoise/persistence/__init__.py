@@ -1,8 +1,7 @@
 """A fitted sampler as a folder, and back: safetensors and JSON (and skops for given classifiers).
 
-- ``_sampler.py``: `save_sampler` and `load_sampler`; start here
+- ``_sampler.py``: `save_sampler` and `load_sampler`, start here; parameters and values as JSON
 - ``_selection.py``: the selection classifier, the default one as arrays
-- ``_values.py``: parameters and other values as JSON
 - ``_folder.py``: the folder: whole or not at all, its manifest
 
 The language model describes and rebuilds itself: `LanguageModel.describe` and `rebuild`.

@@ -7,41 +7,48 @@ have), and a sampler that was loaded must describe itself exactly as its file do
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from itertools import product
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.numpy import save, save_file
 from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
+from sklearn.base import BaseEstimator
 
 from counterpoise.columns import ABSENT, Schema, Table
 from counterpoise.columns._frames import CallerType
+from counterpoise.columns._json import tag_dtype, tag_value, untag_dtype, untag_value
 from counterpoise.columns._unlearned import UnlearnedColumn, with_unlearned
-from counterpoise.constraints import Constraint
+from counterpoise.constraints import Constraint, Relation
+from counterpoise.constraints import _base as constraint_types
 from counterpoise.constraints._layout import build_layout
 from counterpoise.constraints._set import ConstraintSet
-from counterpoise.errors import ModelError
+from counterpoise.errors import ModelError, SchemaError
 from counterpoise.generation._blocks import Block
 from counterpoise.generation._generator import RowGenerator
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.grammar._grammar import IntArray, Runs
 from counterpoise.models import AutoModel, get_model
+from counterpoise.models import _backbone as backbones
 from counterpoise.models._huggingface import HuggingFaceModel, HuggingFaceTokenizer
 from counterpoise.models._language_model import Device, LanguageModel
 from counterpoise.models._llama import BlockModel, Llama
 from counterpoise.persistence import _folder
 from counterpoise.persistence._selection import (
+    ESTIMATORS,
     ESTIMATORS_FILE,
     TREES,
     read_selection,
     write_selection,
 )
-from counterpoise.persistence._values import decode, encode
 from counterpoise.recipes import Recipe, get_recipe
 from counterpoise.serialization import Serializer, TextParts
 from counterpoise.training._checkpoint import History, distinct_tensors, load_tensors
@@ -400,3 +407,100 @@ def _check_weights(
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     if {name: tensor.shape for name, tensor in expected.items()} != shapes:
         raise ModelError("the description of the model does not fit its weights")
+
+
+# Parameters and other values as JSON: ``{"int": 1}``, ``{"object": [class, parameters]}``. The
+# class is one of a registry, never an import path that a file could choose.
+
+_RECORDS = {"caller": CallerType, "relation": Relation, "unlearned": UnlearnedColumn}
+_MAX_TEXT_ITEM = 2**20  # bytes of an element of an array of strings; a forged one fills no memory
+
+
+def encode(value: Any, name: str = "value") -> dict[str, Any]:
+    """Return a value as JSON types; `name` is what a ModelError calls it if that can't be done."""
+    match value:
+        case BaseEstimator():
+            kind = type(value).__name__
+            if _classes().get(kind) is not type(value):
+                known = f"registered (a constraint or a model), nor one of {sorted(ESTIMATORS)}"
+                raise ModelError(f"the parameter {name} cannot be saved: {kind} is not {known}")
+            params = value.get_params(deep=False)
+            return {"object": [kind, {key: encode(params[key], f"{name}.{key}") for key in params}]}
+        case CallerType() | Relation() | UnlearnedColumn():
+            own = {field.name: getattr(value, field.name) for field in fields(value)}
+            tag = next(tag for tag, known in _RECORDS.items() if type(value) is known)
+            return {tag: {key: encode(item, key) for key, item in own.items()}}
+        case np.random.RandomState():
+            return {"none": None}  # the sampler's own generator has its state
+        case PathLike():
+            return {"str": str(fspath(value))}
+        case Mapping():
+            return {"dict": [[encode(k, name), encode(v, name)] for k, v in value.items()]}
+        case np.ndarray():
+            return {"array": [_encode_dtype(value.dtype), encode(value.tolist(), name)]}
+        case pd.Index():
+            dtype = None if value.nlevels > 1 else _encode_dtype(value.dtype)
+            return {"index": [encode(value.tolist(), name), dtype, encode(list(value.names))]}
+        case np.dtype() | pd.api.extensions.ExtensionDtype():
+            return {"dtype": _encode_dtype(value)}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [encode(item, name) for item in value]}
+    try:
+        return tag_value(value)
+    except SchemaError as error:
+        reason = f"{value!r} is a {type(value).__name__}"
+        raise ModelError(f"the parameter {name} cannot be saved: {reason}") from error
+
+
+def decode(encoded: Any) -> Any:
+    """Return the value that `encode` was given; other input raises TypeError, ValueError, ..."""
+    ((tag, content),) = encoded.items()
+    if tag == "object":
+        name, params = content
+        if name not in (known := _classes()):
+            reason = "which is not registered here: import what registers it before loading"
+            raise ModelError(f"the saved sampler uses the class {name!r}, {reason}")
+        cls: Any = known[name]
+        return cls(**{key: decode(item) for key, item in params.items()})
+    if tag in _RECORDS:
+        cls = _RECORDS[tag]
+        return cls(**{key: decode(item) for key, item in content.items()})
+    if tag in ("list", "tuple", "dict"):
+        if type(content) is not list:
+            raise TypeError(f"expected a list, got {content!r}")
+        if tag == "dict":
+            return {decode(key): decode(item) for key, item in content}
+        items = [decode(item) for item in content]
+        return items if tag == "list" else tuple(items)
+    if tag == "array":
+        dtype, items = content
+        return np.array(decode(items), dtype=_decode_dtype(dtype))
+    if tag == "index":
+        items, dtype, names = decode(content[0]), content[1], decode(content[2])
+        if len(names) > 1:
+            return pd.MultiIndex.from_tuples(items, names=names)
+        return pd.Index(items, dtype=_decode_dtype(dtype), tupleize_cols=False, name=names[0])
+    if tag == "dtype":
+        return _decode_dtype(content)
+    return untag_value(encoded)
+
+
+def _classes() -> dict[str, Any]:
+    """Return by name the classes of which objects can be saved."""
+    models = {cls.__name__: cls for cls in backbones._MODELS.values()}
+    return {**ESTIMATORS, "Recipe": Recipe, **models, **constraint_types._CONSTRAINTS}
+
+
+def _encode_dtype(dtype: Any) -> dict[str, Any]:
+    if isinstance(dtype, np.dtype) and dtype.kind in "USc":  # of arrays only, not of columns
+        return {"array": dtype.str}
+    return tag_dtype(dtype)
+
+
+def _decode_dtype(encoded: Any) -> Any:
+    if "array" not in encoded:
+        return untag_dtype(encoded)
+    dtype = np.dtype(str(encoded["array"]))
+    if dtype.kind not in "USc" or dtype.itemsize > _MAX_TEXT_ITEM:
+        raise TypeError(f"{dtype} is no dtype of an array of strings")
+    return dtype
