@@ -1,4 +1,4 @@
-"""Objects that are parameters themselves: recipes, constraints, models; and what these can be."""
+"""Objects that are parameters themselves (recipes, constraints, models), and checks of values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """Numbers that a parameter can be, in words and as a rule."""
+    """Numbers that a parameter can be: in words, for messages, and as a rule."""
 
     text: str
     holds: Callable[[Any], bool]
@@ -60,7 +60,7 @@ def at_least(low: int) -> Number:
 def check_parameter(
     name: str, value: object, *allowed: object, error: type[ValueError] = ValueError
 ) -> None:
-    """Raise unless a value is one of those `allowed`, or a number as one of them says."""
+    """Raise unless a value is among the `allowed` ones or is an allowed `Number`."""
     for one in allowed:
         if one.allows(value) if isinstance(one, Number) else value is one or value == one:
             return
@@ -71,7 +71,7 @@ def check_parameter(
 def check_parameters(
     owner: object, allowed: Mapping[str, tuple[Any, ...]], error: type[ValueError] = ValueError
 ) -> None:
-    """Do so for each parameter of an object, by name."""
+    """Check each parameter of an object, by name; see `check_parameter`."""
     for name, values in allowed.items():
         check_parameter(name, getattr(owner, name), *values, error=error)
 

@@ -170,7 +170,10 @@ def check_classifier(classifier: Any) -> None:
 
 
 def _encoder(X: pd.DataFrame, categorical: list[Any], *, one_hot: bool) -> ColumnTransformer:
-    """Return the encoder, categories first: one-hot (missing is one) or codes (NaN: unknown)."""
+    """Return the encoder, which puts the categories before the numbers.
+
+    One-hot, a missing category is one more. As codes, NaN is what is missing or unknown.
+    """
     categories: Any = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )

@@ -331,7 +331,10 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
 
 
 def check_distinct(paths: Iterable[tuple[str, Path | None]], *, may_hold: str = "") -> None:
-    """Raise if two paths (option, path) are one, or one is in another but that of `may_hold`."""
+    """Raise if two paths, each with the option that named it, lead to one file or folder.
+
+    No path is inside of another either, but for that of the option `may_hold`.
+    """
     given = [(option, path) for option, path in paths if path is not None]
     options: dict[object, str] = {}
     for option, path in given:
@@ -766,7 +769,10 @@ def _date_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
 
 
 def _number_format(cells: pd.Series[Any]) -> Callable[[Any], str]:
-    """Return how a column writes numbers: fixed decimals or the shortest form; plus, E, ``.5``."""
+    """Return how a column writes numbers: with a fixed number of decimals, or the shortest form.
+
+    A plus sign, a capital E, and no zero before the point, are kept where all its cells have them.
+    """
     cells, numbers = cells.str.strip(), cells.astype(float)
     n_decimals = cells.str.partition(".")[2].str.len()
     has_exponent = cells.str.contains("e", case=False).any()

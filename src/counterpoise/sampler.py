@@ -238,7 +238,10 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also as ``recipe__temperature``, which replaces a name by its object."""
+        """Set parameters, also those of the recipe and the model, as ``recipe__temperature``.
+
+        A recipe or model that is given by its name is replaced by the object of that name first.
+        """
         for name, get in (("recipe", get_recipe), ("model", get_model)):
             nested = any(key.startswith(f"{name}__") for key in params)
             if nested and isinstance(value := params.get(name, getattr(self, name)), str):

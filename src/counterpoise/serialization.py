@@ -536,7 +536,7 @@ def draw_orders(
 
 
 def order_of(keys: npt.NDArray[np.float64], permutation: str) -> IntArray:
-    """Return the columns by ascending key (n_rows, n_columns); changes the keys of the label."""
+    """Return columns by ascending key, the label where it belongs; changes the label's keys."""
     place = {"label-first": -np.inf, "label-last": np.inf, "no-label": -np.inf}.get(permutation)
     if place is not None:
         keys[:, 0] = place

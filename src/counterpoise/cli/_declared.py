@@ -26,7 +26,7 @@ class Parameter:
 
 
 def declared_parameters(module: str, name: str) -> dict[str, Parameter]:
-    """Return the keyword parameters of a function or class, imported from `module`, by name."""
+    """Return the keyword parameters of a function, or of a class with an ``__init__``, by name."""
     function = definition = _definition(module, name)
     if isinstance(definition, ast.ClassDef):
         function = next(n for n in definition.body if getattr(n, "name", "") == "__init__")

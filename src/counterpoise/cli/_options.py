@@ -525,7 +525,7 @@ def _relation(constraint: str, arguments: tuple[str, ...], columns: Sequence[str
 def read_source(
     data: Path, target: str | None, options: dict[str, Any]
 ) -> tuple[Table, dict[str, str]]:
-    """Return a table and the types of named columns, checked; takes `file_options` out of them."""
+    """Return a checked table and its named types; takes the `file_options` out of `options`."""
     from counterpoise.columns import Schema
 
     names = ("missing", "delimiter", "encoding", "decimal", "date_formats")
@@ -589,7 +589,7 @@ def check_classes(y: pd.Series[Any]) -> None:
 def read_like(
     path: Path, real: Table, target: str | None, types: dict[str, str], options: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Return another table with the columns of `real`, read as they were; `types` are theirs."""
+    """Return another table with the columns of `real`, whose cells are read as those of `real`."""
     import pandas as pd
 
     from counterpoise.io import parse_cells

@@ -193,7 +193,10 @@ class Table:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, schema: Schema) -> Table:
-        """Encode a table with the columns of `schema`; `SchemaError` for other columns or cells."""
+        """Encode the rows of a table, which has the columns and dtypes of `schema`, in its order.
+
+        A `SchemaError` is raised if it has not, or if a cell is outside its column's domain.
+        """
         names = [column.name for column in schema]
         if list(frame.columns) != names:
             raise SchemaError(

@@ -1,4 +1,4 @@
-"""Columns that the model never sees: identifiers, made anew, and columns that are carried along."""
+"""Columns that the model never sees: identifiers, and columns that are only carried along."""
 
 from __future__ import annotations
 

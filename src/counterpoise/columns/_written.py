@@ -1,4 +1,4 @@
-"""Numbers and dates in text: found, read, written, in a notation that gives every cell exactly."""
+"""Numbers and dates in text, read and written in a notation that fits every cell exactly."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Strategy:
 def default_strategies(
     samplers: Mapping[str, Any], teacher: Teacher | None = None
 ) -> tuple[Strategy, ...]:
-    """Return the strategies, simplest first (of a tie, it wins); fewer without a `teacher`."""
+    """Return the strategies, simplest first: of equally good ones, the verdict takes the first."""
     simple: tuple[Strategy, ...] = (
         Strategy(NOTHING),
         Strategy(CLASS_WEIGHTS, class_weight="balanced"),
@@ -417,7 +417,7 @@ def resample_folds(
     n_folds: int = N_INNER_FOLDS,
     random_state: int = 0,
 ) -> list[Fold]:
-    """Over-sample the training part of each inner fold; a small class has fewer folds."""
+    """Over-sample the training part of each inner fold, with a seed of its own."""
     counts = y.value_counts()
     if counts.min() < 2:
         raise ValueError(
@@ -540,7 +540,7 @@ def _decode(
     categories: dict[Any, pd.Index[Any]],
     empty: Collection[Any],
 ) -> pd.DataFrame:
-    """Return rows as a table: nearest categories, whole numbers where all were, `empty` columns."""
+    """Return the rows as a table: the nearest category, whole numbers where all were whole."""
     decoded = {}
     for numbers, (name, dtype) in zip(rows.T, dtypes.items(), strict=True):
         whole = np.rint(numbers)

@@ -136,7 +136,7 @@ def _mean_and_error(differences: npt.ArrayLike, test_to_train: float) -> tuple[f
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted by Holm's procedure, which scipy has not; NaN does not count."""
+    """Return p-values adjusted for their number by Holm's procedure, which scipy does not have."""
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
     adjusted = np.full_like(p, np.nan)

@@ -90,7 +90,7 @@ def choose_score(name: str | None, *, has_costs: bool) -> Score:
 def reach_verdict(
     cv: CrossValidation, score: str | None = None, *, smallest_difference: float | None = None
 ) -> Verdict:
-    """Say which strategy to use, if any, for the classifier that does best without balancing."""
+    """Say which strategy to use, that none is worth it, or that the data can't tell."""
     chosen_score = choose_score(score, has_costs="cost" in cv.runs)
     results = compare_with_nothing(cv, chosen_score)
     own = next(iter(results.values()))
@@ -311,7 +311,7 @@ def _on_kinds(
 
 
 def _on_probabilities(cv: CrossValidation, classifier: str, chosen: str | None) -> str:
-    """Say what `chosen` (or the worst) does to probabilities, and what recalibrates it."""
+    """Say what balancing does to probabilities, and which recalibration improves them, if any."""
     plain = cv.table(classifier, "brier")
     strategy = chosen or str(plain.mean().drop(NOTHING).idxmax())
 

@@ -112,7 +112,7 @@ class Cells:
 
     @cached_property
     def few(self) -> list[int]:
-        """Searched columns that get observed values alone: categories and numbers kept exactly."""
+        """Searched columns whose generated values are all among those observed."""
 
         def has_few(column: Column) -> bool:
             if isinstance(column, RangedColumn):
@@ -176,7 +176,7 @@ def log10_choose(n: float, k: float) -> float:
 
 
 def log10_same(shares: FloatArray, sizes: IntArray) -> float:
-    """Return log10 of the chance that all groups of `sizes` are pure, by the values' `shares`."""
+    """Return log10 of the probability that in each of groups of these sizes all cells are equal."""
     sizes, times = np.unique(sizes[sizes > 1], return_counts=True)
     if not len(sizes):
         return 0.0
@@ -201,7 +201,7 @@ def log10_disjoint(n_rows: int, n_marked: Iterable[int]) -> float:
 def share_ordered(
     lower: FloatArray, n_lower: IntArray, upper: FloatArray, n_upper: IntArray
 ) -> float:
-    """Return how likely a lower cell is at most an independent upper one, by values and counts."""
+    """Return the probability that of two independent cells the lower is at most the upper."""
     is_lower, is_upper = ~np.isnan(lower), ~np.isnan(upper)
     weights = n_lower[is_lower] / n_lower[is_lower].sum()
     below = np.concatenate([[0.0], np.cumsum(n_upper[is_upper] / n_upper[is_upper].sum())])

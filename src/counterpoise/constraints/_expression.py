@@ -102,7 +102,10 @@ class Expression:
         constant: Callable[[Fraction], Any],
         years: Callable[[Any, Any], Any] | None = None,
     ) -> Any:
-        """Return the result for values of the names; ArithmeticError where `years` are lacking."""
+        """Return the result for the values of the names: fractions, `Ratios` or other numbers.
+
+        An ArithmeticError without `years` where the expression asks for them.
+        """
 
         def result(node: Any) -> Any:
             match node:
@@ -180,7 +183,10 @@ def days_of(text: str) -> int:
 
 
 def whole_years(start: Days, end: Days) -> Days:
-    """Return whole years between days since 1970; from 29 February they may end on 1 March."""
+    """Return the whole years from one day to another, both in days since 1970.
+
+    A year from 29 February ends on 1 March where there is no such day.
+    """
     (first, in_first), (last, in_last) = map(_year_and_rest, (start, end))
     return np.asarray(last - first - (in_last < in_first))
 
@@ -201,7 +207,7 @@ def _year_and_rest(days: Days) -> tuple[Days, Days]:
 
 
 def affine(function: Callable[[Fraction], Fraction]) -> tuple[Fraction, Fraction]:
-    """Return slope and intercept of a function; ArithmeticError if three points are on no line."""
+    """Return slope and intercept of a function, an ArithmeticError if it has none."""
     points = [Fraction(7919, 13), Fraction(-104_729, 17), Fraction(1_299_709, 19)]
     first, second, third = map(function, points)
     slope = (second - first) / (points[1] - points[0])

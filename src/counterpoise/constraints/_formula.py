@@ -226,7 +226,11 @@ class Formula(Constraint):
         return agreeing | ((slack > 0) & ~results.is_missing & (cells > ABSENT) & is_near)
 
     def oriented(self, table: Table) -> Formula:
-        """Return the formula solved for what is oftenest in range: of ``end - start``, the end."""
+        """Return the formula solved for the column that is in range most often.
+
+        Of ``n_days = end - start``, it is better to compute the end: few dates that are generated
+        without each other have a difference in range.
+        """
         every = [self, *self._alternatives(table.schema)]
         if len(every) == 1:
             return self

@@ -65,7 +65,7 @@ class _Fit:
 
 
 def find_formulas(cells: Cells) -> list[Found]:
-    """Find formulas, also nearly true ones, for columns with a scale, each derived once at most."""
+    """Find formulas for columns with a scale: those that hold, and those that nearly do."""
     search = _Search(cells)
     for n_terms in (1, 2, 3):
         for columns, rows in search.blocks():
@@ -164,7 +164,10 @@ class _Search:
         )
 
     def _is_rarely_possible(self, fit: _Fit) -> bool:
-        """Whether a ratio is seldom in the target's range; the product may hold too, always."""
+        """Whether a ratio of independent cells is seldom within the range of the target.
+
+        The product that gives the numerator may hold as well, and rejects no rows.
+        """
         if fit.shape != "ratio":
             return False
         trial = _Trial(self.cells, fit.shape, fit.target, fit.sources, self.cells.sample)

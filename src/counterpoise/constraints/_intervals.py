@@ -90,7 +90,10 @@ class Computed:
         return replace(self, parts=parts, column=positions.get(self.column, -1))
 
     def narrow(self, ranges: dict[int, Interval]) -> BoolArray:
-        """Narrow the `ranges` of cells, by column, to what gives results; return rows without."""
+        """Leave out of the `ranges` of cells, by column, numbers that give no result in range.
+
+        Returns the rows in which there are none; their ranges mean nothing.
+        """
         known: dict[Computed, Interval] = {}
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             self._forward(ranges, known)

@@ -175,7 +175,10 @@ def _groups(cells: Cells, sources: tuple[int, ...]) -> tuple[IntArray, int]:
 def _within(
     cells: Cells, given: tuple[int, ...], groups: IntArray, n_usual: IntArray, target: int
 ) -> tuple[float, float]:
-    """Return log10 of the chance of pure groups, and exceptions by chance, within `given`."""
+    """Return log10 of the chance of pure groups, and how many exceptions chance would make.
+
+    The target is shuffled among the rows that agree in the columns `given`.
+    """
     outer, n_outer = np.zeros(len(cells), dtype=np.int64), 1
     if given:
         outer, n_outer = _groups(cells, given)
@@ -365,7 +368,10 @@ def _order(cells: Cells, low: int, high: int, n_candidates: int) -> Found | None
 
 
 def _is_bound(lower: FloatArray, upper: FloatArray, gaps: FloatArray, least_close: float) -> bool:
-    """Whether rows come close to the bound, by the usual gap and the value, and few go beyond."""
+    """Whether rows come close to the bound, and few go beyond it beside those that come close.
+
+    Close is meant beside the usual gap and, as large rows have large gaps, beside the value too.
+    """
     inside, beyond = gaps >= 0, gaps < 0
     relative = gaps / np.maximum(np.maximum(np.abs(upper), np.abs(lower)), 1e-300)
     for sizes in (gaps, relative):

@@ -1,4 +1,4 @@
-"""The prompt of each row, its fixed cells: step 5 of the paper, conditioned sampling."""
+"""The prompt of each row, the cells that are fixed first: step 5 of the paper."""
 
 from __future__ import annotations
 

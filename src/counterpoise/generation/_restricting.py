@@ -460,7 +460,10 @@ def _first_from(low: IntArray, first: IntArray, step: IntArray) -> IntArray:
 def _meets(
     codes: CodeSet, first: IntArray, last: IntArray, step: IntArray, low: IntArray, high: IntArray
 ) -> BoolArray:
-    """Return whether ``first, first + step, ... last`` has one of `codes` in bounds, or MISSING."""
+    """Return whether ``first, first + step, ..., last`` has one of `codes` from `low` to `high`.
+
+    All are of one shape, (n,). MISSING is within all bounds.
+    """
     lows, highs = codes.ends
     found = np.zeros(len(first), dtype=bool)
     is_missing = first == MISSING

@@ -130,7 +130,10 @@ class Scorer:
 
 
 class _LogitsByColumn:
-    """What a block's scorer computes, with logits of one column's dozen tokens, not of hundreds."""
+    """What a block's scorer computes, with logits of the tokens of one column at a time.
+
+    A block has hundreds of tokens and a column a dozen: most of the output layer would be masked.
+    """
 
     def __init__(self, model: Llama, grammar: Grammar, device: Device) -> None:
         self._model, self._device = model, device

@@ -34,7 +34,10 @@ TIE = 1e-9  # probabilities closer than this are equal: classifiers without a cl
 
 @dataclass(frozen=True, slots=True)
 class SelectionClassifier:
-    """Averaged probabilities of classifiers of codes; missing cells are NaN, free text is out."""
+    """Fitted classifiers of the codes of the cells, whose probabilities are averaged.
+
+    Categories are ordinal codes, missing cells NaN; free text is left out.
+    """
 
     labels: IntArray  # (n_classes,): codes, ascending; two or more
     columns: tuple[int, ...]  # positions of the features that they look at; one or more
@@ -193,7 +196,10 @@ def _thirds(classes: npt.NDArray[Any], rng: np.random.Generator) -> IntArray:
 def _fit(
     classifier: Any, X: FloatArray, classes: IntArray, seed: int, in_time: Callable[..., Any]
 ) -> Any:
-    """Return a fitted copy, with balanced classes if it can; many classes take fewer steps."""
+    """Return a copy of `classifier` fitted with balanced classes, where it can be told to.
+
+    Of many classes, the one by default takes fewer and longer steps: a tree is per class and step.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline

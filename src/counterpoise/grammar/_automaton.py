@@ -220,7 +220,10 @@ def lift(automaton: Automaton, tokens: Mapping[int, str]) -> Automaton:
 def repeat(
     lengths: Mapping[Hashable, int], end: Hashable, shortest: int, longest: int
 ) -> Automaton:
-    """Accept symbols (by length) in any order, `shortest` to `longest` in all, then `end`."""
+    """Accept any of the symbols (symbol -> its length, at least 1) in any order, then `end`.
+
+    What is accepted is `shortest` to `longest` long in all, the end aside.
+    """
     # by length so far: whether the end can be reached
     can_end, sizes = [False] * (longest + 1), set(lengths.values())
     for n in range(longest, -1, -1):

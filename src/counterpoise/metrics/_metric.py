@@ -221,7 +221,7 @@ def share_estimate(n_hits: float, n: float) -> Estimate:
 def auc_estimate(
     positives: npt.ArrayLike, negatives: npt.ArrayLike, *, widened: float = 1.0
 ) -> Estimate:
-    """Return the area under the ROC curve; DeLong's interval (Biometrics 44, 1988), `widened`."""
+    """Return the ROC AUC with DeLong's interval (Biometrics 44, 1988), `widened` by a factor."""
     high, low = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
     ranks = stats.rankdata(np.concatenate([high, low]))
     # share of the others below each score, with half of those equal to it

@@ -47,7 +47,7 @@ _NOT_OF_THE_MODEL = re.compile(
 
 
 def load_pretrained(name: str) -> tuple[Any, HuggingFaceTokenizer, str]:
-    """Return network and tokenizer of a SmolLM2, folder or hub id, and where SmolLM2 is from."""
+    """Return the network and tokenizer of a Hugging Face model, and where SmolLM2 is from."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source, where, expected = name, "", ""

@@ -323,7 +323,10 @@ def _checked(table: Table) -> Table:
 
 
 def _counts_as_arrays(sampler: Any) -> dict[str, IntArray]:
-    """Return codes and counts, (2, n_codes), by ``LABEL.POSITION``, and the ``combinations``."""
+    """Return codes and how often each occurs, (2, n_codes), by ``LABEL.POSITION``.
+
+    ``combinations`` are rows in which the cells of one constraint alone are not absent.
+    """
     counts, layout = sampler.generator_.value_counts.counts, sampler._constraint_set.layout
     arrays = {f"{label}.{position}": np.stack(own) for (label, position), own in counts.items()}
     parts = []

@@ -213,7 +213,10 @@ def _walks_end(left: IntArray, right: IntArray, feature: IntArray, n_features: i
 
 @dataclass(frozen=True)
 class Trees:
-    """Histogram gradient boosting: nodes of all trees, children last; the outputs take turns."""
+    """Histogram gradient boosting: the nodes of all trees, each before its children.
+
+    The trees of the outputs (one for two classes, else one per class) take turns.
+    """
 
     baseline: FloatArray  # (n_outputs,): what every score starts from
     feature: IntArray  # (n_nodes,): -1 for a leaf

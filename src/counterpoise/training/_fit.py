@@ -180,7 +180,7 @@ def refines(recipe: Recipe) -> bool:
 
 
 def is_worth_it(n_rows: int, n_classes: int, n_kept: int, n_drawn: int) -> bool:
-    """Whether refinement saves more draws for `n_rows` rows than it costs, as `n_kept` tells."""
+    """Whether refinement on rows of `n_classes` classes saves more draws than it costs."""
     draws_per_row = min(expected_draws(1, n_kept, n_drawn), Likeliest.draws_per_row)
     samples_per_row = _REFINEMENT_EPOCHS * _DRAWS_PER_SAMPLE
     cost = n_classes * _ROWS_PER_CLASS * (draws_per_row + samples_per_row)
