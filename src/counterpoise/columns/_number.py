@@ -379,18 +379,18 @@ def _object_numbers(series: pd.Series[Any], missing: Mask) -> npt.NDArray[Any]:
     for kind, rows in types.items():
         if not issubclass(kind, _NUMBER_TYPES) or kind is bool:
             value = series.iloc[int(rows[0])]
-            raise column_error(
-                series.name,
-                f"is numeric, but holds {value!r}, a {kind.__name__}. "
-                "Convert it with `pandas.to_numeric`, or declare it categorical.",
-                value,
-            )
+            raise _not_numeric(series, f"holds {value!r}, a {kind.__name__}", value)
     is_whole = all(issubclass(kind, (int, np.integer)) for kind in types)
     cells = np.where(missing, 0, series.to_numpy(dtype=object))
     try:
         return cells.astype(np.int64) if is_whole else cells.astype(np.float64)
     except OverflowError as error:
         raise _too_large(series, max(cells, key=abs)) from error
+
+
+def _not_numeric(series: pd.Series[Any], problem: str, value: Any) -> SchemaError:
+    advice = "Convert it with `pandas.to_numeric`, or declare it categorical."
+    return column_error(series.name, f"is numeric, but {problem}. {advice}", value)
 
 
 def _too_large(series: pd.Series[Any], value: int) -> SchemaError:
@@ -419,12 +419,8 @@ def _notation_of(series: pd.Series[Any], texts: Sequence[str], like: str) -> Num
         return found[0]
     known = given or NumberNotation.found(texts[:1], is_declared=True)
     other = next((text for text in texts if not known or not known[0].writes(text)), texts[0])
-    raise column_error(
-        series.name,
-        f"is numeric, but {other!r} is not a number, or is not written like the others. "
-        "Convert it with `pandas.to_numeric`, or declare it categorical.",
-        other,
-    )
+    problem = f"{other!r} is not a number, or is not written like the others"
+    raise _not_numeric(series, problem, other)
 
 
 def _read_written(
@@ -436,12 +432,8 @@ def _read_written(
     for position, text in enumerate(texts):
         code = notation.code(text, decimals) if isinstance(text, str) else None
         if code is None:
-            raise column_error(
-                series.name,
-                f"is numeric, but {text!r} is not written like {notation} with {decimals} "
-                "decimals. Convert it with `pandas.to_numeric`, or declare it categorical.",
-                text,
-            )
+            problem = f"{text!r} is not written like {notation} with {decimals} decimals"
+            raise _not_numeric(series, problem, text)
         if not ABSENT < code <= _INT64_MAX:
             raise _too_large(series, code)
         codes[position] = code
