@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from benchmarks._mixed_cells import MIXED_CELLS
 from counterpoise._table_classifier import categorical_columns
-from counterpoise.comparison._smotenc import TableSMOTENC
+from counterpoise.comparison._cross_validation import TableSMOTENC
 
 BASELINES = ("none", "random", "smote", "smotenc", "smoten", "adasyn", *MIXED_CELLS)
 

@@ -12,7 +12,7 @@ import pytest
 
 from counterpoise.columns._unlearned import UnlearnedColumn, is_identifier, unlearned_columns
 from counterpoise.errors import SchemaError
-from counterpoise.persistence._values import decode, encode
+from counterpoise.persistence._sampler import decode, encode
 
 RNG = np.random.default_rng(0)
 N = 200

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from counterpoise.columns import MISSING, Schema, Table
 from counterpoise.grammar._automaton import END
-from counterpoise.grammar._codes import CodeSet, Reachable
+from counterpoise.grammar._grammar import CodeSet, Reachable
 from counterpoise.serialization import CharacterTokenizer, table_serializer, text_serializer
 
 EVERY = range(-8, 9)

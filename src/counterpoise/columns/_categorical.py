@@ -83,9 +83,8 @@ class CategoricalColumn(Column):
     @classmethod
     def recognizes(cls, series: pd.Series[Any]) -> bool:
         dtype = series.dtype
-        return bool(
-            series.isna().all()
-            or isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
+        return (
+            isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype)
             or is_string(dtype)
             or is_object(dtype)
             or getattr(dtype, "kind", "O") == "b"
@@ -127,9 +126,9 @@ class CategoricalColumn(Column):
         positions = _positions(self.categories)
         codes = []
         for value in values:
-            if (code := positions.get((type(value), value))) is None and self.is_empty:
+            if self.is_empty:
                 raise self._error(f"holds {value!r}, but was missing in every row before.", value)
-            if code is None:
+            if (code := positions.get((type(value), value))) is None:
                 raise self._error(
                     f"holds {value!r}, which is none of its categories "
                     f"{_shorten(self.categories)}. Infer the schema from a table with this value, "

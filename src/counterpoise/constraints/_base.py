@@ -23,7 +23,7 @@ from counterpoise.columns import (
     Table,
 )
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._codes import CodeSet
+from counterpoise.grammar._grammar import CodeSet
 from counterpoise.grammar._ranges import UNITS_PER_DAY
 
 if TYPE_CHECKING:

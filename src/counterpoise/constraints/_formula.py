@@ -36,7 +36,7 @@ from counterpoise.constraints._base import (
 from counterpoise.constraints._expression import Expression, Ratios, affine, quote
 from counterpoise.constraints._intervals import Computed
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._codes import CodeSet
+from counterpoise.grammar._grammar import CodeSet
 from counterpoise.grammar._ranges import plain_text
 
 _ROUNDINGS = ("half-even", "half-up")

@@ -22,7 +22,7 @@ from counterpoise.constraints._base import (
     register_constraint,
 )
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._codes import CodeSet
+from counterpoise.grammar._grammar import CodeSet
 
 
 @register_constraint

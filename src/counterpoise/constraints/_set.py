@@ -29,7 +29,7 @@ from counterpoise.constraints._intervals import Computed
 from counterpoise.constraints._layout import Layout, build_layout
 from counterpoise.constraints._shares import declared_relations
 from counterpoise.errors import SchemaError
-from counterpoise.grammar._codes import CodeSet
+from counterpoise.grammar._grammar import CodeSet
 
 
 @dataclass(frozen=True, slots=True)

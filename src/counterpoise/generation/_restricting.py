@@ -27,8 +27,7 @@ from counterpoise.constraints._base import (
     units_per_one,
 )
 from counterpoise.constraints._intervals import Computed
-from counterpoise.grammar._codes import Codes, CodeSet, Reachable
-from counterpoise.grammar._grammar import BoolArray, Grammar, IntArray
+from counterpoise.grammar._grammar import BoolArray, Codes, CodeSet, Grammar, IntArray, Reachable
 
 MAX_CLASSES = 256
 """Into so many classes restrictions can divide the values of a column; rows are rejected for

@@ -2,8 +2,8 @@
 
 - ``_automaton``: small immutable automata, and how to combine them. Start here.
 - ``_ranges``: the automata of numbers and of instants.
-- ``_grammar``: the automata of all columns as flat arrays, for constrained decoding.
-- ``_codes``: sets of codes, and which of them a cell can still become.
+- ``_grammar``: the automata of all columns as flat arrays, for constrained decoding; which codes
+  a cell can still become.
 """
 
 from counterpoise.grammar._automaton import Automaton, expand, framed, from_sequences, from_steps
