@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import json
@@ -410,6 +411,21 @@ def test_bad_arguments_are_refused(data, tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         resample(data, tmp_path / "out", parameters=options)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("rows_per_part", "n_rows"), [(20, [18] * 3), (7, [6] * 9), (2, [3] * 18)])
+def test_no_part_has_more_rows_than_asked_for_and_none_is_empty(
+    data, done, tmp_path, rows_per_part, n_rows
+):
+    # of blocks of three rows
+    with contextlib.ExitStack() as stack:
+        if rows_per_part < 3:
+            stack.enter_context(pytest.warns(UserWarning, match="blocks of 3 rows"))
+        resample(data, tmp_path / "out", parameters={"rows_per_part": rows_per_part})
+    parts = [parts_in(folder).values() for folder in (tmp_path / "out", done)]
+    assert list(map(len, parts[0])) == n_rows
+    one, other = (repr(pa.concat_tables(tables).to_pylist()) for tables in parts)
+    assert one == other
 
 
 def test_balanced_data_needs_no_rows(data, tmp_path):

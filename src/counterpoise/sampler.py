@@ -401,9 +401,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         if shard is None:
             streams = self._chunk_streams(n_samples, max(n_samples, 1), random_state)
         else:
-            is_slow = not self.generator_.device.is_single_threaded
-            size = -(-_BLOCK_SIZE // (_BLOCKS_OF_SLOW_MODELS if is_slow else 1))
-            streams = _block_streams(n_samples, size, random_state, shard)
+            streams = _block_streams(n_samples, self._rows_per_block, random_state, shard)
             self._take_identifiers(self.n_synthetic_, n_samples)
             streams = [(self.n_synthetic_ + at, n, rng) for at, n, rng in streams]
         parts = list(self._frames(streams, label, fixed))
@@ -730,6 +728,11 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.timings_["generation_s"] = seconds
         self.timings_["generation_rows_per_s"] = n_in_all / seconds
         return pd.concat([table.to_frame() for table in tables], ignore_index=True)
+
+    @property
+    def _rows_per_block(self) -> int:
+        is_slow = not self.generator_.device.is_single_threaded
+        return -(-_BLOCK_SIZE // (_BLOCKS_OF_SLOW_MODELS if is_slow else 1))
 
     def _progress(self, stage: str, n_rows: int) -> AbstractContextManager[Stage]:
         return make_progress(self.verbose).stage(stage, total=n_rows, unit="rows")

@@ -41,6 +41,7 @@ from counterpoise.errors import (
     TableFileError,
     TableWriteError,
     needs_extra,
+    warn_user,
 )
 from counterpoise.io import arrow_like, table_from_arrow, write_table
 from counterpoise.persistence._sampler import check_can_be_saved
@@ -109,8 +110,8 @@ def resample_dataset(
         Rows that are kept to learn from. Each class has an equal share of them; all its rows are
         learned from where it has no more, and a random sample of that size otherwise.
     rows_per_part : int, default=50_000
-        Synthetic rows per part, of a single class; a part has whole blocks of 5,000 rows (see
-        `LLMOverSampler.sample`).
+        Most synthetic rows per part, of a single class. A part has whole blocks of 5,000 rows
+        (1,000 of a pre-trained model; see `LLMOverSampler.sample`), so it has no fewer than that.
     copy : bool, default=False
         Copy the files of the data to `output` as well.
     shard : (int, int), default=(0, 1)
@@ -175,6 +176,8 @@ def resample_dataset(
     if copy:
         for file in source.files[shard[0] :: shard[1]][process::n_processes]:
             folder.copy(source.fs, file, source.relative(file))
+    if rows_per_part < (least := plan.get("rows_per_block", 1)):
+        warn_user(f"rows_per_part is {rows_per_part:,}, but parts have blocks of {least:,} rows")
     parts = _parts(plan, rows_per_part)[shard[0] :: shard[1]][process::n_processes]
     folder.remove_drafts(folder.path, {part.name for part in parts})
     writer = _PartWriter(source, folder, plan, parts, target, sampler)
@@ -321,7 +324,8 @@ def _parts(plan: Mapping[str, Any], rows_per_part: int) -> list[_Part]:
     parts, n_before = [], 0
     for at, (class_, n) in enumerate(plan["n_added"].items()):
         seed = int(np.random.SeedSequence(plan["seed"], spawn_key=(at,)).generate_state(1)[0])
-        n_parts = math.ceil(n / rows_per_part)
+        n_blocks = math.ceil(n / plan["rows_per_block"])
+        n_parts = math.ceil(n_blocks / max(1, rows_per_part // plan["rows_per_block"]))
         for k in range(n_parts):
             name = f"{_PART}class{at}-{k:05}-of-{n_parts:05}"
             parts.append(_Part(name, class_, n, (k, n_parts), n_before, seed))
@@ -713,6 +717,7 @@ def _fit(
     )
     del table, held
     fitted.fit(frame, y)
+    plan["rows_per_block"] = fitted._rows_per_block
     fitted.unlearned_columns_ = [
         _free_of(source, one, sum(n_added.values())) for one in fitted.unlearned_columns_
     ]
