@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
-from counterpoise import _progress, io
+from counterpoise import _progress, io, sampler, scale
 from counterpoise.cli import main
 from counterpoise.training import _checkpoint as checkpoint
 
@@ -20,6 +20,11 @@ COMMAND = (
     "--checkpoint-dir work --recipe ranking-no-refinement --seed 5 --device cpu "
     "--set recipe.epochs=4 --set model.batch_size=16 --set model.precision=float32"
 )
+SHARDS = {  # commands that write a shard each, of a data set and of the rows of a sampler
+    "resample": "resample rows --target churn -o out --rows-per-part 6 --strategy yes=90 --quiet "
+    "--recipe counterpoise-no-selection --seed 5 --device cpu --set recipe.max_samples_seen=64",
+    "sample": "sample kept -n 90 --seed 5 -o out --device cpu",
+}
 EVENTS = "events"
 """A file of a command that was not killed: its events, and those until there was a checkpoint."""
 
@@ -30,6 +35,7 @@ ERRORS = "stderr"
 def count_events(event: Callable[[], None]) -> None:
     """Have `event` called at each step of any stage, and around each file that is written."""
     called, stage, write = _progress.Stage.__call__, _progress.Progress.stage, io.atomic_write
+    move = scale._Folder._move
 
     def call_and_tell(self: _progress.Stage, n: int = 1) -> None:
         called(self, n)
@@ -52,6 +58,12 @@ def count_events(event: Callable[[], None]) -> None:
             event()
         event()
 
+    def move_and_tell(self: scale._Folder, draft: str, path: str) -> None:
+        event()
+        move(self, draft, path)
+        event()
+
+    scale._Folder._move = move_and_tell
     _progress.Stage.__call__ = call_and_tell
     _progress.Progress.stage = stage_and_tell
     io.atomic_write = checkpoint.atomic_write = write_and_tell
@@ -66,7 +78,13 @@ def run_on_full_disk(folder: Path, n_bytes: int) -> None:
     run(folder, None, 0, 0)
 
 
-def run(folder: Path, number: int | None, at: int, n_calls: int) -> None:
+def run_shard(command: str, folder: Path, number: int | None, at: int, n_calls: int) -> None:
+    """Run a command on blocks of three rows, as `run` does."""
+    sampler._BLOCK_SIZE = 3
+    run(folder, number, at, n_calls, command)
+
+
+def run(folder: Path, number: int | None, at: int, n_calls: int, command: str = COMMAND) -> None:
     """Run the command in a folder; send signal `number` `n_calls` calls after event `at`."""
     os.chdir(folder)
     for name in ("SIGTERM", "SIGHUP"):
@@ -93,7 +111,7 @@ def run(folder: Path, number: int | None, at: int, n_calls: int) -> None:
 
     count_events(event)
     with warnings.catch_warnings(), Path(folder, ERRORS).open("w") as sys.stderr:
-        code = main(COMMAND.split())
+        code = main(command.split())
     sys.setprofile(None)
     if number is None:
         Path(EVENTS).write_text(f"{n_events} {n_until_saved}")

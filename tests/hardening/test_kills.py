@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise import LLMOverSampler
+from counterpoise.recipes import get_recipe
 from tests.hardening import killed
 from tests.hardening.amount import CHUNK, chunks
 from tests.small_models import mixed_frame
@@ -131,3 +132,43 @@ def test_many_killed_commands_are_resumed(number, whole, tmp_path):
         except AssertionError as error:
             raise AssertionError(f"{name} {when[1]} calls after event {when[0]}") from error
         shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", killed.SHARDS)
+def test_shards_that_are_killed_ten_times_end_with_the_same_rows(name, tmp_path):
+    """Four shards, in any order; where all are done before ten kills, they begin anew."""
+    X, y = mixed_frame(60)
+    chance, n_kills, n_done = random.Random(name), 0, 0
+    shards = [f"{killed.SHARDS[name]} --shard {which}/4" for which in range(4)]
+
+    def begin(folder: Path) -> Path:
+        (folder / "rows").mkdir(parents=True)
+        X.assign(churn=y).to_parquet(folder / "rows" / "0.parquet")
+        if name == "sample":
+            recipe = get_recipe("counterpoise-no-selection", max_samples_seen=64)
+            LLMOverSampler(recipe=recipe, random_state=0).fit(X, y).save(folder / "kept")
+        return folder
+
+    whole = begin(tmp_path / "whole")
+    n_events = {}
+    for shard in shards:
+        assert exit_code(killed.run_shard, shard, whole, None, 0, 0) == 0
+        n_events[shard] = events(whole)[0]
+    written = {str(path.relative_to(whole)) for path in (whole / "out").glob("[!_.]*")}
+    assert len(written) >= 4
+    while n_kills < 10:
+        folder, left = begin(tmp_path / str(n_done)), list(shards)
+        while left:
+            shard, number = chance.choice(left), getattr(signal, chance.choice(SIGNALS))
+            when = chance.randint(1, n_events[shard]), chance.choice([0, chance.randrange(5_000)])
+            code = exit_code(killed.run_shard, shard, folder, number, *when)
+            assert_same(folder, whole, names(folder) & written)  # nothing half-written
+            if code == 0:
+                left.remove(shard)
+            else:
+                assert code in (-number, 128 + number)
+                n_kills += 1
+        assert_same(folder, whole, written)
+        assert not list((folder / "out").glob(".*"))
+        n_done += 1
