@@ -214,6 +214,22 @@ def test_calibrated_selection_takes_equally_many_rows_of_each_tenth(n_rows) -> N
         assert counts[stratum] <= strata.count(stratum)
 
 
+def test_calibrated_selection_fills_rare_tenths_in_few_rounds() -> None:
+    draw, strata = drawn([0.46, *[0.06] * 9])
+    select = Calibrated(ByColumn(), 400, np.random.default_rng(0))
+    rounds: list[int] = []
+
+    def counted(n: int) -> GeneratedRows:
+        rounds.append(n)
+        return draw(n)
+
+    limits = {"selection_draws_per_row": 50, "expect": select.expected_draws}
+    _, rejection_stats = draw_accepted(counted, 400, {}, select, **limits)
+    # 40 rows of each tenth are about 670 draws; refills by the overall share take 20 rounds
+    assert len(rounds) <= 3
+    assert rejection_stats.n_drawn == len(strata) < 1000
+
+
 def test_which_tenths_get_the_rest_of_the_division_is_drawn() -> None:
     found = np.zeros(10, dtype=int)
     for seed in range(300):

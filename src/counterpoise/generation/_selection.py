@@ -146,6 +146,7 @@ class Calibrated:
         self._classifier = classifier
         self._n_free = np.full(N_STRATA, n_rows // N_STRATA)
         self._n_free[rng.permutation(N_STRATA)[: n_rows % N_STRATA]] += 1
+        self._n_seen = np.zeros(N_STRATA, dtype=np.int64)
 
     def __call__(self, table: Table) -> tuple[BoolArray, FloatArray]:
         """Return which rows are selected, and how good they are as a substitute: all alike."""
@@ -155,7 +156,13 @@ class Calibrated:
             first = np.flatnonzero(strata == stratum)[: self._n_free[stratum]]
             is_selected[first] = True
             self._n_free[stratum] -= len(first)
+        self._n_seen += np.bincount(strata, minlength=N_STRATA)
         return is_selected, np.zeros(len(table))
+
+    def expected_draws(self, _n_rows: float, _n_kept: int, n_drawn: int) -> float:
+        """Return about how many draws fill the stratum that takes most, after `n_drawn`."""
+        n_lacking = self._n_free + np.sqrt(self._n_free)
+        return float((n_lacking * (n_drawn + 1) / (self._n_seen + 1)).max())
 
 
 def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:
