@@ -13,10 +13,12 @@ from counterpoise.errors import ModelError
 from counterpoise.generation import _scoring as scoring
 from counterpoise.generation._blocks import MAX_COLUMNS, Block, find_blocks
 from counterpoise.generation._scoring import Scorer
+from counterpoise.models import CompactModel
 from counterpoise.models._llama import BlockModel
 from counterpoise.persistence._sampler import _check_blocks
 from counterpoise.recipes import get_recipe
 from counterpoise.serialization import draw_orders, serialize
+from counterpoise.training._loop import prepare_training
 from tests.doubles import TickingClock
 from tests.small_models import labelled_table
 
@@ -238,3 +240,16 @@ def test_rows_whose_label_comes_anywhere_are_learned_as_a_whole():
     recipe = get_recipe("counterpoise", epochs=1, permutation="all", selection=None)
     sampler = LLMOverSampler(recipe=recipe, random_state=0).fit(X, y)
     assert not sampler.generator_.blocks
+
+
+@pytest.mark.parametrize(
+    ("n_columns", "given", "expected"),
+    [(MAX_COLUMNS, "auto", 2e-3), (MAX_COLUMNS + 1, "auto", 4e-3), (MAX_COLUMNS + 1, 1e-3, 1e-3)],
+)
+def test_blocks_are_learned_at_twice_the_rate_unless_one_is_given(n_columns, given, expected):
+    table = labelled_table(*wide_frame(n_columns))
+    model = CompactModel(learning_rate=given).load("cpu")
+    prepared = prepare_training(
+        table, {1: 10}, model, get_recipe("counterpoise"), np.random.default_rng(0)
+    )
+    assert prepared.plan.learning_rate == prepared.model.learning_rate == expected

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AUTO, COMPACT = "auto", "compact"
 SMOLLM2, SMOLLM2_INSTRUCT = "smollm2-135m", "smollm2-135m-instruct"
 
+_WIDE_FACTOR = 2  # of the learning rate: a block of columns has few training samples
+
 Build: TypeAlias = "Callable[[Sequence[Entry], int], LanguageModel]"
 """From the tokens of a table and a seed to the model."""
 
@@ -33,6 +35,7 @@ class LoadedModel:
     tokenizer: Tokenizer | None  # of a model that knows words
     batch_size: int
     learning_rate: float
+    wide_learning_rate: float  # where a wide table is learned in blocks of columns
     generation_batch_size: int
     max_samples_seen: int
     build: Build
@@ -97,13 +100,15 @@ class Backbone(Parameters, ABC):
             value = getattr(self, name)
             return getattr(self, f"default_{name}") if value == "auto" else value
 
+        rate = float(chosen("learning_rate"))
         return LoadedModel(
             name=self.model_name,
             reason=f"{reason}; {where}" if where else reason,
             device=on_device,
             tokenizer=tokenizer,
             batch_size=int(chosen("batch_size")),
-            learning_rate=float(chosen("learning_rate")),
+            learning_rate=rate,
+            wide_learning_rate=_WIDE_FACTOR * rate if self.learning_rate == "auto" else rate,
             generation_batch_size=int(chosen("generation_batch_size")),
             max_samples_seen=self.max_samples_seen,
             build=build,
@@ -138,7 +143,8 @@ class CompactModel(Backbone):
     n_layers : int, default=2
         Number of transformer layers.
     batch_size, learning_rate, generation_batch_size
-        As in :class:`Backbone`; ``"auto"``: 32, 2e-3 and 1024.
+        As in :class:`Backbone`; ``"auto"``: 32, 2e-3 (4e-3 where a table of more than 50 columns
+        is learned in blocks) and 1024.
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
         ``"auto"``: float32 on every machine. Rows were the same on the instruction sets that we
         compared; ``"float64"`` makes that surer, and takes two thirds longer (docs/log.md).

@@ -106,7 +106,7 @@ def fit(
             return train(
                 network,
                 shared(parts),
-                TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row),
+                TrainingPlan.of(rows, n_rows_seen, prepared.model, recipe, samples_per_row),
                 rng=rng,
                 progress=progress,
                 name=name,

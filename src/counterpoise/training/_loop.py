@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,6 +105,7 @@ class PreparedTraining:
     """What the first training begins with: an untrained generator, rows and a plan."""
 
     row_generator: RowGenerator
+    model: LoadedModel  # with the learning rate of this table
     rows: TrainingRows
     plan: TrainingPlan
     # how many times as many samples a second training sees, on all rows; 0: there is none
@@ -158,6 +159,7 @@ def prepare_training(
     if blocks:
         built: list[Any] = [model.build(own.vocabulary, seed) for own in serializers]
         network = BlockModel(built)
+        model = replace(model, learning_rate=model.wide_learning_rate)
     network.to(model.device.device, model.device.weight_precision)
     rows = training_rows(table, n_deficit, recipe, rng)
     generator = RowGenerator(serializer, network, recipe, rows.value_counts, model.device)
@@ -165,6 +167,7 @@ def prepare_training(
     n_rows_seen = _max_samples_seen(rows, recipe, model)
     return PreparedTraining(
         generator.in_blocks(blocks, serializers) if blocks else generator,
+        model,
         rows,
         TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row),
         1 + rows.n_held_out / len(rows.corpus) if _is_search(rows, recipe) else 0.0,
