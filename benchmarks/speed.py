@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ STRATEGIES: Mapping[str, Peer] = {
         "published", model=_SMOLLM2, recipe="imbllm", serialization="text", decoding="free"
     ),
     **PEERS,
+    "be-great, bf16": replace(PEERS["be-great"], options={"bf16": True, "use_cpu": True}),
 }
 
 
@@ -75,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--samples-seen", type=int, default=600, help="about; whole passes")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--free-rows", type=int, default=64, help="asked of free sampling")
+    parser.add_argument("--free-rows", type=int, default=64, help="asked of free sampling; or 0")
     parser.add_argument("--guided-rows", type=int, default=8, help="asked of guided sampling")
     parser.add_argument("--guided-s", type=float, default=120.0, help="seconds for them, about")
     parser.add_argument("--limit-s", type=float, default=900.0, help="of one process")

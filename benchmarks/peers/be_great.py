@@ -67,8 +67,10 @@ def _sample_freely(
     great: Any, task: Task, result: Result, training_s: float, max_length: int
 ) -> None:
     """Whole texts; it samples again until it has the rows that it can parse."""
-    result.enter("free sampling")
     n_rows = min(task.n_rows, task.n_free_rows)
+    if n_rows == 0:
+        return
+    result.enter("free sampling")
     started = time.perf_counter()
     rows = great.sample(
         n_rows,

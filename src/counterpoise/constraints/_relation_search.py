@@ -92,7 +92,7 @@ def find_joint_dependencies(
     chance is that of C given A, or given B, whichever is larger: what one of them says of C is no
     evidence for the other.
     """
-    targets = [at for at in cells.searched if at not in taken and at not in grouped]
+    targets = {at for at in cells.searched if at not in taken and at not in grouped}
     sources = [at for at in cells.few if at not in taken][:MAX_DETERMINANTS]
     n_candidates = math.comb(len(sources), 2) * max(1, len(targets) - 2)
     rows = np.ascontiguousarray(
@@ -105,14 +105,14 @@ def find_joint_dependencies(
         if (first, second) in known or (second, first) in known:
             continue
         groups = rows[:, first] * len(cells.distinct[second]) + rows[:, second]
-        n_same, changes = _changes(rows, groups)
+        constant = np.flatnonzero(_changes(rows[:64], groups[:64])[1] == 0)  # so far
+        n_same, changes = _changes(rows[:, constant], groups)
         if n_same < len(rows) / 2:
             continue
         # about as many as there would be if the other determinant did not matter
         usual = np.minimum(*(alone[at][1] * n_same / alone[at][0] for at in (first, second)))
-        for target in targets:
-            if changes[target] or usual[target] < least or target in (first, second):
-                continue
+        constant = constant[(changes == 0) & (usual[constant] >= least)]
+        for target in sorted(targets.intersection(constant.tolist()) - {first, second}):
             if not {(first, target), (second, target)} & set(known):
                 one = _dependency(cells, (first, second), target, n_candidates)
                 if one is not None and one.is_exact:
