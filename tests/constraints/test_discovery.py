@@ -216,6 +216,20 @@ def planted_missing_together(rng, n):
     return frame, ["a, b and c are missing together"]
 
 
+def planted_pairs(rng, n):
+    grade = rng.integers(0, 12, n)
+    rate = 5 + grade + rng.integers(0, 2, n)  # two of a grade, most of two grades
+    return {"grade": [f"grade {each}" for each in grade], "rate": rate}, [
+        "grade and rate go together as observed"
+    ]
+
+
+def planted_gap(rng, n):
+    age = rng.integers(18, 66, n)
+    worked = (age - 18) - rng.integers(0, 9, n)
+    return {"worked": worked.clip(0), "age": age}, ["worked + 18 <= age"]
+
+
 PLANTED = [value for name, value in list(globals().items()) if name.startswith("planted_")]
 
 

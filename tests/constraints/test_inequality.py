@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from counterpoise import LLMOverSampler
 from counterpoise.constraints import Inequality, Range
+from counterpoise.errors import SchemaError
 from counterpoise.recipes import Recipe
 from tests.untrained import untrained_rows
 
@@ -98,6 +99,26 @@ def test_codes_too_large_for_one_unit_are_kept_by_rejection():
     made, stats = untrained_rows(X, [Inequality("a", "<", "b")], 40)
     assert (made["a"] < made["b"]).all()
     assert stats.n_drawn >= 40
+
+
+@pytest.mark.parametrize(
+    "own", [Inequality("a", "<=", "b", gap=2.5), Inequality("b", ">", "a", gap=2.4)]
+)
+def test_a_gap_is_kept_and_named(own):
+    X = pd.DataFrame({"a": [1.5, 3.0, 7.5] * 12, "b": [4.0, 9.0, 10.0] * 12})
+    made, stats = untrained_rows(X, [own], 60)
+    assert (made["b"] - made["a"] >= 2.5).all()
+    assert stats.n_rejected > 0  # decoding keeps only the order
+    assert own.text in ("a + 2.5 <= b", "b > a + 2.4")
+    with pytest.raises(SchemaError, match="real rows of class"):
+        untrained_rows(X, [own.copy().set_params(gap=3)], 60)
+
+
+def test_a_gap_that_is_negative_or_between_dates_is_refused():
+    X = ascending(["whole", "whole", "days", "days"])
+    for own in (Inequality("c0", "<", "c1", gap=-1), Inequality("c2", "<", "c3", gap=1)):
+        with pytest.raises(SchemaError, match="`gap` is 0 or more, and of columns of numbers"):
+            untrained_rows(X, [own], 10)
 
 
 def test_numbers_with_a_mean_between_them_are_bounded_too():

@@ -36,8 +36,8 @@ class Relation:
     constraint : Constraint
         What keeps it.
     kind : str
-        ``"formula"``, ``"dependency"``, ``"one-hot"``, ``"order"``, ``"implication"`` or
-        ``"missing"``.
+        ``"formula"``, ``"dependency"``, ``"one-hot"``, ``"combination"``, ``"order"``,
+        ``"implication"`` or ``"missing"``.
     columns : tuple of column labels
         The columns that it is between.
     n_rows : int
@@ -148,6 +148,10 @@ def discover(table: Table) -> list[Relation]:
 
     groups = search.find_one_hot(cells, chosen.sources)
     chosen.add(groups)
+    used = {*chosen.sources, *itertools.chain(*(one.columns for one in (*formulas, *groups)))}
+    pairs = search.find_pairs(cells, used)
+    chosen.add(pairs)
+    groups += pairs
     near += [one for one in groups if not one.is_exact]
     grouped = {at for group in groups for at in group.columns}
     known |= {pair: True for one in groups for pair in itertools.permutations(one.columns, 2)}

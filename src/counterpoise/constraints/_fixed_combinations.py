@@ -29,6 +29,9 @@ class FixedCombinations(Constraint):
         Two or more; a column can be in one fixed combination only.
     """
 
+    kind = "combination"
+    rejects = False  # only observed combinations are generated
+
     def __init__(self, columns: Sequence[Hashable]) -> None:
         self.columns = columns
 
@@ -43,7 +46,17 @@ class FixedCombinations(Constraint):
                 f"No row has a combination of {tuple(self.columns)!r} that the other constraints "
                 "leave. Relax them."
             )
+        self._observed = observed
         return observed
+
+    def accepts(self, table: Table) -> BoolArray:
+        codes = table.codes[:, self.positions(table.schema)]
+        is_known: BoolArray = self._observed.join(codes) != ABSENT
+        return is_known | (codes == ABSENT).any(axis=1)
+
+    @property
+    def text(self) -> str:
+        return f"{listed(self.columns)} go together as observed"
 
 
 @register_constraint
@@ -62,7 +75,6 @@ class OneHot(FixedCombinations):
     """
 
     kind = "one-hot"
-    rejects = False  # only observed combinations are generated
 
     def __init__(self, columns: Sequence[Hashable], at_most_one: bool = False) -> None:
         super().__init__(columns)

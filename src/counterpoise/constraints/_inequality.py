@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.columns import ABSENT, Codes, Column, Schema, Table
+from counterpoise.columns import ABSENT, Codes, Column, NumericColumn, Schema, Table
 from counterpoise.constraints._base import (
     BoolArray,
     Constraint,
@@ -38,14 +38,18 @@ class Inequality(Constraint):
         durations.
     operator : {"<", "<=", ">", ">="}
         Between left and right.
+    gap : float, default=0
+        By how much they differ at least, 0 or more, of numbers: ``Inequality("worked", "<=", "age",
+        gap=18)`` holds `worked` + 18 to at most `age`.
     """
 
     kind = "order"
 
-    def __init__(self, left: Hashable, operator: str, right: Hashable) -> None:
+    def __init__(self, left: Hashable, operator: str, right: Hashable, gap: float = 0) -> None:
         self.left = left
         self.operator = operator
         self.right = right
+        self.gap = gap
 
     @property
     def related(self) -> tuple[Hashable, ...]:
@@ -58,6 +62,8 @@ class Inequality(Constraint):
                 "Inequality('min_price', '<=', 'max_price')."
             )
         left, right = self._columns(schema)
+        if self.gap and (not self.gap > 0 or not isinstance(left, NumericColumn)):
+            raise SchemaError(f"{self!r}: `gap` is 0 or more, and of columns of numbers.")
         best = (left.code_range[not self._is_less], right.code_range[self._is_less])  # type: ignore[index]
         if not self._compare(np.array([best]), left, right).all():
             raise SchemaError(
@@ -98,7 +104,9 @@ class Inequality(Constraint):
 
     @property
     def text(self) -> str:
-        return f"{self.left} {self.operator} {self.right}"
+        gap = f" + {self.gap:g}" if self.gap else ""
+        left, right = (gap, "") if self._is_less else ("", gap)
+        return f"{self.left}{left} {self.operator} {self.right}{right}"
 
     @property
     def _is_less(self) -> bool:
@@ -106,7 +114,7 @@ class Inequality(Constraint):
 
     def _compare(self, pairs: Codes, left: Column, right: Column) -> BoolArray:
         values: list[Any]
-        if (scales := left.common_scales(right)) is not None:
+        if not self.gap and (scales := left.common_scales(right)) is not None:
             # as Python's integers: codes of 64 bits overflow when they are brought to one unit
             values = [
                 codes if scale == 1 else codes.astype(object) * scale
@@ -116,6 +124,8 @@ class Inequality(Constraint):
             both = zip((left, right), pairs.T, strict=True)
             # codes of rows that others generated can be out of range
             values = [c.to_floats(c.decode(c.nearest(codes))) for c, codes in both]
+            if self.gap:
+                values[not self._is_less] = np.round(values[not self._is_less] + self.gap, 9)
         return np.asarray(_OPERATORS[self.operator](*values), dtype=bool)
 
     def _columns(self, schema: Schema) -> tuple[Column, Column]:

@@ -1,4 +1,4 @@
-"""Searches for columns missing together, dependencies, one-hot groups and orders."""
+"""Searches for columns missing together, dependencies, one-hot groups, closed pairs and orders."""
 
 from __future__ import annotations
 
@@ -27,17 +27,21 @@ from counterpoise.constraints._evidence import (
     log10_same,
     share_ordered,
 )
-from counterpoise.constraints._fixed_combinations import OneHot
+from counterpoise.constraints._fixed_combinations import FixedCombinations, OneHot
 from counterpoise.constraints._functional_dependency import FunctionalDependency
 from counterpoise.constraints._implication import MissingTogether
 from counterpoise.constraints._inequality import Inequality
 
 MAX_DETERMINANTS: Final = 60  # most columns among which pairs of determinants are searched
 _MAX_ONE_HOT_STEPS: Final = 300
+_MIN_PAIRED: Final = 3  # distinct values of a column of a closed pair
+_MAX_PAIRED: Final = 0.3  # share of independent rows that would have one of the pairs seen
+_MAX_ONCE: Final = 0.002  # of the rows, those that have a pair that no other has
 _MIN_ORDERED: Final = 5  # distinct values of a column in an order; fewer may be codes
 _CLOSE: Final = 0.02  # gap from a bound, beside the median gap, that some row must have
 _RATHER_CLOSE: Final = 0.1  # and one that a share of `_MIN_CLOSE` of the rows must have
 _MIN_CLOSE: Final = 0.01
+_MIN_AT_WALL: Final = 10  # distinct values of the lower column of rows at the least gap
 _MAX_LOG10_OF_RARE_BOUND: Final = -60.0  # log10 of chance from which on the share may be lower
 
 
@@ -298,6 +302,46 @@ def _clique(start: int, exclusive: BoolArray, n_marked: IntArray, n_rows: int) -
     return group
 
 
+# Closed pairs
+
+
+def find_pairs(cells: Cells, taken: Collection[int]) -> list[Found]:
+    """Find disjoint pairs of columns of which few values go together, such as make and model.
+
+    Columns in `taken` are left out. The pairs seen must be all there are: of the rows whose two
+    values occur in others too, hardly any has them together for the only time.
+    """
+    few = [at for at in cells.few if at not in taken and cells.n_distinct(at) >= _MIN_PAIRED]
+    n_candidates = math.comb(len(few), 2)
+    pairs = (_pair(cells, pair, n_candidates) for pair in itertools.combinations(few, 2))
+    found: list[Found] = []
+    for one in sorted(filter(None, pairs), key=lambda one: one.log10_chance):
+        if not any(set(one.columns) & set(other.columns) for other in found):
+            found.append(one)
+    return found
+
+
+def _pair(cells: Cells, pair: tuple[int, int], n_candidates: int) -> Found | None:
+    n_values = [len(cells.distinct[at]) for at in pair]
+    for rows in (cells.sample, slice(None)):
+        ranks = cells.ranks[rows]
+        first, second, counts = count_pairs(
+            ranks[:, pair[0]], n_values[0], ranks[:, pair[1]], n_values[1]
+        )
+        n_first, n_second = (np.bincount(part, counts) for part in (first, second))
+        share = float(n_first[first] @ n_second[second]) / len(ranks) ** 2
+        if share > _MAX_PAIRED or len(counts) > 2 * max(map(np.count_nonzero, (n_first, n_second))):
+            return None
+    counts = counts[(n_first[first] > 1) & (n_second[second] > 1)]
+    n_tried, n_once = int(counts.sum()), np.count_nonzero(counts == 1)
+    log10 = n_tried * math.log10(share) + log10_choose(n_tried, n_once)
+    chance = corrected(log10, n_candidates)
+    if n_tried < MIN_TRIED or n_once > _MAX_ONCE * n_tried or chance >= MAX_LOG10_CHANCE:
+        return None
+    constraint = FixedCombinations([cells.columns[at].name for at in pair])
+    return Found(constraint, pair, len(cells), chance)
+
+
 # Orders
 
 
@@ -338,6 +382,8 @@ def _order(cells: Cells, low: int, high: int, n_candidates: int) -> Found | None
     n_known, broken = len(known), np.flatnonzero(gaps < 0)
     if n_known < MIN_TRIED or len(broken) > (1 - MIN_SHARE) * n_known:
         return None
+    gap = _least_gap(cells, (low, high), lower, gaps)
+    upper, gaps = upper - gap, gaps - gap
     # The usual value of the upper column (such as 0) is no evidence: that it leaves only 0 in the
     # other one would be an implication.
     counts = cells.counts[high].copy()
@@ -346,7 +392,7 @@ def _order(cells: Cells, low: int, high: int, n_candidates: int) -> Found | None
     n_tried = np.count_nonzero(cells.ranks[known, high] != usual)
     if n_tried < MIN_TRIED:
         return None
-    share = share_ordered(cells.levels[low], cells.counts[low], cells.levels[high], counts)
+    share = share_ordered(cells.levels[low] + gap, cells.counts[low], cells.levels[high], counts)
     if not 0 < share < 1 or n_tried * (1 - share) < max(MIN_EXPECTED, 5 * len(broken)):
         return None
     log10 = n_tried * math.log10(share) + log10_choose(n_known, len(broken))
@@ -363,8 +409,22 @@ def _order(cells: Cells, low: int, high: int, n_candidates: int) -> Found | None
     n_next = int(((gaps > 0) & (gaps < 1.5 * step)).sum())
     is_strict = is_strict and n_next >= MIN_EXPECTED
     names = cells.columns[low].name, cells.columns[high].name
-    constraint = Inequality(names[0], "<" if is_strict else "<=", names[1])
+    constraint = Inequality(names[0], "<" if is_strict else "<=", names[1], gap)
     return Found(constraint, (low, high), n_known, chance, known[broken])
+
+
+def _least_gap(cells: Cells, pair: tuple[int, int], lower: FloatArray, gaps: FloatArray) -> float:
+    """Return the least difference of whole numbers where it is a wall, such as 18 years of age.
+
+    Many rows stand at it, with different values; 0 where it is none.
+    """
+    least = float(gaps.min())
+    if least < 2 or any(cells.scales[at] != "number" or cells.grid(at) != 1 for at in pair):
+        return 0.0
+    at_wall = lower[gaps == least]
+    n_beside = np.count_nonzero(gaps == least + 1)
+    is_wall = len(at_wall) >= max(n_beside / 2, _MIN_CLOSE * len(gaps), MIN_EXPECTED)
+    return least if is_wall and len(np.unique(at_wall)) >= _MIN_AT_WALL else 0.0
 
 
 def _is_bound(lower: FloatArray, upper: FloatArray, gaps: FloatArray, least_close: float) -> bool:
