@@ -270,8 +270,9 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
         Parameters
         ----------
         X : DataFrame, array or list of shape (n_samples, n_features)
-            Features, of any types, missing values included: a frame of pandas or polars, an array
-            (of objects where the types differ) or a list of rows, but no sparse matrix.
+            Features, of any types, missing values included: a frame of pandas or polars (or of
+            narwhals, whose frame comes back), an array (of objects where the types differ) or a
+            list of rows, but no sparse matrix.
         y : Series, frame of one column, array or list, of shape (n_samples,)
             Class labels: strings, integers, booleans or categories.
 
@@ -508,6 +509,7 @@ class LLMOverSampler(BaseOverSampler):  # type: ignore[misc]
     @contextmanager
     def _fitting(self, X: Any, y: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Yield X and y as handled inside; a fit that fails leaves the sampler as it was."""
+        self._validate_params()  # what follows reads them
         frame, labels = as_frame(X), as_labels(y)
         check_consistent_length(frame, labels)
         if isinstance(self.sampling_strategy, Mapping):

@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from benchmarks._samplers import make_sampler
+from counterpoise import LLMOverSampler
 from tests.small_models import QUICK, mixed_frame
 
 pytestmark = [
@@ -56,6 +57,10 @@ def test_imbalanced_learn(estimator, check, monkeypatch):
 @sampler_checks([make_sampler(**QUICK)])
 def test_imbalanced_learn_on_tables_of_its_own_size(estimator, check):
     check(estimator)
+
+
+def test_every_parameter_is_checked_as_in_imbalanced_learn():
+    estimator_checks.check_param_validation("LLMOverSampler", LLMOverSampler())
 
 
 def mixed_pipeline(**options):

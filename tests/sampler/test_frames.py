@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -73,6 +74,15 @@ def test_an_arrow_table_and_a_numpy_target():
     assert X_resampled.schema == X.schema
     assert X_resampled.slice(0, 24).equals(X)
     assert (y_resampled.dtype, len(y_resampled)) == (np.int8, 36)
+
+
+def test_what_narwhals_wraps_comes_back():
+    X, y = mixed_frame(24)
+    expected = resample(X, y)
+    for target in (y, y.to_frame()):
+        found = resample(nw.from_native(X), nw.from_native(target, allow_series=True))
+        pd.testing.assert_frame_equal(found[0], expected[0])
+        assert type(found[1]) is type(target)
 
 
 def test_an_array_of_objects_keeps_its_objects():

@@ -38,6 +38,7 @@ class CallerType:
     @classmethod
     def of(cls, data: Any) -> CallerType:
         """Remember the type of `data`: of a frame the sparse columns, or the only one, a y."""
+        data = nw.to_native(data, pass_through=True)
         kind, name = _kind(data), getattr(data, "name", None)
         if isinstance(data, pd.DataFrame):
             is_y = data.shape[1] == 1
@@ -89,7 +90,7 @@ class CallerType:
 
     def extended(self, own: Any, rows: pd.DataFrame | pd.Series[Any]) -> Any:
         """Return the caller's own rows, or labels, as they are, and the synthetic ones below."""
-        synthetic = self.restore(rows)
+        own, synthetic = nw.to_native(own, pass_through=True), self.restore(rows)
         if self.kind == "pandas":
             whole = with_rows(own, synthetic)
             return whole.set_axis(_continued(own.index, len(synthetic)))
@@ -121,6 +122,7 @@ def as_frame(X: Any) -> pd.DataFrame:
             "sparse input is not supported: every cell of a row is a training token; pass a dense "
             "array or a DataFrame"
         )
+    X = nw.to_native(X, pass_through=True)
     kind = _kind(X, "X")
     if _is_series(X):
         raise ValueError(
@@ -161,11 +163,13 @@ def as_frame(X: Any) -> pd.DataFrame:
 
 def as_labels(y: Any) -> Any:
     """Return `y`, or its only column, as numbers, booleans or objects; two axes as they are."""
+    y = nw.to_native(y, pass_through=True)
     kind = _kind(y, "y")
     if y is None:
         # worded as in scikit-learn, whose checks look for it
         raise ValueError("a fit requires y to be passed, but the target y is None")
-    if isinstance(y, str | bytes | Mapping | Set) or not hasattr(y, "__len__"):
+    is_labels = not isinstance(y, str | bytes | Mapping | Set) and not sparse.issparse(y)
+    if not is_labels or not hasattr(y, "__len__"):
         raise TypeError(
             "y must be a Series, an array or a list of class labels, one per row of X; got a "
             f"{type(y).__name__}"
