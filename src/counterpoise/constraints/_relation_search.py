@@ -36,6 +36,7 @@ MAX_DETERMINANTS: Final = 60  # most columns among which pairs of determinants a
 _MAX_ONE_HOT_STEPS: Final = 300
 _MIN_PAIRED: Final = 3  # distinct values of a column of a closed pair
 _MAX_PAIRED: Final = 0.3  # share of independent rows that would have one of the pairs seen
+_MAX_CHANGES: Final = 0.7  # of those of independent columns, within rows of one value
 _MAX_ONCE: Final = 0.002  # of the rows, those that have a pair that no other has
 _MIN_ORDERED: Final = 5  # distinct values of a column in an order; fewer may be codes
 _CLOSE: Final = 0.02  # gap from a bound, beside the median gap, that some row must have
@@ -312,10 +313,18 @@ def find_pairs(cells: Cells, taken: Collection[int]) -> list[Found]:
     values occur in others too, hardly any has them together for the only time.
     """
     few = [at for at in cells.few if at not in taken and cells.n_distinct(at) >= _MIN_PAIRED]
+    rows = np.ascontiguousarray(cells.ranks[cells.sample[:: 1 + len(cells.sample) // 500]][:, few])
+    usual = np.array([1 - ((cells.counts[at] / len(cells)) ** 2).sum() for at in few])
+    pairs: set[tuple[int, int]] = set()
+    for column, first in zip(rows.T, few, strict=True):
+        n_same, changes = _changes(rows, column)  # first has more values, and so few of the other
+        near = np.flatnonzero(changes <= _MAX_CHANGES * usual * n_same).tolist()
+        others = [few[at] for at in near if cells.n_distinct(few[at]) <= cells.n_distinct(first)]
+        pairs |= {(min(first, other), max(first, other)) for other in others if other != first}
     n_candidates = math.comb(len(few), 2)
-    pairs = (_pair(cells, pair, n_candidates) for pair in itertools.combinations(few, 2))
+    every = (_pair(cells, pair, n_candidates) for pair in sorted(pairs))
     found: list[Found] = []
-    for one in sorted(filter(None, pairs), key=lambda one: one.log10_chance):
+    for one in sorted(filter(None, every), key=lambda one: one.log10_chance):
         if not any(set(one.columns) & set(other.columns) for other in found):
             found.append(one)
     return found
@@ -323,16 +332,15 @@ def find_pairs(cells: Cells, taken: Collection[int]) -> list[Found]:
 
 def _pair(cells: Cells, pair: tuple[int, int], n_candidates: int) -> Found | None:
     n_values = [len(cells.distinct[at]) for at in pair]
-    for rows in (cells.sample, slice(None)):
-        ranks = cells.ranks[rows]
-        first, second, counts = count_pairs(
-            ranks[:, pair[0]], n_values[0], ranks[:, pair[1]], n_values[1]
-        )
-        n_first, n_second = (np.bincount(part, counts) for part in (first, second))
-        share = float(n_first[first] @ n_second[second]) / len(ranks) ** 2
-        if share > _MAX_PAIRED or len(counts) > 2 * max(map(np.count_nonzero, (n_first, n_second))):
-            return None
-    counts = counts[(n_first[first] > 1) & (n_second[second] > 1)]
+    ranks = cells.ranks[:, pair]
+    first, second, counts = count_pairs(ranks[:, 0], n_values[0], ranks[:, 1], n_values[1])
+    n_first, n_second = (
+        cells.counts[at][part] for at, part in zip(pair, (first, second), strict=True)
+    )
+    share = float(n_first / len(cells) @ n_second) / len(cells)
+    if share > _MAX_PAIRED or len(counts) > 2 * max(n_values):
+        return None
+    counts = counts[(n_first > 1) & (n_second > 1)]
     n_tried, n_once = int(counts.sum()), np.count_nonzero(counts == 1)
     log10 = n_tried * math.log10(share) + log10_choose(n_tried, n_once)
     chance = corrected(log10, n_candidates)
