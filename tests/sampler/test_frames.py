@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
+from scipy import sparse
 
 from benchmarks._samplers import make_sampler
 from counterpoise.columns._frames import CallerType, as_frame, as_labels
@@ -240,7 +241,8 @@ def test_what_has_to_be_converted_to_a_table(X, says):
 
 
 @pytest.mark.parametrize(
-    "y", ["class", {"a": 1}, {1, 2}, 3, iter([1, 2]), pl.LazyFrame({"y": [1, 2]})]
+    "y",
+    ["class", {"a": 1}, {1, 2}, 3, iter([1, 2]), pl.LazyFrame({"y": [1, 2]}), sparse.eye_array(2)],
 )
 def test_what_is_no_target(y):
     with pytest.raises(TypeError, match=r"y must be a Series, an array or a list|y is a LazyFrame"):

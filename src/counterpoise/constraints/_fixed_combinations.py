@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+import numpy as np
+
 from counterpoise.columns import ABSENT, CategoricalColumn, NumericColumn, Schema, Table
 from counterpoise.constraints._base import (
     BoolArray,
@@ -51,8 +53,8 @@ class FixedCombinations(Constraint):
 
     def accepts(self, table: Table) -> BoolArray:
         codes = table.codes[:, self.positions(table.schema)]
-        is_known: BoolArray = self._observed.join(codes) != ABSENT
-        return is_known | (codes == ABSENT).any(axis=1)
+        is_absent = (codes == ABSENT).any(axis=1)
+        return np.asarray(is_absent | (self._observed.join(codes) != ABSENT))
 
     @property
     def text(self) -> str:

@@ -341,7 +341,7 @@ def _pair(cells: Cells, pair: tuple[int, int], n_candidates: int) -> Found | Non
     if share > _MAX_PAIRED or len(counts) > 2 * max(n_values):
         return None
     counts = counts[(n_first > 1) & (n_second > 1)]
-    n_tried, n_once = int(counts.sum()), np.count_nonzero(counts == 1)
+    n_tried, n_once = int(counts.sum()), int((counts == 1).sum())
     log10 = n_tried * math.log10(share) + log10_choose(n_tried, n_once)
     chance = corrected(log10, n_candidates)
     if n_tried < MIN_TRIED or n_once > _MAX_ONCE * n_tried or chance >= MAX_LOG10_CHANCE:
