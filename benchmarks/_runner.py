@@ -25,7 +25,6 @@ _PRELOADED = [
     "benchmarks._runner",
     "counterpoise.models._llama",
     "counterpoise.sampler",
-    "torch._dynamo",  # torch's optimizers import it when they are made, which takes seconds
     "xgboost",
 ]
 

@@ -17,6 +17,7 @@ from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.generation import _decoding as generation
 from counterpoise.generation._scoring import Scorer
+from counterpoise.training._optimizer import AdamW
 from tests.small_models import mixed_frame
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def interrupting(owner, name, call):
 MOMENTS = [
     (Scorer, "log_likelihood", 1),
     (Scorer, "log_likelihood", 3),
-    (torch.optim.AdamW, "step", 2),
+    (AdamW, "step", 2),
     (generation, "choose", 1),
     (generation, "choose", 5),
 ]

@@ -24,6 +24,7 @@ from counterpoise.training._checkpoint import (
     checkpoint_folder,
     distinct_tensors,
 )
+from counterpoise.training._optimizer import AdamW
 from tests.doubles import TickingClock
 from tests.interrupted import MOMENTS, fitted, stop_at_step
 
@@ -51,13 +52,13 @@ def undisturbed():
 def counted_steps(patch) -> list[int]:
     """A list that grows with each step."""
     steps = []
-    step = torch.optim.AdamW.step
+    step = AdamW.step
 
-    def counted(self, *arguments):
+    def counted(self):
         steps.append(1)
-        return step(self, *arguments)
+        step(self)
 
-    patch.setattr(torch.optim.AdamW, "step", counted)
+    patch.setattr(AdamW, "step", counted)
     return steps
 
 
@@ -195,6 +196,9 @@ def test_any_changed_byte_is_noticed(seed, begun, tmp_path):
         ("unfinished.history", {"minutes": 1}),
         ("unfinished.model", {}),
         ("unfinished.optimizer", {}),
+        ("unfinished.optimizer.n_taken", -1),
+        ("unfinished.optimizer.exp_avgs", []),
+        ("unfinished.optimizer.state_steps", [1.0]),
     ],
 )
 def test_a_forged_checkpoint_is_refused(name, value, begun, tmp_path):
@@ -203,8 +207,8 @@ def test_a_forged_checkpoint_is_refused(name, value, begun, tmp_path):
     path.write_bytes(begun)
     forged = part = torch.load(path, weights_only=True)
     *owner, name = name.split(".")
-    if owner:
-        part = forged[owner[0]]
+    for step in owner:
+        part = part[step]
     part[name] = value
     torch.save(forged, path)
     path.write_bytes(path.read_bytes() + hashlib.sha256(path.read_bytes()).digest())
@@ -311,9 +315,8 @@ def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "save", lambda *_: written.append(clock.now))
     own = Checkpoint(tmp_path, {}, np.random.default_rng(0), "compact", clock)
     model = torch.nn.Linear(1, 1)
-    optimizer = torch.optim.AdamW(model.parameters())
-    schedule = torch.optim.lr_scheduler.ConstantLR(optimizer)
-    state = TrainingState(model, optimizer, schedule, np.random.default_rng(0), next_evaluation=1)
+    optimizer = AdamW(model.parameters(), 1e-3, 100)
+    state = TrainingState(model, optimizer, np.random.default_rng(0), next_evaluation=1)
     for second in range(100):
         clock.now = float(second)
         own.save_now_and_then(state)

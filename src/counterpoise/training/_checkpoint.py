@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from counterpoise.columns import Table
 from counterpoise.errors import ModelError, warn_user
 from counterpoise.io import atomic_write
+from counterpoise.training._optimizer import AdamW
 
 if sys.platform != "win32":
     import fcntl
@@ -39,7 +40,7 @@ Clock: TypeAlias = Callable[[], float]  # seconds since some moment, as `time.pe
 FILE_NAME = "training.pt"
 SECONDS_BETWEEN = 30.0  # between two checkpoints, at least
 _SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at most
-_FORMAT = 4
+_FORMAT = 5
 _PARTS: dict[str, Any] = {
     "format": int,
     "fingerprint": dict,
@@ -101,8 +102,7 @@ class TrainingState:
     """Where a training stands between two steps."""
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
+    optimizer: AdamW
     rng: np.random.Generator
     next_evaluation: int  # at so many training samples seen
     n_batches: int = 0
@@ -175,16 +175,7 @@ class Checkpoint:
         device = _device(state.model)
         with self._refuse_malformed():
             load_tensors(state.model, saved["model"])
-            own = state.schedule.state_dict()
-            _check_optimizer(saved["optimizer"], state.optimizer)
-            _check_kinds(saved["schedule"], {name: type(value) for name, value in own.items()})
-            for name in ("base_lrs", "_last_lr"):
-                rates = saved["schedule"][name]
-                is_right = all(isinstance(rate, float) and rate >= 0 for rate in rates)
-                if len(rates) != len(own[name]) or not is_right:
-                    raise ValueError(f"other learning rates: {rates}")
             state.optimizer.load_state_dict(saved["optimizer"])
-            state.schedule.load_state_dict(saved["schedule"])
             state.history = _read_history(saved["history"])
             _check_kinds(saved, _SAVED)
             for name in _SAVED:
@@ -218,7 +209,6 @@ class Checkpoint:
         unfinished = {
             "model": distinct_tensors(state.model),
             "optimizer": state.optimizer.state_dict(),
-            "schedule": state.schedule.state_dict(),
             "history": asdict(state.history),
             "rng": state.rng.bit_generator.state,
             "torch_rng": torch.get_rng_state(),
@@ -349,19 +339,6 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 def _read_history(saved: dict[str, Any]) -> History:
     return msgspec.convert(asdict(History(**saved)), History)  # checks the types
-
-
-def _check_optimizer(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
-    """Raise unless the saved state is of an optimizer with such settings and weights."""
-    group, own = saved["param_groups"][0], optimizer.state_dict()["param_groups"][0]
-    is_other = repr({**group, "lr": 0}) != repr({**own, "lr": 0})  # 0 is not False here
-    if is_other or not isinstance(group["lr"], float) or not group["lr"] >= 0:
-        raise ValueError(f"other settings of the optimizer: {group}")
-    for at, weight in enumerate(optimizer.param_groups[0]["params"]):
-        state = saved["state"].get(at)  # of a weight that has had a gradient
-        shapes = {"step": (), "exp_avg": weight.shape, "exp_avg_sq": weight.shape}
-        if state is not None and {name: tensor.shape for name, tensor in state.items()} != shapes:
-            raise ValueError(f"another state of the optimizer for weight {at}")
 
 
 def _check_kinds(saved: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -49,6 +49,7 @@ from counterpoise.training._checkpoint import (
     distinct_tensors,
     load_tensors,
 )
+from counterpoise.training._optimizer import AdamW
 from counterpoise.training._rows import LARGE_CLASS, TrainingRows, training_rows
 
 _PUBLISHED_EPOCHS = 50
@@ -58,14 +59,11 @@ _BLIND_SAMPLES_SEEN = 2000
 _SAMPLES_PER_ROW = 0.5  # of each block of a wide table, whose layers learn from all blocks
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
-_MAX_WARMUP_STEPS = 20
 _ENDS = {
     "length": "all of its length",
     "held-out rows": "held-out rows get no likelier",
     "max_time": "stopped by max_time",
 }
-_WEIGHT_DECAY = 0.01
-_MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,13 +296,10 @@ def initial_state(
     model: LanguageModel, plan: TrainingPlan, rng: np.random.Generator
 ) -> TrainingState:
     """Return the state before the first step."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=plan.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True
-    )
+    parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
     n_steps = math.ceil(plan.n_samples_seen / plan.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(n_steps))
-    return TrainingState(model, optimizer, schedule, rng, next_evaluation=plan.evaluate_every)
+    optimizer = AdamW(parameters, plan.learning_rate, n_steps)
+    return TrainingState(model, optimizer, rng, next_evaluation=plan.evaluate_every)
 
 
 def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
@@ -313,11 +308,7 @@ def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
         return
     loss = -log_likelihood.mean()
     loss.backward()  # type: ignore[no-untyped-call]
-    parameters = state.optimizer.param_groups[0]["params"]
-    torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
     state.optimizer.step()
-    state.schedule.step()
-    state.optimizer.zero_grad(set_to_none=True)
     state.losses.append(loss.detach())
 
 
@@ -377,16 +368,3 @@ def _batches(
             which, rows = batches[at]
             n_columns = corpora[which].segments.shape[1]
             yield which, rows, draw_orders(len(rows), n_columns, plan.permutation, rng)
-
-
-def _warmup_cosine(n_steps: int) -> Callable[[int], float]:
-    """Return the learning rate's factor by step: a straight rise to 1, a cosine down to 0.1."""
-    n_warmup = max(1, min(_MAX_WARMUP_STEPS, n_steps // 10))
-
-    def factor(step: int) -> float:
-        if step < n_warmup:
-            return (step + 1) / n_warmup
-        done = (step - n_warmup) / max(1, n_steps - n_warmup)
-        return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-    return factor
