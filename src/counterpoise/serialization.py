@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -212,7 +212,7 @@ def _encode_parts(
     return [*(tokens.get(part, NO_TOKEN) for part in parts), end]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Serializer:
     """Encodes the rows of one table as tokens."""
 
@@ -220,16 +220,16 @@ class Serializer:
     vocabulary: list[Entry]  # of every token that can occur, and of no other
     cells: tuple[Cell, ...]  # by column
     tokenizer: Tokenizer | None = None  # the model's own, where rows are published text
-    grammar: Grammar = field(init=False)  # compiled from the cells
 
-    def __post_init__(self) -> None:
-        grammar = compile_grammar(
+    @cached_property
+    def grammar(self) -> Grammar:
+        """What the tokens of a row can be, compiled from the cells."""
+        return compile_grammar(
             [cell.name for cell in self.cells],
             [cell.column_token for cell in self.cells],
             [cell.automaton for cell in self.cells],
             len(self.vocabulary),
         )
-        object.__setattr__(self, "grammar", grammar)
 
     def encode_cell(self, column: int, value: int | str) -> list[int]:
         """Return the tokens of a cell, its name first, from its code, or string if free text."""

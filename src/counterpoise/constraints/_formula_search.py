@@ -290,11 +290,13 @@ def _products(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_F
         with np.errstate(all="ignore"):
             results = operation(values[:, at, None], values)  # (n_rows, n_others)
             factors = values[largest, np.arange(len(columns))] / results[largest].T
-            is_open = np.isfinite(factors) & (factors != 0) & is_target
-            is_open[: at if shape == "product" else 0] = False
-            is_open &= np.abs(values[0] - factors * results[0, :, None]) <= 1.01 * grids
-            others, targets = np.nonzero(is_open)
-            for row in range(1, len(chosen)):  # of few that are left
+            off = np.abs(values[0] - factors * results[0, :, None])
+            others, targets = np.nonzero(off <= 1.01 * grids)
+            is_open = (factors[others, targets] != 0) & is_target[targets]
+            if shape == "product":
+                is_open &= others >= at
+            others, targets = others[is_open], targets[is_open]
+            for row in range(1, len(chosen)):
                 fitted = factors[others, targets] * results[row, others]
                 fits = np.abs(values[row, targets] - fitted) <= 1.01 * grids[targets]
                 others, targets = others[fits], targets[fits]

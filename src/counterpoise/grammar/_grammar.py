@@ -10,6 +10,7 @@ one of the set can still be reached behind it (`Reachable`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +50,10 @@ class Runs:
     def __getitem__(self, index: int) -> IntArray:
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
+    def lists(self) -> list[list[int]]:
+        tokens, offsets = self.tokens.tolist(), self.offsets.tolist()
+        return [tokens[start:end] for start, end in itertools.pairwise(offsets)]
+
     def lengths(self, indices: IntArray) -> IntArray:
         """Return the lengths of the runs `indices`, in their shape."""
         return np.asarray(self.offsets[indices + 1] - self.offsets[indices])
@@ -82,11 +87,13 @@ class Grammar:
     edge_scale: IntArray
     edge_add: IntArray
     tails: Runs
-    _edge_of: dict[int, int] = field(init=False, repr=False, compare=False)  # by key
+    # by key: the next state and the tokens forced
+    _steps: dict[int, tuple[int, list[int]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        edges = {key: edge for edge, key in enumerate(self.edge_key.tolist())}
-        object.__setattr__(self, "_edge_of", edges)
+        tails = zip(self.edge_target.tolist(), self.tails.lists(), strict=True)
+        steps = dict(zip(self.edge_key.tolist(), tails, strict=True))
+        object.__setattr__(self, "_steps", steps)
 
     @property
     def n_tokens(self) -> int:
@@ -99,26 +106,24 @@ class Grammar:
         assert (self.edge_key[found] == keys).all(), "a token was chosen that is not permitted"
         return found
 
-    def states_along(self, column: int, tokens: Sequence[int]) -> list[int] | None:
+    def states_along(self, column: int, tokens: list[int]) -> list[int] | None:
         """Return the state each token of a cell is chosen in, or FORCED; None if not allowed."""
-        opening = self.openings[column]
-        n_forced = len(opening)
-        if NO_TOKEN in tokens or list(tokens[:n_forced]) != opening.tolist():
+        opening = self.openings[column].tolist()
+        at, n_tokens = len(opening), self.n_tokens
+        if NO_TOKEN in tokens or tokens[:at] != opening:
             return None
-        states = [FORCED] * n_forced
-        state, at, n_tokens = int(self.first_state[column]), n_forced, self.n_tokens
+        states = [FORCED] * at
+        state = int(self.first_state[column])
         while state != END:
-            if at >= len(tokens):
+            step = self._steps.get(state * n_tokens + tokens[at]) if at < len(tokens) else None
+            if step is None:
                 return None
-            edge = self._edge_of.get(state * n_tokens + tokens[at])
-            if edge is None:
-                return None
-            tail = self.tails[edge].tolist()
-            if list(tokens[at + 1 : at + 1 + len(tail)]) != tail:
+            target, tail = step
+            end = at + 1 + len(tail)
+            if tail and tokens[at + 1 : end] != tail:
                 return None
             states += [state] + [FORCED] * len(tail)
-            at += 1 + len(tail)
-            state = int(self.edge_target[edge])
+            state, at = target, end
         return states if at == len(tokens) else None
 
 
