@@ -224,6 +224,13 @@ def planted_pairs(rng, n):
     ]
 
 
+def planted_amounts(rng, n):
+    which, amount = rng.choice(3, n), rng.gamma(2, 20, n).round(2) + 0.01
+    return {"debit": np.where(which == 1, amount, 0), "credit": np.where(which == 2, amount, 0)}, [
+        "where debit is at least 0.01, credit is 0"
+    ]
+
+
 def planted_gap(rng, n):
     age = rng.integers(18, 66, n)
     worked = (age - 18) - rng.integers(0, 9, n)

@@ -114,8 +114,8 @@ def discover(table: Table) -> list[Relation]:
       `_relation_search.MAX_DETERMINANTS` columns, and on columns whose generated values need not be
       observed ones (many different numbers, free text);
     - formulas that ``_formula_search`` names;
-    - implications whose premise names two columns or is a range, those that say that a cell is
-      never missing, and nearly true ones;
+    - implications whose premise names two columns or is a range (but for amounts above 0), those
+      that say that a cell is never missing, and nearly true ones;
     - any relation in which fewer than `_evidence.MIN_TRIED` rows take part.
 
     Parameters
@@ -179,6 +179,7 @@ def discover(table: Table) -> list[Relation]:
     chosen.add(kept)
     settled = {*known, *(one.pair for one in orders), *(one.pair for one in kept)}
     chosen.add(find_limits(cells, chosen.sources, settled))
+    chosen.add(search.find_exclusive(cells, chosen.sources))
     return [
         Relation(
             one.constraint,

@@ -1,4 +1,4 @@
-"""Searches for columns missing together, dependencies, one-hot groups, closed pairs and orders."""
+"""Searches for dependencies, orders, columns missing together, and pairs and groups of columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from counterpoise.constraints._evidence import (
 )
 from counterpoise.constraints._fixed_combinations import FixedCombinations, OneHot
 from counterpoise.constraints._functional_dependency import FunctionalDependency
-from counterpoise.constraints._implication import MissingTogether
+from counterpoise.constraints._implication import Implication, MissingTogether
 from counterpoise.constraints._inequality import Inequality
 
 MAX_DETERMINANTS: Final = 60  # most columns among which pairs of determinants are searched
@@ -37,7 +37,6 @@ _MAX_ONE_HOT_STEPS: Final = 300
 _MIN_PAIRED: Final = 3  # distinct values of a column of a closed pair
 _MAX_PAIRED: Final = 0.3  # share of independent rows that would have one of the pairs seen
 _MAX_CHANGES: Final = 0.7  # of those of independent columns, within rows of one value
-_MAX_ONCE: Final = 0.002  # of the rows, those that have a pair that no other has
 _MIN_ORDERED: Final = 5  # distinct values of a column in an order; fewer may be codes
 _CLOSE: Final = 0.02  # gap from a bound, beside the median gap, that some row must have
 _RATHER_CLOSE: Final = 0.1  # and one that a share of `_MIN_CLOSE` of the rows must have
@@ -303,6 +302,34 @@ def _clique(start: int, exclusive: BoolArray, n_marked: IntArray, n_rows: int) -
     return group
 
 
+# Amounts that exclude each other
+
+
+def find_exclusive(cells: Cells, taken: Collection[int]) -> list[Found]:
+    """Find pairs of amounts of which at most one is above 0 in a row, such as debit and credit."""
+    amounts = [
+        at
+        for at in cells.searched
+        if cells.scales[at] == "number" and cells.n_distinct(at) > 2 and cells.levels[at][0] == 0
+        if at not in taken
+    ]
+    n_candidates = math.comb(len(amounts), 2)
+    marks = [cells.ranks[:, at] > 0 for at in amounts]
+    found = []
+    for (first, one), (second, other) in itertools.combinations(
+        zip(amounts, marks, strict=True), 2
+    ):
+        n_marked = int(one.sum()), int(other.sum())
+        chance = corrected(log10_disjoint(len(cells), n_marked), n_candidates)
+        is_tried = n_marked[0] * n_marked[1] >= MIN_EXPECTED * len(cells)
+        if is_tried and chance < MAX_LOG10_CHANCE and not (one & other).any():
+            names = cells.columns[first].name, cells.columns[second].name
+            least = cells.cell(first, 1) if first in cells.few else cells.columns[first].unit_size
+            constraint = Implication(names[0], ("range", least, None), names[1], [0])
+            found.append(Found(constraint, (first, second), n_marked[0], chance))
+    return found
+
+
 # Closed pairs
 
 
@@ -344,7 +371,7 @@ def _pair(cells: Cells, pair: tuple[int, int], n_candidates: int) -> Found | Non
     n_tried, n_once = int(counts.sum()), int((counts == 1).sum())
     log10 = n_tried * math.log10(share) + log10_choose(n_tried, n_once)
     chance = corrected(log10, n_candidates)
-    if n_tried < MIN_TRIED or n_once > _MAX_ONCE * n_tried or chance >= MAX_LOG10_CHANCE:
+    if n_tried < MIN_TRIED or n_once > (1 - MIN_SHARE) * n_tried or chance >= MAX_LOG10_CHANCE:
         return None
     constraint = FixedCombinations([cells.columns[at].name for at in pair])
     return Found(constraint, pair, len(cells), chance)
