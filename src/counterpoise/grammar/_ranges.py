@@ -12,7 +12,6 @@ from __future__ import annotations
 import calendar
 from collections.abc import Hashable, Iterable
 from datetime import date
-from functools import lru_cache
 from typing import NamedTuple, cast
 
 from counterpoise.grammar._automaton import (
@@ -74,7 +73,6 @@ def exponent(step: int) -> int:
     return len(str(step)) - 1
 
 
-@lru_cache(1024)  # wide tables ask twice for each column, once for its block
 def fixed_numbers(multiples: range, step: int = 1) -> Automaton:
     """Accept multiples of `step` as a sign, if any is negative, and ``(place, digit)`` symbols."""
     parts = []
