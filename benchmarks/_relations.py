@@ -17,6 +17,7 @@ import pandas as pd
 
 from counterpoise.constraints import (
     Constraint,
+    FixedCombinations,
     Formula,
     FunctionalDependency,
     Implication,
@@ -49,9 +50,18 @@ def kept_in(
             kept = (n_set == 1) | (constraint.at_most_one & (n_set == 0))
             is_present = cells.notna().all(axis=1).to_numpy()
             return kept | ~is_present, is_present
+        case FixedCombinations():
+            names = list(constraint.columns)
+            observed = set(_keys(real[names]))
+            kept = np.array([key in observed for key in _keys(rows[names])], dtype=bool)
+            return kept, np.ones(len(rows), dtype=bool)
         case Inequality():
             left, right = rows[constraint.left], rows[constraint.right]
             is_known = (left.notna() & right.notna()).to_numpy()
+            if constraint.gap and "<" in constraint.operator:
+                left = left + constraint.gap
+            elif constraint.gap:
+                right = right + constraint.gap
             compare = {"<": left.lt, "<=": left.le, ">": left.gt, ">=": left.ge}
             kept = compare[constraint.operator](right).fillna(False).to_numpy(dtype=bool)
             return kept | ~is_known, is_known

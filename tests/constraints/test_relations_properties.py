@@ -15,6 +15,7 @@ from benchmarks._relations import kept_in
 from benchmarks._samplers import make_sampler
 from counterpoise.columns import Schema, Table
 from counterpoise.constraints import (
+    FixedCombinations,
     Formula,
     FunctionalDependency,
     Implication,
@@ -182,6 +183,28 @@ def plant_missing_together(rng, n):
         "m_count": integers(rng, n, 0, 60).astype("Int64").mask(is_missing),
     }
     return columns, MissingTogether(list(columns))
+
+
+def plant_closed_pair(rng, n):
+    model = rng.integers(0, 40, n)  # each of one or two makes
+    make = (model + rng.integers(0, 2, n) * (model % 3 == 0)) % 12
+    columns = {
+        "k_make": pd.Series([f"make{value}" for value in make]),
+        "k_model": pd.Series([f"model{value}" for value in model]),
+    }
+    return columns, FixedCombinations(["k_make", "k_model"])
+
+
+def plant_gap(rng, n):
+    worked = integers(rng, n, 0, 40)
+    columns = {"w_worked": worked, "w_age": worked + 17 + rng.geometric(0.2, n)}
+    return columns, Inequality("w_worked", "<=", "w_age", gap=18)
+
+
+def plant_exclusive(rng, n):
+    which, amount = rng.integers(0, 3, n), rng.integers(1, 900, n)
+    columns = {"x_gain": pd.Series(amount * (which == 0)), "x_loss": amount * (which == 1)}
+    return columns, Implication("x_gain", ("range", 1, None), "x_loss", [0])
 
 
 PLANTS = [value for name, value in list(globals().items()) if name.startswith("plant_")]

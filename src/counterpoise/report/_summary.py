@@ -146,7 +146,7 @@ class RelationShares:
     """A relation between columns, with the shares of the rows in which it holds."""
 
     text: str
-    kind: str  # formula, dependency, one-hot, order, implication or missing
+    kind: str  # as of a `Relation`
     status: str  # "kept", "declared" (and kept), "not kept" or "nearly true" (and not kept)
     n_rows: int  # real rows that support it
     # shares in [0, 1]; None where there are no rows, or none of which it can be told
