@@ -62,10 +62,16 @@ def check_parameter(
 ) -> None:
     """Raise unless a value is among the `allowed` ones or is an allowed `Number`."""
     for one in allowed:
-        if one.allows(value) if isinstance(one, Number) else value is one or value == one:
+        if one.allows(value) if isinstance(one, Number) else _is_equal(value, one):
             return
     either = [one.text if isinstance(one, Number) else repr(one) for one in allowed]
-    raise error(f"{name} must be {' or '.join(either)}; got {shown(value)}")
+    text = " or ".join(filter(None, [", ".join(either[:-1]), either[-1]]))
+    raise error(f"{name} must be {text}; got {shown(value)}")
+
+
+def _is_equal(value: object, one: object) -> bool:
+    """Whether two values are equal; an array, which has no truth value, equals none."""
+    return value is one or (not getattr(value, "ndim", 0) and bool(value == one))
 
 
 def check_parameters(
