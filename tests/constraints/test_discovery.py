@@ -115,6 +115,23 @@ def planted_age(rng, n):
     return {"birth": birth, "visit": visit, "age": age}, ["age = years(birth, visit)"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_discover_counts_years_to_the_day_that_all_rows_tell(seed):
+    """Two of 6,000 rows have a birthday near that day, and a sample may have neither."""
+    rng = np.random.default_rng(seed)
+    n = 6000
+    day = np.where(np.arange(n) < 2, 250, rng.integers(0, 240, n))  # of the year
+    birth = pd.to_datetime(rng.integers(1940, 1999, n).astype(str), format="%Y")
+    birth = pd.Series(birth + pd.to_timedelta(day, "D")).sample(frac=1, random_state=seed)
+    birth = birth.reset_index(drop=True)
+    end = pd.Timestamp("2021-09-08")  # the 251st day
+    has_birthday = birth.dt.month * 31 + birth.dt.day <= end.month * 31 + end.day
+    age = end.year - birth.dt.year - ~has_birthday
+    noise = rng.integers(0, 9, n)
+    found = exact(pd.DataFrame({"birth": birth, "age": age, "noise": noise}))
+    assert [one for one in found if one.startswith("age = years(birth, ")]
+
+
 def planted_due_date(rng, n):
     ordered = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D")
     return {"ordered": ordered, "due": ordered + pd.Timedelta("30D")}, ["due = ordered + 30"]

@@ -228,7 +228,7 @@ def random_table(seed, n_rows=None):
             some = rng.random(n) < rng.choice([0.004, 0.1])
             for name in frame:
                 cells = frame[name].copy()
-                cells[some] = rng.permutation(cells[some].astype(object)).tolist()
+                cells[some] = rng.permutation(cells[some].to_numpy(object, copy=True)).tolist()
                 frame[name] = cells.astype(frame[name].dtype)
             if kept_in(truth, frame, frame)[0].all():
                 continue

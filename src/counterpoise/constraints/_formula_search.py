@@ -323,8 +323,13 @@ def _years(cells: Cells, columns: list[int], rows: IntArray) -> tuple[list[_Fit]
         trial = _Trial(cells, "years", target, own, rows[:: max(1, len(rows) // 100)])
         if any(trial.holds(constants).mean() >= 0.9 for constants in trial.constants()):
             candidates.append(("years", target, own))
+    fits: list[_Fit] = []
+    for candidate in candidates:  # only birthdays on the very day tell to which one was counted
+        _, target, own = candidate
+        is_missing = np.any([cells.missing(at) for at in (target, *own)], axis=0)
+        fits += _fits(cells, [candidate], np.flatnonzero(~is_missing))
     n_ends = 365 * 100  # that one date can be counted to
-    return _fits(cells, candidates, rows), len(targets) * (len(sources) + len(dates) * n_ends)
+    return fits, len(targets) * (len(sources) + len(dates) * n_ends)
 
 
 def _screened(cells: Cells, columns: list[int], rows: IntArray) -> IntArray:
