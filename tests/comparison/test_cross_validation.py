@@ -14,9 +14,11 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks._samplers import make_sampler
 from counterpoise import compare
+from counterpoise.comparison import _cross_validation
 from counterpoise.comparison._cross_validation import (
     BEST_KIND,
     DISTILLED,
@@ -297,3 +299,25 @@ def test_a_teacher_that_is_one_pipeline_is_of_one_kind() -> None:
     for classifiers, several in ((pipeline, False), ([pipeline] * 2, True), ("auto", True)):
         names = [one.name for one in default_strategies({}, Teacher(classifiers))]
         assert (BEST_KIND in names) == several
+
+
+class ThreadSpy(GaussianNB):
+    """Notes how many threads of OpenMP it is trained with."""
+
+    seen: ClassVar[list[int]] = []
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        openmp = [one for one in threadpool_info() if one["user_api"] == "openmp"]
+        self.seen.extend(one["num_threads"] for one in openmp)
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize(("most_cells", "n_threads"), [(500_000, 1), (10, 2)])
+def test_classifiers_of_small_tables_are_trained_on_one_thread(
+    most_cells: int, n_threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cross_validation, "_SMALL_TABLE", most_cells)
+    monkeypatch.setattr(ThreadSpy, "seen", [])
+    with threadpool_limits(limits=2, user_api="openmp"):
+        cross_validate(*noise(0), [Strategy("nothing")], {"spy": ThreadSpy()}, **SETTINGS)
+    assert set(ThreadSpy.seen) == {n_threads}

@@ -28,6 +28,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 from counterpoise._progress import Progress
 from counterpoise._table_classifier import (
@@ -41,6 +42,9 @@ from counterpoise.columns._frames import as_frame
 from counterpoise.comparison._scores import Costs, best_threshold, scores
 from counterpoise.constraints import Relation
 from counterpoise.distillation import DistilledClassifier, Teacher, kind_name
+
+# cells of a table so small that further threads of OpenMP mostly wait, and on busy cores spin
+_SMALL_TABLE = 500_000
 
 NOTHING = "nothing"  # name of the strategy that the others are compared with
 CLASS_WEIGHTS = "class weights"  # name of the strategy that changes weights and no rows
@@ -206,7 +210,8 @@ class _Split:
         if self.teacher is None:
             raise ValueError("the strategy needs a teacher")
         begun = time.perf_counter()
-        fitted = seeded(self.teacher, self.seed).fit(*self.real)
+        with self._threads():
+            fitted = seeded(self.teacher, self.seed).fit(*self.real)
         self.best_kind = kind_name(_best_kind(fitted))
         return fitted, time.perf_counter() - begun
 
@@ -231,28 +236,36 @@ class _Split:
         if strategy.class_weight == "balanced":  # as if all classes had as many rows
             share = 1 / self.real[1].nunique()
         runs = []
-        for name, classifier in classifiers.items():
-            begun = time.perf_counter()
-            model = TableClassifier(
-                classifier, class_weight=strategy.class_weight, random_state=self.seed
-            )
-            if strategy.learn is None:
-                fitted = clone(model).fit(*rows)
-                out_of_fold = predict_folds(
-                    partial(_fit, model), folds, self.real[0], positive=self.positive
+        with self._threads():
+            for name, classifier in classifiers.items():
+                begun = time.perf_counter()
+                model = TableClassifier(
+                    classifier, class_weight=strategy.class_weight, random_state=self.seed
                 )
-            else:
-                teacher = self.taught[0]
-                fitted = strategy.learn(model, teacher, self.real, self.seed)
-                of_classes = teacher.out_of_fold_
-                if strategy.name == BEST_KIND:
-                    of_classes = teacher.out_of_fold_of_kinds_[teacher.scores_.argmax()]
-                out_of_fold = of_classes[:, teacher.classes_ == self.positive].ravel()
-            probability = probability_of(fitted, self.test[0], self.positive)
-            run = self._score(probability, out_of_fold, share)
-            seconds = shared_s + time.perf_counter() - begun
-            runs.append({"classifier": name, "strategy": strategy.name, **run, "seconds": seconds})
+                if strategy.learn is None:
+                    fitted = clone(model).fit(*rows)
+                    out_of_fold = predict_folds(
+                        partial(_fit, model), folds, self.real[0], positive=self.positive
+                    )
+                else:
+                    teacher = self.taught[0]
+                    fitted = strategy.learn(model, teacher, self.real, self.seed)
+                    of_classes = teacher.out_of_fold_
+                    if strategy.name == BEST_KIND:
+                        of_classes = teacher.out_of_fold_of_kinds_[teacher.scores_.argmax()]
+                    out_of_fold = of_classes[:, teacher.classes_ == self.positive].ravel()
+                probability = probability_of(fitted, self.test[0], self.positive)
+                run = self._score(probability, out_of_fold, share)
+                seconds = shared_s + time.perf_counter() - begun
+                runs.append(
+                    {"classifier": name, "strategy": strategy.name, **run, "seconds": seconds}
+                )
         return rows, relations, runs
+
+    def _threads(self) -> threadpool_limits:
+        """Return the context in which classifiers are trained: see `_SMALL_TABLE`."""
+        limit = 1 if self.real[0].size <= _SMALL_TABLE else None
+        return threadpool_limits(limits=limit, user_api="openmp")
 
     def _score(
         self, probability: FloatArray, out_of_fold: FloatArray, share: float
