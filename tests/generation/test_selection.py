@@ -223,8 +223,7 @@ def test_calibrated_selection_fills_rare_tenths_in_few_rounds() -> None:
         rounds.append(n)
         return draw(n)
 
-    limits = {"selection_draws_per_row": 50, "expect": select.expected_draws}
-    _, rejection_stats = draw_accepted(counted, 400, {}, select, **limits)
+    _, rejection_stats = draw_accepted(counted, 400, {}, select, selection_draws_per_row=50)
     # 40 rows of each tenth are about 670 draws; refills by the overall share take 20 rounds
     assert len(rounds) <= 3
     assert rejection_stats.n_drawn == len(strata) < 1000

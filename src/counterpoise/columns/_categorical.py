@@ -126,9 +126,10 @@ class CategoricalColumn(Column):
         positions = _positions(self.categories)
         codes = []
         for value in values:
-            if self.is_empty:
-                raise self._error(f"holds {value!r}, but was missing in every row before.", value)
             if (code := positions.get((type(value), value))) is None:
+                if self.is_empty:
+                    problem = f"holds {value!r}, but was missing in every row before."
+                    raise self._error(problem, value)
                 raise self._error(
                     f"holds {value!r}, which is none of its categories "
                     f"{_shorten(self.categories)}. Infer the schema from a table with this value, "

@@ -229,7 +229,6 @@ class RowGenerator:
                 select,
                 # wide rows take long: there is one round, and its rows are taken
                 selection_draws_per_row=1 if self.blocks else getattr(select, "draws_per_row", 0),
-                expect=getattr(select, "expected_draws", None),
                 drawing=drawing,
                 class_=class_,
                 max_draws_per_row=most,

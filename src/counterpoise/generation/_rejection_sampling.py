@@ -130,7 +130,6 @@ def draw_accepted(
     select: Select | None = None,
     *,
     selection_draws_per_row: int = 8,
-    expect: Callable[[float, int, int], float] | None = None,
     drawing: Drawing | None = None,
     class_: Any = None,
     max_draws_per_row: int = DRAWS_PER_ROW,
@@ -141,9 +140,9 @@ def draw_accepted(
 
     `accept` are the tests of a row, by the reason for rejecting it. `select` chooses among those
     that are accepted, for `selection_draws_per_row` draws per row, or until it `is_late`; then the
-    best of the others are taken. `expect` says how many draws it takes to select the rest, as
-    `expected_draws` does by default. `drawing` is what shows progress; `class_` and `advice` are
-    for the message of an error.
+    best of the others are taken. Where it has a method `expected_draws`, that says how many draws
+    the rest takes. `drawing` is what shows progress; `class_` and `advice` are for the message of
+    an error.
     """
     drawing = drawing or Drawing()
     bound = max(max_draws_per_row * n_rows, MIN_DRAWS)
@@ -202,7 +201,7 @@ def draw_accepted(
             )
         # 4. refill
         n_lacking = n_rows - n_kept
-        expects = expected_draws if select is None or expect is None else expect
+        expects = getattr(select, "expected_draws", expected_draws)
         n_more = ceil(expects(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
         n_left = (bound if select is None else selection_bound) - n_drawn
         n_next = min(n_more, max(n_rows, MIN_DRAWS), n_left)
