@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.columns import MISSING, CategoricalColumn, Schema, Table, TextColumn
@@ -205,6 +205,7 @@ def test_schema_to_json_to_schema_is_the_identity(frame: pd.DataFrame, margin: f
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frames(), st.floats(0, 2), st.integers(0, 2**32 - 1))
+@example(pd.DataFrame({"a sentinel beside whole numbers": [0.0, 1.0, -0.3, -0.3, -0.3]}), 0.0, 0)
 def test_every_code_in_the_domain_decodes_and_codes_back_to_itself(
     frame: pd.DataFrame, margin: float, seed: int
 ) -> None:
@@ -213,14 +214,20 @@ def test_every_code_in_the_domain_decodes_and_codes_back_to_itself(
     observed = Table.from_frame(frame, schema)
     codes = np.empty((20, len(schema)), dtype=np.int64)
     for position, column in enumerate(schema):
+        step, atoms = 1, ()
         if isinstance(column, CategoricalColumn):
-            low, high = 0, len(column.categories) - 1
+            first, last = 0, len(column.categories) - 1
         elif isinstance(column, TextColumn):
-            low, high = 0, len(observed.texts[position]) - 1
+            first, last = 0, len(observed.texts[position]) - 1
         else:
-            low, high = column.low, column.high
-        codes[:, position] = random.integers(low, high, 20, endpoint=True)
-        codes[:2, position] = low, high
+            step, atoms = column.step, column.atoms
+            first, last = column.low // step, column.high // step
+        if first <= last:
+            codes[:, position] = step * random.integers(first, last, 20, endpoint=True)
+            codes[:2, position] = step * first, step * last
+        if atoms:
+            n_atoms = 5 if first <= last else 20
+            codes[-n_atoms:, position] = random.choice(atoms, n_atoms)
         if column.has_missing:
             codes[2:5, position] = MISSING
     table = Table(schema, codes, observed.texts)
