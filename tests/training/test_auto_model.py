@@ -53,7 +53,7 @@ def estimated(monkeypatch, estimate: RuntimeEstimate) -> None:
 
 
 def test_what_fits_is_taken(loaded, monkeypatch):
-    estimated(monkeypatch, RuntimeEstimate(20.0, 5.0, 2**20, 0.1))
+    estimated(monkeypatch, RuntimeEstimate(20.0, 20.0, 5.0, 2**20, 0.1))
     model = choose(None)
     assert model.name == SMOLLM2_INSTRUCT
     assert "it takes up to 25 s" in model.reason
@@ -77,7 +77,7 @@ def test_a_checkpoint_is_resumed_with_its_model(loaded, tmp_path):
 
 def test_what_takes_too_much_memory_is_not_taken(loaded, monkeypatch):
     monkeypatch.setattr(runtime, "free_memory", lambda _: 2**30)
-    estimated(monkeypatch, RuntimeEstimate(1.0, 1.0, 2**31, 0.1))
+    estimated(monkeypatch, RuntimeEstimate(1.0, 1.0, 1.0, 2**31, 0.1))
     model = choose(None)
     assert model.name == COMPACT
     assert "2.0 GiB" in model.reason

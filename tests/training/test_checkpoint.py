@@ -316,7 +316,7 @@ def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
     own = Checkpoint(tmp_path, {}, np.random.default_rng(0), "compact", clock)
     model = torch.nn.Linear(1, 1)
     optimizer = AdamW(model.parameters(), 1e-3, 100)
-    state = TrainingState(model, optimizer, np.random.default_rng(0), next_evaluation=1)
+    state = TrainingState(model, optimizer, np.random.default_rng(0), 100, next_evaluation=1)
     for second in range(100):
         clock.now = float(second)
         own.save_now_and_then(state)

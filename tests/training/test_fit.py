@@ -14,6 +14,7 @@ from counterpoise.training._runtime import TimeBudget
 from tests.small_models import labelled_table, mixed_frame
 
 YES = 1
+UNSTOPPED = Recipe(train_on="all", interpolation=None, validation_fraction=0.0)
 
 
 def fitted(monkeypatch, n_rows, recipe, best=0.5):
@@ -60,8 +61,7 @@ def test_a_tiny_class_trains_blind_and_short(monkeypatch):
 
 
 def test_without_held_out_rows_a_larger_table_is_passed_ten_times(monkeypatch):
-    recipe = Recipe(train_on="all", interpolation=None, validation_fraction=0.0)
-    _, calls = fitted(monkeypatch, 300, recipe)
+    _, calls = fitted(monkeypatch, 300, UNSTOPPED)
     ((n_rows, plan, n_held_out, _),) = calls
     assert (n_rows, n_held_out) == (300, None)
     assert plan.n_samples_seen == 10 * 300
@@ -83,6 +83,26 @@ def test_what_is_asked_for_is_done(monkeypatch, length, held_out, samples_seen):
     assert n_held_out == held_out
     assert plan.n_samples_seen == samples_seen
     assert result.search is None
+
+
+def test_of_a_large_table_held_out_rows_of_the_largest_class_may_lengthen_the_training(monkeypatch):
+    result, calls = fitted(monkeypatch, 2000, UNSTOPPED)  # 1,600 rows of the largest class
+    ((n_rows, plan, n_held_out, _),) = calls
+    assert (n_rows, n_held_out) == (1840, 160)
+    assert (plan.n_samples_seen, plan.most_samples_seen) == (10_000, 18_400)
+    assert set(result.rows.held_out.codes[:, 0]) == {1 - YES}
+    _, calls = fitted(monkeypatch, 4000, UNSTOPPED)
+    assert calls[0][1].most_samples_seen == get_model("compact").max_samples_seen, "three passes"
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "changes"), [(1600, {}), (2000, {"max_samples_seen": 5000}), (2000, {"epochs": 5})]
+)
+def test_no_rows_are_held_out_where_the_length_is_certain(monkeypatch, n_rows, changes):
+    _, calls = fitted(monkeypatch, n_rows, UNSTOPPED.copy(**changes))
+    ((_, plan, n_held_out, _),) = calls
+    assert (n_held_out, plan.most_samples_seen) == (None, 0)
+    assert plan.n_samples_seen <= 10_000
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -1,5 +1,7 @@
 """Training: what it learns from, when it stops, and that it can be repeated."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +14,11 @@ from counterpoise.grammar._grammar import FORCED
 from counterpoise.models import get_model
 from counterpoise.models._language_model import resolve_device
 from counterpoise.serialization import label_is_given, serialize, table_serializer
+from counterpoise.training import _checkpoint as checkpoint_module
 from counterpoise.training import _loop as training
+from counterpoise.training._checkpoint import Checkpoint
 from counterpoise.training._loop import Part, TrainingPlan, train
+from tests.doubles import TickingClock
 from tests.small_models import labelled_table, mixed_frame
 
 CPU = resolve_device("cpu", "float32")
@@ -31,7 +36,7 @@ def scorer(model, serializer, plan):
     return Scorer(model, serializer.grammar, CPU, scores_label=scores_label)
 
 
-def run(plan, *, held_out=None, seed=0, n_rows=60):
+def run(plan, *, held_out=None, seed=0, n_rows=60, **limits):
     table, serializer, model = built(n_rows)
     corpora = [serialize(one, serializer) for one in (table, held_out) if one is not None]
     history = train(
@@ -40,6 +45,7 @@ def run(plan, *, held_out=None, seed=0, n_rows=60):
         plan,
         rng=np.random.default_rng(seed),
         progress=Progress(),
+        **limits,
     )
     return model, history
 
@@ -103,6 +109,70 @@ def test_stops_early_and_keeps_the_best_epoch():
         corpus, "label-first", np.random.default_rng(seed), 2
     )
     assert again == pytest.approx(min(losses), rel=1e-5)
+
+
+def lengthened(losses, monkeypatch, **limits):
+    """The history of a training whose held-out rows have these losses, of 160 samples at first."""
+    given = iter(losses)
+    monkeypatch.setattr(Scorer, "loss_per_row", lambda *_: next(given))
+    plan = TrainingPlan(160, 10, 1e-3, evaluate_every=40, patience=1, most_samples_seen=500)
+    held_out = labelled_table(*mixed_frame(60))
+    return run(plan, held_out=held_out, **limits)[1]
+
+
+@pytest.mark.parametrize(
+    ("losses", "n_samples_seen"),
+    [
+        ([9.0, 8.8, *[1.0] * 2], 160),  # less than .3 nats
+        ([9.0, 9.5, *[1.0] * 2], 160),  # patience is for an early end
+        ([9.0, 8.5, 8.5, 8.4, *[1.0] * 4], 320),
+        ([9.0, 8.5, 9.9, 8.0, 9.9, 8.0, 9.9, 7.0, *[1.0] * 5], 500),
+    ],
+)
+def test_the_length_doubles_while_held_out_rows_gain_enough(losses, n_samples_seen, monkeypatch):
+    history = lengthened(losses, monkeypatch)
+    assert history.n_samples_seen == n_samples_seen
+    assert history.held_out_loss == losses
+    assert (history.stopped_by, history.best_n_samples_seen) == ("length", n_samples_seen)
+
+
+def test_no_training_is_lengthened_beyond_its_deadline(monkeypatch):
+    """On this clock a step takes 2 s: 160 samples 32 s, 320 samples 64 s, 500 samples 100 s."""
+    for deadline, n_samples_seen in ((50.0, 160), (90.0, 320), (200.0, 500)):
+        losses = [9.0, 8.0, *[7.0] * 12]
+        history = lengthened(losses, monkeypatch, deadline=deadline, clock=TickingClock(1.0))
+        assert history.n_samples_seen == n_samples_seen
+        assert history.stopped_by == "length"
+
+
+def test_a_lengthened_training_that_was_stopped_ends_with_the_same_weights(tmp_path, monkeypatch):
+    plan = TrainingPlan(160, 10, 1e-3, evaluate_every=40, most_samples_seen=500)
+    held_out = labelled_table(*mixed_frame(60))
+    monkeypatch.setattr(training, "_WORTH_DOUBLING", 0.0)
+    expected, history = run(plan, held_out=held_out)
+    assert history.n_samples_seen > 160
+    monkeypatch.setattr(checkpoint_module, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoint_module, "_SHARE_OF_TIME", math.inf)
+    save, n_saved = Checkpoint.save_now_and_then, []
+
+    def save_and_stop(self, state):
+        save(self, state)
+        n_saved.append(1)
+        if len(n_saved) == 12:  # the length was doubled after the eighth step
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save_now_and_then", save_and_stop)
+
+    def checkpoint():
+        return Checkpoint(tmp_path, {}, np.random.default_rng(0), "compact")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, held_out=held_out, checkpoint=checkpoint())
+    model, resumed = run(plan, held_out=held_out, checkpoint=checkpoint())
+    assert resumed.held_out_loss == history.held_out_loss
+    assert resumed.n_samples_seen == history.n_samples_seen
+    weights = model.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in expected.state_dict().items())
 
 
 def test_the_label_is_given_and_never_scored():

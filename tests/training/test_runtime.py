@@ -123,7 +123,7 @@ def test_an_estimate_is_shown_and_changes_nothing(capsys):
 
 def test_what_reduces_it_is_named():
     budget = TimeBudget(10.0, 0.0, lambda: -1e12)
-    estimate = RuntimeEstimate(1e13, 1.0, 2**50, 0.5)
+    estimate = RuntimeEstimate(1e13, 1e13, 1.0, 2**50, 0.5)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         budget.warn(estimate, n_free=2**30)

@@ -82,10 +82,12 @@ class Recipe(Parameters):
     max_samples_seen : int, default=None
         Training samples seen at most, repeats included, whatever `epochs`; None for no limit.
     validation_fraction : float or "auto", default="auto"
-        Share of each trained class held out for early stopping, in [0, 1); 0 never stops early.
-        Given a share, the best weights are kept and there is no second training. ``"auto"``: a
-        tenth of the classes with 200 rows or more; with ``epochs="auto"`` also a fifth of those
-        with 20 to 199.
+        Share of each trained class held out for early stopping, in [0, 1). Given a share, the best
+        weights are kept and there is no second training. ``"auto"``: a tenth of the classes with
+        200 rows or more; with ``epochs="auto"`` also a fifth of those with 20 to 199. 0 never stops
+        early. ``epochs="auto"`` then is ten passes, or 10,000 training samples if that is less; up
+        to 300 held-out rows of the largest class lengthen it, while they get clearly likelier, to
+        20,000 samples and on to ten passes or 30,000.
     patience : int, default=3
         Evaluations of the held-out rows (after each epoch, or 500 rows) without a better loss
         before training stops.

@@ -18,11 +18,11 @@ COUNTERPOISE = Recipe(
     # NOTE[DIFF] Generated rows are as clear and as doubtful cases of their class as the real ones.
     selection="classifier",
     selection_rule="calibrated",
-    # NOTE[DIFF] A fixed length instead of 50 epochs. Held-out rows of a small class are too few to
-    # tell when to stop, and the learning rate is at its end only where the length is known.
+    # NOTE[DIFF] Ten epochs instead of 50, or what of them is worth it. Held-out rows of a small
+    # class are too few to tell when to stop, and the learning rate is at its end only where the
+    # length is known.
     epochs="auto",
     validation_fraction=0.0,
-    max_samples_seen=10_000,
 )
 """The default: rows that people and tools will look at."""
 

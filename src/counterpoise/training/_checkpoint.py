@@ -40,7 +40,7 @@ Clock: TypeAlias = Callable[[], float]  # seconds since some moment, as `time.pe
 FILE_NAME = "training.pt"
 SECONDS_BETWEEN = 30.0  # between two checkpoints, at least
 _SHARE_OF_TIME = 0.05  # of a training that may go into writing checkpoints, at most
-_FORMAT = 5
+_FORMAT = 6
 _PARTS: dict[str, Any] = {
     "format": int,
     "fingerprint": dict,
@@ -53,6 +53,7 @@ _PARTS: dict[str, Any] = {
 _SAVED: dict[str, Any] = {  # of a `TrainingState`, as it is
     "n_batches": int,
     "n_samples_seen": int,
+    "length": int,
     "next_evaluation": int,
     "losses": list,
     "best_loss": float,
@@ -74,7 +75,8 @@ class History:
     train_loss : list of float
         Mean negative log-likelihood per chosen token since the evaluation before, in nats.
     held_out_loss : list of float
-        Negative log-likelihood per held-out row, in nats; empty without held-out rows.
+        Negative log-likelihood per held-out row, in nats; empty without held-out rows. These are
+        of each class that is trained, or of the largest one if they decide on the length.
     best_n_samples_seen : int
         Training samples seen by the weights that were kept.
     seconds, best_seconds : float
@@ -104,6 +106,7 @@ class TrainingState:
     model: nn.Module
     optimizer: AdamW
     rng: np.random.Generator
+    length: int  # training samples after which it is over, unless it ends early
     next_evaluation: int  # at so many training samples seen
     n_batches: int = 0
     n_samples_seen: int = 0
@@ -180,7 +183,7 @@ class Checkpoint:
             _check_kinds(saved, _SAVED)
             for name in _SAVED:
                 setattr(state, name, saved[name])
-            if not 0 <= state.n_batches <= state.n_samples_seen <= n_samples:
+            if not 0 <= state.n_batches <= state.n_samples_seen <= state.length <= n_samples:
                 raise ValueError(f"{state.n_batches} batches of {n_samples} training samples")
             if state.best_weights is not None:
                 check_tensors(state.model, state.best_weights)

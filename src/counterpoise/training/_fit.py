@@ -99,14 +99,14 @@ def fit(
         samples_per_row = prepared.samples_per_row
 
         def train_on(
-            rows: TrainingRows, n_rows_seen: float, name: str, n_repeats: float = 0.0
+            rows: TrainingRows, n_rows_seen: float, name: str, n_repeats: float = 0.0, most: int = 0
         ) -> History:
             parts = training_parts(generator, rows)
             network.check_length(max(part.corpus.longest for part in parts))
             return train(
                 network,
                 shared(parts),
-                TrainingPlan.of(rows, n_rows_seen, prepared.model, recipe, samples_per_row),
+                TrainingPlan.of(rows, n_rows_seen, prepared.model, recipe, samples_per_row, most),
                 rng=rng,
                 progress=progress,
                 name=name,
@@ -129,7 +129,8 @@ def fit(
         first_weights = copy.deepcopy(network.state_dict()) if prepared.n_repeats else None
         name = "training with held-out rows" if prepared.n_repeats else "training"
         n_rows_seen, search = prepared.plan.n_samples_seen / samples_per_row, None
-        history = train_on(rows, n_rows_seen, name, prepared.n_repeats)
+        most = prepared.plan.most_samples_seen
+        history = train_on(rows, n_rows_seen, name, prepared.n_repeats, most)
         if recipe.labelled_by == "xgboost":
             generator = replace(generator, labeller=fit_labeller(table, rng))
         if recipe.decoding == "free":

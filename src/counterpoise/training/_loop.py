@@ -3,6 +3,10 @@
 Unless a recipe sets the epochs, some rows are held out, and training stops where they get no
 likelier: then the model begins to learn rows by heart. Where a class is too small to do without its
 held-out rows, that training is a search: a second one, from the same weights, uses every row.
+
+With ``validation_fraction=0`` nothing stops early: a training passes its rows ten times, as far as
+that are 10,000 training samples. On a larger table, where a few passes may be enough, held-out rows
+of the largest class tell when half of it is over whether its length is doubled (docs/log.md).
 """
 
 from __future__ import annotations
@@ -50,12 +54,17 @@ from counterpoise.training._checkpoint import (
     load_tensors,
 )
 from counterpoise.training._optimizer import AdamW
-from counterpoise.training._rows import LARGE_CLASS, TrainingRows, training_rows
+from counterpoise.training._rows import (
+    FIRST_SAMPLES_SEEN,
+    LARGE_CLASS,
+    UNSTOPPED_EPOCHS,
+    TrainingRows,
+    training_rows,
+)
 
 _PUBLISHED_EPOCHS = 50
-# without held-out rows: this many passes, but no fewer training samples than this
-_BLIND_EPOCHS = 10
-_BLIND_SAMPLES_SEEN = 2000
+_FEWEST_SAMPLES_SEEN = 2000  # of a training that nothing stops early, whatever its rows
+_WORTH_DOUBLING = 0.3  # nats per held-out row, gained since a quarter of the length was over
 _SAMPLES_PER_ROW = 0.5  # of each block of a wide table, whose layers learn from all blocks
 _N_BATCHES_SORTED_TOGETHER = 16
 _N_HELD_OUT_ORDERS = 2
@@ -70,12 +79,18 @@ _ENDS = {
 class TrainingPlan:
     """How to train."""
 
-    n_samples_seen: int  # training samples at most, repeats included
+    n_samples_seen: int  # training samples at most, repeats included; of one to lengthen, at first
     batch_size: int
     learning_rate: float  # peak, after a warm-up; it falls along a cosine to a tenth of itself
     permutation: str = "label-first"
     evaluate_every: int = 500  # training samples
     patience: int = 3  # evaluations without a better held-out loss after which training stops
+    most_samples_seen: int = 0  # to which held-out rows may lengthen it, if they do not end it
+
+    @property
+    def may_lengthen(self) -> bool:
+        """Whether held-out rows decide on a greater length, instead of an early end."""
+        return self.most_samples_seen > self.n_samples_seen
 
     @classmethod
     def of(
@@ -85,16 +100,21 @@ class TrainingPlan:
         model: LoadedModel,
         recipe: Recipe,
         samples_per_row: float = 1.0,
+        most_samples_seen: int = 0,
     ) -> TrainingPlan:
         """Return the plan of a training on `rows`."""
+        n_samples_seen = math.ceil(n_rows_seen * samples_per_row)
         evaluate_every = max(min(len(rows.corpus), 500), 4 * rows.n_held_out)
+        if most_samples_seen > n_samples_seen:
+            evaluate_every = n_samples_seen // 4
         return cls(
-            n_samples_seen=math.ceil(n_rows_seen * samples_per_row),
+            n_samples_seen=n_samples_seen,
             batch_size=model.batch_size,
             learning_rate=model.learning_rate,
             permutation=recipe.permutation,
             evaluate_every=math.ceil(evaluate_every * samples_per_row),
             patience=recipe.patience,
+            most_samples_seen=most_samples_seen,
         )
 
 
@@ -159,15 +179,16 @@ def prepare_training(
         network = BlockModel(built)
         model = replace(model, learning_rate=model.wide_learning_rate)
     network.to(model.device.device, model.device.weight_precision)
-    rows = training_rows(table, n_deficit, recipe, rng)
+    may_lengthen = not blocks and _most_unstopped(recipe, model) > FIRST_SAMPLES_SEEN
+    rows = training_rows(table, n_deficit, recipe, rng, may_lengthen=may_lengthen)
     generator = RowGenerator(serializer, network, recipe, rows.value_counts, model.device)
     samples_per_row = len(blocks) * _SAMPLES_PER_ROW if blocks else 1.0
-    n_rows_seen = _max_samples_seen(rows, recipe, model)
+    n_rows_seen, most = _lengths(rows, recipe, model)
     return PreparedTraining(
         generator.in_blocks(blocks, serializers) if blocks else generator,
         model,
         rows,
-        TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row),
+        TrainingPlan.of(rows, n_rows_seen, model, recipe, samples_per_row, most),
         1 + rows.n_held_out / len(rows.corpus) if _is_search(rows, recipe) else 0.0,
         Sampling(recipe.temperature, recipe.top_p, model.generation_batch_size),
         samples_per_row,
@@ -194,16 +215,24 @@ def _is_search(rows: TrainingRows, recipe: Recipe) -> bool:
     return bool((n_rows < LARGE_CLASS).any())
 
 
-def _max_samples_seen(rows: TrainingRows, recipe: Recipe, model: LoadedModel) -> int:
+def _lengths(rows: TrainingRows, recipe: Recipe, model: LoadedModel) -> tuple[int, int]:
+    """Return how many rows a training sees, and to how many it may be lengthened, else 0."""
     n_rows, most = len(rows.corpus), recipe.max_samples_seen
     if recipe.epochs != "auto":
-        n_samples_seen = int(recipe.epochs) * n_rows
-    else:
-        most = model.max_samples_seen if most is None else most
-        n_samples_seen = _PUBLISHED_EPOCHS * n_rows
-        if rows.held_out is None:
-            n_samples_seen = max(_BLIND_EPOCHS * n_rows, _BLIND_SAMPLES_SEEN)
-    return n_samples_seen if most is None else min(n_samples_seen, most)
+        n_rows_seen = int(recipe.epochs) * n_rows
+        return (n_rows_seen if most is None else min(n_rows_seen, most)), 0
+    if rows.held_out is not None and recipe.validation_fraction != 0:
+        return min(_PUBLISHED_EPOCHS * n_rows, model.max_samples_seen if most is None else most), 0
+    longest = max(UNSTOPPED_EPOCHS * n_rows, _FEWEST_SAMPLES_SEEN)
+    longest = min(longest, _most_unstopped(recipe, model))
+    return min(longest, FIRST_SAMPLES_SEEN), 0 if rows.held_out is None else longest
+
+
+def _most_unstopped(recipe: Recipe, model: LoadedModel) -> int:
+    """Return how many rows a training sees at most that nothing stops early."""
+    if recipe.max_samples_seen is not None:
+        return recipe.max_samples_seen
+    return max(model.max_samples_seen, FIRST_SAMPLES_SEEN)
 
 
 def build_serializer(
@@ -240,8 +269,8 @@ def train(
     """Train `model` in place on `parts`; with held-out rows, keep the best weights.
 
     Step 4 of the paper: fine-tuning. At the `deadline`, in seconds on the `clock`, the training up
-    to its best weights must be over, and `n_repeats` times as long a second one. A ModelError says
-    that the loss is no longer a number.
+    to its best weights must be over, and `n_repeats` times as long a second one; no training is
+    lengthened beyond it. A ModelError says that the loss is no longer a number.
     """
     if checkpoint is not None and (finished := checkpoint.finished(model, rng)) is not None:
         model.eval()
@@ -256,7 +285,9 @@ def train(
         model.train()
         batches = _batches([part.corpus for part in parts], plan, rng)
         if checkpoint is not None:
-            checkpoint.resume(state, batches, plan.n_samples_seen)
+            checkpoint.resume(state, batches, max(plan.n_samples_seen, plan.most_samples_seen))
+            _set_length(state, state.length, plan)
+            advance.total = state.length
             advance(state.n_samples_seen)
         history = state.history
         started = clock() - history.seconds
@@ -270,11 +301,14 @@ def train(
             history.seconds = clock() - started
             if deadline < math.inf and clock() + n_repeats * history.best_seconds >= deadline:
                 history.stopped_by = "max_time"
-            is_last = state.n_samples_seen >= plan.n_samples_seen
+            is_last = state.n_samples_seen >= state.length
             is_last = is_last or history.stopped_by == "max_time"
             # 2. evaluate now and then: has it diverged, does it still get better?
             if state.n_samples_seen >= state.next_evaluation or is_last:
                 _evaluate(state, parts, plan, held_out_seed)
+                if _is_worth_doubling(state, plan):
+                    _double(state, plan, deadline - clock())
+                    advance.total = state.length
             if is_last or history.stopped_by == "held-out rows":
                 advance.note(_ENDS[history.stopped_by])
                 break
@@ -297,9 +331,15 @@ def initial_state(
 ) -> TrainingState:
     """Return the state before the first step."""
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
-    n_steps = math.ceil(plan.n_samples_seen / plan.batch_size)
-    optimizer = AdamW(parameters, plan.learning_rate, n_steps)
-    return TrainingState(model, optimizer, rng, next_evaluation=plan.evaluate_every)
+    optimizer = AdamW(parameters, plan.learning_rate, 0)
+    state = TrainingState(model, optimizer, rng, 0, plan.evaluate_every)
+    _set_length(state, plan.n_samples_seen, plan)
+    return state
+
+
+def _set_length(state: TrainingState, n_samples: int, plan: TrainingPlan) -> None:
+    state.length = n_samples
+    state.optimizer.n_steps = math.ceil(n_samples / plan.batch_size)
 
 
 def take_step(state: TrainingState, log_likelihood: Tensor) -> None:
@@ -334,6 +374,8 @@ def _evaluate(state: TrainingState, parts: Sequence[Part], plan: TrainingPlan, s
         return
     loss = sum(losses_)
     history.held_out_loss.append(loss)
+    if plan.may_lengthen:
+        return
     if loss < state.best_loss:
         state.best_loss = loss
         history.best_n_samples_seen = state.n_samples_seen
@@ -343,6 +385,24 @@ def _evaluate(state: TrainingState, parts: Sequence[Part], plan: TrainingPlan, s
     n_since_best = len(history.held_out_loss) - 1 - np.argmin(history.held_out_loss)
     if n_since_best >= plan.patience and history.stopped_by == "length":
         history.stopped_by = "held-out rows"
+
+
+def _is_worth_doubling(state: TrainingState, plan: TrainingPlan) -> bool:
+    """Whether half of the length is over, and the second quarter gained enough."""
+    losses = state.history.held_out_loss
+    if not (plan.may_lengthen and state.length < plan.most_samples_seen):
+        return False
+    if 2 * len(losses) * plan.evaluate_every != state.length:
+        return False
+    return losses[len(losses) // 2 - 1] - losses[-1] > _WORTH_DOUBLING
+
+
+def _double(state: TrainingState, plan: TrainingPlan, seconds_left: float) -> None:
+    """Double the length, as far as it may be, if there is time for that."""
+    longer = min(2 * state.length, plan.most_samples_seen)
+    s_per_sample = state.history.seconds / state.n_samples_seen
+    if (longer - state.n_samples_seen) * s_per_sample < seconds_left:
+        _set_length(state, longer, plan)
 
 
 def _batches(

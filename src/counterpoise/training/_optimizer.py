@@ -28,7 +28,7 @@ class AdamW:
     def __init__(self, parameters: Iterable[Tensor], peak: float, n_steps: int) -> None:
         self.parameters = list(parameters)
         self._peak = peak
-        self._n_steps = n_steps
+        self.n_steps = n_steps  # may change: the schedule is then that of the new length
         self._n_taken = 0
         self._state: dict[str, list[Tensor]] = {
             "exp_avgs": [torch.zeros_like(one.detach()) for one in self.parameters],
@@ -54,7 +54,7 @@ class AdamW:
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
-            lr=self._peak * _factor(self._n_taken, self._n_steps),
+            lr=self._peak * _factor(self._n_taken, self.n_steps),
             weight_decay=_WEIGHT_DECAY,
             eps=1e-8,
             maximize=False,

@@ -22,6 +22,10 @@ from counterpoise.recipes import Recipe
 N_NEIGHBORS = 5
 LARGE_CLASS = 200  # from this many rows on, a class can do without its held-out rows in training
 _MIN_CLASS_SIZE_FOR_HOLDOUT = 20  # below this, a few held-out rows would tell nothing
+UNSTOPPED_EPOCHS = 10  # passes of a training that nothing stops early,
+FIRST_SAMPLES_SEEN = 10_000  # of which so many training samples are certain
+_N_DECIDING = 300  # held-out rows, at most, that decide whether there are more,
+_LEAST_LENGTHENED = 1.5  # if there may be so many times as many; fewer are not worth them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class TrainingRows:
 
     corpus: Table  # real rows, then interpolated ones (categories ABSENT)
     n_real: int  # how many of them are real
-    held_out: Table | None  # real rows kept aside for early stopping
+    held_out: Table | None  # real rows kept aside, which decide when training ends
     value_counts: ValueCounts  # for prompts, of all real rows and the interpolated ones
 
     @property
@@ -46,11 +50,13 @@ def training_rows(
     rng: np.random.Generator,
     *,
     holds_out: bool = True,
+    may_lengthen: bool = False,
 ) -> TrainingRows:
     """Choose the rows to learn from; step 2 of the paper: the corpus.
 
     `n_deficit` says how many rows each class that is to be filled lacks, by label code; without
-    `holds_out` every row is trained on.
+    `holds_out` every row is trained on. Where a training may be lengthened that nothing stops
+    early, rows of the largest class are held out, for they are missed least.
     """
     labels = table.codes[:, 0]
     trained = np.unique(labels) if recipe.train_on == "all" else np.array(sorted(n_deficit))
@@ -60,6 +66,12 @@ def training_rows(
         n = min(round(_held_out_share(len(of_class), recipe) * len(of_class)), len(of_class) - 2)
         is_held_out[rng.choice(of_class, max(n, 0), replace=False)] = True
     is_trained = np.isin(labels, trained)
+    if may_lengthen and recipe.epochs == "auto" and recipe.validation_fraction == 0:
+        values, counts = np.unique(labels[is_trained], return_counts=True)
+        n = min(_N_DECIDING, round(0.1 * counts.max()))
+        if UNSTOPPED_EPOCHS * (counts.sum() - n) >= _LEAST_LENGTHENED * FIRST_SAMPLES_SEEN:
+            of_class = np.flatnonzero(labels == values[counts.argmax()])
+            is_held_out[rng.choice(of_class, n, replace=False)] = True
     real, interpolated = table.take(is_trained & ~is_held_out), []
     if recipe.interpolation is not None:
         # from the rows that are trained on: held-out rows must not leak into the corpus

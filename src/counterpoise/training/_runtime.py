@@ -57,14 +57,15 @@ _MANY_ROWS = 128  # instead of the second number, where that goes quickly
 class RuntimeEstimate:
     """What a fit will take."""
 
-    training_s: float  # at most; it may stop earlier where held-out rows get no likelier
+    training_s: float  # it may stop earlier where held-out rows get no likelier,
+    longest_training_s: float  # or take so long where they still do
     generation_s: float  # assumes that only selection rejects rows
     n_bytes: int  # weights, what the optimizer and the backward pass keep, copies of the weights
     s_per_sample: float  # for each row seen in training, a second training included
 
     def __str__(self) -> str:
         return (
-            f"training up to {_duration(self.training_s)}, generation about "
+            f"training up to {_duration(self.longest_training_s)}, generation about "
             f"{_duration(self.generation_s)}, memory about {self.n_bytes / 2**20:,.0f} MiB"
         )
 
@@ -143,9 +144,10 @@ def estimate_runtime(
     )
     generation_s = _generation_s(prepared, n_deficit, clock)
     model.train(was_training)
-    training_s = s_per_sample * prepared.plan.n_samples_seen
-    s_per_row = s_per_sample * prepared.samples_per_row
-    return RuntimeEstimate(training_s, generation_s, n_bytes, s_per_row)
+    plan, s_per_row = prepared.plan, s_per_sample * prepared.samples_per_row
+    training_s = s_per_sample * plan.n_samples_seen
+    longest_s = s_per_sample * max(plan.n_samples_seen, plan.most_samples_seen)
+    return RuntimeEstimate(training_s, longest_s, generation_s, n_bytes, s_per_row)
 
 
 def measure_step(prepared: PreparedTraining, clock: Clock = time.perf_counter) -> tuple[float, int]:
