@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,14 +17,16 @@ from sklearn.svm import LinearSVC
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.columns import MISSING, Schema, Table
+from counterpoise.generation._prompts import ValueCounts
+from counterpoise.generation._raking import POOL_ROWS_PER_ROW, Raking, rake
 from counterpoise.generation._rejection_sampling import (
     NOT_SELECTED,
+    Drawing,
     GeneratedRows,
-    draw_accepted,
+    choose_from_pool,
 )
 from counterpoise.generation._selection import (
     N_STRATA,
-    Calibrated,
     Likeliest,
     SelectionClassifier,
 )
@@ -164,7 +168,7 @@ def test_the_calibrated_rule_is_the_same_after_loading(tmp_path) -> None:
     rejection_stats = sampler.rejection_stats_["rare"]
     assert sampler.n_synthetic_ == rejection_stats.n_rows == 240
     assert rejection_stats.rejected[NOT_SELECTED] > 0
-    assert rejection_stats.n_drawn <= Calibrated.draws_per_row * 240
+    assert rejection_stats.n_drawn == POOL_ROWS_PER_ROW * 240
     sampler.save(tmp_path / "saved")
     loaded = LLMOverSampler.load(tmp_path / "saved")
     one, other = sampler.generator_.selection_classifier, loaded.generator_.selection_classifier
@@ -201,59 +205,84 @@ def drawn(shares: list[float], seed: int = 0):
 UNEVEN = [0.28, *[0.08] * 9]
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, 7, 25, 400])
-def test_calibrated_selection_takes_equally_many_rows_of_each_tenth(n_rows) -> None:
-    draw, strata = drawn(UNEVEN)
-    select = Calibrated(ByColumn(), n_rows, np.random.default_rng(0))
-    rows, rejection_stats = draw_accepted(draw, n_rows, {}, select, selection_draws_per_row=50)
+def calibrated(n_rows: int, shares: list[float], n_pool: int = 0, seed: int = 0):
+    """Rows chosen from a pool of draws, what it took, and the tenths of all draws."""
+    draw, strata = drawn(shares, seed)
+    choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(seed))
+    how = {"drawing": Drawing(), "is_late": lambda: False}
+    return *choose_from_pool(draw, n_rows, n_pool or 3 * n_rows, {}, choose, **how), strata
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 25, 400])
+def test_calibrated_selection_takes_about_equally_many_rows_of_each_tenth(n_rows) -> None:
+    rows, stats, strata = calibrated(n_rows, UNEVEN)
+    assert len(rows) == n_rows
+    assert (stats.n_drawn, stats.n_fallback) == (3 * n_rows, 0)
+    assert stats.rejected == {NOT_SELECTED: 2 * n_rows}
     counts = np.bincount(rows.table.codes[:, 1], minlength=10)
-    assert counts.sum() == n_rows
-    assert counts.max() - counts.min() <= 1, "the rest of a division by ten"
-    assert rejection_stats.n_fallback == 0
     for stratum in range(10):
         assert counts[stratum] <= strata.count(stratum)
+    if n_rows == 400:
+        # 28 % and 8 % of 1,200 draws are wanted as 10 %: systematic sampling of weighted rows in
+        # random order leaves a tenth a standard deviation of less than 5
+        assert np.abs(counts - 40).max() < 20
+    with_all = calibrated(400, UNEVEN, n_pool=400)[0]
+    assert len(with_all) == 400, "a pool without rows to spare is taken whole"
 
 
-def test_calibrated_selection_fills_rare_tenths_in_few_rounds() -> None:
-    draw, strata = drawn([0.46, *[0.06] * 9])
-    select = Calibrated(ByColumn(), 400, np.random.default_rng(0))
-    rounds: list[int] = []
-
-    def counted(n: int) -> GeneratedRows:
-        rounds.append(n)
-        return draw(n)
-
-    _, rejection_stats = draw_accepted(counted, 400, {}, select, selection_draws_per_row=50)
-    # 40 rows of each tenth are about 670 draws; refills by the overall share take 20 rounds
-    assert len(rounds) <= 3
-    assert rejection_stats.n_drawn == len(strata) < 1000
+def test_rows_are_chosen_in_the_order_drawn_and_none_twice() -> None:
+    rng = np.random.default_rng(0)
+    pool = Table(TENTHS, np.column_stack([np.zeros(900, int), rng.integers(0, 10, 900)]))
+    chosen = Raking(ByColumn(), 0, None).choose(pool, 300, rng)
+    assert len(chosen) == 300
+    assert (np.diff(chosen) > 0).all()
 
 
-def test_which_tenths_get_the_rest_of_the_division_is_drawn() -> None:
-    found = np.zeros(10, dtype=int)
-    for seed in range(300):
-        draw, _ = drawn(UNEVEN, seed)
-        select = Calibrated(ByColumn(), 3, np.random.default_rng(seed))
-        rows, _ = draw_accepted(draw, 3, {}, select, selection_draws_per_row=300)
-        found += np.bincount(rows.table.codes[:, 1], minlength=10)
-    # each has 90 of 900 in expectation, standard deviation 7.9: 6 of these fail by chance once in
-    # 50 million runs
-    assert np.abs(found - 90).max() < 6 * 8
+def test_a_pool_is_no_longer_filled_when_it_is_late() -> None:
+    draw, strata = drawn(UNEVEN)
+    choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(0))
+    how = {"drawing": Drawing(), "is_late": lambda: True}
+    rows, stats = choose_from_pool(draw, 50, 150, {}, choose, **how)
+    assert len(rows) == len(strata) == stats.n_drawn == 50
+    assert stats.n_rejected == 0
 
 
-def test_calibrated_selection_takes_other_rows_after_four_draws_per_row() -> None:
-    draw, strata = drawn([0.5, 0.5, *[0.0] * 8])
-    select = Calibrated(ByColumn(), 50, np.random.default_rng(0))
-    draws = {"selection_draws_per_row": Calibrated.draws_per_row}
-    rows, rejection_stats = draw_accepted(draw, 50, {}, select, **draws)
-    assert rejection_stats.n_drawn == len(strata) == 4 * 50
-    assert rejection_stats.n_fallback == 40
-    assert rejection_stats.rejected[NOT_SELECTED] == 200 - 50
-    # five of either tenth, then the first of the others in the order drawn
-    own = [[at for at, stratum in enumerate(strata) if stratum == tenth] for tenth in (0, 1)]
-    first = [*own[0][:5], *own[1][:5]]
-    others = [at for at in range(200) if at not in first][:40]
-    assert rows.table.codes[:, 1].tolist() == [strata[at] for at in [*sorted(first), *others]]
+def test_chosen_rows_have_the_values_of_the_real_rows_of_their_class() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": ["a", "b"] * 500, "kind": rng.choice(["x", "y", "z"], 1000)})
+    frame["n"] = rng.normal(50, 10, 1000).round()
+    frame.loc[frame["y"] == "a", "kind"] = rng.choice(["x", "y"], 500, p=[0.8, 0.2])
+    frame.loc[frame["y"] == "a", "n"] -= 10
+    table = Table.from_frame(frame, Schema.infer(frame))
+    counts = ValueCounts.of(table)
+
+    class Unclear:
+        def strata(self, table: Table) -> np.ndarray:
+            return rng.integers(0, 10, len(table))
+
+    pool = table.take(rng.integers(0, 1000, 3000))  # rows of both classes, taken for one
+    chosen = pool.take(Raking(Unclear(), 0, counts).choose(pool, 1000, rng)).to_frame()
+    real, before = frame[frame["y"] == "a"], pool.to_frame()
+    assert (before["kind"] == "x").mean() < 0.65
+    assert before["n"].mean() > real["n"].mean() + 4
+    share = (real["kind"] == "x").mean()
+    assert (chosen["kind"] == "x").mean() == pytest.approx(share, abs=0.05)
+    assert chosen["n"].mean() == pytest.approx(real["n"].mean(), abs=1.5)
+
+
+def test_raking_gives_groups_their_shares_as_far_as_weights_allow() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 3, 2000), rng.integers(0, 2, 2000)
+    margins = [(one, np.array([0.6, 0.3, 0.1])), (other, np.array([0.2, 0.8]))]
+    weights = rake(margins, 2000, 4.0)
+    assert weights.mean() == pytest.approx(1)
+    assert weights.max() <= 4.0
+    for groups, shares in margins:
+        now = np.bincount(groups, weights=weights) / weights.sum()
+        np.testing.assert_allclose(now, shares, atol=1e-3)
+    assert rake(margins, 2000, 1.0).max() == pytest.approx(1), "no row can count for more"
+    empty = [(np.zeros(10, int), np.array([0.5, 0.5]))]
+    np.testing.assert_allclose(rake(empty, 10, 2.0), 1.0)
 
 
 def noisy(n_rows: int, seed: int) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -27,9 +29,14 @@ from counterpoise.generation._prompts import (
     draw_prompts,
     solve_fixed_values,
 )
+from counterpoise.generation._raking import (
+    POOL_ROWS_PER_ROW,
+    POOL_ROWS_PER_WIDE_ROW,
+    Raking,
+)
 from counterpoise.generation._rejection_sampling import GeneratedRows
 from counterpoise.generation._restricting import RestrictedCells
-from counterpoise.generation._selection import Calibrated, Likeliest, SelectionClassifier
+from counterpoise.generation._selection import Likeliest, SelectionClassifier
 from counterpoise.grammar._grammar import IntArray
 from counterpoise.metrics._distance import encode, nearest
 from counterpoise.models._language_model import Device, LanguageModel
@@ -57,10 +64,9 @@ class RowGenerator:
         """About how many rows are drawn for each that selection keeps."""
         if self.recipe.selection is None:
             return 1.0
-        if self.blocks:
-            return 1.0 + rejection.SPARE_SHARE
-        is_calibrated = self.recipe.selection_rule == "calibrated"
-        return Calibrated.draws_per_row if is_calibrated else Likeliest.draws_expected
+        if self.recipe.selection_rule == "calibrated":
+            return POOL_ROWS_PER_WIDE_ROW if self.blocks else POOL_ROWS_PER_ROW
+        return 1.0 + rejection.SPARE_SHARE if self.blocks else Likeliest.draws_expected
 
     @property
     def parts(self) -> tuple[tuple[Block, RowGenerator], ...]:
@@ -215,25 +221,28 @@ class RowGenerator:
                 "ask for fewer rows, raise temperature, or use a recipe whose prompt holds the "
                 "label, such as recipe='imbllm'"
             )
-        select: Likeliest | Calibrated | None = None
-        if self.selection_classifier is not None:
-            is_calibrated = self.recipe.selection_rule == "calibrated"
-            classifier = self.selection_classifier
-            select = Calibrated(classifier, n_rows, rng) if is_calibrated else Likeliest(classifier)
         most = rejection.DRAWS_PER_LABELLED_ROW if accept else rejection.DRAWS_PER_ROW
+        classifier = self.selection_classifier
+        is_calibrated = classifier is not None and self.recipe.selection_rule == "calibrated"
+        select = None if classifier is None or is_calibrated else Likeliest(classifier)
+        accept |= constraints.accepts()
+        how: dict[str, Any] = {
+            # wide rows take long: there is one round, and its rows are taken
+            "selection_draws_per_row": 1 if self.blocks else Likeliest.draws_per_row,
+            "drawing": drawing,
+            "class_": class_,
+            "max_draws_per_row": most,
+            "is_late": is_late,
+            "advice": "; ".join([*advice, *constraints.advice(label)]),
+        }
         with self.device.threads():
-            return rejection.draw_accepted(
-                draw,
-                n_rows,
-                {**accept, **constraints.accepts()},
-                select,
-                # wide rows take long: there is one round, and its rows are taken
-                selection_draws_per_row=1 if self.blocks else getattr(select, "draws_per_row", 0),
-                drawing=drawing,
-                class_=class_,
-                max_draws_per_row=most,
-                is_late=is_late,
-                advice="; ".join([*advice, *constraints.advice(label)]),
+            if not is_calibrated or not n_rows:
+                return rejection.draw_accepted(draw, n_rows, accept, select, **how)
+            assert classifier is not None
+            raking = Raking(classifier, label, None if fixed else counts)
+            n_pool = ceil(self.n_draws_expected * n_rows)
+            return rejection.choose_from_pool(
+                draw, n_rows, n_pool, accept, partial(raking.choose, rng=rng), **how
             )
 
 

@@ -86,6 +86,17 @@ class Drawing:
         self._stage(min(n, max(self._stage.total, self._n_accepted)) - self._stage.n)
 
 
+class _PoolDrawing(Drawing):
+    """Shows the rows of a pool as the share of them that will be chosen."""
+
+    def __init__(self, drawing: Drawing, share: float) -> None:
+        super().__init__()
+        self._drawing, self._share = drawing, share
+
+    def _show(self, n: int) -> None:
+        self._drawing._show(int(self._share * n))
+
+
 @dataclass(frozen=True, slots=True)
 class RejectionStats:
     """What it took to draw the rows asked for.
@@ -140,9 +151,8 @@ def draw_accepted(
 
     `accept` are the tests of a row, by the reason for rejecting it. `select` chooses among those
     that are accepted, for `selection_draws_per_row` draws per row, or until it `is_late`; then the
-    best of the others are taken. Where it has a method `expected_draws`, that says how many draws
-    the rest takes. `drawing` is what shows progress; `class_` and `advice` are for the message of
-    an error.
+    best of the others are taken. `drawing` is what shows progress; `class_` and `advice` are for
+    the message of an error.
     """
     drawing = drawing or Drawing()
     bound = max(max_draws_per_row * n_rows, MIN_DRAWS)
@@ -201,10 +211,41 @@ def draw_accepted(
             )
         # 4. refill
         n_lacking = n_rows - n_kept
-        expects = getattr(select, "expected_draws", expected_draws)
-        n_more = ceil(expects(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
+        n_more = ceil(expected_draws(n_lacking + sqrt(n_lacking), n_kept, n_drawn))
         n_left = (bound if select is None else selection_bound) - n_drawn
         n_next = min(n_more, max(n_rows, MIN_DRAWS), n_left)
+
+
+def choose_from_pool(
+    draw: Callable[[int], GeneratedRows],
+    n_rows: int,
+    n_pool: int,
+    accept: Mapping[str, Accept],
+    choose: Callable[[Table, int], IntArray],
+    *,
+    drawing: Drawing,
+    is_late: Callable[[], bool],
+    **how: Any,
+) -> tuple[GeneratedRows, RejectionStats]:
+    """Return `n_rows` of `n_pool` accepted rows, those whose positions `choose` returns.
+
+    The pool is smaller where it `is_late` before it is full. The rest is as in `draw_accepted`.
+    """
+    shown = _PoolDrawing(drawing, n_rows / n_pool)
+    parts: list[GeneratedRows] = []
+    stats: list[RejectionStats] = []
+    n_left = n_pool
+    while n_left and not (parts and is_late()):
+        n = min(n_rows, n_left)
+        rows, stat = draw_accepted(draw, n, accept, drawing=shown, **how)
+        parts.append(rows)
+        stats.append(stat)
+        n_left -= n
+    pool, total = GeneratedRows.concat(parts), RejectionStats.total(stats)
+    rows = pool.take(choose(pool.table, n_rows))
+    rejected = {**total.rejected, NOT_SELECTED: len(pool) - n_rows}
+    drawing.decide(n_rows, sum(rejected.values()))
+    return rows, RejectionStats(n_rows, total.n_drawn, rejected)
 
 
 def expected_draws(n_rows: float, n_kept: int, n_drawn: int) -> float:

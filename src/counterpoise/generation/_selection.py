@@ -2,7 +2,7 @@
 
 A few classifiers, each trained without a third of the real rows and with all classes weighing the
 same, say how likely each class of a generated row is. The recipe chooses the rule by which it is
-then selected, `Likeliest` or `Calibrated`.
+then selected: `Likeliest`, or calibrated (`_raking.py`).
 """
 
 from __future__ import annotations
@@ -133,36 +133,6 @@ class Likeliest:
         """Return which rows are selected, and how good they are as a substitute."""
         margin = self._classifier.margin(table)
         return margin >= 0, margin
-
-
-class Calibrated:
-    """Selects equally many rows of each stratum: as clear and as doubtful cases as real ones."""
-
-    draws_per_row = 4
-
-    def __init__(
-        self, classifier: SelectionClassifier, n_rows: int, rng: np.random.Generator
-    ) -> None:
-        self._classifier = classifier
-        self._n_free = np.full(N_STRATA, n_rows // N_STRATA)
-        self._n_free[rng.permutation(N_STRATA)[: n_rows % N_STRATA]] += 1
-        self._n_seen = np.zeros(N_STRATA, dtype=np.int64)
-
-    def __call__(self, table: Table) -> tuple[BoolArray, FloatArray]:
-        """Return which rows are selected, and how good they are as a substitute: all alike."""
-        strata = self._classifier.strata(table)
-        is_selected = np.zeros(len(table), dtype=bool)
-        for stratum in range(N_STRATA):
-            first = np.flatnonzero(strata == stratum)[: self._n_free[stratum]]
-            is_selected[first] = True
-            self._n_free[stratum] -= len(first)
-        self._n_seen += np.bincount(strata, minlength=N_STRATA)
-        return is_selected, np.zeros(len(table))
-
-    def expected_draws(self, _n_rows: float, _n_kept: int, n_drawn: int) -> float:
-        """Return about how many draws fill the stratum that takes most, after `n_drawn`."""
-        n_lacking = self._n_free + np.sqrt(self._n_free)
-        return float((n_lacking * (n_drawn + 1) / (self._n_seen + 1)).max())
 
 
 def _probabilities(classifier: Any, X: FloatArray) -> FloatArray:

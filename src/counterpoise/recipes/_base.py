@@ -67,9 +67,9 @@ class Recipe(Parameters):
     selection_rule : {"likeliest", "calibrated"}, default="likeliest"
         ``"likeliest"`` selects a row where the classifiers find no other class likelier: clear
         cases, for training a classifier; after eight draws per row, those that came closest are
-        taken. ``"calibrated"`` selects as many doubtful and as many clear cases as there are among
-        the real rows (equally of each tenth, by how far their own class leads), which keeps rows
-        true; after four draws per row, what is lacking is taken from the other rows.
+        taken. ``"calibrated"`` keeps rows true: of three draws per row, those are selected that
+        together are like the real rows of the class, in how frequent each column's values are, and
+        in how many cases are doubtful and how many clear.
     refinement : {"auto", "always", None}, default=None
         Whether the model is trained further on rows of its own, about 300 per class, that
         `selection` accepted (rejection-sampling fine-tuning); it then needs a half to a quarter of
