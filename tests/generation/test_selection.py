@@ -17,6 +17,7 @@ from sklearn.svm import LinearSVC
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
 from counterpoise.columns import MISSING, Schema, Table
+from counterpoise.errors import DecodingError
 from counterpoise.generation._prompts import ValueCounts
 from counterpoise.generation._raking import POOL_ROWS_PER_ROW, Raking, rake
 from counterpoise.generation._rejection_sampling import (
@@ -242,9 +243,25 @@ def test_a_pool_is_no_longer_filled_when_it_is_late() -> None:
     draw, strata = drawn(UNEVEN)
     choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(0))
     how = {"drawing": Drawing(), "is_late": lambda: True}
-    rows, stats = choose_from_pool(draw, 50, 150, {}, choose, **how)
-    assert len(rows) == len(strata) == stats.n_drawn == 50
+    rows, stats = choose_from_pool(draw, 200, 600, {}, choose, **how)
+    assert len(rows) == len(strata) == stats.n_drawn == 200
     assert stats.n_rejected == 0
+
+
+def test_a_pool_is_as_large_as_constraints_allow() -> None:
+    draw, strata = drawn(UNEVEN)
+    choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(0))
+    how = {"drawing": Drawing(), "is_late": lambda: False}
+
+    def accept(table: Table) -> np.ndarray:
+        return np.full(len(table), len(strata) <= n_good)
+
+    n_good = 200
+    rows, stats = choose_from_pool(draw, 200, 600, {"late": accept}, choose, **how)
+    assert len(rows) == stats.n_rows == 200
+    n_good = 0
+    with pytest.raises(DecodingError, match="late"):
+        choose_from_pool(draw, 200, 600, {"late": accept}, choose, **how)
 
 
 def test_chosen_rows_have_the_values_of_the_real_rows_of_their_class() -> None:

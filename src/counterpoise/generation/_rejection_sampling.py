@@ -33,6 +33,7 @@ DRAWS_PER_ROW = 50
 DRAWS_PER_LABELLED_ROW = 100
 MIN_DRAWS = 1000  # allowed in any case: a few rows may be unlucky
 SPARE_SHARE, _MAX_SPARE_ROWS = 0.5, 256  # drawn at first to spare, where rows are selected
+_SMALL_POOL = 100  # rows of a pool that are drawn at once, however few are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +230,21 @@ def choose_from_pool(
 ) -> tuple[GeneratedRows, RejectionStats]:
     """Return `n_rows` of `n_pool` accepted rows, those whose positions `choose` returns.
 
-    The pool is smaller where it `is_late` before it is full. The rest is as in `draw_accepted`.
+    The pool is smaller where it `is_late` before it is full, or where too few of further draws are
+    accepted. The rest is as in `draw_accepted`.
     """
     shown = _PoolDrawing(drawing, n_rows / n_pool)
     parts: list[GeneratedRows] = []
     stats: list[RejectionStats] = []
     n_left = n_pool
     while n_left and not (parts and is_late()):
-        n = min(n_rows, n_left)
-        rows, stat = draw_accepted(draw, n, accept, drawing=shown, **how)
+        n = min(max(n_rows, _SMALL_POOL), n_left)
+        try:
+            rows, stat = draw_accepted(draw, n, accept, drawing=shown, **how)
+        except DecodingError:
+            if not parts:
+                raise
+            break
         parts.append(rows)
         stats.append(stat)
         n_left -= n
