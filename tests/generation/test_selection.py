@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 
 from benchmarks._samplers import make_sampler
 from counterpoise import LLMOverSampler
+from counterpoise._progress import Stage
 from counterpoise.columns import MISSING, Schema, Table
 from counterpoise.errors import DecodingError
 from counterpoise.generation._prompts import ValueCounts
@@ -24,6 +25,7 @@ from counterpoise.generation._rejection_sampling import (
     NOT_SELECTED,
     Drawing,
     GeneratedRows,
+    PoolDrawing,
     choose_from_pool,
 )
 from counterpoise.generation._selection import (
@@ -210,7 +212,7 @@ def calibrated(n_rows: int, shares: list[float], n_pool: int = 0, seed: int = 0)
     """Rows chosen from a pool of draws, what it took, and the tenths of all draws."""
     draw, strata = drawn(shares, seed)
     choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(seed))
-    how = {"drawing": Drawing(), "is_late": lambda: False}
+    how = {"drawing": PoolDrawing(Drawing(), 1 / 3), "is_late": lambda: False}
     return *choose_from_pool(draw, n_rows, n_pool or 3 * n_rows, {}, choose, **how), strata
 
 
@@ -242,16 +244,42 @@ def test_rows_are_chosen_in_the_order_drawn_and_none_twice() -> None:
 def test_a_pool_is_no_longer_filled_when_it_is_late() -> None:
     draw, strata = drawn(UNEVEN)
     choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(0))
-    how = {"drawing": Drawing(), "is_late": lambda: True}
+    how = {"drawing": PoolDrawing(Drawing(), 1 / 3), "is_late": lambda: True}
     rows, stats = choose_from_pool(draw, 200, 600, {}, choose, **how)
     assert len(rows) == len(strata) == stats.n_drawn == 200
     assert stats.n_rejected == 0
 
 
+def test_the_pool_is_shown_as_what_will_be_chosen_of_it() -> None:
+    seen: list[int] = []
+
+    class Watched(Stage):
+        def __call__(self, n: int = 1) -> None:
+            super().__call__(n)
+            seen.append(self.n)
+
+    stage = Watched(400)
+    drawing = Drawing(stage)
+    for _ in range(2):  # classes of one stage
+        pool = PoolDrawing(drawing, 1 / 3)
+        draw, _ = drawn(UNEVEN)
+
+        def shown(n: int, draw=draw, pool=pool) -> GeneratedRows:
+            pool(n)
+            return draw(n)
+
+        choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(0))
+        choose_from_pool(shown, 200, 600, {}, choose, drawing=pool, is_late=lambda: False)
+    assert seen == sorted(seen), "it never goes back"
+    assert 60 <= seen[0] <= 70, "a third of the first 200 draws"
+    assert stage.n == 400
+    assert stage.text == "400 accepted, 800 rejected"
+
+
 def test_a_pool_is_as_large_as_constraints_allow() -> None:
     draw, strata = drawn(UNEVEN)
     choose = partial(Raking(ByColumn(), 0, None).choose, rng=np.random.default_rng(0))
-    how = {"drawing": Drawing(), "is_late": lambda: False}
+    how = {"drawing": PoolDrawing(Drawing(), 1 / 3), "is_late": lambda: False}
 
     def accept(table: Table) -> np.ndarray:
         return np.full(len(table), len(strata) <= n_good)

@@ -204,10 +204,14 @@ class RowGenerator:
         layout, counts = constraints.layout, self.value_counts
         choices = solve_fixed_values(layout, fixed or {})
         restricted = self._restricted([*constraints.restrictions(), *constraints.computed()])
+        classifier = self.selection_classifier
+        is_calibrated = self.recipe.selection_rule == "calibrated" and classifier is not None
+        pool_drawing = rejection.PoolDrawing(drawing, 1 / self.n_draws_expected)
+        advance = pool_drawing if is_calibrated else drawing
 
         def draw(n: int) -> GeneratedRows:
             given = draw_fixed_cells(layout, choices, counts, label, n, rng)
-            how: dict[str, Any] = {"rng": rng, "advance": drawing, "restricted": restricted}
+            how: dict[str, Any] = {"rng": rng, "advance": advance, "restricted": restricted}
             return self.generate(label, n, sampling, given=given, **how)
 
         accept: dict[str, rejection.Accept] = {}
@@ -222,28 +226,25 @@ class RowGenerator:
                 "label, such as recipe='imbllm'"
             )
         most = rejection.DRAWS_PER_LABELLED_ROW if accept else rejection.DRAWS_PER_ROW
-        classifier = self.selection_classifier
-        is_calibrated = classifier is not None and self.recipe.selection_rule == "calibrated"
-        select = None if classifier is None or is_calibrated else Likeliest(classifier)
         accept |= constraints.accepts()
         how: dict[str, Any] = {
             # wide rows take long: there is one round, and its rows are taken
             "selection_draws_per_row": 1 if self.blocks else Likeliest.draws_per_row,
-            "drawing": drawing,
             "class_": class_,
             "max_draws_per_row": most,
             "is_late": is_late,
             "advice": "; ".join([*advice, *constraints.advice(label)]),
         }
         with self.device.threads():
-            if not is_calibrated or not n_rows:
-                return rejection.draw_accepted(draw, n_rows, accept, select, **how)
-            assert classifier is not None
-            raking = Raking(classifier, label, None if fixed else counts)
-            n_pool = ceil(self.n_draws_expected * n_rows)
-            return rejection.choose_from_pool(
-                draw, n_rows, n_pool, accept, partial(raking.choose, rng=rng), **how
-            )
+            if n_rows and is_calibrated and classifier is not None:
+                raking = Raking(classifier, label, None if fixed else counts)
+                n_pool = ceil(self.n_draws_expected * n_rows)
+                choose = partial(raking.choose, rng=rng)
+                return rejection.choose_from_pool(
+                    draw, n_rows, n_pool, accept, choose, drawing=pool_drawing, **how
+                )
+            select = None if classifier is None else Likeliest(classifier)
+            return rejection.draw_accepted(draw, n_rows, accept, select, drawing=drawing, **how)
 
 
 def provenance(

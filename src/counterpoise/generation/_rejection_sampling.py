@@ -87,15 +87,19 @@ class Drawing:
         self._stage(min(n, max(self._stage.total, self._n_accepted)) - self._stage.n)
 
 
-class _PoolDrawing(Drawing):
+class PoolDrawing(Drawing):
     """Shows the rows of a pool as the share of them that will be chosen."""
 
     def __init__(self, drawing: Drawing, share: float) -> None:
         super().__init__()
         self._drawing, self._share = drawing, share
 
+    def choose(self, n_chosen: int, n_rejected: int) -> None:
+        """Count the rows that were chosen of the pool, and all others."""
+        self._drawing.decide(n_chosen, n_rejected)
+
     def _show(self, n: int) -> None:
-        self._drawing._show(int(self._share * n))
+        self._drawing._show(self._drawing._n_accepted + int(self._share * n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,7 @@ def choose_from_pool(
     accept: Mapping[str, Accept],
     choose: Callable[[Table, int], IntArray],
     *,
-    drawing: Drawing,
+    drawing: PoolDrawing,
     is_late: Callable[[], bool],
     **how: Any,
 ) -> tuple[GeneratedRows, RejectionStats]:
@@ -233,14 +237,13 @@ def choose_from_pool(
     The pool is smaller where it `is_late` before it is full, or where too few of further draws are
     accepted. The rest is as in `draw_accepted`.
     """
-    shown = _PoolDrawing(drawing, n_rows / n_pool)
     parts: list[GeneratedRows] = []
     stats: list[RejectionStats] = []
     n_left = n_pool
     while n_left and not (parts and is_late()):
         n = min(max(n_rows, _SMALL_POOL), n_left)
         try:
-            rows, stat = draw_accepted(draw, n, accept, drawing=shown, **how)
+            rows, stat = draw_accepted(draw, n, accept, drawing=drawing, **how)
         except DecodingError:
             if not parts:
                 raise
@@ -251,7 +254,7 @@ def choose_from_pool(
     pool, total = GeneratedRows.concat(parts), RejectionStats.total(stats)
     rows = pool.take(choose(pool.table, n_rows))
     rejected = {**total.rejected, NOT_SELECTED: len(pool) - n_rows}
-    drawing.decide(n_rows, sum(rejected.values()))
+    drawing.choose(n_rows, sum(rejected.values()))
     return rows, RejectionStats(n_rows, total.n_drawn, rejected)
 
 
