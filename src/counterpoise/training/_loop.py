@@ -88,9 +88,14 @@ class TrainingPlan:
     most_samples_seen: int = 0  # to which held-out rows may lengthen it, if they do not end it
 
     @property
+    def longest(self) -> int:
+        """Training samples at most, where held-out rows lengthen it as far as they may."""
+        return max(self.n_samples_seen, self.most_samples_seen)
+
+    @property
     def may_lengthen(self) -> bool:
         """Whether held-out rows decide on a greater length, instead of an early end."""
-        return self.most_samples_seen > self.n_samples_seen
+        return self.longest > self.n_samples_seen
 
     @classmethod
     def of(
@@ -285,7 +290,7 @@ def train(
         model.train()
         batches = _batches([part.corpus for part in parts], plan, rng)
         if checkpoint is not None:
-            checkpoint.resume(state, batches, max(plan.n_samples_seen, plan.most_samples_seen))
+            checkpoint.resume(state, batches, plan.longest)
             _set_length(state, state.length, plan)
             advance.total = state.length
             advance(state.n_samples_seen)
@@ -390,16 +395,14 @@ def _evaluate(state: TrainingState, parts: Sequence[Part], plan: TrainingPlan, s
 def _is_worth_doubling(state: TrainingState, plan: TrainingPlan) -> bool:
     """Whether half of the length is over, and the second quarter gained enough."""
     losses = state.history.held_out_loss
-    if not (plan.may_lengthen and state.length < plan.most_samples_seen):
-        return False
-    if 2 * len(losses) * plan.evaluate_every != state.length:
+    if state.length >= plan.longest or 2 * len(losses) * plan.evaluate_every != state.length:
         return False
     return losses[len(losses) // 2 - 1] - losses[-1] > _WORTH_DOUBLING
 
 
 def _double(state: TrainingState, plan: TrainingPlan, seconds_left: float) -> None:
     """Double the length, as far as it may be, if there is time for that."""
-    longer = min(2 * state.length, plan.most_samples_seen)
+    longer = min(2 * state.length, plan.longest)
     s_per_sample = state.history.seconds / state.n_samples_seen
     if (longer - state.n_samples_seen) * s_per_sample < seconds_left:
         _set_length(state, longer, plan)

@@ -146,7 +146,7 @@ def estimate_runtime(
     model.train(was_training)
     plan, s_per_row = prepared.plan, s_per_sample * prepared.samples_per_row
     training_s = s_per_sample * plan.n_samples_seen
-    longest_s = s_per_sample * max(plan.n_samples_seen, plan.most_samples_seen)
+    longest_s = s_per_sample * plan.longest
     return RuntimeEstimate(training_s, longest_s, generation_s, n_bytes, s_per_row)
 
 
